@@ -1,0 +1,51 @@
+"""How alembic runs here: asynchronous engines, batch mode for SQLite, one migrating process at a time."""
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import AutoString
+
+from alembic import context
+from app.core.db import UtcDateTime
+from app.tables import METADATA
+
+LOCK = 7_266_111_705
+
+
+def render(kind: str, item: Any, _context: Any) -> str | bool:
+    """Migrations name plain SQLAlchemy types: they must not change with our code."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.String(length={item.length})" if item.length else "sa.String()"
+    return False
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=METADATA,
+        render_as_batch=True,
+        render_item=render,
+        compare_type=True,
+        transaction_per_migration=False,
+    )
+    with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        context.run_migrations()
+
+
+async def main() -> None:
+    engine = create_async_engine(context.config.attributes["url"])
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+asyncio.run(main())

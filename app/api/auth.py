@@ -1,0 +1,88 @@
+"""Who calls and what they may do: decided from headers, query and cookies alone, before a byte of the body is read."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+from starlette.requests import Request
+
+from app.core.errors import Forbidden, NotAuthenticated
+from app.core.security import key_digest, same_key
+from app.users.callers import Caller, CallerKind, CredentialStore, Scope
+
+API_KEY_HEADER = "X-Api-Key"
+API_KEY_QUERY = "apikey"
+SESSION_COOKIE = "huntarr_session"
+CSRF_HEADER = "X-CSRF-Token"
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+class Permission(StrEnum):
+    """What a route asks of its caller; every route declares exactly one."""
+
+    PUBLIC = "public"
+    READ = "read"
+    FULL = "full"
+    SESSION_ONLY = "session_only"
+
+
+LookUp = Callable[[bytes], Awaitable[Caller | None]]
+
+
+class Authenticator:
+    """Finds the caller by the first credential that is present; a wrong one is not made good by another."""
+
+    def __init__(self, store: CredentialStore) -> None:
+        self._store = store
+
+    async def caller(self, request: Request) -> Caller:
+        """Who calls; `NotAuthenticated` for nobody, for a wrong credential and for one that was given twice."""
+        if keys := request.headers.getlist(API_KEY_HEADER) or request.query_params.getlist(API_KEY_QUERY):
+            found = await self._known(keys, self._store.by_api_key)
+        elif tokens := _cookies(request, SESSION_COOKIE):
+            found = await self._known(tokens, self._store.by_session)
+        else:
+            raise NotAuthenticated("This call needs an API key (header X-Api-Key) or a session.")
+        if found is None:
+            raise NotAuthenticated("The API key or session is not valid.")
+        return found
+
+    async def _known(self, given: list[str], look_up: LookUp) -> Caller | None:
+        if len(given) != 1 or not given[0]:
+            return None
+        return await look_up(key_digest(given[0]))
+
+
+def authorise(request: Request, caller: Caller, permission: Permission) -> None:
+    """`Forbidden` unless `caller` may do this; a session's change must carry its CSRF token."""
+    is_change = request.method not in SAFE_METHODS
+    if permission is Permission.SESSION_ONLY and caller.kind is not CallerKind.SESSION:
+        raise Forbidden("Only a session can do this: log in, an API key is not enough.")
+    if caller.scope is Scope.READ and (is_change or permission is Permission.FULL):
+        raise Forbidden("This API key may only read.")
+    if is_change and caller.kind is CallerKind.SESSION and not _carries(request, caller.csrf):
+        raise Forbidden("The header X-CSRF-Token is missing or wrong.")
+
+
+def has_credentials(request: Request) -> bool:
+    """Whether any credential is present, right or wrong."""
+    return bool(
+        request.headers.getlist(API_KEY_HEADER)
+        or request.query_params.getlist(API_KEY_QUERY)
+        or _cookies(request, SESSION_COOKIE)
+    )
+
+
+def _carries(request: Request, csrf: bytes | None) -> bool:
+    tokens = request.headers.getlist(CSRF_HEADER)
+    return csrf is not None and len(tokens) == 1 and same_key(csrf, key_digest(tokens[0]))
+
+
+def _cookies(request: Request, name: str) -> list[str]:
+    """Every value of one cookie: Starlette's own parser keeps only the last of two."""
+    values = []
+    for header in request.headers.getlist("cookie"):
+        for chunk in header.split(";"):
+            key, _, value = chunk.partition("=")
+            if key.strip() == name:
+                values.append(value.strip())
+    return values

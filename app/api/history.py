@@ -1,0 +1,92 @@
+"""What hunts left behind: the history, the state of items, and the caps."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AfterValidator
+
+from app.api.deps import Paging
+from app.api.hunts import InstanceFilter
+from app.api.openapi import errors
+from app.api.routing import ApiRouter, full, read
+from app.api.services import Records
+from app.api.tags import Tag
+from app.arr.models import AppType, HuntPass
+from app.core.schemas import Page, Reply
+from app.hunting.models import Outcome
+from app.hunting.schemas import (
+    DeletedOut,
+    InstanceCapsOut,
+    SearchOut,
+    StateOut,
+    StateResetIn,
+    StateResetOut,
+    StateStatus,
+)
+
+router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("must have a time zone, such as 2026-11-23T16:00:00Z")
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+@router.get("/history", summary="Searches, newest first")
+@read
+async def list_history(
+    records: Records,
+    paging: Paging,
+    app_type: AppType | None = None,
+    instance_id: InstanceFilter = None,
+    hunt_pass: Annotated[HuntPass | None, Query(alias="pass")] = None,
+    outcome: Outcome | None = None,
+    search: Annotated[str | None, Query(max_length=200, description="Part of the title.")] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to")] = None,
+) -> Reply[Page[SearchOut]]:
+    """One row a search: what was asked for, why, and what came of it."""
+    found = await records.history(
+        app_type=app_type, instance_id=instance_id, hunt_pass=hunt_pass, outcome=outcome, search=search,
+        since=since, until=until, page=paging.page, page_size=paging.page_size,
+    )  # fmt: skip
+    return Reply[Page[SearchOut]](data=found)
+
+
+@router.delete("/history", summary="Clear the history")
+@full
+async def delete_history(
+    records: Records, app_type: AppType | None = None, instance_id: InstanceFilter = None
+) -> Reply[DeletedOut]:
+    """Of one type, one instance, or all; cooldowns, caps and statistics do not change."""
+    deleted = await records.clear_history(app_type=app_type, instance_id=instance_id)
+    return Reply[DeletedOut](data=DeletedOut(deleted=deleted), message="History cleared")
+
+
+@router.get("/state", summary="What is remembered of items")
+@read
+async def list_state(
+    records: Records, paging: Paging, instance_id: InstanceFilter = None, status: StateStatus | None = None
+) -> Reply[Page[StateOut]]:
+    """Cooldowns and fruitless searches, the latest search first."""
+    found = await records.states(instance_id=instance_id, status=status, page=paging.page, page_size=paging.page_size)
+    return Reply[Page[StateOut]](data=found)
+
+
+@router.post("/state/reset", summary="Forget searches", responses=errors(404))
+@full
+async def reset_state(body: StateResetIn, records: Records) -> Reply[StateResetOut]:
+    """Items may be searched again at once, although the app remembers a search; history and caps stay."""
+    return Reply[StateResetOut](data=await records.reset_state(body), message="State reset")
+
+
+@router.get("/caps", summary="Searches used and left")
+@read
+async def list_caps(records: Records) -> Reply[list[InstanceCapsOut]]:
+    """Per instance, in the last 60 minutes and 24 hours."""
+    return Reply[list[InstanceCapsOut]](data=await records.caps())

@@ -1,0 +1,89 @@
+"""The apps that Huntarr works with."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.api.deps import RowId
+from app.api.openapi import errors
+from app.api.routing import ApiRouter, etag, full, read
+from app.api.services import HuntingApp, Instances
+from app.api.tags import Tag
+from app.core.schemas import MessageReply, Reply
+from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
+
+router = ApiRouter(tag=Tag.INSTANCES, prefix="/api/instances")
+
+Verify = Annotated[bool, Query(description="Test the connection first; 422 when it does not work.")]
+
+
+@router.get("", summary="All instances")
+@read
+@etag
+async def list_all_instances(instances: Instances) -> Reply[list[InstanceOut]]:
+    return Reply[list[InstanceOut]](data=await instances.all())
+
+
+@router.get("/{app_type}", summary="Instances of a type", responses=errors(404))
+@read
+@etag
+async def list_instances(app_type: HuntingApp, instances: Instances) -> Reply[list[InstanceOut]]:
+    return Reply[list[InstanceOut]](data=await instances.all(app_type))
+
+
+@router.post("/{app_type}", status_code=201, summary="Add an instance", responses=errors(404, 409))
+@full
+async def create_instance(
+    app_type: HuntingApp, body: InstanceIn, instances: Instances, verify: Verify = False
+) -> Reply[InstanceOut]:
+    """The app need not be up: it is tested in the background."""
+    return Reply[InstanceOut](data=await instances.create(app_type, body, verify=verify), message="Instance added")
+
+
+@router.post("/{app_type}/test", summary="Test a connection", responses=errors(404))
+@full
+async def test_connection(app_type: HuntingApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
+    """An unsaved connection, or a stored one by its id. Always 200; `error` says what to do."""
+    return Reply[InstanceTestOut](data=await instances.test(app_type, body))
+
+
+@router.get("/{app_type}/{instance_id}", summary="One instance", responses=errors(404))
+@read
+@etag
+async def get_instance(app_type: HuntingApp, instance_id: RowId, instances: Instances) -> Reply[InstanceOut]:
+    return Reply[InstanceOut](data=await instances.get(app_type, instance_id))
+
+
+@router.put("/{app_type}/{instance_id}", summary="Replace an instance", responses=errors(404, 409))
+@full
+async def replace_instance(
+    app_type: HuntingApp, instance_id: RowId, body: InstanceIn, instances: Instances, verify: Verify = False
+) -> Reply[InstanceOut]:
+    """Everything anew; overrides that are not in the body are gone, the API key may be left out."""
+    changed = await instances.replace(app_type, instance_id, body, verify=verify)
+    return Reply[InstanceOut](data=changed, message="Instance saved")
+
+
+@router.patch("/{app_type}/{instance_id}", summary="Change an instance", responses=errors(404, 409))
+@full
+async def update_instance(
+    app_type: HuntingApp, instance_id: RowId, body: InstancePatch, instances: Instances, verify: Verify = False
+) -> Reply[InstanceOut]:
+    """Only what is in the body; `null` within `hunting` takes an override back."""
+    changed = await instances.update(app_type, instance_id, body, verify=verify)
+    return Reply[InstanceOut](data=changed, message="Instance saved")
+
+
+@router.delete("/{app_type}/{instance_id}", summary="Delete an instance", responses=errors(404))
+@full
+async def delete_instance(app_type: HuntingApp, instance_id: RowId, instances: Instances) -> MessageReply:
+    """Its state and caps go with it; its history stays, under its name."""
+    await instances.delete(app_type, instance_id)
+    return MessageReply(message="Instance deleted")
+
+
+@router.post("/{app_type}/{instance_id}/test", summary="Test a stored instance", responses=errors(404))
+@full
+async def test_instance(app_type: HuntingApp, instance_id: RowId, instances: Instances) -> Reply[InstanceTestOut]:
+    """Always 200; what was learned is kept with the instance."""
+    return Reply[InstanceTestOut](data=await instances.test_stored(app_type, instance_id))

@@ -1,0 +1,127 @@
+"""What surrounds every reply: request id, security headers, limits of the head, the sub-path, the access log."""
+
+import re
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from app.api.errors import error_reply
+from app.api.frame import FRAME, Frame
+from app.api.peer import Network, peer_of
+
+log = structlog.get_logger("app.access")
+
+REQUEST_ID_HEADER = b"x-request-id"
+QUERY_BYTES = 8 * 1024
+HEADER_COUNT = 100
+HEADER_BYTES = 32 * 1024
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+# A reply that sets one of these itself (a page, a download) keeps its own.
+SECURITY_HEADERS = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+)
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Boundary:
+    """The outermost middleware; plain ASGI, because a class per request and a task per request cost too much."""
+
+    def __init__(self, app: ASGIApp, *, base_url: str = "", trusted_proxies: Sequence[Network] = ()) -> None:
+        self._app = app
+        self._base = base_url
+        self._trusted = trusted_proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._not_http(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(scope["headers"])
+        peer = peer_of(scope, self._trusted)
+        if self._base:
+            scope["root_path"] = self._base  # what routes and redirects take off the path
+        scope[FRAME] = Frame(request_id, peer.address, peer.is_https)
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _complete(message.get("headers", ()), request_id)
+            await send(message)
+
+        tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            if refusal := self._refusal(scope):
+                code, sentence = refusal
+                await error_reply(code, sentence, request_id=request_id)(scope, receive, sending)
+            else:
+                await self._app(scope, receive, sending)
+        finally:
+            _write_line(scope, status, (time.perf_counter() - started) * 1000)
+            structlog.contextvars.reset_contextvars(**tokens)
+
+    async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # there are none: closed before anything looks at the path
+            await WebSocketClose()(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """What is wrong with the head of this request, before anything of it is used."""
+        if self._base and not _is_below(scope["path"], self._base):
+            return 404, "There is nothing at this address."
+        if len(scope["query_string"]) > QUERY_BYTES:
+            return 400, f"The query is longer than {QUERY_BYTES} bytes."
+        if not scope["query_string"].isascii():
+            return 400, "The query holds characters that must be percent-encoded."
+        headers = scope["headers"]
+        if len(headers) > HEADER_COUNT or sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES:
+            return 400, f"The request has more than {HEADER_COUNT} headers or {HEADER_BYTES} bytes of them."
+        return None
+
+
+def _is_below(path: str, base: str) -> bool:
+    return path.startswith(base) and path[len(base) : len(base) + 1] in ("", "/")
+
+
+def _request_id(headers: Headers) -> str:
+    """The caller's own id if it is sane and given once, else a new one."""
+    given = [value for name, value in headers if name == REQUEST_ID_HEADER]
+    if len(given) == 1 and _SANE_ID.fullmatch(given[0]):
+        return given[0].decode("ascii")
+    return secrets.token_hex(8)
+
+
+def _complete(headers: Headers, request_id: str) -> list[tuple[bytes, bytes]]:
+    found = list(headers)
+    present = {name for name, _ in found}
+    found += [pair for pair in SECURITY_HEADERS if pair[0] not in present]
+    found.append((REQUEST_ID_HEADER, request_id.encode("ascii")))
+    return found
+
+
+def _write_line(scope: Scope, status: int, milliseconds: float) -> None:
+    """One line a request, by the route's template: neither the path's values nor the query can bring a secret along.
+
+    Reads that went well are `debug`: a dashboard that polls every few seconds is no news.
+    """
+    is_dull = scope["method"] == "GET" and 200 <= status < 400
+    (log.debug if is_dull else log.info)(
+        "request",
+        method=scope["method"][:16],
+        route=getattr(scope.get("route"), "path", None),
+        status=status,
+        ms=round(milliseconds, 1),
+        client=scope[FRAME].client_address,
+    )

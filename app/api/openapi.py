@@ -1,0 +1,198 @@
+"""The OpenAPI document: made from the routes, with the names and the error replies that generated clients like."""
+
+import json
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
+
+from app.api.auth import API_KEY_HEADER, API_KEY_QUERY, SESSION_COOKIE, Permission
+from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
+from app.api.idempotency import LONGEST_KEY
+from app.api.routing import ApiRoute
+from app.api.tags import DESCRIPTIONS
+from app.core.schemas import ErrorReply
+
+Json = dict[str, Any]
+Responses = dict[int | str, Json]
+
+VERSION: Final = "3.1.0"
+COMPONENTS: Final = "#/components/schemas/"
+
+SECURITY_SCHEMES: Final[Json] = {
+    "ApiKeyHeader": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER, "description": "An API key."},
+    "ApiKeyQuery": {
+        "type": "apiKey",
+        "in": "query",
+        "name": API_KEY_QUERY,
+        "description": "An API key, for callers that cannot set a header.",
+    },
+    "SessionCookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SESSION_COOKIE,
+        "description": "A session; changes need the header X-CSRF-Token too.",
+    },
+}
+ANY_SCHEME: Final[list[Json]] = [{name: []} for name in SECURITY_SCHEMES]
+SESSION_SCHEME: Final[list[Json]] = [{"SessionCookie": []}]
+
+EXAMPLES: Final[dict[int, Json]] = {
+    400: {"success": False, "error": "The body is not valid JSON."},
+    401: {"success": False, "error": "The API key or session is not valid."},
+    403: {"success": False, "error": "This API key may only read."},
+    404: {"success": False, "error": "There is no such instance."},
+    409: {"success": False, "error": "There is an instance with this address already."},
+    413: {"success": False, "error": "The body is larger than 1048576 bytes."},
+    415: {"success": False, "error": "The body must be JSON, sent as application/json and not compressed."},
+    422: {
+        "success": False,
+        "error": "body.url: Field required",
+        "details": [{"field": "body.url", "message": "Field required"}],
+    },
+    429: {"success": False, "error": "Too many attempts: try again in a minute."},
+    500: {
+        "success": False,
+        "error": "Something went wrong inside Huntarr; the log tells more under this request id.",
+        "request_id": "f3b0c44298fc1c14",
+    },
+    502: {"success": False, "error": "Sonarr answered something that is not its API."},
+    503: {
+        "success": False,
+        "error": "The database is not available: it is locked, full or unreachable.",
+        "request_id": "f3b0c44298fc1c14",
+    },
+    504: {"success": False, "error": "Sonarr did not answer within 30 seconds."},
+}
+
+IDEMPOTENCY_PARAMETER: Final[Json] = {
+    "name": IDEMPOTENCY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Within 24 h the same key with the same request gets the first reply again, and nothing twice.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
+ETAG_PARAMETER: Final[Json] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of the last reply: 304 when nothing has changed since.",
+    "schema": {"type": "string"},
+}
+
+
+def errors(*statuses: int) -> Responses:
+    """`responses=` of a route: the error statuses of its own. Those that every route may answer are added anyway."""
+    return {status: _error(status) for status in statuses}
+
+
+def document(app: FastAPI, *, base_url: str = "") -> Json:
+    """The whole document; `servers` only where the application lives under a sub-path."""
+    made = get_openapi(
+        title=app.title,
+        summary=app.summary,
+        version=app.version,
+        openapi_version=VERSION,
+        routes=app.routes,
+        servers=[{"url": base_url}] if base_url else None,
+    )
+    used = set()
+    for route, path, method in _operations(app):
+        operation = made["paths"][path][method]
+        _complete(operation, route)
+        used |= set(operation["tags"])
+    made["tags"] = [{"name": tag.value, "description": text} for tag, text in DESCRIPTIONS.items() if tag.value in used]
+    components = made.setdefault("components", {})
+    components["securitySchemes"] = SECURITY_SCHEMES
+    schemas = components.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    _add_error_reply(schemas)
+    marked: Json = _mark_files(_named(made))
+    return marked
+
+
+def render(made: Json) -> str:
+    """The text of the committed file: the same document is the same bytes."""
+    return json.dumps(made, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _operations(app: FastAPI) -> Iterator[tuple[ApiRoute, str, str]]:
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, ApiRoute) and route.include_in_schema:
+            for method in sorted(context.methods or ()):
+                yield route, str(context.path_format), method.lower()
+
+
+def _complete(operation: Json, route: ApiRoute) -> None:
+    """What follows from what the route declares: who may call, which headers it reads, how it may refuse."""
+    parameters = operation.setdefault("parameters", [])
+    responses = operation["responses"]
+    is_public = route.permission is Permission.PUBLIC
+    is_session_only = route.permission is Permission.SESSION_ONLY
+    operation["security"] = [] if is_public else SESSION_SCHEME if is_session_only else ANY_SCHEME
+    statuses = {500} if is_public else {401, 500, 503}
+    if not is_public and (route.permission is not Permission.READ or route.methods != {"GET"}):
+        statuses.add(403)
+    if "requestBody" in operation:
+        statuses |= {400, 413, 415}
+    if route.methods == {"POST"} and not is_public and route.declaration.upload_bytes is None:
+        parameters.append(IDEMPOTENCY_PARAMETER)
+        statuses.add(409)
+    if parameters or "requestBody" in operation:
+        statuses.add(422)
+        responses.pop("422", None)
+    if route.declaration.has_etag:
+        parameters.append(ETAG_PARAMETER)
+        responses["304"] = {"description": "Not Modified"}
+    if not parameters:
+        del operation["parameters"]
+    for status in sorted(statuses):
+        responses.setdefault(str(status), _error(status))
+
+
+def _error(status: int) -> Json:
+    content = {"schema": {"$ref": f"{COMPONENTS}ErrorReply"}, "example": EXAMPLES[status]}
+    return {"description": HTTPStatus(status).phrase, "content": {"application/json": content}}
+
+
+def _add_error_reply(schemas: Json) -> None:
+    made = ErrorReply.model_json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")
+    schemas |= made.pop("$defs", {})
+    schemas["ErrorReply"] = made
+
+
+def _named(made: Json) -> Json:
+    """Components under their titles: Pydantic's own keys for generics are nothing a person would write."""
+    schemas: Json = made["components"]["schemas"]
+    names = {key: schema["title"] for key, schema in schemas.items() if schema.get("title", "").isidentifier()}
+    wanted = [names.get(key, key) for key in schemas]
+    if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
+        raise RuntimeError(f"two schemas want one name: {', '.join(twice)}")
+    made["components"]["schemas"] = {names.get(key, key): schema for key, schema in schemas.items()}
+    references = {COMPONENTS + key: COMPONENTS + name for key, name in names.items()}
+    renamed: Json = _replaced(made, references)
+    return renamed
+
+
+def _replaced(part: Any, references: Mapping[str, str]) -> Any:
+    if isinstance(part, dict):
+        replaced = {key: _replaced(value, references) for key, value in part.items()}
+        target = replaced.get("$ref")
+        return replaced | {"$ref": references.get(target, target)} if isinstance(target, str) else replaced
+    if isinstance(part, list):
+        return [_replaced(value, references) for value in part]
+    return part
+
+
+def _mark_files(part: Any) -> Any:
+    """FastAPI writes uploads in the way of 3.1 only; most generators still look for `format: binary`."""
+    if isinstance(part, dict):
+        marked = {key: _mark_files(value) for key, value in part.items()}
+        is_file = part.get("contentMediaType") == "application/octet-stream"
+        return marked | {"format": "binary"} if is_file else marked
+    return [_mark_files(value) for value in part] if isinstance(part, list) else part

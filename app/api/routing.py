@@ -1,0 +1,200 @@
+"""Routes that declare what they ask: permission, ETag and upload hang on the function, never on the text of a path."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from fastapi import APIRouter, params
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from app.api.auth import Authenticator, Permission, authorise
+from app.api.body import BODY_BYTES, BoundedRequest
+from app.api.deps import container_of
+from app.api.etag import tagged
+from app.api.frame import Handler, frame_of
+from app.api.idempotency import answer_once
+from app.api.tags import Tag
+from app.api.tickets import TICKET_COOKIE, by_ticket
+from app.core.errors import BadRequest, Unavailable
+
+REPLY_SECONDS: Final = 120.0
+_DECLARED: Final = "__huntarr_route__"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Declaration:
+    """What the decorators below say about one endpoint."""
+
+    permissions: list[Permission] = field(default_factory=list)
+    has_etag: bool = False
+    takes_ticket: bool = False
+    upload_bytes: int | None = None
+
+
+def declaration_of(endpoint: Callable[..., Any]) -> Declaration:
+    found = getattr(endpoint, _DECLARED, None)
+    if isinstance(found, Declaration):
+        return found
+    fresh = Declaration()
+    setattr(endpoint, _DECLARED, fresh)
+    return fresh
+
+
+def _permission(permission: Permission) -> Callable[[F], F]:
+    def declare(endpoint: F) -> F:
+        declaration_of(endpoint).permissions.append(permission)
+        return endpoint
+
+    return declare
+
+
+# Each goes below the router's decorator: `@router.get(…)` first, then `@read`.
+public = _permission(Permission.PUBLIC)
+read = _permission(Permission.READ)
+full = _permission(Permission.FULL)
+session_only = _permission(Permission.SESSION_ONLY)
+
+
+def etag(endpoint: F) -> F:
+    """A GET whose replies carry an ETag and answer `If-None-Match`."""
+    declaration_of(endpoint).has_etag = True
+    return endpoint
+
+
+def ticket(endpoint: F) -> F:
+    """A file of a page: a caller without credentials may show the ticket that the page gave out (`docs.py`)."""
+    declaration_of(endpoint).takes_ticket = True
+    return endpoint
+
+
+def upload(max_bytes: int) -> Callable[[F], F]:
+    """A body that is streamed and not JSON: its own size limit, no time limit, no `Idempotency-Key`."""
+
+    def declare(endpoint: F) -> F:
+        declaration_of(endpoint).upload_bytes = max_bytes
+        return endpoint
+
+    return declare
+
+
+class ApiRoute(APIRoute):
+    """A route that lets nobody in unasked. FastAPI reads the body before dependencies, so the check sits around it."""
+
+    methods: set[str]
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self.declaration = declaration_of(endpoint)
+        self.permission = _only(self.declaration, f"{path} ({getattr(endpoint, '__name__', endpoint)})")
+        super().__init__(path, endpoint, **options)
+        if self.declaration.has_etag and self.methods != {"GET"}:
+            raise TypeError(f"{path}: only a GET can have an ETag")
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """A wrong method is no match: the router's last resort asks who calls before it answers 405."""
+        match, child = super().matches(scope)
+        return (match, child) if match is Match.FULL else (Match.NONE, {})
+
+    def takes_path(self, scope: Scope) -> bool:
+        """Whether the path is this route's, whatever the method."""
+        return super().matches(scope)[0] is not Match.NONE
+
+    def get_route_handler(self) -> Handler:
+        declared, permission = self.declaration, self.permission
+        limit = BODY_BYTES if declared.upload_bytes is None else declared.upload_bytes
+        seconds = REPLY_SECONDS if declared.upload_bytes is None else None
+        answer = self._answer(super().get_route_handler())
+
+        async def handle(given: Request) -> Response:
+            request = BoundedRequest(given.scope, given.receive, limit=limit)
+            try:
+                async with asyncio.timeout(seconds) as clock:
+                    if permission is not Permission.PUBLIC:
+                        await _let_in(request, permission, takes_ticket=declared.takes_ticket)
+                    return await answer(request)
+            except ClientDisconnect:
+                raise BadRequest("The connection ended before the body did.") from None
+            except TimeoutError:
+                if not clock.expired():
+                    raise
+                raise Unavailable(f"The reply was not ready within {REPLY_SECONDS:.0f} seconds.") from None
+
+        return handle
+
+    def _answer(self, inner: Handler) -> Callable[[BoundedRequest], Awaitable[Response]]:
+        """Everything after the permission: limits, JSON, idempotency, the handler, the ETag."""
+        has_etag, is_upload = self.declaration.has_etag, self.declaration.upload_bytes is not None
+        body = self.body_field
+        has_json = body is not None and not isinstance(body.field_info, params.Form) and not is_upload
+        is_replayable = self.methods == {"POST"} and self.permission is not Permission.PUBLIC and not is_upload
+
+        async def answer(request: BoundedRequest) -> Response:
+            if b"%00" in request.scope["query_string"] or "\0" in request.scope["path"]:
+                raise BadRequest("The address holds a NUL character.")
+            request.check_length()
+            if has_json:
+                await request.read_json()
+            if is_replayable:
+                return await answer_once(request, container_of(request).replays, inner)
+            response = await inner(request)
+            return tagged(request, response) if has_etag else response
+
+        return answer
+
+
+async def unmatched(scope: Scope, receive: Receive, send: Send) -> None:
+    """The router's last resort: strangers learn nothing, callers are told 404, or 405 with what the path takes."""
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+        return
+    request = Request(scope)
+    await Authenticator(container_of(request).credentials).caller(request)
+    allowed: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, ApiRoute) and route.takes_path(scope):
+            allowed |= route.methods
+    if not allowed:
+        raise HTTPException(404)
+    raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
+
+
+class ApiRouter(APIRouter):
+    """A router of one chapter of the API; its functions' names are the operation ids."""
+
+    def __init__(self, *, tag: Tag, prefix: str = "") -> None:
+        super().__init__(
+            prefix=prefix,
+            tags=[tag],
+            route_class=ApiRoute,
+            redirect_slashes=False,
+            generate_unique_id_function=_operation_id,
+        )
+
+
+async def _let_in(request: BoundedRequest, permission: Permission, *, takes_ticket: bool) -> None:
+    container = container_of(request)
+    caller = None
+    if takes_ticket and TICKET_COOKIE in request.cookies:
+        caller = by_ticket(request, container.box, container.clock())
+    if caller is None:
+        caller = await Authenticator(container.credentials).caller(request)
+    authorise(request, caller, permission)
+    frame_of(request.scope).caller = caller
+
+
+def _only(declaration: Declaration, name: str) -> Permission:
+    if len(declaration.permissions) != 1:
+        raise TypeError(f"{name} must declare one permission, it declares {len(declaration.permissions)}")
+    return declaration.permissions[0]
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

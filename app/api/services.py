@@ -1,0 +1,65 @@
+"""The services that routes call, as annotated dependencies."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Path
+from starlette.requests import Request
+
+from app.api.deps import container_of
+from app.arr.models import AppType
+from app.container import Container
+from app.core.errors import NotFound
+from app.hunting.plan import Planner
+from app.hunting.records import HuntRecords
+from app.hunting.service import HuntService
+from app.instances.service import InstanceService
+from app.settings.service import SettingsService
+from app.stats.service import StatsService
+
+
+def services(request: Request) -> Container:
+    return cast(Container, container_of(request))
+
+
+# `async` although they wait for nothing: FastAPI runs plain functions in a thread.
+async def get_instances(request: Request) -> InstanceService:
+    return services(request).instances
+
+
+async def get_hunts(request: Request) -> HuntService:
+    return services(request).hunts
+
+
+async def get_plans(request: Request) -> Planner:
+    return services(request).planner
+
+
+async def get_records(request: Request) -> HuntRecords:
+    return services(request).records
+
+
+async def get_general(request: Request) -> SettingsService:
+    return services(request).general
+
+
+async def get_stats(request: Request) -> StatsService:
+    return services(request).stats
+
+
+async def get_hunting_app(
+    app_type: Annotated[str, Path(max_length=50, json_schema_extra={"enum": [one.value for one in AppType]})],
+) -> AppType:
+    """The app type of a path; another word is no such place, so 404 and not 422."""
+    if app_type not in AppType.__members__.values():
+        known = ", ".join(AppType)
+        raise NotFound(f"There is no such app type; there are: {known}.")
+    return AppType(app_type)
+
+
+Instances = Annotated[InstanceService, Depends(get_instances)]
+Hunts = Annotated[HuntService, Depends(get_hunts)]
+Plans = Annotated[Planner, Depends(get_plans)]
+Records = Annotated[HuntRecords, Depends(get_records)]
+General = Annotated[SettingsService, Depends(get_general)]
+Statistics = Annotated[StatsService, Depends(get_stats)]
+HuntingApp = Annotated[AppType, Depends(get_hunting_app)]

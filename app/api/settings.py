@@ -1,0 +1,58 @@
+"""General settings, and the hunting defaults of each app type."""
+
+from app.api.openapi import errors
+from app.api.routing import ApiRouter, etag, full, read
+from app.api.services import General, HuntingApp, Instances
+from app.api.tags import Tag
+from app.core.schemas import Out, Reply
+from app.settings.general import GeneralIn, GeneralSettings
+from app.settings.hunting import HuntingIn, HuntingSettings
+
+router = ApiRouter(tag=Tag.SETTINGS, prefix="/api/settings")
+
+
+class AllSettingsOut(Out):
+    """Every section."""
+
+    general: GeneralSettings
+    sonarr: HuntingSettings
+    radarr: HuntingSettings
+
+
+@router.get("", summary="All sections")
+@read
+@etag
+async def get_settings(settings: General) -> Reply[AllSettingsOut]:
+    """Secrets read as stars."""
+    return Reply[AllSettingsOut](data=AllSettingsOut.model_validate(await settings.sections()))
+
+
+@router.get("/general", summary="General settings")
+@read
+@etag
+async def get_general_settings(settings: General) -> Reply[GeneralSettings]:
+    return Reply[GeneralSettings](data=await settings.general())
+
+
+@router.post("/general", summary="Change general settings", responses=errors())
+@full
+async def update_general_settings(body: GeneralIn, settings: General) -> Reply[GeneralSettings]:
+    """Any subset; all of it is taken or nothing."""
+    return Reply[GeneralSettings](data=await settings.update_general(body), message="Settings saved")
+
+
+@router.get("/{app_type}", summary="Hunting defaults of an app type", responses=errors(404))
+@read
+@etag
+async def get_hunting_settings(app_type: HuntingApp, settings: General) -> Reply[HuntingSettings]:
+    """What holds for every instance of the type that does not say otherwise."""
+    return Reply[HuntingSettings](data=await settings.hunting(app_type))
+
+
+@router.post("/{app_type}", summary="Change hunting defaults", responses=errors(404))
+@full
+async def update_hunting_settings(
+    app_type: HuntingApp, body: HuntingIn, instances: Instances
+) -> Reply[HuntingSettings]:
+    """Any subset; `null` takes a value back to the built-in default."""
+    return Reply[HuntingSettings](data=await instances.update_defaults(app_type, body), message="Settings saved")

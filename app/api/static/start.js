@@ -1,0 +1,36 @@
+// Starts Swagger UI. The key of `/docs?apikey=KEY` is taken out of the address bar before anything else happens, so
+// that it stays in no history and no bookmark, and is kept in this page's memory only: a reload asks for it again.
+"use strict";
+
+(function () {
+  const address = new URL(window.location.href);
+  const key = address.searchParams.get("apikey");
+  if (key !== null) {
+    address.searchParams.delete("apikey");
+    window.history.replaceState(null, "", address.pathname + address.search + address.hash);
+  }
+
+  // Only to our own origin, and never over a key that was given by "Authorize".
+  function withKey(request) {
+    const target = new URL(request.url, window.location.href);
+    if (key && target.origin === window.location.origin && !request.headers["X-Api-Key"]) {
+      request.headers["X-Api-Key"] = key;
+    }
+    return request;
+  }
+
+  const ui = window.SwaggerUIBundle({
+    url: "api/openapi.json",
+    dom_id: "#swagger-ui",
+    presets: [window.SwaggerUIBundle.presets.apis],
+    deepLinking: true,
+    validatorUrl: null,
+    persistAuthorization: false,
+    requestInterceptor: withKey,
+    onComplete: function () {
+      if (key) {
+        ui.preauthorizeApiKey("ApiKeyHeader", key);
+      }
+    },
+  });
+})();

@@ -1,0 +1,81 @@
+"""What can go wrong between us and an app: one tree, a code for programs and a sentence for people.
+
+UpstreamFailed
+└── ArrError            an app could not be asked, or answered wrongly
+    ├── ArrTimeout      it took too long (504)
+    ├── WrongBaseUrl    it lives under another base path
+    └── BadAnswer       it answered, but not with what we asked for
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from app.core.errors import UpstreamFailed, UpstreamTimeout
+
+
+class ErrorCode(StrEnum):
+    """Why an app could not be used; the first ten are the words of `test` in the API."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    UNAUTHORIZED = "unauthorized"
+    WRONG_APP = "wrong_app"
+    WRONG_BASE_URL = "wrong_base_url"
+    NOT_AN_ARR = "not_an_arr"
+    STARTING = "starting"
+    BAD_RESPONSE = "bad_response"
+    BLOCKED_ADDRESS = "blocked_address"
+    REFUSED = "refused"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+
+
+class ArrError(UpstreamFailed):
+    """One failed call. The message is a whole sentence without secrets.
+
+    `may_have_reached` tells whether the app may have acted on the call: only `False` proves that it did not.
+    `transient` tells whether the same call may succeed a moment later. `http_status` is `None` without an answer.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        may_have_reached: bool,
+        http_status: int | None = None,
+        retry_after: timedelta | None = None,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.code = code
+        self.http_status = http_status
+        self.may_have_reached = may_have_reached
+        self.transient = transient
+
+
+class ArrTimeout(ArrError, UpstreamTimeout):
+    """No connection, no answer or no whole answer in time."""
+
+    def __init__(self, message: str, *, may_have_reached: bool, transient: bool) -> None:
+        super().__init__(ErrorCode.TIMEOUT, message, may_have_reached=may_have_reached, transient=transient)
+
+
+class WrongBaseUrl(ArrError):
+    """The app lives under another base path; `base` is the one it named, empty when it should have none."""
+
+    def __init__(self, message: str, *, base: str, http_status: int) -> None:
+        super().__init__(ErrorCode.WRONG_BASE_URL, message, may_have_reached=False, http_status=http_status)
+        self.base = base
+
+
+class BadAnswer(ArrError):
+    """The answer cannot be read; what was asked for may have happened."""
+
+    def __init__(self, message: str, *, http_status: int | None = None, transient: bool = False) -> None:
+        super().__init__(
+            ErrorCode.BAD_RESPONSE, message, may_have_reached=True, http_status=http_status, transient=transient
+        )

@@ -1,0 +1,124 @@
+"""The `test` call: is there an app at this address, is it the right one, and if not, what to do about it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from app.arr.base import read_status
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.failures import place
+from app.arr.http import ArrHttp
+from app.arr.models import AppStatus, AppType, Connection, Database
+from app.arr.registry import REGISTRY
+
+PREFIXES = ("/api/v3", "/api/v1")  # of all apps of the family (arr contracts §0)
+FAMILY = frozenset({"Sonarr", "Radarr", "Lidarr", "Readarr", "Whisparr", "Prowlarr"})  # arr contracts §2
+
+_REPORTED = {
+    ErrorCode.REFUSED: ErrorCode.BAD_RESPONSE,
+    ErrorCode.RATE_LIMITED: ErrorCode.BAD_RESPONSE,
+    ErrorCode.SERVER_ERROR: ErrorCode.BAD_RESPONSE,
+    ErrorCode.CONFLICT: ErrorCode.BAD_RESPONSE,
+    ErrorCode.NOT_FOUND: ErrorCode.NOT_AN_ARR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What was found. `error_code` is one of the ten words of the API (api.md §6), with a sentence in `error`."""
+
+    ok: bool
+    app_name: str | None = None
+    version: str | None = None
+    database: Database | None = None
+    latency_ms: int | None = None
+    error_code: ErrorCode | None = None
+    error: str | None = None
+
+
+async def probe(
+    http: ArrHttp, app_type: AppType, connection: Connection, *, timer: Callable[[], float] = time.monotonic
+) -> Probe:
+    """Ask the address who it is, once; never raises `ArrError`."""
+    prefix = REGISTRY[app_type].client.prefix
+    started = timer()
+    try:
+        status = await _status(http, connection, prefix)
+    except ArrError as failure:
+        return await _failed(http, app_type, connection, failure)
+    latency = round((timer() - started) * 1000)
+    return replace(_judged(app_type, status), latency_ms=latency)
+
+
+async def _status(http: ArrHttp, connection: Connection, prefix: str) -> AppStatus:
+    reply = await http.send(connection, "GET", f"{prefix}/system/status", tries=1)
+    try:
+        return read_status(reply)
+    except ArrError as failure:
+        sentence = f"What answers at {place(connection)} does not say which app it is: check host and port."
+        raise ArrError(ErrorCode.NOT_AN_ARR, sentence, may_have_reached=True) from failure
+
+
+def _judged(app_type: AppType, status: AppStatus) -> Probe:
+    wanted = REGISTRY[app_type].label
+    found = Probe(ok=True, app_name=status.app_name, version=status.version, database=status.database)
+    if status.app_name == wanted:
+        return found
+    if status.app_name not in FAMILY:
+        sentence = f"This calls itself {status.app_name[:60]}, which is not {wanted}: check the URL."
+        return replace(found, ok=False, error_code=ErrorCode.NOT_AN_ARR, error=sentence)
+    instead = next(
+        (f" or add it as {spec.app_type}" for spec in REGISTRY.values() if spec.label == status.app_name), ""
+    )
+    sentence = f"This is {status.app_name}, not {wanted}: check the URL{instead}."
+    return replace(found, ok=False, error_code=ErrorCode.WRONG_APP, error=sentence)
+
+
+async def _failed(http: ArrHttp, app_type: AppType, connection: Connection, failure: ArrError) -> Probe:
+    """The failure's own sentence, or a better one after a second look."""
+    seen: Probe | None = None
+    if failure.code is ErrorCode.NOT_FOUND:
+        seen = await _under_another_prefix(http, app_type, connection)
+    elif failure.code is ErrorCode.UNREACHABLE and failure.may_have_reached:
+        seen = await _behind_tls(http, connection)
+    return seen or _reported(app_type, connection, failure)
+
+
+def _reported(app_type: AppType, connection: Connection, failure: ArrError) -> Probe:
+    code, sentence = _REPORTED.get(failure.code, failure.code), failure.message
+    wanted = REGISTRY[app_type].label
+    base = urlsplit(connection.url).path
+    if failure.code is ErrorCode.NOT_FOUND and base:
+        code = ErrorCode.WRONG_BASE_URL
+        sentence = f"{wanted} has no API under the URL base {base[:120]}: check the end of the URL."
+    elif failure.code is ErrorCode.NOT_FOUND:
+        sentence = f"What answers at {place(connection)} has no API of {wanted}: check host and port."
+    return Probe(ok=False, error_code=code, error=sentence)
+
+
+async def _under_another_prefix(http: ArrHttp, app_type: AppType, connection: Connection) -> Probe | None:
+    """A 404 may come from another app of the family, whose API has another number."""
+    for prefix in PREFIXES:
+        if prefix == REGISTRY[app_type].client.prefix:
+            continue
+        try:
+            return _judged(app_type, await _status(http, connection, prefix))
+        except ArrError:
+            continue
+    return None
+
+
+async def _behind_tls(http: ArrHttp, connection: Connection) -> Probe | None:
+    """A server that speaks TLS drops a plain request without a word: see whether it takes one over TLS."""
+    if not connection.url.startswith("http://"):
+        return None
+    # Its certificate does not matter here: the key went to this very port in the clear a moment ago.
+    over_tls = replace(connection, url="https://" + connection.url.removeprefix("http://"), verify_tls=False)
+    try:
+        await http.send(over_tls, "GET", f"{PREFIXES[0]}/system/status", tries=1)
+    except ArrError as failure:
+        if failure.http_status is None:
+            return None
+    sentence = f"The port of {place(connection)} speaks TLS: write https:// in the URL."
+    return Probe(ok=False, error_code=ErrorCode.TLS, error=sentence)

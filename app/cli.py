@@ -1,0 +1,161 @@
+"""The command line: the composition root, and the only module that sees both the gateway and the worker."""
+
+import argparse
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from app import __version__
+from app.api.openapi import document, render
+from app.container import open_container
+from app.core.config import Settings, read_settings
+from app.core.errors import HuntarrError, StartFailed
+from app.core.logging import setup_logging
+from app.core.migrations import migrate
+from app.core.redis import embedded_redis
+from app.core.security import API_KEY_FILE
+from app.main import create_app
+from worker.main import embedded, run_alone
+
+log = structlog.get_logger(__name__)
+
+DOCUMENT = Path("openapi.json")
+GRACE_SECONDS = 20
+"""How long requests and jobs that run may take after SIGTERM."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except (StartFailed, HuntarrError) as failure:
+        print(f"huntarr: {failure}", file=sys.stderr)  # noqa: T201 - the one sentence of a failed start
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="huntarr", description="Goes back for what Sonarr and Radarr still lack.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    serve = commands.add_parser("serve", help="serve the API; without HUNTARR_REDIS_URL with its own Redis")
+    serve.add_argument("--no-worker", action="store_true", help="leave the hunting to `huntarr worker` processes")
+    serve.set_defaults(command=_serve)
+    worker = commands.add_parser("worker", help="hunt; any number of processes may do so")
+    worker.set_defaults(command=_worker)
+    upgrade = commands.add_parser("migrate", help="bring the database to this version's schema")
+    upgrade.set_defaults(command=_migrate)
+    openapi = commands.add_parser("openapi", help="print the OpenAPI document")
+    openapi.add_argument("--write", action="store_true", help=f"write it to {DOCUMENT} instead")
+    openapi.set_defaults(command=_openapi)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = _settings()
+    listener = _listen(settings)
+    with listener:
+        return _run(_serving(settings, listener, works=not options.no_worker))
+
+
+def _worker(_options: argparse.Namespace) -> int:
+    settings = _settings()
+
+    async def work() -> int:
+        await migrate(settings)
+        async with _redis(settings), open_container(settings) as container:
+            await run_alone(container)
+        return 0
+
+    return _run(work())
+
+
+def _migrate(_options: argparse.Namespace) -> int:
+    changed = asyncio.run(migrate(_settings()))
+    log.info("database upgraded" if changed else "database is up to date")
+    return 0
+
+
+def _openapi(options: argparse.Namespace) -> int:
+    text = render(document(create_app()))
+    if options.write:
+        DOCUMENT.write_text(text)
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def _settings() -> Settings:
+    settings = read_settings()
+    setup_logging(settings.log_level, settings.log_format)
+    return settings
+
+
+def _run(work: Coroutine[None, None, int]) -> int:
+    return asyncio.run(work)
+
+
+async def _serving(settings: Settings, listener: socket.socket, *, works: bool) -> int:
+    await migrate(settings)
+    async with _redis(settings):
+        app = create_app(settings, open_container=open_container, background=embedded if works else None)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,  # the client's address has one owner: app/api/peer.py
+                server_header=False,
+                lifespan="on",
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        _announce(settings, listener)
+        await server.serve(sockets=[listener])
+        return 0 if server.started else 1
+
+
+def _redis(settings: Settings) -> AbstractAsyncContextManager[None]:
+    return embedded_redis(settings) if settings.redis_url is None else _nothing()
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the port first: a port that is taken must stop the start before anything else is begun."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(2048)
+    except OSError as failure:
+        listener.close()
+        where = f"{settings.host}:{settings.port}"
+        raise StartFailed(f"Cannot listen on {where}: {failure.strerror or failure}.") from None
+    listener.setblocking(False)
+    return listener
+
+
+def _announce(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}{settings.base_url}"  # noqa: S104
+    log.info("huntarr listens", version=__version__, url=address, docs=f"{address}/docs")
+    if settings.api_key is None:
+        log.info("your API key is in a file", path=str(settings.data_dir.resolve() / API_KEY_FILE))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""What one process owns: everything with a lifetime and the services made of it, alike for gateway and worker."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from arq.connections import ArqRedis
+from sqlmodel import select
+
+from app import __version__
+from app.arr.http import ArrHttp
+from app.core.clock import Clock, utc_now
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.queue import ArqQueue
+from app.core.redis import make_redis, redis_settings
+from app.core.security import SecretBox, api_key, key_digest, secret_key
+from app.hunting.ledger import HuntLedger
+from app.hunting.plan import Planner
+from app.hunting.records import HuntRecords
+from app.hunting.runner import LEASE_SECONDS, HuntRunner
+from app.hunting.service import HuntService
+from app.instances.models import Instance
+from app.instances.service import InstanceService
+from app.replays.service import ReplayService
+from app.settings.service import SettingsService
+from app.stats.service import StatsService
+from app.users.callers import CredentialStore, OneKey
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Made once a process by `open_container`; services are cheap and hold no state of a request."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    redis: ArqRedis
+    box: SecretBox
+    http: ArrHttp
+    credentials: CredentialStore
+    replays: ReplayService
+    general: SettingsService
+    instances: InstanceService
+    hunts: HuntService
+    planner: Planner
+    records: HuntRecords
+    runner: HuntRunner
+    stats: StatsService
+
+
+@asynccontextmanager
+async def open_container(
+    settings: Settings, *, clock: Clock = utc_now, lease_seconds: float = LEASE_SECONDS
+) -> AsyncIterator[Container]:
+    """Open what the process needs; the database is migrated already. Redis is connected to when it is first used."""
+    db = Database(settings.database)
+    redis = make_redis(redis_settings(settings))
+    http = ArrHttp(__version__)
+    try:
+        box = SecretBox(secret_key(settings))
+        await _check_key(db, box)
+        yield _wire(settings, clock, db, redis, box, http, lease_seconds)
+    finally:
+        await http.aclose()
+        await redis.aclose()
+        await db.close()
+
+
+def _wire(
+    settings: Settings,
+    clock: Clock,
+    db: Database,
+    redis: ArqRedis,
+    box: SecretBox,
+    http: ArrHttp,
+    lease_seconds: float,
+) -> Container:
+    queue = ArqQueue(redis)
+    general = SettingsService(db, clock, log_level=settings.log_level)
+    instances = InstanceService(db, queue, http, box, general, clock)
+    ledger = HuntLedger(db, general, clock)
+    runner = HuntRunner(db, redis, http, instances, general, ledger, clock, lease_seconds=lease_seconds)
+    return Container(
+        settings=settings,
+        clock=clock,
+        db=db,
+        redis=redis,
+        box=box,
+        http=http,
+        credentials=OneKey(key_digest(api_key(settings))),
+        replays=ReplayService(db, box, clock),
+        general=general,
+        instances=instances,
+        hunts=HuntService(db, queue, clock, runner.leases),
+        planner=Planner(db, http, instances, general, ledger, clock),
+        records=HuntRecords(db, instances, general, clock),
+        runner=runner,
+        stats=StatsService(db, redis, general, clock),
+    )
+
+
+async def _check_key(db: Database, box: SecretBox) -> None:
+    """A wrong key stops the start, before anything is stored with it."""
+    async with db.reading() as session:
+        sealed = (await session.exec(select(Instance.api_key).limit(1))).first()
+    if sealed is not None:
+        box.open(sealed)

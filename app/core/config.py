@@ -1,0 +1,145 @@
+"""The settings of the process: environment variables with the prefix `HUNTARR_`, read once at the start."""
+
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.core.errors import StartFailed
+
+PREFIX = "HUNTARR_"
+MIN_KEY_LENGTH = 32
+DATABASE_SCHEMES = ("sqlite+aiosqlite", "postgresql+asyncpg")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+
+class LogLevel(StrEnum):
+    """Standard levels, most talkative first."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+class LogFormat(StrEnum):
+    """`console` for people, `json` for collectors: one object a line."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """One field a variable; the README's table is checked against this class."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` in the container.")
+    port: int = Field(9705, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(Path("./data"), description="Folder of the database, the key file and the embedded Redis.")
+    database_url: str | None = Field(
+        None, description="`postgresql+asyncpg://user:password@host/name`; without it SQLite in the data folder."
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="`redis://`, `rediss://` or `unix://`; without it `huntarr serve` starts its own server."
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Key that encrypts stored secrets, at least 32 characters; else a file in the data folder."
+    )
+    api_key: SecretStr | None = Field(
+        None, description="API key of full scope, at least 32 characters; else one is made in the data folder."
+    )
+    log_level: LogLevel = Field(LogLevel.INFO, description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+    log_format: LogFormat = Field(LogFormat.CONSOLE, description="`console` or `json` (one object a line).")
+    base_url: str = Field("", description="Sub-path behind a reverse proxy, such as `/huntarr`.")
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="Addresses or networks, comma-separated, whose `X-Forwarded-For` is believed."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins, comma-separated, that browsers may call from; none by default."
+    )
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _fold_case(cls, value: Any, info: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return value.upper() if info.field_name == "log_level" else value.lower()
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        scheme = value.split("://", 1)[0]
+        if scheme in ("postgres", "postgresql"):
+            return "postgresql+asyncpg://" + value.split("://", 1)[1]
+        if scheme == "sqlite":
+            return "sqlite+aiosqlite://" + value.split("://", 1)[1]
+        if scheme not in DATABASE_SCHEMES:
+            raise ValueError("must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in REDIS_SCHEMES:
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("secret_key", "api_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_KEY_LENGTH:
+            raise ValueError(f"must have at least {MIN_KEY_LENGTH} characters")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _clean_base(cls, value: str) -> str:
+        path = value.strip().strip("/")
+        if any(c in path for c in "?#:\\ ") or ".." in path or "//" in path:
+            raise ValueError("must be a plain path such as /huntarr")
+        return f"/{path}" if path else ""
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(ip_network(part, strict=False) for part in _listed(value))
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        origins = _listed(value)
+        for origin in origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or "*" in origin:
+                raise ValueError("must be origins such as https://dashboard.example, without a path or a *")
+        return origins
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'huntarr.db'}"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (raw.strip() for raw in text.split(",")) if part)
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings from the environment; a wrong value is one sentence (`StartFailed`) that never quotes it."""
+    try:
+        return Settings(**given)
+    except ValidationError as failure:
+        first = failure.errors(include_url=False, include_input=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The environment"
+        raise StartFailed(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}.") from None

@@ -1,0 +1,81 @@
+"""Bringing the database to the newest schema, by one process at a time."""
+
+import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from alembic import command
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.errors import StartFailed, Unavailable
+
+SOURCE = Path(__file__).resolve().parents[2] / "alembic"
+INSTALLED = Path(__file__).resolve().parents[1] / "_alembic"
+
+
+def folder() -> Path:
+    """The migrations: beside `app/` in a checkout, inside it when installed as a wheel."""
+    return SOURCE if (SOURCE / "env.py").exists() else INSTALLED
+
+
+def newest() -> str:
+    """The revision that this version of Huntarr works with; revisions are numbered."""
+    return max(path.name.split("_", 1)[0] for path in (folder() / "versions").glob("[0-9]*_*.py"))
+
+
+def alembic_config(url: str) -> Config:
+    """alembic's own settings, without an ini file; the URL stays out of its interpolation."""
+    config = Config()
+    config.set_main_option("script_location", str(folder()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["url"] = url
+    return config
+
+
+async def migrate(settings: Settings) -> bool:
+    """Upgrade to the newest schema; whether there was anything to do. `StartFailed` with a sentence otherwise."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if await _revision(settings.database) == newest():
+            return False
+        with _alone(settings.data_dir / "migrate.lock"):
+            await asyncio.to_thread(command.upgrade, alembic_config(settings.database), "head")
+    except CommandError as failure:
+        raise StartFailed(
+            f"The database has a schema that this version does not know ({failure}): a newer Huntarr used it."
+        ) from None
+    except (Unavailable, OperationalError, DBAPIError, OSError) as failure:
+        cause = failure.__cause__ or getattr(failure, "orig", None) or failure
+        raise StartFailed(f"The database cannot be opened: {cause}") from None
+    return True
+
+
+async def _revision(url: str) -> str | None:
+    """The schema's revision; `None` for a database that is empty."""
+    db = Database(url)
+    try:
+        async with db.reading() as session:
+            if db.is_sqlite:
+                found = text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
+            else:
+                found = text("SELECT count(*) FROM information_schema.tables WHERE table_name = 'alembic_version'")
+            if not (await session.execute(found)).scalar_one():
+                return None
+            return (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+    finally:
+        await db.close()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process of this data folder at a time; PostgreSQL has its own lock in `alembic/env.py`."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

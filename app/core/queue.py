@@ -1,0 +1,51 @@
+"""The doorbell: names of jobs and how they are rung. Rows are the truth; a lost ring is rung again by a tick."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from arq.connections import ArqRedis
+from pydantic_core import from_json, to_json
+from redis.exceptions import RedisError
+
+from app.core.errors import Unavailable
+
+RUN_HUNT = "run_hunt"
+PROBE_INSTANCE = "probe_instance"
+SETTLE = "settle"
+
+dump = to_json
+load = from_json
+
+
+class Queue(Protocol):
+    """What services know of the queue."""
+
+    async def enqueue(self, job: str, *ids: int, job_id: str) -> bool:
+        """False when a job of that id is queued or running already; `Unavailable` when there is no Redis."""
+        ...
+
+
+class ArqQueue:
+    """The queue on Redis, through arq. Job ids are global, results are not kept (see docs/architecture.md)."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+
+    async def enqueue(self, job: str, *ids: int, job_id: str) -> bool:
+        try:
+            return await self._redis.enqueue_job(job, *ids, _job_id=job_id) is not None
+        except (RedisError, OSError, TimeoutError) as failure:
+            raise Unavailable("Redis is not available: nothing can be queued now. Try again in a moment.") from failure
+
+
+@dataclass
+class MemoryQueue:
+    """A queue for tests in which it is not the point: it remembers what was rung."""
+
+    rung: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+
+    async def enqueue(self, job: str, *ids: int, job_id: str) -> bool:
+        if job_id in self.rung:
+            return False
+        self.rung[job_id] = (job, ids)
+        return True

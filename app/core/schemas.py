@@ -1,0 +1,93 @@
+"""The shapes every reply and body is made of; how they get the names that generated clients show."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+T = TypeVar("T")
+
+SECRET_MASK = "********"  # noqa: S105 - what a stored secret reads as, not a secret
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+UtcTime = Annotated[
+    datetime,
+    PlainSerializer(_rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T16:00:00.000Z"]}),
+]
+
+
+class In(BaseModel):
+    """A body that a caller sends: unknown fields are refused, so that a typo is not lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _label(part: Any) -> str:
+    if get_origin(part) is list:
+        return _label(get_args(part)[0]) + "Array"
+    name: str = part.__name__
+    return name.removesuffix("Out")
+
+
+class Out(BaseModel):
+    """A reply's data, built from a row or a value."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
+
+
+class Named(Out):
+    """A generic reply whose parametrised forms are called as a person would: `Reply[StatsOut]` is `StatsReply`."""
+
+    suffix: ClassVar[str] = ""
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return "".join(_label(part) for part in params) + cls.suffix
+
+
+class Reply(Named, Generic[T]):
+    """The envelope of every success."""
+
+    suffix: ClassVar[str] = "Reply"
+    success: bool = Field(True, examples=[True])
+    data: T
+    message: str = ""
+
+
+class Page(Named, Generic[T]):
+    """One page of a growing list, newest first unless the call says otherwise."""
+
+    suffix: ClassVar[str] = "List"
+    items: list[T]
+    total: int = Field(ge=0)
+    page: int = Field(ge=1)
+    page_size: int = Field(ge=1)
+
+
+class MessageReply(Out):
+    """The envelope of a success that has nothing to show."""
+
+    success: bool = Field(True, examples=[True])
+    data: dict[str, Any] | None = None
+    message: str = ""
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field; `field` is its path, as `body.url`."""
+
+    field: str
+    message: str
+
+
+class ErrorReply(BaseModel):
+    """The envelope of every error; `details` only for invalid input, `request_id` only for 500 and 503."""
+
+    success: bool = Field(False, examples=[False])
+    error: str
+    details: list[FieldError] | None = None
+    request_id: str | None = None

@@ -1,0 +1,64 @@
+"""Sliding caps: how many searches an instance has left in the last hour and day. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Search units of one search, and when they were reserved."""
+
+    at: datetime
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is used of one cap; `cap` 0 means none. `resets_at` is when the first of the used units is free again."""
+
+    used: int
+    cap: int
+    resets_at: datetime | None
+
+    @property
+    def left(self) -> int | None:
+        """Units that may still be spent; `None` without a cap."""
+        return None if self.cap == 0 else max(0, self.cap - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Both caps of an instance at one moment."""
+
+    hour: Window
+    day: Window
+
+    @property
+    def left(self) -> int | None:
+        known = [left for left in (self.hour.left, self.day.left) if left is not None]
+        return min(known, default=None)
+
+    def allows(self, units: int) -> bool:
+        return self.left is None or units <= self.left
+
+    @property
+    def closed_by(self) -> str | None:
+        """Which cap is used up: `daily_cap`, `hourly_cap` or `None`."""
+        if self.day.left == 0:
+            return "daily_cap"
+        return "hourly_cap" if self.hour.left == 0 else None
+
+
+def caps(spent: Sequence[Spent], *, hourly: int, daily: int, now: datetime) -> Caps:
+    """The caps at `now`; only what lies within the last hour and day counts."""
+    return Caps(_window(spent, HOUR, hourly, now), _window(spent, DAY, daily, now))
+
+
+def _window(spent: Sequence[Spent], length: timedelta, cap: int, now: datetime) -> Window:
+    inside = [one for one in spent if one.at > now - length]
+    first = min((one.at for one in inside), default=None)
+    return Window(sum(one.units for one in inside), cap, first + length if first is not None else None)

@@ -1,0 +1,95 @@
+"""The lease of an instance: at most one worker hunts it, also when one of them was only slow and not dead.
+
+Redis holds who works on it, for a short time that is renewed. The fence, a number in the database that grows with
+every holder, is what protects the data: a write with an older number is refused, whatever Redis says.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.instances.models import InstanceState
+
+log = structlog.get_logger(__name__)
+
+RENEW = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end"
+RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+
+
+class LeaseLost(Exception):
+    """Another worker took the instance over: nothing may be written any more."""
+
+
+class Leases:
+    """Takes, renews and gives back leases; `seconds` is how long one lives without renewal."""
+
+    def __init__(self, redis: Redis, *, seconds: float) -> None:
+        self._redis = redis
+        self._seconds = seconds
+        self._extend = redis.register_script(RENEW)
+        self._release = redis.register_script(RELEASE)
+
+    @asynccontextmanager
+    async def hold(self, instance_id: int) -> AsyncIterator[bool]:
+        """Hold the instance for the block; false when somebody else does. The block is cancelled if it is lost."""
+        key, token = _key(instance_id), secrets.token_hex(16)
+        if not await self._redis.set(key, token, px=self._millis, nx=True):
+            yield False
+            return
+        holder = asyncio.current_task()
+        renewal = asyncio.create_task(self._renew(key, token, holder))
+        try:
+            yield True
+        except asyncio.CancelledError:
+            if renewal.done() and not renewal.cancelled() and holder is not None:
+                holder.uncancel()  # it was the renewal that cancelled us, not the worker
+                raise LeaseLost from None
+            raise
+        finally:
+            renewal.cancel()
+            with suppress(RedisError, OSError):
+                await asyncio.shield(self._release(keys=[key], args=[token]))
+
+    async def held(self, instance_ids: Sequence[int]) -> set[int]:
+        """Those of the instances that somebody works on now."""
+        if not instance_ids:
+            return set()
+        found = await self._redis.mget([_key(one) for one in instance_ids])
+        return {one for one, holder in zip(instance_ids, found, strict=True) if holder is not None}
+
+    async def _renew(self, key: str, token: str, holder: "asyncio.Task[object] | None") -> None:
+        while True:
+            await asyncio.sleep(self._seconds / 3)
+            try:
+                renewed = await self._extend(keys=[key], args=[token, self._millis])
+                # A Redis that was emptied has forgotten us: take it anew, unless another worker was quicker.
+                if not renewed and not await self._redis.set(key, token, px=self._millis, nx=True):
+                    break
+            except (RedisError, OSError):
+                log.warning("lease not renewed: no redis")  # the fence still protects the data
+        if holder is not None:
+            holder.cancel()
+
+    @property
+    def _millis(self) -> int:
+        return int(self._seconds * 1000)
+
+
+async def check_fence(session: AsyncSession, instance_id: int, fence: int) -> InstanceState:
+    """Lock the instance's state for this unit of work; `LeaseLost` when it is gone or another worker's."""
+    query = select(InstanceState).where(col(InstanceState.instance_id) == instance_id).with_for_update()
+    state = (await session.exec(query)).first()
+    if state is None or state.fence != fence:
+        raise LeaseLost
+    return state
+
+
+def _key(instance_id: int) -> str:
+    return f"huntarr:lease:{instance_id}"

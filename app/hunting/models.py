@@ -1,0 +1,191 @@
+"""The tables of the hunt: runs, searches (the history), skipped items, the ledger, caps and cursors."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Index, text
+from sqlmodel import Field, SQLModel
+
+from app.core.db import UtcDateTime
+
+
+class HuntStatus(StrEnum):
+    """Where a hunt is; the last five are the end."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+OPEN = (HuntStatus.QUEUED.value, HuntStatus.RUNNING.value)
+
+
+class Trigger(StrEnum):
+    """What started a hunt."""
+
+    MANUAL = "manual"
+    INTERVAL = "interval"
+
+
+class Outcome(StrEnum):
+    """What came of a search. `sending` and `pending` are still open."""
+
+    SENDING = "sending"
+    PENDING = "pending"
+    NOTHING_FOUND = "nothing_found"
+    GRABBED = "grabbed"
+    SEARCH_FAILED = "search_failed"
+    UNKNOWN = "unknown"
+
+
+class Hunt(SQLModel, table=True):
+    """One run over one instance."""
+
+    __tablename__ = "hunts"
+    __table_args__ = (
+        # The database itself holds an instance to one open hunt.
+        Index(
+            "ux_hunts_open",
+            "instance_id",
+            unique=True,
+            sqlite_where=text("status IN ('queued', 'running')"),
+            postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+        Index("ix_hunts_instance", "instance_id", "id"),
+        Index("ix_hunts_app_type", "app_type", "id"),
+        Index("ix_hunts_status", "status", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    instance_id: int | None = Field(default=None, foreign_key="instances.id", ondelete="SET NULL")
+    instance_name: str = Field(max_length=100)
+    app_type: str = Field(max_length=20)
+    trigger: str = Field(max_length=20)
+    status: str = Field(default=HuntStatus.QUEUED.value, max_length=20)
+    reason: str | None = Field(default=None, max_length=40)
+    """Which gate closed, or why it ended early."""
+    message: str | None = Field(default=None, max_length=500)
+    passes: list[str] = Field(default_factory=list, sa_type=JSON)
+    limit: int | None = None
+    dry_run: bool = False
+    cancel_requested: bool = False
+    fence: int = 0
+    attempts: int = 0
+    queued_at: datetime = Field(sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    searched: int = 0
+    errors: int = 0
+    skipped: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """How many items were passed over, by reason."""
+
+
+class Search(SQLModel, table=True):
+    """One search: committed as `sending` before the command leaves, so that no crash can double it. The history."""
+
+    __tablename__ = "searches"
+    __table_args__ = (
+        Index("ix_searches_hunt", "hunt_id"),
+        Index("ix_searches_instance", "instance_id", "id"),
+        Index("ix_searches_app_type", "app_type", "id"),
+        Index("ix_searches_outcome", "outcome", "id"),
+        Index("ix_searches_pass", "hunt_pass", "id"),
+        Index("ix_searches_searched_at", "searched_at"),
+        Index(
+            "ix_searches_open",
+            "instance_id",
+            sqlite_where=text("outcome IN ('sending', 'pending')"),
+            postgresql_where=text("outcome IN ('sending', 'pending')"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    hunt_id: int
+    instance_id: int | None = Field(default=None, foreign_key="instances.id", ondelete="SET NULL")
+    instance_name: str = Field(max_length=100)
+    app_type: str = Field(max_length=20)
+    hunt_pass: str = Field(max_length=20)
+    media_key: str = Field(max_length=80)
+    unit: str = Field(max_length=20)
+    title: str = Field(max_length=400)
+    item_id: int | None = None
+    owner_id: int | None = None
+    season: int | None = None
+    picked: str = Field(default="", max_length=200)
+    """Why it was this item's turn."""
+    units: int = 1
+    outcome: str = Field(default=Outcome.SENDING.value, max_length=20)
+    message: str | None = Field(default=None, max_length=500)
+    command_id: int | None = None
+    searched_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    previous_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the item was searched before; what the ledger goes back to when this search never ran."""
+
+
+class Skip(SQLModel, table=True):
+    """An item that a hunt looked at and did not search, with its one reason."""
+
+    __tablename__ = "hunt_skips"
+    __table_args__ = (Index("ix_hunt_skips_hunt", "hunt_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    hunt_id: int = Field(foreign_key="hunts.id", ondelete="CASCADE")
+    hunt_pass: str = Field(max_length=20)
+    media_key: str = Field(max_length=80)
+    unit: str = Field(max_length=20)
+    title: str = Field(max_length=400)
+    reason: str = Field(max_length=30)
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Ledger(SQLModel, table=True):
+    """What we remember of an item in one pass: when it was searched, and how often in vain."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        Index("ix_ledger_group", "instance_id", "hunt_pass", "group_key"),
+        Index("ix_ledger_searched", "instance_id", "hunt_pass", "last_searched_at"),
+    )
+
+    instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
+    hunt_pass: str = Field(primary_key=True, max_length=20)
+    media_key: str = Field(primary_key=True, max_length=80)
+    group_key: str | None = Field(default=None, max_length=80)
+    unit: str = Field(max_length=20)
+    title: str = Field(max_length=400)
+    last_searched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    fruitless: int = 0
+    last_outcome: str | None = Field(default=None, max_length=20)
+    reset_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class CapEntry(SQLModel, table=True):
+    """Search units that were reserved; kept for a day, apart from the history, which a user may clear."""
+
+    __tablename__ = "cap_entries"
+    __table_args__ = (Index("ix_cap_entries_instance", "instance_id", "reserved_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    instance_id: int = Field(foreign_key="instances.id", ondelete="CASCADE")
+    search_id: int
+    units: int
+    reserved_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class WalkCursor(SQLModel, table=True):
+    """How far the walk through a wanted list has come."""
+
+    __tablename__ = "walk_cursors"
+
+    instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
+    hunt_pass: str = Field(primary_key=True, max_length=20)
+    offset: int = 0
+    total: int = 0

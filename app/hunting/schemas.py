@@ -1,0 +1,202 @@
+"""What callers send and read of hunts, their history, the ledger and the caps."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from app.arr.models import AppType, HuntPass, Unit
+from app.core.schemas import In, Out, UtcTime
+from app.hunting.models import HuntStatus, Outcome, Trigger
+from app.hunting.policy import Reason
+
+
+class HuntIn(In):
+    """Which instances to hunt, and how; without a target all enabled ones."""
+
+    instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
+    app_type: AppType | None = None
+    passes: list[HuntPass] | None = Field(None, min_length=1, max_length=2, description="Both by default.")
+    limit: int | None = Field(None, ge=1, le=100, description="Searches in all, instead of the batches' sizes.")
+    dry_run: bool = Field(False, description="Decide and record, but search nothing.")
+
+
+class HuntOut(Out):
+    """One run over one instance."""
+
+    id: int
+    instance_id: int | None = Field(description="Null when the instance was deleted.")
+    instance_name: str
+    app_type: AppType
+    trigger: Trigger
+    status: HuntStatus
+    reason: str | None = Field(description="Which gate closed, or what ended it early.", examples=["hourly_cap"])
+    message: str | None = Field(description="The same as a sentence, or what went wrong.")
+    passes: list[HuntPass]
+    limit: int | None
+    dry_run: bool
+    queued_at: UtcTime
+    started_at: UtcTime | None
+    ended_at: UtcTime | None
+    searched: int
+    errors: int
+    skipped: dict[str, dict[str, int]] = Field(
+        description="By pass: items passed over, by reason.", examples=[{"missing": {"cooldown": 12}}]
+    )
+
+
+class HuntsOut(Out):
+    """The hunts that a call queued, or found open already."""
+
+    hunts: list[HuntOut]
+
+
+class HuntItemOut(Out):
+    """An item that a hunt looked at: searched, or passed over for one reason."""
+
+    hunt_pass: HuntPass = Field(serialization_alias="pass")
+    media_key: str = Field(examples=["season:12:3"])
+    unit: Unit
+    title: str
+    decision: Reason
+    until: UtcTime | None = Field(description="When the decision may change by itself, where that is known.")
+    picked: str | None = Field(description="Why it was this item's turn.")
+    search_id: int | None
+    outcome: Outcome | None
+    message: str | None
+    command_id: int | None
+    searched_at: UtcTime | None
+
+
+class HuntDetailOut(HuntOut):
+    """A run with every decision and outcome, searches first."""
+
+    items: list[HuntItemOut]
+
+
+class SearchOut(Out):
+    """One search: what was asked for, why, and what came of it."""
+
+    id: int
+    hunt_id: int
+    instance_id: int | None
+    instance_name: str
+    app_type: AppType
+    hunt_pass: HuntPass = Field(serialization_alias="pass")
+    media_key: str
+    unit: Unit
+    title: str
+    picked: str
+    outcome: Outcome
+    message: str | None
+    command_id: int | None
+    searched_at: UtcTime
+    ended_at: UtcTime | None
+
+
+class DeletedOut(Out):
+    """How many rows went."""
+
+    deleted: int
+
+
+class StateStatus(StrEnum):
+    """Whether an item that was searched may be searched again."""
+
+    COOLDOWN = "cooldown"
+    READY = "ready"
+
+
+class StateOut(Out):
+    """What is remembered of an item in one pass."""
+
+    instance_id: int
+    hunt_pass: HuntPass = Field(serialization_alias="pass")
+    media_key: str
+    unit: Unit
+    title: str
+    status: StateStatus
+    last_searched_at: UtcTime | None
+    cooldown_until: UtcTime | None
+    fruitless: int = Field(description="Searches in a row that found nothing.")
+    last_outcome: Outcome | None
+
+
+class StateResetIn(In):
+    """Which searches to forget: of one item, an instance, a type, or all of them."""
+
+    instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
+    app_type: AppType | None = None
+    media_key: str | None = Field(None, min_length=1, max_length=80, examples=["episode:4711"])
+
+
+class StateResetOut(Out):
+    """What was forgotten: instances as a whole, or single ledger rows."""
+
+    instances: int
+    items: int
+
+
+class CapOut(Out):
+    """What is used of one cap."""
+
+    used: int
+    cap: int = Field(description="0 is no cap.")
+    left: int | None = Field(description="Null without a cap.")
+    resets_at: UtcTime | None = Field(description="When the first of the used units is free again.")
+
+
+class InstanceCapsOut(Out):
+    """The sliding caps of an instance."""
+
+    instance_id: int
+    name: str
+    app_type: AppType
+    hour: CapOut
+    day: CapOut
+
+
+class PlanItemOut(Out):
+    """An item that the next hunt would look at."""
+
+    media_key: str
+    unit: Unit
+    title: str
+    decision: Reason
+    until: UtcTime | None
+    picked: str | None
+
+
+class PlanPassOut(Out):
+    """What one pass of the next hunt would do; `error` when the app could not be asked."""
+
+    hunt_pass: HuntPass = Field(serialization_alias="pass")
+    total: int | None = Field(description="Length of the app's list.")
+    searches: int
+    items: list[PlanItemOut]
+    error: str | None
+
+
+class PlanOut(Out):
+    """What the next hunt would search, what not and why, and what it would cost; nothing is searched."""
+
+    instance_id: int
+    would_run: bool
+    reason: str | None = Field(description="The gate that is closed.")
+    message: str | None
+    next_hunt_at: UtcTime | None
+    passes: list[PlanPassOut]
+    searches: int = Field(description="Searches that the next hunt would send.")
+    requests: int = Field(description="Requests to the app that such a hunt costs, without waiting for its searches.")
+
+
+class PauseIn(In):
+    """How long to pause; without `minutes` until somebody resumes."""
+
+    minutes: int | None = Field(None, ge=1, le=525600)
+
+
+class PauseOut(Out):
+    """Whether all hunting is paused."""
+
+    paused: bool
+    until: UtcTime | None

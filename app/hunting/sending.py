@@ -1,0 +1,254 @@
+"""Sending searches: at most once each, at most two out at a time, with the gap that the user asked for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.arr.base import ArrClient
+from app.arr.errors import ArrError
+from app.arr.models import Command, CommandStatus, HuntPass, SearchTarget, Unit
+from app.core.clock import Clock
+from app.hunting.candidates import target_of
+from app.hunting.ledger import Hold, HuntLedger, Reserved, Stop, outcome_of
+from app.hunting.models import Outcome, Search
+from app.hunting.policy import Decision, Reason
+from app.hunting.selection import Choice, Judged
+from app.settings.hunting import HuntingSettings
+
+log = structlog.get_logger(__name__)
+
+Sleep = Callable[[float], Awaitable[None]]
+MOST_OUT = 2
+POLL_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
+POLLS_THAT_MAY_FAIL = 4
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass
+class Sent:
+    """What became of the choices of one pass: how many went out, which did not and why, what stopped it."""
+
+    searches: int = 0
+    rows_moved: int = 0
+    left: list[Judged] = field(default_factory=list)
+    stop: Stop | None = None
+    trouble: ArrError | None = None
+
+
+@dataclass(slots=True)
+class Out:
+    """A search that the app is working on."""
+
+    search_id: int
+    sent_at: datetime
+    misses: int = 0
+
+
+class SearchSender:
+    """Sends the searches of one hunt, over all its passes, and follows them to their end."""
+
+    def __init__(
+        self,
+        client: ArrClient,
+        ledger: HuntLedger,
+        hold: Hold,
+        hunting: HuntingSettings,
+        *,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        polls: Sequence[float] = POLL_SECONDS,
+    ) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._hold = hold
+        self._hunting = hunting
+        self._clock = clock
+        self._sleep = sleep
+        self._polls = polls
+        self._out: dict[int, Out] = {}
+        self._last_sent: float | None = None
+        self._last_look = 0.0
+        self._looks = 0
+        self._failed_looks = 0
+
+    async def send(self, hunt_pass: HuntPass, choices: Sequence[Choice], *, deadline: datetime) -> Sent:
+        """Send one search after the other until the list, the caps, the time or the app's patience ends."""
+        sent = Sent()
+        for number, choice in enumerate(choices):
+            await self._make_room()
+            if self._clock() >= deadline:
+                sent.left += _left(choices[number:], Reason.BATCH_FULL)
+                break
+            reserved = await self._ledger.reserve(self._hold, hunt_pass, choice, self._hunting)
+            if isinstance(reserved, Stop):
+                sent.stop = reserved
+                sent.left += _left(choices[number:], reserved.reason)
+                break
+            await self._send_one(reserved, choice, sent)
+            if sent.trouble is not None:
+                sent.left += _left(choices[number + 1 :], Reason.CANCELLED)
+                break
+        return sent
+
+    async def drain(self, *, deadline: datetime) -> None:
+        """Wait for the end of what is out, as long as a command is waited for; the rest is settled later."""
+        while self._out and self._clock() < deadline:
+            await self._look_around()
+
+    async def take_back(self) -> None:
+        """Cancel the commands that the app has not begun yet; what was never searched gives its units back."""
+        for command_id, out in list(self._out.items()):
+            try:
+                gone = await self._client.cancel(command_id)
+            except ArrError as failure:
+                log.warning("command not cancelled", command_id=command_id, error=failure.message)
+                continue
+            if gone:
+                del self._out[command_id]
+                await self._ledger.withdrawn(self._hold, out.search_id)
+
+    async def settle(self, searches: Sequence[Search]) -> None:
+        """Find out what became of searches whose worker died: adopt their command, or let them be `unknown`."""
+        commands = await self._client.commands()
+        taken = await self._ledger.adopted(self._hold.instance_id)
+        by_id = {command.command_id: command for command in commands}
+        for search in searches:
+            search_id = search.id or 0
+            if search.outcome == Outcome.PENDING:
+                await self._settle_pending(search, by_id.get(search.command_id or 0))
+                continue
+            found = _newest(commands, _target_of_row(search), since=search.searched_at, taken=taken)
+            if found is None:
+                await self._ledger.ended(self._hold, search_id, Outcome.UNKNOWN, "The worker ended while sending it.")
+                continue
+            taken.add(found.command_id)
+            await self._ledger.accepted(self._hold, search_id, found.command_id)
+            self._out[found.command_id] = Out(search_id, search.searched_at)
+            await self._note(found)
+
+    async def _settle_pending(self, search: Search, command: Command | None) -> None:
+        if search.command_id is None or command is None:
+            message = "The app no longer knows the command."
+            await self._ledger.ended(self._hold, search.id or 0, Outcome.UNKNOWN, message)
+            return
+        self._out[search.command_id] = Out(search.id or 0, search.searched_at)
+        await self._note(command)
+
+    async def _send_one(self, reserved: Reserved, choice: Choice, sent: Sent) -> None:
+        target = target_of(choice.candidate)
+        try:
+            command = await self._client.search(target)
+        except ArrError as failure:
+            found = await self._after_failure(reserved, target, failure)
+            if found is None:
+                sent.trouble = failure
+                return
+            command = found
+        finally:
+            self._last_sent = self._now()
+            self._looks = 0
+        await self._ledger.accepted(self._hold, reserved.search_id, command.command_id)
+        self._out[command.command_id] = Out(reserved.search_id, self._clock())
+        log.info("search sent", media_key=reserved.media_key, unit=target.unit, command_id=command.command_id)
+        sent.searches += 1
+        sent.rows_moved += choice.rows
+        await self._note(command)
+
+    async def _after_failure(self, reserved: Reserved, target: SearchTarget, failure: ArrError) -> Command | None:
+        """The command, if the app runs it although its answer was lost; else the books are closed."""
+        log.warning("search not sent", media_key=reserved.media_key, error=failure.message)
+        if failure.may_have_reached:
+            return await self._find_sent(reserved, target)
+        await self._ledger.refused(self._hold, reserved.search_id, failure.message)
+        return None
+
+    async def _find_sent(self, reserved: Reserved, target: SearchTarget) -> Command | None:
+        """The command whose answer we never got; if it is not there, the search is better lost than doubled."""
+        message = "The connection broke while the search was sent, and the app does not show it."
+        try:
+            commands = await self._client.commands()
+        except ArrError as failure:
+            commands = []
+            message = f"The connection broke while the search was sent: {failure.message}"
+        taken = await self._ledger.adopted(self._hold.instance_id)
+        found = _newest(commands, target, since=self._clock(), taken=taken)
+        if found is None:
+            await self._ledger.ended(self._hold, reserved.search_id, Outcome.UNKNOWN, message)
+        return found
+
+    async def _make_room(self) -> None:
+        """Wait for the gap, and until fewer than two searches are out."""
+        if self._last_sent is not None:
+            await self._sleep(max(0.0, self._last_sent + self._hunting.min_gap_seconds - self._now()))
+        while len(self._out) >= MOST_OUT:
+            await self._look_around()
+
+    async def _look_around(self) -> None:
+        """One `GET command` tells of all that are out; asked ever more rarely while nothing ends."""
+        wait = self._polls[min(self._looks, len(self._polls) - 1)]
+        since = max(self._last_sent or 0.0, self._last_look)
+        await self._sleep(max(0.0, since + wait - self._now()))
+        self._last_look, self._looks = self._now(), self._looks + 1
+        try:
+            commands = {one.command_id: one for one in await self._client.commands()}
+            self._failed_looks = 0
+        except ArrError as failure:
+            self._failed_looks += 1
+            log.warning("commands not read", error=failure.message)
+            self._give_up_on(lambda out: self._failed_looks >= POLLS_THAT_MAY_FAIL or self._is_late(out))
+            return
+        for command_id, out in list(self._out.items()):
+            if command_id in commands:
+                await self._note(commands[command_id])
+            else:
+                out.misses += 1
+        self._give_up_on(lambda out: out.misses > 1 or self._is_late(out))
+
+    async def _note(self, command: Command) -> None:
+        out = self._out.get(command.command_id)
+        if out is None or not command.status.is_over:
+            return
+        del self._out[command.command_id]
+        self._looks = 0
+        outcome, message = outcome_of(command)
+        if command.status is CommandStatus.CANCELLED:
+            await self._ledger.withdrawn(self._hold, out.search_id)
+            return
+        log.info("search ended", command_id=command.command_id, outcome=outcome)
+        await self._ledger.ended(self._hold, out.search_id, outcome, message)
+
+    def _give_up_on(self, is_lost: Callable[[Out], bool]) -> None:
+        """Stop waiting; the search stays `pending` in the books and is settled by a later look."""
+        self._out = {command_id: out for command_id, out in self._out.items() if not is_lost(out)}
+
+    def _is_late(self, out: Out) -> bool:
+        return self._clock() - out.sent_at > timedelta(minutes=self._hunting.command_timeout_minutes)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _left(choices: Sequence[Choice], reason: Reason) -> list[Judged]:
+    return [Judged(choice.candidate, Decision(reason)) for choice in choices]
+
+
+def _newest(commands: Sequence[Command], target: SearchTarget, *, since: datetime, taken: set[int]) -> Command | None:
+    """The newest command of this body that was queued after `since` and belongs to no other search."""
+    fitting = [
+        one
+        for one in commands
+        if one.target == target
+        and one.command_id not in taken
+        and (one.queued_at is None or one.queued_at >= since - CLOCK_SKEW)
+    ]
+    return max(fitting, key=lambda one: one.command_id, default=None)
+
+
+def _target_of_row(search: Search) -> SearchTarget:
+    unit = Unit(search.unit)
+    if unit is Unit.SEASON:
+        return SearchTarget(unit, owner_id=search.owner_id, season=search.season)
+    return SearchTarget(unit, item_id=search.item_id)

@@ -1,0 +1,57 @@
+"""The tables of the instances: what the user configured, and what we learned of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from app.core.db import UtcDateTime
+
+
+class Instance(SQLModel, table=True):
+    """One app of the user's, as configured."""
+
+    __tablename__ = "instances"
+    __table_args__ = (
+        UniqueConstraint("app_type", "url", name="uq_instances_app_type_url"),
+        {"sqlite_autoincrement": True},  # the id of a deleted instance must not come back with its statistics
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    app_type: str = Field(max_length=20, index=True)
+    name: str = Field(max_length=100)
+    enabled: bool = True
+    url: str = Field(max_length=500)
+    api_key: str = Field(max_length=1000)
+    """Sealed by the secret box."""
+    overrides: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class InstanceState(SQLModel, table=True):
+    """What we observed of an instance; written by the worker, one row per instance from its first moment on."""
+
+    __tablename__ = "instance_states"
+
+    instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
+    version: str | None = Field(default=None, max_length=50)
+    database: str | None = Field(default=None, max_length=20)
+    online: bool | None = None
+    error_code: str | None = Field(default=None, max_length=40)
+    error: str | None = Field(default=None, max_length=500)
+    checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    failures: int = 0
+    """Failures in a row: the length of the rest grows with it."""
+    rest_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """No automatic call to the app before this moment."""
+    missing_total: int | None = None
+    cutoff_total: int | None = None
+    queue_total: int | None = None
+    last_hunt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    next_hunt_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    reset_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Searches before this moment are forgotten (`POST /api/state/reset`)."""
+    fence: int = 0
+    """Grows with every worker that takes the instance over; a write with an older number is refused."""

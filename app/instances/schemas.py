@@ -1,0 +1,78 @@
+"""What callers send and read of instances."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from app.arr.models import AppType
+from app.core.schemas import SECRET_MASK, In, Out, UtcTime
+from app.settings.hunting import HuntingIn, HuntingSettings
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+ApiKey = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class InstanceIn(In):
+    """An instance as a whole. `api_key` may be left out, or sent back as stars, where one is stored."""
+
+    name: Name = Field(examples=["TV"])
+    enabled: bool = True
+    url: Url = Field(examples=["http://sonarr:8989"], description="With port and base path, as a browser shows it.")
+    api_key: ApiKey | None = Field(None, examples=[SECRET_MASK], description="The app's key: Settings, General.")
+    hunting: HuntingIn | None = Field(None, description="What this instance does differently from its type's defaults.")
+
+
+class InstancePatch(In):
+    """Any subset; `hunting` is merged into the stored overrides, and `null` in it takes one back."""
+
+    name: Name | None = None
+    enabled: bool | None = None
+    url: Url | None = None
+    api_key: ApiKey | None = None
+    hunting: HuntingIn | None = None
+
+
+class InstanceTestIn(In):
+    """Either a stored instance by `instance_id`, or an unsaved one by `url` and `api_key`."""
+
+    instance_id: int | None = Field(None, ge=1)
+    name: Name | None = None
+    enabled: bool | None = None
+    url: Url | None = None
+    api_key: ApiKey | None = None
+    hunting: HuntingIn | None = None
+
+
+class InstanceOut(Out):
+    """An instance, what is in force for it, and what was last seen of it."""
+
+    id: int
+    app_type: AppType
+    name: str
+    enabled: bool
+    url: str
+    api_key: str | None = Field(examples=[SECRET_MASK])
+    hunting: HuntingSettings
+    overrides: dict[str, Any] = Field(description="The settings that the instance sets itself.")
+    version: str | None
+    variant: str | None = Field(description="`v2` or `v3` for Whisparr, else null.")
+    database: str | None = Field(description="The app's own database: `sqlite` or `postgresql`.")
+    online: bool | None = Field(description="Null until it was tested for the first time.")
+    error: str | None
+    checked_at: UtcTime | None
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class InstanceTestOut(Out):
+    """What a test of the connection found; `error` says what to do."""
+
+    ok: bool
+    app_name: str | None
+    version: str | None
+    variant: str | None = Field(None, description="`v2` or `v3` for Whisparr, else null.")
+    database: str | None
+    latency_ms: float | None
+    error_code: str | None
+    error: str | None

@@ -1,0 +1,109 @@
+"""The application: routers, error handlers and middleware. Making it opens nothing and needs no settings."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from app import __version__
+from app.api import docs, errors, health, history, hunts, instances, openapi, stats
+from app.api import settings as settings_routes
+from app.api.deps import ApiContainer
+from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
+from app.api.idempotency import REPLAY_HEADER
+from app.api.middleware import Boundary
+from app.api.routing import ApiRouter, unmatched
+from app.core.config import Settings
+
+# The polled ones first: routes are tried in this order.
+ROUTERS: tuple[ApiRouter, ...] = (
+    stats.router,
+    hunts.router,
+    history.router,
+    instances.router,
+    settings_routes.router,
+    health.router,
+    docs.router,
+)
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+CORS_REQUEST_HEADERS = ("X-Api-Key", "X-CSRF-Token", IDEMPOTENCY_HEADER, "Content-Type", "If-None-Match")
+CORS_REPLY_HEADERS = ("ETag", "X-Request-Id", "Retry-After", REPLAY_HEADER)
+
+C = TypeVar("C", bound=ApiContainer)
+OpenContainer = Callable[[Settings], AbstractAsyncContextManager[C]]
+Background = Callable[[C], AbstractAsyncContextManager[object]]
+
+
+class HuntarrApi(FastAPI):
+    """FastAPI with our document instead of its own."""
+
+    def openapi(self) -> dict[str, Any]:
+        return openapi.document(self)
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    open_container: OpenContainer[C] | None = None,
+    background: Background[C] | None = None,
+    routers: Sequence[ApiRouter] = ROUTERS,
+) -> FastAPI:
+    """The application. `open_container` and `background` (such as the embedded worker) live as long as it serves."""
+    app = HuntarrApi(
+        title="Huntarr",
+        summary="Goes back for what Sonarr, Radarr and their kin still lack.",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=_middleware(settings),
+        lifespan=_lifespan(settings, open_container, background),
+    )
+    app.router.default = unmatched
+    errors.install(app)
+    for router in routers:
+        # Not `include_router`: a tree of routers is searched twice a request, a flat list once.
+        app.router.routes.extend(router.routes)
+    return app
+
+
+def _middleware(settings: Settings | None) -> list[Middleware]:
+    """Outermost first."""
+    if settings is None:
+        return [Middleware(Boundary), Middleware(errors.Failures)]
+    chain = [Middleware(Boundary, base_url=settings.base_url, trusted_proxies=settings.trusted_proxies)]
+    if settings.cors_origins:
+        chain.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=METHODS,
+                allow_headers=CORS_REQUEST_HEADERS,
+                expose_headers=CORS_REPLY_HEADERS,
+                allow_credentials=False,
+            )
+        )
+    return [*chain, Middleware(errors.Failures)]
+
+
+def _lifespan(
+    settings: Settings | None, open_container: OpenContainer[C] | None, background: Background[C] | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]] | None:
+    if settings is None or open_container is None:
+        return None
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            container = await stack.enter_async_context(open_container(settings))
+            app.state.container = container
+            if background is not None:
+                await stack.enter_async_context(background(container))
+            yield
+
+    return lifespan

@@ -1,0 +1,54 @@
+"""The settings that hold for everything: one field a setting."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic.fields import FieldInfo
+
+from app.core.config import LogLevel
+from app.core.schemas import In
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("must be an IANA time zone such as Europe/Berlin")
+    return name
+
+
+class GeneralSettings(BaseModel):
+    """The general settings in force."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, json_schema_serialization_defaults_required=True)
+
+    timezone: Annotated[str, Field(max_length=64), AfterValidator(_known_zone)] = Field(
+        "UTC", description="IANA time zone of hunting windows.", examples=["Europe/Berlin"]
+    )
+    hunting_paused: bool = Field(False, description="No hunt starts and running ones stop before their next search.")
+    api_timeout_seconds: int = Field(30, ge=1, le=300, description="Longest time for one answer of an app.")
+    verify_tls: bool = Field(True, description="Check the certificates of apps that are called over https.")
+    log_level: LogLevel = Field(LogLevel.INFO, description="The least level that is logged.")
+    history_retention_days: int = Field(365, ge=0, le=36500, description="Days that history is kept; 0 is for ever.")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+def optional(field: FieldInfo) -> tuple[Any, Any]:
+    """The same field in a body that may leave it out; `null` takes a stored value back."""
+    kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return (kind | None, Field(None, description=field.description))
+
+
+if TYPE_CHECKING:
+
+    class GeneralIn(In): ...
+
+else:
+    GeneralIn = create_model(
+        "GeneralIn",
+        __base__=In,
+        __doc__="Any subset; `null` takes the stored value back, so that the default counts again.",
+        **{name: optional(field) for name, field in GeneralSettings.model_fields.items()},
+    )

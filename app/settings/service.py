@@ -1,0 +1,119 @@
+"""Reading and changing the settings; pausing and resuming all hunting."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import available_timezones
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.arr.models import AppType
+from app.core.clock import Clock
+from app.core.config import LogLevel
+from app.core.db import Database, upsert
+from app.settings.general import GeneralIn, GeneralSettings
+from app.settings.hunting import HuntingIn, HuntingSettings, effective, merged_values
+from app.settings.models import SettingsSection
+
+GENERAL = "general"
+PAUSED_UNTIL = "paused_until"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Whether all hunting is paused; `until` is `None` when only a person ends it."""
+
+    paused: bool
+    until: datetime | None = None
+
+
+class SettingsService:
+    """The sections `general` and one per app type. Only what the user set is stored; defaults live in the models."""
+
+    def __init__(self, db: Database, clock: Clock, *, log_level: LogLevel = LogLevel.INFO) -> None:
+        self._db = db
+        self._clock = clock
+        zone = os.environ.get("TZ", "")
+        self._defaults: dict[str, Any] = {
+            "timezone": zone if zone in available_timezones() else "UTC",
+            "log_level": log_level,
+        }
+
+    async def general(self) -> GeneralSettings:
+        async with self._db.reading() as session:
+            return await self.general_in(session)
+
+    async def general_in(self, session: AsyncSession) -> GeneralSettings:
+        """The same within a unit of work that is open already."""
+        stored = await _stored(session, GENERAL)
+        paused = self._pause(stored).paused
+        return GeneralSettings.model_validate({**self._defaults, **stored, "hunting_paused": paused})
+
+    async def update_general(self, given: GeneralIn) -> GeneralSettings:
+        changes = given.model_dump(mode="json", exclude_unset=True)
+        if "hunting_paused" in changes:
+            changes[PAUSED_UNTIL] = None
+        async with self._db.session() as session:
+            await self._store(session, GENERAL, {**await _stored(session, GENERAL), **changes})
+            return await self.general_in(session)
+
+    async def sections(self) -> dict[str, Any]:
+        """Every section by its name, as it is in force."""
+        async with self._db.reading() as session:
+            defaults = await self.all_hunting_defaults(session)
+            sections = {app_type.value: effective(stored) for app_type, stored in defaults.items()}
+            return {GENERAL: await self.general_in(session), **sections}
+
+    async def hunting(self, app_type: AppType) -> HuntingSettings:
+        async with self._db.reading() as session:
+            return effective(await self.hunting_defaults(session, app_type))
+
+    async def hunting_defaults(self, session: AsyncSession, app_type: AppType) -> dict[str, Any]:
+        """What the user set for all instances of the type."""
+        return await _stored(session, app_type.value)
+
+    async def all_hunting_defaults(self, session: AsyncSession) -> dict[AppType, dict[str, Any]]:
+        """The same for all types, in one statement."""
+        rows = {row.name: dict(row.stored) for row in (await session.exec(select(SettingsSection))).all()}
+        return {app_type: rows.get(app_type.value, {}) for app_type in AppType}
+
+    async def update_hunting(
+        self, session: AsyncSession, app_type: AppType, given: HuntingIn
+    ) -> tuple[HuntingSettings, HuntingSettings]:
+        """Merge `given` into the defaults of the type; the settings before and after."""
+        stored = await _stored(session, app_type.value)
+        merged = merged_values(stored, given, app_type, prefix="body")
+        await self._store(session, app_type.value, merged)
+        return effective(stored), effective(merged)
+
+    async def pause(self, minutes: int | None) -> Pause:
+        until = self._clock() + timedelta(minutes=minutes) if minutes else None
+        return await self._set_pause(Pause(True, until))
+
+    async def resume(self) -> Pause:
+        return await self._set_pause(Pause(False))
+
+    async def _set_pause(self, pause: Pause) -> Pause:
+        changes = {"hunting_paused": pause.paused, PAUSED_UNTIL: pause.until.isoformat() if pause.until else None}
+        async with self._db.session() as session:
+            await self._store(session, GENERAL, {**await _stored(session, GENERAL), **changes})
+        return pause
+
+    def _pause(self, stored: Mapping[str, Any]) -> Pause:
+        raw = stored.get(PAUSED_UNTIL)
+        until = datetime.fromisoformat(raw) if raw else None
+        paused = bool(stored.get("hunting_paused")) and (until is None or self._clock() < until)
+        return Pause(paused, until if paused else None)
+
+    async def _store(self, session: AsyncSession, name: str, values: Mapping[str, Any]) -> None:
+        kept = {key: value for key, value in values.items() if value is not None}
+        row = {"name": name, "stored": kept, "updated_at": self._clock()}
+        await upsert(session, SettingsSection, [row], key=["name"], replace=["stored", "updated_at"])
+
+
+async def _stored(session: AsyncSession, name: str) -> dict[str, Any]:
+    section = await session.get(SettingsSection, name, populate_existing=True)
+    return dict(section.stored) if section is not None else {}

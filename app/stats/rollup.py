@@ -1,0 +1,17 @@
+"""How a fact is counted: in the totals and in its day, within the transaction that records the fact."""
+
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.core.db import day_of, upsert
+from app.stats.models import StatDay, StatTotal
+
+COUNTERS = ("hunted", "upgraded", "grabbed", "imported", "errors")
+
+
+async def count(session: AsyncSession, app_type: str, instance_id: int, now: datetime, **facts: int) -> None:
+    """Add `facts` (named as in `COUNTERS`) to the roll-ups of the instance."""
+    row = {"app_type": app_type, "instance_id": instance_id, **{name: facts.get(name, 0) for name in COUNTERS}}
+    await upsert(session, StatTotal, [row], key=["app_type", "instance_id"], add=COUNTERS)
+    await upsert(session, StatDay, [{**row, "day": day_of(now)}], key=["day", "app_type", "instance_id"], add=COUNTERS)

@@ -1,0 +1,12 @@
+"""Every table, in one place for alembic: importing this module fills the metadata."""
+
+from sqlmodel import SQLModel
+
+from app.hunting import models as hunting
+from app.instances import models as instances
+from app.replays import models as replays
+from app.settings import models as settings
+from app.stats import models as stats
+
+MODULES = (hunting, instances, replays, settings, stats)
+METADATA = SQLModel.metadata

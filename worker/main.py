@@ -1,0 +1,142 @@
+"""The worker: arq runs the jobs and the ticks; a supervisor starts it again when Redis was away."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, timedelta
+from typing import Any
+
+import structlog
+from arq import cron
+from arq.cron import CronJob
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+
+from app.container import Container
+from app.core.heartbeat import beat, leave
+from app.core.queue import PROBE_INSTANCE, RUN_HUNT, SETTLE, dump, load
+from app.core.redis import make_redis, redis_settings
+from worker import tasks, ticks
+
+log = structlog.get_logger(__name__)
+
+MAX_JOBS = 200
+HUNT_SECONDS = 1800
+POLL_SECONDS = 0.2
+RESTART_SECONDS = 1.0
+BEAT = timedelta(seconds=10)
+COUNTS_FOR = timedelta(seconds=35)
+HAND_BACK_SECONDS = 15.0
+
+
+def make_worker(container: Container, **options: Any) -> Worker:
+    """arq's worker on its own pool of connections. Results are not kept: the rows tell what came of a job."""
+    redis = make_redis(redis_settings(container.settings))
+    chosen: dict[str, Any] = {"poll_delay": POLL_SECONDS, "cron_jobs": crons(), **options}
+    return Worker(
+        functions=[
+            func(tasks.run_hunt, name=RUN_HUNT, timeout=HUNT_SECONDS, max_tries=3, keep_result=0),
+            func(tasks.settle, name=SETTLE, timeout=HUNT_SECONDS, max_tries=1, keep_result=0),
+            func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=1, keep_result=0),
+        ],
+        redis_pool=redis,
+        ctx={"container": container},
+        handle_signals=False,
+        keep_result=0,
+        max_jobs=MAX_JOBS,
+        health_check_interval=10,
+        timezone=UTC,
+        job_serializer=dump,
+        job_deserializer=load,
+        **chosen,
+    )
+
+
+def crons() -> list[CronJob]:
+    """The ticks, in UTC; a `job_id` of our own would block each for a minute (docs/architecture.md)."""
+    every_5, every_15 = set(range(0, 60, 5)), {3, 18, 33, 48}
+    return [
+        _cron(ticks.due, second=every_5),
+        _cron(ticks.reconcile, second=every_15),
+        _cron(ticks.unsettled, second={10}),
+        _cron(ticks.retention, minute={7}, second={20}),
+    ]
+
+
+def _cron(tick: ticks.Tick, **when: Any) -> CronJob:
+    return cron(ticks.quiet(tick), name=f"tick:{tick.__name__}", keep_result=0, timeout=300, **when)
+
+
+async def supervise(container: Container) -> None:
+    """Work until cancelled. arq ends when it loses Redis; it is made anew then."""
+    async with _counted(container):
+        while True:
+            worker = make_worker(container)
+            try:
+                await worker.async_run()
+            except (RedisError, OSError, TimeoutError) as failure:
+                log.warning("redis lost; the worker starts again", error=str(failure))
+            finally:
+                await _close(worker)
+            await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _close(worker: Worker) -> None:
+    """Hand back what runs: the jobs are cancelled, their rows stay open and the next worker goes on with them."""
+    running = [task for task in worker.tasks.values() if not task.done()]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running, timeout=HAND_BACK_SECONDS)
+    with suppress(RedisError, OSError, asyncio.CancelledError):
+        await worker.close()
+
+
+@asynccontextmanager
+async def embedded(container: Container) -> AsyncIterator[None]:
+    """The worker inside another process, for the time of the block."""
+    task = asyncio.create_task(supervise(container))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def run_alone(container: Container) -> None:
+    """The worker as a process: until SIGTERM or SIGINT, then what runs is handed back."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with embedded(container):
+        log.info("worker started")
+        await stop.wait()
+    log.info("worker ended")
+
+
+@asynccontextmanager
+async def _counted(container: Container) -> AsyncIterator[None]:
+    """Count as alive for the time of the block."""
+    worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+    task = asyncio.create_task(_beat(container, worker_id))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(RedisError, OSError):
+            await leave(container.redis, worker_id)
+
+
+async def _beat(container: Container, worker_id: str) -> None:
+    while True:
+        try:
+            await beat(container.redis, worker_id, container.clock(), COUNTS_FOR)
+        except (RedisError, OSError):
+            log.debug("heartbeat not sent: no redis")
+        await asyncio.sleep(BEAT.total_seconds())

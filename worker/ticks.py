@@ -1,0 +1,49 @@
+"""What happens by the clock. Every worker ticks; rows and job ids see to it that nothing is done twice."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+
+from app.core.errors import HuntarrError
+from worker.tasks import container_of
+
+log = structlog.get_logger(__name__)
+
+Tick = Callable[[dict[Any, Any]], Coroutine[Any, Any, None]]
+
+
+async def due(ctx: dict[Any, Any]) -> None:
+    """Automatic hunts whose time has come."""
+    await container_of(ctx).hunts.start_due()
+
+
+async def reconcile(ctx: dict[Any, Any]) -> None:
+    """Hunts that nobody works on, because a ring was lost or a worker died."""
+    await container_of(ctx).hunts.reconcile()
+
+
+async def unsettled(ctx: dict[Any, Any]) -> None:
+    """Searches of which nobody knows yet what came."""
+    await container_of(ctx).hunts.ring_unsettled()
+
+
+async def retention(ctx: dict[Any, Any]) -> None:
+    """Old rows, in short transactions."""
+    container = container_of(ctx)
+    await container.records.purge((await container.general.general()).history_retention_days)
+    await container.replays.purge(container.clock())
+
+
+def quiet(tick: Tick) -> Tick:
+    """A tick that cannot reach the database or Redis says so and waits for its next turn."""
+
+    async def ticked(ctx: dict[Any, Any]) -> None:
+        try:
+            await tick(ctx)
+        except (HuntarrError, RedisError, OSError) as failure:
+            log.warning("tick put off", tick=ticked.__qualname__, error=str(failure))
+
+    ticked.__qualname__ = getattr(tick, "__name__", "tick")
+    return ticked
