@@ -58,6 +58,7 @@ class Database:
                 max_overflow=POSTGRES_POOL,
                 pool_timeout=POOL_TIMEOUT_SECONDS,
                 pool_pre_ping=True,
+                hide_parameters=True,  # what is stored must not stand in an error
                 connect_args={"timeout": 5, "command_timeout": 30},
             )
 
@@ -103,6 +104,7 @@ def _sqlite_engine(url: str, *, write: bool) -> AsyncEngine:
         pool_size=1 if write else READERS,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SECONDS,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
     )
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from alembic import command
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import StartFailed, Unavailable

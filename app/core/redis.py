@@ -161,7 +161,7 @@ async def _answering(socket: Path, keeper: asyncio.Task[None] | None) -> None:
                 return
             await asyncio.sleep(0.02)
     finally:
-        await probe.aclose()
+        await probe.aclose(close_connection_pool=True)
     raise StartFailed("The embedded Redis does not answer: see redis/server.log in the data folder.")
 
 

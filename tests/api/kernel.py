@@ -1,0 +1,142 @@
+"""The kernel under test: the real application over ASGI, a real SQLite file, routes that a test makes itself."""
+
+import asyncio
+import tempfile
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from arq.connections import ArqRedis, RedisSettings
+from asgi_lifespan import LifespanManager
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from sqlmodel import SQLModel
+
+from app.api.routing import ApiRouter
+from app.core.clock import Clock
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.redis import find_server, make_redis
+from app.core.security import SecretBox, key_digest
+from app.main import ROUTERS, create_app
+from app.replays.service import ReplayService
+from app.users.callers import Caller, CallerKind, CredentialStore, Scope
+
+FULL_KEY = "huntarr_full-0123456789012345678901234567890"
+READ_KEY = "huntarr_read-0123456789012345678901234567890"
+SESSION = "session-token"
+CSRF = "csrf-token"
+FULL = {"X-Api-Key": FULL_KEY}
+READ = {"X-Api-Key": READ_KEY}
+WITH_SESSION = {"Cookie": f"huntarr_session={SESSION}"}
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class Store:
+    """Two keys and a session, as the next issue's store will have them."""
+
+    def __init__(self) -> None:
+        self.keys = {
+            key_digest(FULL_KEY): Caller(CallerKind.API_KEY, "full", Scope.FULL, key_id=1),
+            key_digest(READ_KEY): Caller(CallerKind.API_KEY, "read", Scope.READ, key_id=2),
+        }
+        self.sessions = {
+            key_digest(SESSION): Caller(CallerKind.SESSION, "owner", Scope.FULL, csrf=key_digest(CSRF)),
+        }
+
+    async def by_api_key(self, digest: bytes) -> Caller | None:
+        return self.keys.get(digest)
+
+    async def by_session(self, digest: bytes) -> Caller | None:
+        return self.sessions.get(digest)
+
+
+@dataclass
+class Watch:
+    """A clock that a test moves."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class KernelContainer:
+    """What a process owns, as far as the kernel asks for it."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    redis: ArqRedis
+    box: SecretBox
+    replays: ReplayService
+    credentials: CredentialStore = field(default_factory=Store)
+
+
+@dataclass
+class Kernel:
+    app: FastAPI
+    client: AsyncClient
+    container: KernelContainer
+    watch: Watch
+
+
+async def make_database(folder: Path) -> Database:
+    db = Database(f"sqlite+aiosqlite:///{folder / 'kernel.db'}")
+    async with db.engines[0].begin() as connection:
+        await connection.run_sync(SQLModel.metadata.create_all, tables=[SQLModel.metadata.tables["replays"]])
+    return db
+
+
+@asynccontextmanager
+async def kernel(
+    folder: Path, *routers: ApiRouter, redis: RedisSettings | None = None, settings: Settings | None = None
+) -> AsyncIterator[Kernel]:
+    """The application with `routers` besides its own, and a client that sends no credentials by itself."""
+    watch = Watch()
+    settings = settings or Settings(data_dir=folder)
+    made: list[KernelContainer] = []
+
+    @asynccontextmanager
+    async def open_container(given: Settings) -> AsyncIterator[KernelContainer]:
+        db = await make_database(folder)
+        box = SecretBox("k" * 32)
+        pool = make_redis(redis or RedisSettings(unix_socket_path=str(folder / "nobody.sock")))
+        made.append(KernelContainer(given, watch, db, pool, box, ReplayService(db, box, watch)))
+        yield made[0]
+        await pool.aclose(close_connection_pool=True)
+        await db.close()
+
+    app = create_app(settings, open_container=open_container, routers=[*routers, *ROUTERS])
+    async with LifespanManager(app) as alive, client_of(alive.app) as client:
+        yield Kernel(app, client, made[0], watch)
+
+
+def client_of(app: object, peer: str = "198.51.100.9") -> AsyncClient:
+    transport = ASGITransport(app=app, raise_app_exceptions=False, client=(peer, 40000))  # type: ignore[arg-type] # LifespanManager's type of an app is wider
+    return AsyncClient(transport=transport, base_url="http://huntarr")
+
+
+@asynccontextmanager
+async def redis_server() -> AsyncIterator[RedisSettings]:
+    """A real server of its own on a short path."""
+    with tempfile.TemporaryDirectory(prefix="hr") as folder:
+        socket = f"{folder}/s"
+        server = await asyncio.create_subprocess_exec(
+            find_server(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder, stdout=DEVNULL
+        )
+        try:
+            async with asyncio.timeout(10):
+                while not Path(socket).exists():  # noqa: ASYNC110, ASYNC240 - a file has no event
+                    await asyncio.sleep(0.01)
+            yield RedisSettings(unix_socket_path=socket)
+        finally:
+            server.terminate()
+            await server.wait()

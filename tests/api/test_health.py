@@ -1,0 +1,52 @@
+"""Alive, ready, and of which version."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app import __version__
+from app.core import heartbeat
+from tests.api.kernel import FULL, READ, kernel, redis_server
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_the_open_calls_check_nothing(tmp_path: Path) -> None:
+    async with kernel(tmp_path) as k:
+        assert (await k.client.get("/ping")).json() == {"status": "OK"}
+        health = (await k.client.get("/api/health")).json()
+        version = (await k.client.get("/api/version", headers=READ)).json()
+    assert health == {"success": True, "data": {"status": "ok", "version": __version__}, "message": ""}
+    assert version["data"] == {"version": __version__}
+
+
+async def test_ready_names_the_part_that_is_down(tmp_path: Path) -> None:
+    async with redis_server() as server, kernel(tmp_path, redis=server) as k:
+        waiting = await k.client.get("/api/ready", headers=FULL)
+        assert waiting.status_code == 503
+        body = waiting.json()
+        assert (body["success"], body["error"]) == (False, "Not ready: worker.")
+        assert body["request_id"] == waiting.headers["x-request-id"]
+        assert waiting.headers["retry-after"] == "5"
+        assert body["data"]["worker"]["detail"] == "No worker is alive."
+        await heartbeat.beat(k.container.redis, "one", k.watch.now, timedelta(seconds=30))
+        ready = await k.client.get("/api/ready", headers=READ)
+        assert ready.status_code == 200
+        parts = ready.json()["data"]
+        assert {name: part["ok"] for name, part in parts.items()} == {
+            "database": True,
+            "redis": True,
+            "worker": True,
+        }
+        assert parts["worker"]["detail"] == "1 alive."
+        k.watch.forward(seconds=31)
+        assert (await k.client.get("/api/ready", headers=FULL)).status_code == 503
+
+
+async def test_without_redis_the_rest_still_answers(tmp_path: Path) -> None:
+    async with kernel(tmp_path) as k:
+        reply = await k.client.get("/api/ready", headers=FULL)
+        assert (reply.status_code, reply.json()["error"]) == (503, "Not ready: redis, worker.")
+        assert "nobody.sock" not in reply.text
+        assert (await k.client.get("/api/version", headers=FULL)).status_code == 200
