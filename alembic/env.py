@@ -1,20 +1,20 @@
 """How alembic runs here: asynchronous engines, batch mode for SQLite, one migrating process at a time."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
+from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import AutoString
 
-from alembic import context
 from app.core.db import UtcDateTime
 from app.tables import METADATA
 
 LOCK = 7_266_111_705
 
 
-def render(kind: str, item: Any, _context: Any) -> str | bool:
+def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Migrations name plain SQLAlchemy types: they must not change with our code."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"

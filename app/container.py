@@ -19,6 +19,7 @@ from app.hunting.ledger import HuntLedger
 from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.runner import LEASE_SECONDS, HuntRunner
+from app.hunting.sending import Pace
 from app.hunting.service import HuntService
 from app.instances.models import Instance
 from app.instances.service import InstanceService
@@ -51,7 +52,7 @@ class Container:
 
 @asynccontextmanager
 async def open_container(
-    settings: Settings, *, clock: Clock = utc_now, lease_seconds: float = LEASE_SECONDS
+    settings: Settings, *, clock: Clock = utc_now, lease_seconds: float = LEASE_SECONDS, pace: Pace | None = None
 ) -> AsyncIterator[Container]:
     """Open what the process needs; the database is migrated already. Redis is connected to when it is first used."""
     db = Database(settings.database)
@@ -60,10 +61,10 @@ async def open_container(
     try:
         box = SecretBox(secret_key(settings))
         await _check_key(db, box)
-        yield _wire(settings, clock, db, redis, box, http, lease_seconds)
+        yield _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
     finally:
         await http.aclose()
-        await redis.aclose()
+        await redis.aclose(close_connection_pool=True)
         await db.close()
 
 
@@ -75,12 +76,13 @@ def _wire(
     box: SecretBox,
     http: ArrHttp,
     lease_seconds: float,
+    pace: Pace | None,
 ) -> Container:
     queue = ArqQueue(redis)
     general = SettingsService(db, clock, log_level=settings.log_level)
     instances = InstanceService(db, queue, http, box, general, clock)
     ledger = HuntLedger(db, general, clock)
-    runner = HuntRunner(db, redis, http, instances, general, ledger, clock, lease_seconds=lease_seconds)
+    runner = HuntRunner(db, redis, http, instances, general, ledger, clock, lease_seconds=lease_seconds, pace=pace)
     return Container(
         settings=settings,
         clock=clock,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
+from arq.typing import WorkerCoroutine
 from redis.exceptions import RedisError
 
 from app.core.errors import HuntarrError
@@ -36,10 +37,10 @@ async def retention(ctx: dict[Any, Any]) -> None:
     await container.replays.purge(container.clock())
 
 
-def quiet(tick: Tick) -> Tick:
+def quiet(tick: Tick) -> WorkerCoroutine:
     """A tick that cannot reach the database or Redis says so and waits for its next turn."""
 
-    async def ticked(ctx: dict[Any, Any]) -> None:
+    async def ticked(ctx: dict[Any, Any], *_args: Any, **_options: Any) -> None:
         try:
             await tick(ctx)
         except (HuntarrError, RedisError, OSError) as failure:

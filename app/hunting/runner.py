@@ -1,8 +1,7 @@
 """One hunt from its first gate to its last search; the worker's only way into the engine."""
 
-import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +24,7 @@ from app.hunting.lease import LeaseLost, Leases, check_fence
 from app.hunting.ledger import Hold, HuntLedger
 from app.hunting.models import OPEN, Hunt, HuntStatus, Trigger
 from app.hunting.policy import Reason
-from app.hunting.sending import POLL_SECONDS, SearchSender, Sleep
+from app.hunting.sending import Pace, SearchSender
 from app.hunting.survey import Lexicon, QueueFacts, Survey
 from app.instances import health
 from app.instances.models import Instance, InstanceState
@@ -90,8 +89,7 @@ class HuntRunner:
         clock: Clock,
         *,
         lease_seconds: float = LEASE_SECONDS,
-        polls: Sequence[float] = POLL_SECONDS,
-        sleep: Sleep = asyncio.sleep,
+        pace: Pace | None = None,
         rng: Callable[[], random.Random] = random.Random,
     ) -> None:
         self._db = db
@@ -101,8 +99,7 @@ class HuntRunner:
         self._ledger = ledger
         self._clock = clock
         self.leases = Leases(redis, seconds=lease_seconds)
-        self._polls = polls
-        self._sleep = sleep
+        self._pace = pace or Pace()
         self._rng = rng
         self._lexicon = Lexicon()
 
@@ -362,7 +359,7 @@ class HuntRunner:
     def _sender(self, job: Job, client: ArrClient | None = None) -> SearchSender:
         return SearchSender(
             client or make_client(job.app_type, self._http, job.connection), self._ledger, job.hold, job.hunting,
-            clock=self._clock, sleep=self._sleep, polls=self._polls,
+            clock=self._clock, pace=self._pace,
         )  # fmt: skip
 
 

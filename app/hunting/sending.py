@@ -1,6 +1,7 @@
 """Sending searches: at most once each, at most two out at a time, with the gap that the user asked for."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,11 +21,18 @@ from app.settings.hunting import HuntingSettings
 
 log = structlog.get_logger(__name__)
 
-Sleep = Callable[[float], Awaitable[None]]
 MOST_OUT = 2
-POLL_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
 POLLS_THAT_MAY_FAIL = 4
 CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How time passes while a hunt waits: `polls` are the seconds between looks at the app's commands."""
+
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    polls: Sequence[float] = (1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 @dataclass
@@ -58,16 +66,14 @@ class SearchSender:
         hunting: HuntingSettings,
         *,
         clock: Clock,
-        sleep: Sleep = asyncio.sleep,
-        polls: Sequence[float] = POLL_SECONDS,
+        pace: Pace,
     ) -> None:
         self._client = client
         self._ledger = ledger
         self._hold = hold
         self._hunting = hunting
         self._clock = clock
-        self._sleep = sleep
-        self._polls = polls
+        self._pace = pace
         self._out: dict[int, Out] = {}
         self._last_sent: float | None = None
         self._last_look = 0.0
@@ -148,7 +154,7 @@ class SearchSender:
                 return
             command = found
         finally:
-            self._last_sent = self._now()
+            self._last_sent = self._pace.monotonic()
             self._looks = 0
         await self._ledger.accepted(self._hold, reserved.search_id, command.command_id)
         self._out[command.command_id] = Out(reserved.search_id, self._clock())
@@ -182,16 +188,16 @@ class SearchSender:
     async def _make_room(self) -> None:
         """Wait for the gap, and until fewer than two searches are out."""
         if self._last_sent is not None:
-            await self._sleep(max(0.0, self._last_sent + self._hunting.min_gap_seconds - self._now()))
+            await self._pace.sleep(max(0.0, self._last_sent + self._hunting.min_gap_seconds - self._pace.monotonic()))
         while len(self._out) >= MOST_OUT:
             await self._look_around()
 
     async def _look_around(self) -> None:
         """One `GET command` tells of all that are out; asked ever more rarely while nothing ends."""
-        wait = self._polls[min(self._looks, len(self._polls) - 1)]
+        wait = self._pace.polls[min(self._looks, len(self._pace.polls) - 1)]
         since = max(self._last_sent or 0.0, self._last_look)
-        await self._sleep(max(0.0, since + wait - self._now()))
-        self._last_look, self._looks = self._now(), self._looks + 1
+        await self._pace.sleep(max(0.0, since + wait - self._pace.monotonic()))
+        self._last_look, self._looks = self._pace.monotonic(), self._looks + 1
         try:
             commands = {one.command_id: one for one in await self._client.commands()}
             self._failed_looks = 0
@@ -226,9 +232,6 @@ class SearchSender:
 
     def _is_late(self, out: Out) -> bool:
         return self._clock() - out.sent_at > timedelta(minutes=self._hunting.command_timeout_minutes)
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
 
 
 def _left(choices: Sequence[Choice], reason: Reason) -> list[Judged]:

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.2
 DUE_AT_ONCE = 1000
 RING_AFTER = timedelta(seconds=30)
-RING_ANEW = timedelta(minutes=10)
+RING_ANEW = timedelta(minutes=1)
 SETTLE_AFTER = timedelta(minutes=2)
 
 
@@ -181,7 +181,7 @@ class HuntService:
         return hunt
 
     async def _ring(self, hunt: Hunt) -> None:
-        """A new id for every attempt and ten minutes: arq locks the id of a killed worker's job for half an hour."""
+        """A new id for every attempt and minute: arq locks the id of a killed worker's job for half an hour."""
         bucket = int((self._clock() - hunt.queued_at) / RING_ANEW)
         await self._queue.enqueue(RUN_HUNT, hunt.id or 0, job_id=f"hunt:{hunt.id}:{hunt.attempts}:{bucket}")
 

@@ -1,0 +1,56 @@
+"""The door under test, with waits that are noted instead of slept."""
+
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+
+from app.arr.http import ArrHttp
+from app.arr.models import Connection
+from app.arr.pools import PoolPerApp
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass
+class Noted:
+    """What the door did besides answering."""
+
+    waits: list[float] = field(default_factory=list)
+    requests: list[tuple[str, str, int | None, int]] = field(default_factory=list)
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def observe(self, _to: Connection, method: str, path: str, status: int | None, _spent: float, size: int) -> None:
+        self.requests.append((method, path, status, size))
+
+
+@pytest.fixture
+def noted() -> Noted:
+    return Noted()
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """One for all tests: making it is slow."""
+    return ssl.create_default_context()
+
+
+@pytest_asyncio.fixture
+async def http(noted: Noted, tls: ssl.SSLContext) -> AsyncIterator[ArrHttp]:
+    """On the real network, as a process has it."""
+    pools = PoolPerApp(tls)
+    async with ArrHttp(
+        "1.2.3", observer=noted.observe, transport=pools, sleep=noted.sleep, clock=lambda: NOW, jitter=lambda: 0.5
+    ) as door:
+        yield door
+
+
+def at(port: int, base: str = "", *, scheme: str = "http", timeout_seconds: float = 20.0) -> Connection:
+    """An app on this machine."""
+    return Connection(url=f"{scheme}://127.0.0.1:{port}{base}", api_key=KEY, timeout_seconds=timeout_seconds)

@@ -1,0 +1,302 @@
+"""The door to the apps: what is sent, what is tried again, and what each failure says of the request's fate."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+import respx
+
+from app.arr.errors import ArrError, ArrTimeout, BadAnswer, ErrorCode, WrongBaseUrl
+from app.arr.http import ArrHttp, Method
+from app.arr.models import Connection
+from tests.arr.conftest import KEY, Noted
+
+pytestmark = pytest.mark.asyncio
+
+APP = Connection(url="http://sonarr.test:8989/tv", api_key=KEY)
+URL = "http://sonarr.test:8989/tv/api/v3/queue"
+WRITES: list[Method] = ["POST", "PUT", "DELETE"]
+STACK = "System.InvalidOperationException: at NzbDrone.Core.Secret()"
+
+
+async def failing(http: ArrHttp, method: Method = "GET", connection: Connection = APP) -> ArrError:
+    with pytest.raises(ArrError) as caught:
+        await http.send(connection, method, "/api/v3/queue")
+    assert KEY not in str(caught.value)
+    assert "NzbDrone" not in str(caught.value)
+    assert len(caught.value.message) < 480
+    assert caught.value.message.endswith(".")
+    return caught.value
+
+
+@respx.mock
+async def test_a_request_says_who_asks_and_what_it_takes(http: ArrHttp, noted: Noted) -> None:
+    route = respx.get(URL).respond(json={"ok": [1, None, True]})
+    reply = await http.send(APP, "GET", "/api/v3/queue", params={"page": 1, "ids": [3, 4], "flag": True})
+    assert reply == {"ok": [1, None, True]}
+    sent = route.calls.last.request
+    assert sent.url.query == b"page=1&ids=3&ids=4&flag=true"
+    assert sent.headers["x-api-key"] == KEY
+    assert sent.headers["user-agent"] == "Huntarr/1.2.3"
+    assert sent.headers["accept"] == "application/json"
+    assert sent.headers["accept-encoding"] == "gzip, br"
+    assert noted.requests == [("GET", "/api/v3/queue", 200, len(b'{"ok":[1,null,true]}'))]
+
+
+@respx.mock
+async def test_a_write_carries_json_and_may_be_answered_with_nothing(http: ArrHttp) -> None:
+    route = respx.post(URL).respond(201, json={"id": 1})
+    assert await http.send(APP, "POST", "/api/v3/queue", json={"name": "X"}) == {"id": 1}
+    assert route.calls.last.request.headers["content-type"] == "application/json"
+    assert route.calls.last.request.content == b'{"name":"X"}'
+    respx.delete(URL).mock(side_effect=[httpx.Response(200), httpx.Response(204), httpx.Response(200, json={})])
+    assert [await http.send(APP, "DELETE", "/api/v3/queue") for _ in range(3)] == [None, None, {}]
+
+
+PASSING = [
+    httpx.ConnectError("refused"),
+    httpx.ConnectTimeout("slow"),
+    httpx.PoolTimeout("busy"),
+    httpx.ReadError("cut"),
+    httpx.ReadTimeout("slow"),
+    httpx.RemoteProtocolError("Server disconnected without sending a response."),
+    httpx.Response(500),
+    httpx.Response(502, html="<h1>Bad gateway</h1>"),
+    httpx.Response(503),
+    httpx.Response(504),
+]
+
+
+@respx.mock
+@pytest.mark.parametrize("trouble", PASSING, ids=repr)
+async def test_a_read_is_tried_three_times_after_passing_trouble(
+    http: ArrHttp, noted: Noted, trouble: Exception | httpx.Response
+) -> None:
+    route = respx.get(URL).mock(side_effect=[trouble, trouble, httpx.Response(200, json=[])])
+    assert await http.send(APP, "GET", "/api/v3/queue") == []
+    assert noted.waits == [0.5, 1.0]
+    route.mock(side_effect=[trouble] * 3)
+    failure = await failing(http)
+    assert failure.transient
+    assert route.call_count == 3 + 3
+
+
+LASTING = [
+    (httpx.Response(400, json=[{"errorMessage": "No."}]), ErrorCode.REFUSED),
+    (httpx.Response(401), ErrorCode.UNAUTHORIZED),
+    (httpx.Response(403), ErrorCode.UNAUTHORIZED),
+    (httpx.Response(404), ErrorCode.NOT_FOUND),
+    (httpx.Response(409, json={"message": "Unable to cancel task"}), ErrorCode.CONFLICT),
+    (httpx.Response(429), ErrorCode.RATE_LIMITED),
+    (httpx.Response(503, json={"errorMessage": "Sonarr is starting up, please try again later"}), ErrorCode.STARTING),
+    (httpx.Response(505), ErrorCode.SERVER_ERROR),
+    (httpx.Response(200, html="<html>"), ErrorCode.WRONG_BASE_URL),
+    (httpx.Response(200, text="{", headers={"content-type": "application/json"}), ErrorCode.BAD_RESPONSE),
+    (httpx.Response(200, text="", headers={"content-type": "application/json"}), ErrorCode.BAD_RESPONSE),
+    (httpx.Response(200), ErrorCode.WRONG_BASE_URL),
+]
+
+
+@respx.mock
+@pytest.mark.parametrize(("answer", "code"), LASTING)
+async def test_what_will_not_pass_is_asked_once(http: ArrHttp, answer: httpx.Response, code: ErrorCode) -> None:
+    route = respx.get(URL).mock(return_value=answer)
+    failure = await failing(http)
+    assert (failure.code, failure.http_status, failure.transient) == (code, answer.status_code, False)
+    assert route.call_count == 1
+
+
+@respx.mock
+@pytest.mark.parametrize("method", WRITES)
+@pytest.mark.parametrize("trouble", PASSING[:3], ids=repr)
+async def test_a_write_is_tried_again_only_before_a_byte_left(
+    http: ArrHttp, noted: Noted, method: Method, trouble: Exception
+) -> None:
+    route = respx.route(method=method, url=URL).mock(side_effect=[trouble, httpx.Response(200, json={})])
+    assert await http.send(APP, method, "/api/v3/queue") == {}
+    assert route.call_count == 2
+    route.mock(side_effect=[trouble] * 9)
+    assert (await failing(http, method)).may_have_reached is False
+
+
+@respx.mock
+@pytest.mark.parametrize("method", WRITES)
+@pytest.mark.parametrize(
+    ("trouble", "reached"),
+    [
+        (httpx.ReadError("cut"), True),
+        (httpx.ReadTimeout("slow"), True),
+        (httpx.WriteError("cut"), True),
+        (httpx.WriteTimeout("slow"), True),
+        (httpx.RemoteProtocolError("Server disconnected without sending a response."), True),
+        (httpx.RemoteProtocolError("illegal status line"), True),
+        (httpx.Response(500), True),
+        (httpx.Response(500, html="<h1>no app said this</h1>"), True),
+        (httpx.Response(500, json={"message": "database is locked", "description": STACK}), False),
+        (httpx.Response(502), True),
+        (httpx.Response(503), True),
+        (httpx.Response(504), True),
+        (httpx.Response(503, json={"errorMessage": "Sonarr is starting up"}), False),
+        (httpx.Response(400, json={"message": "BadRequest"}), False),
+        (httpx.Response(401), False),
+        (httpx.Response(404), False),
+        (httpx.Response(429), False),
+        (httpx.Response(307, headers={"location": "/other/tv/api/v3/queue"}), False),
+        (httpx.Response(201, html="<html>"), True),
+        (httpx.Response(201, text="{", headers={"content-type": "application/json"}), True),
+    ],
+)
+async def test_a_write_is_never_repeated_once_it_left_and_says_whether_it_may_have_arrived(
+    http: ArrHttp, noted: Noted, method: Method, trouble: Exception | httpx.Response, *, reached: bool
+) -> None:
+    route = respx.route(method=method, url=URL).mock(side_effect=[trouble] * 3)
+    assert (await failing(http, method)).may_have_reached is reached
+    assert route.call_count == 1
+    assert noted.waits == []
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [
+        ("120", timedelta(seconds=120)),
+        ("0", timedelta(0)),
+        ("999999999999999999999", timedelta(hours=24)),
+        ("9" * 5000, timedelta(hours=24)),
+        ("Mon, 23 Nov 2026 12:05:00 GMT", timedelta(minutes=5)),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", timedelta(0)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", timedelta(hours=24)),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
+async def test_retry_after_is_read_and_bounded(http: ArrHttp, value: str, wait: timedelta | None) -> None:
+    respx.get(URL).respond(429, headers={"retry-after": value})
+    assert (await failing(http)).retry_after == wait
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (
+            [{"errorMessage": "Name is empty.", "attemptedValue": STACK}, {"errorMessage": "Bad id."}],
+            "Name is empty. Bad id.",
+        ),
+        ({"message": "BadRequest: no ids", "description": STACK}, "BadRequest: no ids"),
+        ({"type": "x", "title": "Validation failed", "status": 400, "traceId": "t"}, "Validation failed"),
+        ({"message": f"key {KEY} refused"}, "key … refused"),
+        ({"message": "two\nlines\x00\x1b[31m"}, "two lines [31m"),
+        ({"message": 5, "description": STACK}, "(400)."),
+        ([1, None], "(400)."),
+        ("text", "(400)."),
+    ],
+)
+async def test_an_error_shows_the_apps_own_sentence_and_nothing_else(http: ArrHttp, body: object, shown: str) -> None:
+    respx.get(URL).respond(400, json=body)
+    with pytest.raises(ArrError) as caught:
+        await http.send(APP, "GET", "/api/v3/queue")
+    assert shown in caught.value.message
+    assert "NzbDrone" not in caught.value.message
+    assert KEY not in caught.value.message
+
+
+@respx.mock
+async def test_a_long_error_is_cut(http: ArrHttp) -> None:
+    respx.get(URL).respond(400, json={"message": "x" * 100_000})
+    with pytest.raises(ArrError) as caught:
+        await http.send(APP, "GET", "/api/v3/queue")
+    assert len(caught.value.message) < 400
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("location", "base", "sentence"),
+    [
+        ("/shows/tv/api/v3/queue?page=1", "/shows", "add it to the URL instead of /tv"),
+        ("http://sonarr.test:8989/shows/tv/api/v3/queue", "/shows", "add it to the URL instead of /tv"),
+        ("https://sonarr.test/tv/api/v3/queue", "", "redirects to https://sonarr.test/tv"),
+        ("//evil.test/tv/api/v3/queue", "", "redirects to http://evil.test/tv"),
+    ],
+)
+async def test_a_redirect_is_never_followed_but_names_the_right_url(
+    http: ArrHttp, location: str, base: str, sentence: str
+) -> None:
+    respx.get(URL).respond(307, headers={"location": location})
+    failure = await failing(http)
+    assert isinstance(failure, WrongBaseUrl)
+    assert (failure.base, failure.may_have_reached) == (base, False)
+    assert sentence in failure.message
+    assert len(respx.calls) == 1
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("location", "code"),
+    [
+        ("/tv/login?returnUrl=x", ErrorCode.WRONG_BASE_URL),
+        ("", ErrorCode.WRONG_BASE_URL),
+        ("/tv/api/v3/queue", ErrorCode.BAD_RESPONSE),
+    ],
+)
+async def test_other_redirects_end_there_too(http: ArrHttp, location: str, code: ErrorCode) -> None:
+    respx.get(URL).respond(302, headers={"location": location})
+    assert (await failing(http)).code is code
+    assert len(respx.calls) == 1
+
+
+@pytest.mark.parametrize("key", ["clé", "a\nb", "a\x00", "\u0661"])
+async def test_a_key_that_no_header_can_carry_is_refused_before_anything_is_sent(http: ArrHttp, key: str) -> None:
+    failure = await failing(http, "POST", Connection(url="http://127.0.0.1:9", api_key=key))
+    assert (failure.code, failure.may_have_reached) == (ErrorCode.UNAUTHORIZED, False)
+
+
+async def test_a_blocked_address_is_not_asked(http: ArrHttp) -> None:
+    failure = await failing(http, "POST", Connection(url="http://169.254.169.254", api_key=KEY))
+    assert (failure.code, failure.may_have_reached, failure.transient) == (ErrorCode.BLOCKED_ADDRESS, False, False)
+
+
+@pytest.mark.parametrize(("asked", "width"), [(1, 1), (3, 3), (0, 1), (99, 4)])
+async def test_requests_to_one_app_wait_for_their_turn(asked: int, width: int) -> None:
+    under_way: list[str] = []
+    most = 0
+    go = asyncio.Event()
+
+    async def app(request: httpx.Request) -> httpx.Response:
+        nonlocal most
+        under_way.append(request.url.host)
+        most = max(most, under_way.count(request.url.host))
+        if len(under_way) == 2 * width:
+            go.set()
+        await go.wait()
+        under_way.remove(request.url.host)
+        return httpx.Response(200, json=[])
+
+    async with ArrHttp("1", transport=httpx.MockTransport(app)) as http:
+        apps = [Connection(f"http://{name}.test", KEY, request_concurrency=asked) for name in ("a", "b")]
+        await asyncio.gather(*(http.send(to, "GET", "/x") for to in apps for _ in range(8)))
+    assert most == width  # and the other app was not held up: else `go` would never have been set
+
+
+async def test_cancelling_passes_through() -> None:
+    entered = asyncio.Event()
+
+    async def app(_request: httpx.Request) -> httpx.Response:
+        entered.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with ArrHttp("1", transport=httpx.MockTransport(app)) as http:
+        task = asyncio.create_task(http.send(APP, "GET", "/x"))
+        await entered.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_the_tree_carries_the_statuses_of_the_api() -> None:
+    assert ArrTimeout("x.", may_have_reached=True, transient=True).status == 504
+    assert BadAnswer("x.").status == 502
+    assert WrongBaseUrl("x.", base="/b", http_status=307).status == 502

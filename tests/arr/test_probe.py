@@ -1,0 +1,120 @@
+"""The `test` call: each way in which an address is not the app, told apart over real sockets."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from app.arr.errors import ErrorCode
+from app.arr.http import ArrHttp
+from app.arr.models import AppType, Connection, Database
+from app.arr.pools import PoolPerApp
+from app.arr.probe import Probe, probe
+from tests.arr.conftest import KEY, Noted, at
+from tests.arr.servers import Answer, answer, for_ever, saying, self_signed, serve
+
+pytestmark = pytest.mark.asyncio
+
+WORDS = {
+    *("unreachable", "timeout", "tls", "unauthorized", "wrong_app", "wrong_base_url", "not_an_arr"),
+    *("starting", "bad_response", "blocked_address"),
+}
+
+
+def status_of(name: str) -> bytes:
+    return answer(f'{{"appName":"{name}","version":"4.0.1.2","databaseType":"sqLite"}}'.encode())
+
+
+async def probed(http: ArrHttp, server: Answer, base: str = "") -> Probe:
+    async with serve(server) as port:
+        return await probe(
+            http, AppType.SONARR, at(port, base, timeout_seconds=0.3), timer=iter([1.0, 1.0421]).__next__
+        )
+
+
+async def test_the_right_app(http: ArrHttp, noted: Noted) -> None:
+    found = await probed(http, saying(status_of("Sonarr")), "/tv")
+    assert found == Probe(True, "Sonarr", "4.0.1.2", Database.SQLITE, latency_ms=42)
+    assert [request[1] for request in noted.requests] == ["/api/v3/system/status"]
+
+
+HTML = answer(b"<html>", kind="text/html")
+REDIRECT = answer(b"", status="307 Temporary Redirect", extra="Location: /sonarr/api/v3/system/status\r\n")
+LOGIN = answer(b"", status="302 Found", extra="Location: /login?returnUrl=/\r\n")
+STARTING = answer(b'{"errorMessage":"Sonarr is starting up, please try again later"}', status="503 Unavailable")
+FAILED = answer(b'{"message":"database disk image is malformed","description":"at System.X"}', status="500 Error")
+
+
+@pytest.mark.parametrize(
+    ("server", "base", "code", "sentence"),
+    [
+        (
+            saying(status_of("Radarr")),
+            "",
+            "wrong_app",
+            "This is Radarr, not Sonarr: check the URL or add it as radarr.",
+        ),
+        (saying(status_of("Whisparr")), "", "wrong_app", "This is Whisparr, not Sonarr: check the URL."),
+        (saying(status_of("Jellyfin")), "", "not_an_arr", "calls itself Jellyfin"),
+        (saying(answer(b'{"status":"ok"}')), "", "not_an_arr", "does not say which app it is"),
+        (saying(answer(b"[]")), "", "not_an_arr", "does not say which app it is"),
+        (saying(HTML), "", "not_an_arr", "answers with a web page"),
+        (saying(HTML), "/tv", "wrong_base_url", "under the URL base /tv"),
+        (saying(LOGIN), "", "not_an_arr", "a log-in is in front"),
+        (saying(LOGIN), "/tv", "wrong_base_url", "under the URL base /tv"),
+        (saying(REDIRECT), "", "wrong_base_url", "The app uses the URL base /sonarr: add it to the URL."),
+        (saying(answer(b"", status="404 Not Found")), "", "not_an_arr", "has no API of Sonarr"),
+        (saying(answer(b"", status="404 Not Found")), "/tv", "wrong_base_url", "no API under the URL base /tv"),
+        (saying(answer(b"", status="401 Unauthorized")), "", "unauthorized", "refused the API key"),
+        (saying(answer(b"", status="403 Forbidden")), "", "unauthorized", "refused the API key"),
+        (saying(STARTING), "", "starting", "starting up"),
+        (saying(FAILED), "", "bad_response", "database disk image is malformed"),
+        (saying(answer(b"", status="429 Too Many")), "", "bad_response", "fewer requests"),
+        (saying(answer(b"", status="502 Bad Gateway")), "", "bad_response", "failed (502)"),
+        (saying(answer(b"{")), "", "bad_response", "no valid JSON"),
+        (saying(b"SSH-2.0\r\n\r\n"), "", "bad_response", "does not speak HTTP"),
+        (for_ever, "", "timeout", "did not answer within 0.3 s"),
+    ],
+)
+async def test_what_is_wrong_and_what_to_do(http: ArrHttp, server: Answer, base: str, code: str, sentence: str) -> None:
+    found = await probed(http, server, base)
+    assert not found.ok
+    assert found.error_code == code
+    assert code in WORDS
+    assert sentence in (found.error or "")
+    assert KEY not in (found.error or "")
+
+
+async def test_an_app_with_another_api_number_is_named(http: ArrHttp) -> None:
+    found = await probed(http, saying(answer(b"", status="404 Not Found"), status_of("Lidarr")))
+    assert (found.error_code, found.app_name) == (ErrorCode.WRONG_APP, "Lidarr")
+
+
+async def test_nothing_listens(http: ArrHttp) -> None:
+    async with serve(for_ever) as port:
+        pass
+    found = await probe(http, AppType.RADARR, at(port))
+    assert found.error_code is ErrorCode.UNREACHABLE
+    assert "Nothing listens" in (found.error or "")
+
+
+async def test_the_address_is_blocked(http: ArrHttp) -> None:
+    found = await probe(http, AppType.RADARR, Connection("http://[::ffff:169.254.169.254]", KEY))
+    assert found.error_code is ErrorCode.BLOCKED_ADDRESS
+
+
+@pytest.mark.parametrize(("scheme", "sentence"), [("https", "turn off verification"), ("http", "write https://")])
+async def test_tls_that_does_not_fit(http: ArrHttp, tmp_path: Path, scheme: str, sentence: str) -> None:
+    """Plain HTTP to a TLS port ends without a word; the probe looks again, over TLS."""
+    server, _ = self_signed(tmp_path, "127.0.0.1")
+    unverified = ssl.create_default_context()
+    unverified.check_hostname = False
+    unverified.verify_mode = ssl.CERT_NONE
+    context = unverified if scheme == "http" else ssl.create_default_context()
+    async with (
+        serve(saying(status_of("Sonarr")), tls=server) as port,
+        ArrHttp("1", transport=PoolPerApp(context)) as door,
+    ):
+        found = await probe(door, AppType.SONARR, at(port, scheme=scheme))
+    assert found.error_code is ErrorCode.TLS
+    assert sentence in (found.error or "")

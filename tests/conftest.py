@@ -1,0 +1,61 @@
+"""Fixtures of the whole suite: real stores, made once a session, fresh for every test."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.support import stores
+from tests.support.rig import Rig, open_rig
+
+DATABASES = ("sqlite", "postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test marked `storage` runs on both databases, any other on SQLite."""
+    if "database" in metafunc.fixturenames:
+        both = metafunc.definition.get_closest_marker("storage") is not None
+        metafunc.parametrize("database", DATABASES if both else DATABASES[:1], scope="session")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> stores.SqliteTemplate:
+    return stores.SqliteTemplate.make(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stores.Postgres]:
+    server = stores.Postgres(tmp_path_factory.mktemp("pg"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated, empty database of this test's own."""
+    if database == "postgresql":
+        with request.getfixturevalue("postgres").copy() as url:
+            yield url
+    else:
+        with request.getfixturevalue("sqlite_template").copy(tmp_path) as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def redis_of_session() -> Iterator[str]:
+    with stores.redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_of_session: str) -> Iterator[str]:
+    yield redis_of_session
+    stores.flush(redis_of_session)
+
+
+@pytest_asyncio.fixture
+async def rig(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Rig]:
+    """The service without its network: container, clock and a place for simulated apps."""
+    async with open_rig(database_url, redis_url, tmp_path) as opened:
+        yield opened

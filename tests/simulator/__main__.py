@@ -1,0 +1,115 @@
+"""A simulated app by itself: `python -m tests.simulator --app sonarr --port 8989 --series 500`."""
+
+import argparse
+import json
+import secrets
+import signal
+import sys
+import threading
+from dataclasses import replace
+from typing import get_args
+
+from tests.simulator.application import SimApp
+from tests.simulator.flavour import SimSettings
+from tests.simulator.flavours import AppKind
+from tests.simulator.hosting import Served, SimHost
+from tests.simulator.spec import LibrarySpec
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
+    add = parser.add_argument
+    add("--app", choices=get_args(AppKind), default="sonarr", help="sonarr = v4, sonarr5 = the v5 tree")
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", type=int, default=0, help="0 = any free port")
+    add("--series", type=int, default=20, help="series in the library (Sonarr)")
+    add("--seasons", type=int, default=3)
+    add("--episodes", type=int, default=10, help="per season")
+    add("--movies", type=int, default=200, help="movies in the library (Radarr)")
+    add("--missing", type=int, help="instead of the sizes above: exactly this many plain missing items")
+    add("--missing-share", type=float, default=0.4)
+    add("--cutoff-share", type=float, default=0.1)
+    add("--seed", type=int, default=1)
+    add("--version", help="as in system/status; 5.x with --app sonarr means sonarr5")
+    add("--database", choices=("sqLite", "postgreSQL"), default="sqLite")
+    add("--url-base", default="")
+    add("--api-key", help="default: a random one")
+    add("--latency-ms", type=float, default=0.0)
+    add("--search-seconds", type=float, default=0.05, help="how long a command takes")
+    add("--grab-share", type=float, default=0.3)
+    add("--download-seconds", type=float, default=600.0)
+    add("--indexers", type=int, default=3)
+    add("--instances", type=int, default=1, help="with more than one, instance n has the url base {url-base}/n")
+    return parser
+
+
+def _kind(options: argparse.Namespace) -> AppKind:
+    kind: AppKind = options.app
+    return "sonarr5" if kind == "sonarr" and (options.version or "").startswith("5") else kind
+
+
+def _spec(options: argparse.Namespace) -> LibrarySpec:
+    if options.missing is not None:
+        return LibrarySpec.with_missing(options.missing)
+    return LibrarySpec(
+        series=options.series,
+        seasons=options.seasons,
+        episodes=options.episodes,
+        movies=options.movies,
+        missing_share=options.missing_share,
+        cutoff_share=options.cutoff_share,
+    )
+
+
+def _apps(options: argparse.Namespace) -> list[SimApp]:
+    settings = SimSettings(
+        api_key=options.api_key or secrets.token_hex(16),
+        url_base=options.url_base,
+        version=options.version if (options.version or "").count(".") == 3 else None,
+        database=options.database,
+        seed=options.seed,
+        latency_ms=options.latency_ms,
+        command_seconds=options.search_seconds,
+        grab_share=options.grab_share,
+        download_seconds=options.download_seconds,
+        indexers=options.indexers,
+    )
+    if options.instances == 1:
+        return [SimApp(_kind(options), settings, library=_spec(options))]
+    base = settings.normalised_base()
+    return [
+        SimApp(
+            _kind(options),
+            replace(settings, url_base=f"{base}/{number}", seed=options.seed + number),
+            library=_spec(options),
+        )
+        for number in range(1, options.instances + 1)
+    ]
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    apps = _apps(options)
+    served = Served(SimHost(apps), host_name=options.host, port=options.port)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    served.start()
+    state = apps[0].state()
+    line = {
+        "url": served.url + apps[0].url_base,
+        "api_key": apps[0].settings.api_key,
+        "app": apps[0].flavour.app_name,
+        "version": apps[0].version,
+        "instances": len(apps),
+        "counts": {name: state[name] for name in ("parents", "items", "missing", "cutoff", "files")},
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+    ended.wait()
+    served.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

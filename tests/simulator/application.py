@@ -1,0 +1,191 @@
+"""One simulated app: its database, its command queue, its downloads and its clock, in one object."""
+
+import traceback
+from sqlite3 import Row
+from typing import Any, Literal
+
+from tests.simulator.chronicle import Chronicle
+from tests.simulator.clock import SimClock
+from tests.simulator.commands import Command, CommandQueue
+from tests.simulator.database import Database
+from tests.simulator.downloads import Download, Downloads
+from tests.simulator.faults import FaultBook
+from tests.simulator.flavour import Flavour, SimSettings
+from tests.simulator.flavours import AppKind, flavour_of
+from tests.simulator.library import Library
+from tests.simulator.pipeline import answer
+from tests.simulator.searching import Searcher
+from tests.simulator.spec import LibrarySpec, fill
+from tests.simulator.truth import RequestLog, truth
+from tests.simulator.wire import Json, Reply, Request
+
+
+class SimApp:
+    """A stateful fake of one app. Everything public may be used from a test while the app is being served."""
+
+    def __init__(
+        self,
+        kind: AppKind = "sonarr",
+        settings: SimSettings | None = None,
+        *,
+        library: LibrarySpec | None = None,
+        clock: SimClock | None = None,
+    ) -> None:
+        self.flavour: Flavour = flavour_of(kind)
+        self.settings = settings or SimSettings()
+        self.clock = clock or SimClock()
+        self.url_base = self.settings.normalised_base()
+        self.version = self.settings.version or self.flavour.version
+        self.db = Database(self.settings.database)
+        self.library = Library(
+            self.db,
+            self.clock,
+            root=self.flavour.root_folder,
+            cutoff_first_season=self.flavour.cutoff_first_season,
+        )
+        self.started_at = self.clock.timestamp()
+        self.starting_until = 0.0
+        self.downloads = Downloads(self)
+        self.chronicle = Chronicle(self)
+        self.searcher = Searcher(self)
+        self.faults = FaultBook(self.settings.seed)
+        self.log = RequestLog(self.settings.log_limit)
+        self.health: list[Json] = []
+        self.crashes: list[
+            str
+        ] = []  # tracebacks of mistakes in the simulator itself; a test may assert that it is empty
+        workers = self.settings.workers or self.flavour.workers
+        self.commands = CommandQueue(self.flavour, self._work, self._seconds_of, workers, self.started_at)
+        self._totals: dict[tuple[str, bool], tuple[int, float, int]] = {}
+        self._paged = 0
+        if library is not None:
+            fill(self.library, library, movie_like=self.flavour.movie_like, seed=self.settings.seed)
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request; faults, latency and logging are the host's matter."""
+        with self.db.lock:
+            self.settle()
+            try:
+                return answer(self, request)
+            except Exception:
+                self.crashes.append(traceback.format_exc())
+                return Reply(500, b"the simulator itself failed, see SimApp.crashes", "text/plain")
+
+    def truth(self, request: Request) -> Reply:
+        """Answer one of the `/__sim/` calls."""
+        return truth(self, request)
+
+    def settle(self) -> None:
+        """Let everything happen that is due by now, in the order of time."""
+        with self.db.lock:
+            now = self.clock.timestamp()
+            while (due := self._next_due()) is not None and due <= now:
+                self.commands.finish_due(due)
+                self.downloads.settle_due(due)
+            self.commands.start_next(now)
+            self.commands.clean_up(now)
+
+    # --- what tests do ----------------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock and let happen what falls due."""
+        self.clock.advance(seconds)
+        self.settle()
+
+    def restart(self, *, starting_seconds: float = 0.0) -> None:
+        """As if the app had been restarted; for `starting_seconds` it then answers 503 (arr contracts §1.7)."""
+        with self.db.lock:
+            self.settle()
+            now = self.clock.timestamp()
+            self.started_at, self.starting_until = now, now + starting_seconds
+            self.commands.restart(now)
+
+    def post_command(self, name: str, **fields: Any) -> Command:
+        """Give a command as the API would."""
+        with self.db.lock:
+            self.settle()
+            command = self.commands.post({"name": name, **fields}, self.clock.timestamp())
+            self.commands.start_next(self.clock.timestamp())
+            return command
+
+    def next_serial(self) -> int:
+        """Number of the paged request; equal sort values change places with it."""
+        self._paged += 1
+        return self._paged
+
+    # --- shared by routes and searches ------------------------------------------------------------------------------
+
+    def wanted_rule(self, kind: Literal["missing", "cutoff"], monitored: bool, now: float) -> tuple[str, list[Any]]:
+        """JOIN and WHERE of the wanted lists (arr contracts §3.3); the + keeps SQLite on the index that sorts."""
+        join = "LEFT JOIN parents p ON p.id = i.parent_id WHERE i.wanted = ? AND"
+        if kind == "cutoff":
+            return f"{join} i.cutoff_unmet = 1", [int(monitored)]
+        return f"{join} i.file_id = 0 AND +i.due_at <= ?", [int(monitored), int(now)]
+
+    def wanted_total(self, kind: Literal["missing", "cutoff"], monitored: bool, now: float) -> int:
+        """Counted once and kept until the data change or the next item falls due."""
+        known = self._totals.get((kind, monitored))
+        if known and known[0] == self.db.version and now < known[1]:
+            return known[2]
+        rule, parameters = self.wanted_rule(kind, monitored, now)
+        total = self.db.number(f"SELECT count(*) FROM items i {rule}", parameters)  # noqa: S608 - our own SQL
+        upcoming = self.db.row("SELECT min(due_at) FROM items WHERE file_id = 0 AND due_at > ?", (int(now),))
+        until = upcoming[0] if upcoming and upcoming[0] is not None else float("inf")
+        self._totals[kind, monitored] = (self.db.version, until, total)
+        return total
+
+    def item_name(self, item: Row) -> str:
+        """`The Quiet Ledger 3 S01E02` or `The Quiet Ledger 3 2015`."""
+        if item["parent_id"] is None:
+            return f"{item['title']} {item['year']}"
+        return f"{self.library.parent(item['parent_id'])['title']} S{item['season']:02}E{item['number'] or 0:02}"
+
+    def search_again(self, download: Download, now: float) -> None:
+        """The app's own search after a failed download; its trigger is `unspecified` (arr contracts §5.4)."""
+        words = self.flavour.words
+        name = "moviessearch" if self.flavour.movie_like else "episodesearch"
+        kind = self.flavour.command_kinds[name]
+        self.commands.push(kind, {words.items_field: list(download.item_ids)}, now)
+        self.commands.start_next(now)
+
+    def state(self) -> Json:
+        """A summary of the truth, for `/__sim/state`."""
+        with self.db.lock:
+            self.settle()
+            now = self.clock.timestamp()
+            return {
+                "app": self.flavour.app_name,
+                "version": self.version,
+                "urlBase": self.url_base,
+                "now": self.clock().isoformat(),
+                "missing": self.wanted_total("missing", True, now),
+                "cutoff": self.wanted_total("cutoff", True, now),
+                "items": self.db.number("SELECT count(*) FROM items"),
+                "parents": self.db.number("SELECT count(*) FROM parents"),
+                "files": self.db.number("SELECT count(*) FROM files"),
+                "history": self.db.number("SELECT count(*) FROM history"),
+                "downloads": len(self.downloads.all),
+                "commands": len(self.commands.every),
+                "searches": len(self.searcher.records),
+                "requests": self.log.total,
+                "bytesSent": self.log.bytes_sent,
+                "faults": [fault.as_json() for fault in self.faults.active()],
+            }
+
+    def close(self) -> None:
+        self.db.close()
+
+    def _next_due(self) -> float | None:
+        known = [due for due in (self.commands.next_due(), self.downloads.next_due()) if due is not None]
+        return min(known, default=None)
+
+    def _work(self, command: Command, now: float) -> str | None:
+        work = self.flavour.command_work.get(command.kind.name)
+        return work(self, command, now) if work else None
+
+    def _seconds_of(self, command: Command) -> float:
+        if command.kind.name == "Test":
+            return float(command.body["duration"]) / 1000
+        return self.settings.command_seconds_of.get(command.kind.name.lower(), self.settings.command_seconds)

@@ -1,0 +1,273 @@
+"""What the download clients hold: the source of the queue, worked out from the clock (arr contracts §5)."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from sqlite3 import Row
+from typing import TYPE_CHECKING, Any, Literal
+
+from tests.simulator.qualities import quality_model
+from tests.simulator.wire import Json, stamp, timespan
+
+if TYPE_CHECKING:
+    from tests.simulator.application import SimApp
+
+Plan = Literal["import", "import_failed", "download_failed", "none"]
+_PENDING = ("delay", "downloadClientUnavailable", "fallback")
+_REFRESH_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Download:
+    """One download; with a plan it moves by itself, without one it stays as it was put (`status` etc.)."""
+
+    download_id: str
+    title: str
+    item_ids: list[int]
+    parent_id: int | None
+    season: int | None
+    quality_id: int
+    added_at: float
+    size: int = 1_500_000_000
+    score: int = 0
+    protocol: str = "torrent"
+    client: str = "qBittorrent"
+    indexer: str = "Simulated Indexer"
+    plan: Plan = "none"
+    finish_at: float = 0.0
+    settle_at: float = 0.0
+    settled: bool = False
+    status: str = "downloading"
+    tracked_status: str | None = "ok"
+    tracked_state: str | None = "downloading"
+    messages: list[Json] = field(default_factory=list)
+    error_message: str | None = None
+    size_left: int | None = None
+    seconds_left: float | None = 600.0
+    visible: bool = True  # False: in the client's folder, but the app has not polled it yet
+    grabbed: bool = True
+    client_error: str | None = None  # what the client answers to a removal ("" = the client is gone)
+
+    @property
+    def pending(self) -> bool:
+        return self.status in _PENDING
+
+    def due_at(self) -> float | None:
+        return None if self.plan == "none" or self.settled else self.settle_at
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One record of the queue before it becomes JSON."""
+
+    id: int
+    download: Download
+    item_id: int | None
+    status: str
+    tracked_status: str | None
+    tracked_state: str | None
+    size_left: int
+    seconds_left: float | None
+    messages: list[Json]
+
+    @property
+    def progress(self) -> float:
+        return 1 - self.size_left / self.download.size if self.download.size else 0.0
+
+
+def hash31(text: str) -> int:
+    """A stable 31-bit id, as the apps make theirs (arr contracts §5.2)."""
+    return int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest()[:4], "big") & 0x7FFFFFFF
+
+
+class Downloads:
+    """Tracks downloads from grab to import and shows them as queue rows."""
+
+    def __init__(self, app: "SimApp") -> None:
+        self._app = app
+        self.all: dict[str, Download] = {}
+        self._refreshed_at = app.clock.timestamp()
+        self._serial = 0
+
+    # --- putting things in ------------------------------------------------------------------------------------------
+
+    def add(self, item_ids: list[int], *, title: str | None = None, grabbed: bool = False, **fields: Any) -> Download:
+        """Queue a download row directly; no items = a download that the app cannot map. Fields as in `Download`."""
+        first = self._app.library.item(item_ids[0]) if item_ids else None
+        now = fields.pop("added_at", self._app.clock.timestamp())
+        download = Download(
+            download_id=fields.pop("download_id", None) or self.new_id(fields.get("protocol", "torrent")),
+            title=title or (self.release_title(first, fields.get("quality_id", 5)) if first else "Unknown.Release-SIM"),
+            item_ids=list(item_ids),
+            parent_id=first["parent_id"] if first else None,
+            season=first["season"] if first and first["parent_id"] else None,
+            quality_id=fields.pop("quality_id", 5),
+            added_at=now,
+            grabbed=grabbed,
+            **fields,
+        )
+        self.all[download.download_id] = download
+        if grabbed:
+            self._app.chronicle.grabbed(download, now)
+        return download
+
+    def new_id(self, protocol: str) -> str:
+        """Torrents: an upper-case info hash; usenet: the client's own word (arr contracts §5.2)."""
+        self._serial += 1
+        digest = hashlib.sha1(f"{self._app.settings.seed}/{self._serial}".encode(), usedforsecurity=False).hexdigest()
+        return digest.upper() if protocol == "torrent" else f"SABnzbd_nzo_{digest[:8]}"
+
+    def release_title(self, item: Row, quality_id: int) -> str:
+        name = self._app.item_name(item)
+        return f"{name.replace(' ', '.')}.{quality_model(quality_id, movie=False)['quality']['name']}-SIM"
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def next_due(self) -> float | None:
+        return min((due for d in self.all.values() if (due := d.due_at()) is not None), default=None)
+
+    def settle_due(self, moment: float) -> None:
+        for download in [d for d in self.all.values() if (due := d.due_at()) is not None and due <= moment]:
+            download.settled = True
+            if download.plan == "import":
+                self._import(download, moment)
+            elif download.plan == "download_failed":
+                self.fail(download, moment, redownload=self._app.settings.auto_redownload_failed)
+            else:
+                self._block(download)
+
+    def refresh(self, now: float) -> None:
+        """RefreshMonitoredDownloads: poll the clients now (arr contracts §4.4)."""
+        self._refreshed_at = now
+        for download in self.all.values():
+            download.visible = True
+
+    def polled_at(self, now: float) -> float:
+        """The queue is a cache, up to a minute old (arr contracts §4.4)."""
+        every = self._app.settings.queue_refresh_seconds
+        if now - self._refreshed_at >= (every or _REFRESH_SECONDS):
+            period = every or _REFRESH_SECONDS
+            self.refresh(self._refreshed_at + (now - self._refreshed_at) // period * period)
+        return self._refreshed_at if every else now
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def rows(self, now: float) -> list[QueueRow]:
+        moment = self.polled_at(now)
+        return [row for download in self.all.values() if download.visible for row in self._rows_of(download, moment)]
+
+    def queued_items(self) -> set[int]:
+        return {item_id for download in self.all.values() for item_id in download.item_ids}
+
+    def by_row(self, row_id: int) -> Download | None:
+        now = self._app.clock.timestamp()
+        return next((row.download for row in self.rows(now) if row.id == row_id), None)
+
+    def _rows_of(self, download: Download, moment: float) -> list[QueueRow]:
+        status, tracked, state, left, seconds = self._progress(download, moment)
+        per_item = self._app.flavour.rows_per_item
+        items: list[int | None] = [*download.item_ids] if per_item and download.item_ids else [None]
+        word = "pending" if download.pending else "trackedDownload"
+        rows = []
+        for item_id in items:
+            suffix = f"-ep{item_id}" if per_item and item_id is not None else ""
+            row_id = hash31(f"{word}-{download.client}-{download.download_id}{suffix}")
+            owner = item_id if per_item else next(iter(download.item_ids), None)
+            messages = download.messages
+            rows.append(QueueRow(row_id, download, owner, status, tracked, state, left, seconds, messages))
+        return rows
+
+    def _progress(self, download: Download, moment: float) -> tuple[str, str | None, str | None, int, float | None]:
+        if download.plan == "none" or download.settled:
+            left = download.size if download.size_left is None else download.size_left
+            return download.status, download.tracked_status, download.tracked_state, left, download.seconds_left
+        if moment >= download.finish_at:
+            return "completed", "ok", "importPending", 0, 0.0
+        length = download.finish_at - download.added_at
+        share = (download.finish_at - moment) / length if length else 0.0
+        if share >= 0.98:
+            return "queued", "ok", "downloading", download.size, None
+        return "downloading", "ok", "downloading", int(download.size * share), download.finish_at - moment
+
+    # --- taking things out ------------------------------------------------------------------------------------------
+
+    def forget(self, download: Download) -> None:
+        """The rows of one download go together (arr contracts §5.4)."""
+        self.all.pop(download.download_id, None)
+
+    def fail(self, download: Download, now: float, *, redownload: bool) -> None:
+        """Blocklist by way of a failed download, and search again if the app is set up so (arr contracts §5.4)."""
+        self.forget(download)
+        self.blocklist(download, now)
+        self._app.chronicle.record("downloadFailed", download, now, {"message": "Manually marked as failed"})
+        if redownload and download.item_ids:
+            self._app.search_again(download, now)
+
+    def blocklist(self, download: Download, now: float) -> None:
+        self._app.db.insert(
+            "blocklist",
+            {
+                "parent_id": download.parent_id if self._app.flavour.rows_per_item else download.item_ids[0],
+                "item_ids": json.dumps(download.item_ids),
+                "date_at": int(now),
+                "source_title": download.title,
+                "quality_id": download.quality_id,
+            },
+        )
+
+    def _import(self, download: Download, now: float) -> None:
+        self.forget(download)
+        known = self._app.db.by_ids("items", download.item_ids)
+        download.item_ids = [item_id for item_id in download.item_ids if item_id in known]
+        for item_id, row in known.items():
+            if row["file_id"]:
+                self._app.chronicle.replaced(item_id, download, now)
+            file_id = self._app.library.add_file(
+                item_id,
+                quality_id=download.quality_id,
+                score=download.score,
+                size=download.size // len(download.item_ids),
+                name=download.title,
+            )
+            self._app.db.change("UPDATE files SET added_at = ? WHERE id = ?", (int(now), file_id))
+        self._app.chronicle.record(
+            "downloadFolderImported", download, now, {"importedPath": f"/library/{download.title}"}
+        )
+
+    def _block(self, download: Download) -> None:
+        """An import that the app refuses stays in the queue until a person acts."""
+        download.status, download.tracked_status, download.tracked_state = "completed", "warning", "importBlocked"
+        download.size_left, download.seconds_left = 0, 0.0
+        reason = "Not an upgrade for existing file(s). Existing quality: Bluray-1080p."
+        download.messages = [{"title": f"{download.title}.mkv", "messages": [reason]}]
+
+
+def queue_json(row: QueueRow, app: "SimApp", now: float) -> Json:
+    """The fields that every app's queue record shares (arr contracts §5.2); owners are added by the route."""
+    download, movie = row.download, app.flavour.movie_like
+    tracked = not download.pending
+    ends_at = None if row.seconds_left is None else now + row.seconds_left
+    return {
+        "languages": [{"id": 1, "name": "English"}],
+        "quality": quality_model(download.quality_id, movie=movie),
+        "customFormats": [],
+        "customFormatScore": download.score,
+        "size": download.size,
+        "title": download.title,
+        "estimatedCompletionTime": stamp(ends_at),
+        "added": stamp(download.added_at),
+        "status": row.status,
+        "trackedDownloadStatus": row.tracked_status if tracked else None,
+        "trackedDownloadState": row.tracked_state if tracked else None,
+        "statusMessages": row.messages if tracked else None,
+        "errorMessage": download.error_message,
+        "downloadId": download.download_id if tracked else None,
+        "protocol": download.protocol,
+        "downloadClient": download.client,
+        "downloadClientHasPostImportCategory": False,
+        "indexer": download.indexer,
+        "outputPath": f"/downloads/{download.title}" if row.status == "completed" else None,
+        "sizeleft": row.size_left,
+        "timeleft": None if row.seconds_left is None else timespan(int(row.seconds_left)),
+        "id": row.id,
+    }

@@ -1,0 +1,123 @@
+"""Simulated Radarr (arr contracts §0, §3, §4.3, §8)."""
+
+from sqlite3 import Row
+from typing import TYPE_CHECKING
+
+from tests.simulator.commands import Command, CommandFailed
+from tests.simulator.flavour import CommandField, CommandKind, CommandWork, Flavour, ItemWords
+from tests.simulator.radarr_resources import include_owners, movie_list
+from tests.simulator.radarr_routes import ROUTES
+from tests.simulator.routes import history, queue, system, wanted
+from tests.simulator.shared_commands import SHARED_KINDS, SHARED_WORK, by_name
+
+if TYPE_CHECKING:
+    from tests.simulator.application import SimApp
+
+_FILTER = (CommandField("filterKey", "text"), CommandField("filterValue", "text"))
+_KINDS = (
+    CommandKind("MoviesSearch", (CommandField("movieIds", "ints"),), sends_updates=True),
+    CommandKind("MissingMoviesSearch", _FILTER, sends_updates=True),
+    CommandKind("CutoffUnmetMoviesSearch", _FILTER, sends_updates=True),
+    CommandKind(
+        "RefreshMovie",
+        (CommandField("movieIds", "ints", ()), CommandField("isNewMovie", "bool", False)),
+        sends_updates=True,
+        long_running=True,
+    ),
+    CommandKind("RefreshCollections", sends_updates=True),
+    CommandKind("RescanMovie", (CommandField("movieId", "int?"),), sends_updates=True, disk_access=True),
+    CommandKind(
+        "DownloadedMoviesScan",
+        (
+            CommandField("path", "text"),
+            CommandField("downloadClientId", "text"),
+            CommandField("importMode", "text", "auto"),
+        ),
+        sends_updates=True,
+        disk_access=True,
+    ),
+    CommandKind("ApplicationCheckUpdate"),
+    *SHARED_KINDS,
+)
+
+
+def _movies_search(app: "SimApp", command: Command, now: float) -> str:
+    """All movies of the list, monitored or not, available or not; one unknown id fails the command (§4.3)."""
+    ids = command.body["movieIds"]
+    if ids is None:
+        raise CommandFailed("System.ArgumentNullException: Value cannot be null. (Parameter 'source')")
+    rows = app.db.by_ids("items", list(dict.fromkeys(ids)))
+    if len(rows) < len(ids):
+        text = f"Expected query to return {len(ids)} rows but returned {len(rows)}"
+        raise CommandFailed(f"System.ApplicationException: {text}")
+    return _bulk(app, list(rows.values()), command, now)
+
+
+def _missing_search(app: "SimApp", command: Command, now: float) -> str:
+    return _bulk(app, app.searcher.wanted("missing", True, now, None), command, now)
+
+
+def _cutoff_search(app: "SimApp", command: Command, now: float) -> str:
+    return _bulk(app, app.searcher.wanted("cutoff", True, now, None), command, now)
+
+
+def _bulk(app: "SimApp", rows: list[Row], command: Command, now: float) -> str:
+    grabbed = 0
+    for row in sorted(rows, key=lambda row: row["last_search_at"] or 0):
+        grabbed += app.searcher.search("movie", [row], command, now)
+    return f"Completed search for {len(rows)} movies. {grabbed} reports downloaded."
+
+
+_WORK: dict[str, CommandWork] = {
+    **SHARED_WORK,
+    "MoviesSearch": _movies_search,
+    "MissingMoviesSearch": _missing_search,
+    "CutoffUnmetMoviesSearch": _cutoff_search,
+}
+
+RADARR = Flavour(
+    kind="radarr",
+    app_name="Radarr",
+    version="5.28.0.10274",
+    words=ItemWords("movie", "movieIds", None, None, "includeUnknownMovieItems", "Movie"),
+    movie_like=True,
+    command_kinds=by_name(_KINDS),
+    command_work=_WORK,
+    wanted_sort_keys={
+        "moviemetadata.digitalrelease": "i.digital_at",
+        "moviemetadata.incinemas": "i.cinema_at",
+        "moviemetadata.physicalrelease": "i.physical_at",
+        "moviemetadata.sorttitle": "i.sort_title",
+        "moviemetadata.year": "i.year",
+        "movies.lastsearchtime": "i.last_search_at",
+    },
+    wanted_default_key="movieMetadata.sortTitle",
+    queue_sort_keys=frozenset(
+        (
+            *("added", "downloadClient", "estimatedCompletionTime", "indexer", "languages", "progress", "protocol"),
+            *("quality", "size", "status", "timeleft", "title", "movies.sortTitle", "year"),
+        )
+    ),
+    history_sort_keys={
+        "date": "h.date_at",
+        "languages": "h.id",
+        "quality": "h.quality_id",
+        "moviemetadata.sorttitle": "i.sort_title",
+    },
+    history_events={
+        0: "unknown",
+        1: "grabbed",
+        3: "downloadFolderImported",
+        4: "downloadFailed",
+        6: "movieFileDeleted",
+        7: "movieFolderImported",
+        8: "movieFileRenamed",
+        9: "downloadIgnored",
+    },
+    item_json=movie_list,
+    include_owners=include_owners,
+    routes=[*system.ROUTES, *wanted.ROUTES, *queue.ROUTES, *history.ROUTES, *ROUTES],
+    rows_per_item=False,
+    body_has_type_exclusive=True,
+    root_folder="/movies",
+)

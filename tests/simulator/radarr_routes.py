@@ -1,0 +1,156 @@
+"""Radarr's own routes: movies, files and the movie editor (arr contracts §6.1)."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.simulator import errors
+from tests.simulator.flavour import Route
+from tests.simulator.paging import flag, integers, optional_integer
+from tests.simulator.radarr_resources import file_json, full_movie, movie_list
+from tests.simulator.routes.history import history_of_parent
+from tests.simulator.routes.system import check_new, date_window, fields_of, id_list, lost
+from tests.simulator.tagging import retag
+from tests.simulator.wire import Json, Reply, Request, json_reply
+
+if TYPE_CHECKING:
+    from tests.simulator.application import SimApp
+
+
+def list_movies(app: "SimApp", request: Request) -> Reply:
+    tmdb_id = optional_integer(request, "tmdbId")
+    if tmdb_id is not None:
+        rows = app.db.rows("SELECT * FROM items WHERE id = ?", (tmdb_id - 100_000,))
+    else:
+        rows = app.db.rows("SELECT * FROM items ORDER BY id")
+    files = {row["id"]: row for row in app.db.rows("SELECT * FROM files")}
+    return json_reply([full_movie(app, row, files.get(row["file_id"]), scores=False) for row in rows])
+
+
+def get_movie(app: "SimApp", request: Request) -> Reply:
+    row = app.db.row("SELECT * FROM items WHERE id = ?", (request.path_id,))
+    if row is None:
+        raise lost(app, "Movie", request.path_id)
+    file = app.db.row("SELECT * FROM files WHERE id = ?", (row["file_id"],))
+    return json_reply(full_movie(app, row, file, scores=True))
+
+
+def put_movie(app: "SimApp", request: Request) -> Reply:
+    fields = fields_of(request)
+    if app.db.row("SELECT id FROM items WHERE id = ?", (request.path_id,)) is None:
+        raise errors.missing_row("Movie", request.path_id)
+    changes = _changes(app, fields)
+    if "tags" in fields:
+        changes["tags"] = json.dumps(id_list(fields, "tags"))
+    app.library.update_item(request.path_id, **changes)
+    reply = get_movie(app, request)
+    reply.status = 202
+    return reply
+
+
+def delete_movie(app: "SimApp", request: Request) -> Reply:
+    if app.db.row("SELECT id FROM items WHERE id = ?", (request.path_id,)) is None:
+        raise errors.missing_row("Movie", request.path_id)
+    app.library.remove_item(request.path_id)
+    return json_reply({})
+
+
+def edit_movies(app: "SimApp", request: Request) -> Reply:
+    """PUT movie/editor: 202 with the changed movies."""
+    fields = fields_of(request)
+    ids = id_list(fields, "movieIds")
+    rows = app.db.by_ids("items", ids)
+    if len(rows) < len(ids):
+        raise errors.message(500, f"Expected query to return {len(ids)} rows but returned {len(rows)}")
+    for movie_id, row in rows.items():
+        changes = _changes(app, fields)
+        if fields.get("tags") is not None:
+            changes["tags"] = json.dumps(retag(json.loads(row["tags"]), fields))
+        app.library.update_item(movie_id, **changes)
+    changed = app.db.by_ids("items", ids)
+    return json_reply(movie_list(app, [changed[movie_id] for movie_id in ids], request), 202)
+
+
+def _changes(app: "SimApp", fields: Json) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if fields.get("monitored") is not None:
+        changes["monitored"] = int(bool(fields["monitored"]))
+    if fields.get("qualityprofileid") is not None:
+        if fields["qualityprofileid"] not in app.library.profiles:
+            text = "Quality profile does not exist"
+            raise errors.validation(("QualityProfileId", text, "QualityProfileExistsValidator"))
+        changes["profile_id"] = int(fields["qualityprofileid"])
+    if fields.get("minimumavailability") is not None:
+        changes["availability"] = str(fields["minimumavailability"])
+    return changes
+
+
+def calendar(app: "SimApp", request: Request) -> Reply:
+    """Movies with any of their three dates in the window."""
+    start, end = date_window(app, request)
+    dates = " OR ".join(f"{name} BETWEEN :start AND :end" for name in ("cinema_at", "digital_at", "physical_at"))
+    rule = "" if flag(request, "unmonitored", False) else " AND wanted = 1"
+    rows = app.db.rows(f"SELECT * FROM items WHERE ({dates}){rule} ORDER BY id", {"start": start, "end": end})  # noqa: S608 - our own words
+    return json_reply(movie_list(app, rows, request))
+
+
+def post_movie(app: "SimApp", request: Request) -> Reply:
+    fields = fields_of(request)
+    check_new(app, fields)
+    movie_id = app.library.add_movie(
+        title=str(fields.get("title") or "Untitled"),
+        year=int(fields.get("year") or 0),
+        monitored=bool(fields.get("monitored", False)),
+        profile_id=fields["qualityprofileid"],
+        minimum_availability=str(fields.get("minimumavailability") or "announced"),
+        added=app.clock.timestamp(),
+    )
+    app.library.update_item(movie_id, tags=json.dumps(id_list(fields, "tags")))
+    request.path_id = movie_id
+    reply = get_movie(app, request)
+    reply.status = 201
+    reply.headers.append(("Location", f"{app.url_base}/{app.flavour.prefix}/movie/{movie_id}"))
+    return reply
+
+
+def list_files(app: "SimApp", request: Request) -> Reply:
+    movies, ids = integers(request, "movieId"), integers(request, "movieFileIds")
+    if movies:
+        owners = app.db.by_ids("items", movies)
+        found = app.db.by_ids("files", [row["file_id"] for row in owners.values() if row["file_id"]])
+    elif ids:
+        found = app.db.by_ids("files", ids)
+    else:
+        raise errors.bad_request("movieId or movieFileIds must be provided")
+    rows = list(found.values())
+    movie_rows = app.db.by_ids("items", [row["item_id"] for row in rows])
+    return json_reply([file_json(app, row, movie_rows[row["item_id"]], scores=True) for row in rows])
+
+
+def get_file(app: "SimApp", request: Request) -> Reply:
+    row = app.db.row("SELECT * FROM files WHERE id = ?", (request.path_id,))
+    if row is None:
+        raise lost(app, "MovieFile", request.path_id)
+    return json_reply(file_json(app, row, app.library.item(row["item_id"]), scores=True))
+
+
+def delete_file(app: "SimApp", request: Request) -> Reply:
+    row = app.db.row("SELECT * FROM files WHERE id = ?", (request.path_id,))
+    if row is None:
+        raise errors.missing_row("MovieFile", request.path_id)
+    app.library.remove_file(row["item_id"])
+    return json_reply({})
+
+
+ROUTES: list[Route] = [
+    ("GET", "movie", list_movies),
+    ("POST", "movie", post_movie),
+    ("PUT", "movie/editor", edit_movies),
+    ("GET", "movie/{id}", get_movie),
+    ("PUT", "movie/{id}", put_movie),
+    ("DELETE", "movie/{id}", delete_movie),
+    ("GET", "moviefile", list_files),
+    ("GET", "moviefile/{id}", get_file),
+    ("DELETE", "moviefile/{id}", delete_file),
+    ("GET", "history/movie", history_of_parent),
+    ("GET", "calendar", calendar),
+]

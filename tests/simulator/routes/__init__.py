@@ -1,0 +1,1 @@
+"""API routes that several apps share."""

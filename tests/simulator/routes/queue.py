@@ -1,0 +1,233 @@
+"""The queue: pages, details, status and removal (arr contracts §5)."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tests.simulator import errors
+from tests.simulator.downloads import Download, QueueRow, queue_json
+from tests.simulator.flavour import Route
+from tests.simulator.paging import Page, flag, integers, optional_integer, read_page
+from tests.simulator.qualities import QUALITIES
+from tests.simulator.routes.system import fields_of, id_list
+from tests.simulator.wire import Json, Reply, Request, json_reply, present, stamp
+
+if TYPE_CHECKING:
+    from tests.simulator.application import SimApp
+
+_LAST = float("inf")
+_STATUSES = (
+    *("unknown", "queued", "paused", "downloading", "completed", "failed", "warning"),
+    *("delay", "downloadClientUnavailable", "fallback"),
+)
+_PROTOCOLS = ("unknown", "usenet", "torrent")
+_SORT_VALUES: Mapping[str, Callable[[QueueRow], Any]] = {
+    "added": lambda row: row.download.added_at,
+    "downloadClient": lambda row: row.download.client,
+    "estimatedCompletionTime": lambda row: row.seconds_left if row.seconds_left is not None else _LAST,
+    "indexer": lambda row: row.download.indexer,
+    "progress": lambda row: row.progress,
+    "protocol": lambda row: row.download.protocol,
+    "quality": lambda row: QUALITIES[row.download.quality_id].resolution,
+    "size": lambda row: row.download.size,
+    "status": lambda row: row.status,
+    "title": lambda row: row.download.title,
+}
+
+
+def list_queue(app: "SimApp", request: Request) -> Reply:
+    keys = {key.lower(): key for key in app.flavour.queue_sort_keys}
+    page = read_page(request, keys, "timeleft")
+    if page.size == 0 and page.page > 1:
+        raise errors.message(500, "Attempted to divide by zero.")
+    rows = _ordered(_filtered(app, request), page)
+    number = page.page
+    records = _slice(rows, number, page.size)
+    if not records and number > 1:
+        # The trap: an empty page is answered with an earlier one, and says so (arr contracts §5.1).
+        number = max(len(rows) // page.size, 1)
+        records = _slice(rows, number, page.size)
+    return page.envelope(len(rows), _records(app, request, records), page=number)
+
+
+def queue_details(app: "SimApp", request: Request) -> Reply:
+    """Everything at once, unknown items included (arr contracts §5.3)."""
+    words, rows = app.flavour.words, app.downloads.rows(app.clock.timestamp())
+    if words.parent_field is None:
+        owner = optional_integer(request, words.items_field.removesuffix("s"))
+        rows = [row for row in rows if owner is None or row.item_id == owner]
+    else:
+        owner, wanted = optional_integer(request, words.parent_field), integers(request, words.items_field)
+        if owner is not None:
+            rows = [row for row in rows if row.download.parent_id == owner]
+        elif wanted:
+            rows = [row for row in rows if row.item_id in wanted]
+    return json_reply(_records(app, request, rows))
+
+
+def queue_status(app: "SimApp", request: Request) -> Reply:
+    del request
+    rows = app.downloads.rows(app.clock.timestamp())
+    known, unknown = [r for r in rows if r.item_id is not None], [r for r in rows if r.item_id is None]
+    status = {
+        "totalCount": len(rows),
+        "count": len(known),
+        "unknownCount": len(unknown),
+        "errors": any(row.tracked_status == "error" for row in known),
+        "warnings": any(row.tracked_status == "warning" for row in known),
+        "unknownErrors": any(row.tracked_status == "error" for row in unknown),
+        "unknownWarnings": any(row.tracked_status == "warning" for row in unknown),
+    }
+    return json_reply(status)
+
+
+def delete_queue_item(app: "SimApp", request: Request) -> Reply:
+    download = app.downloads.by_row(request.path_id)
+    if download is None:
+        raise errors.not_found()
+    _remove(app, request, download)
+    return Reply(200)
+
+
+def delete_queue_bulk(app: "SimApp", request: Request) -> Reply:
+    """One unknown id and nothing is removed (arr contracts §5.4)."""
+    ids = id_list(fields_of(request), "ids")
+    found = [app.downloads.by_row(row_id) for row_id in ids]
+    downloads = [download for download in found if download is not None]
+    if len(downloads) < len(ids):
+        raise errors.not_found()
+    for download in {download.download_id: download for download in downloads}.values():
+        _remove(app, request, download)
+    return json_reply({})
+
+
+def grab_pending(app: "SimApp", request: Request) -> Reply:
+    """Force-grab a pending release."""
+    download = app.downloads.by_row(request.path_id)
+    if download is None or not download.pending:
+        raise errors.not_found()
+    download.status, download.grabbed = "downloading", True
+    app.chronicle.grabbed(download, app.clock.timestamp())
+    return json_reply({})
+
+
+def _remove(app: "SimApp", request: Request, download: Download) -> None:
+    from_client, blocklist = flag(request, "removeFromClient", True), flag(request, "blocklist", False)
+    skip, change = flag(request, "skipRedownload", False), flag(request, "changeCategory", False)
+    now = app.clock.timestamp()
+    if download.pending:
+        if blocklist and download.item_ids:
+            app.downloads.blocklist(download, now)
+        app.downloads.forget(download)
+        return
+    if from_client and download.client_error is not None:
+        # Nothing is removed and tracking goes on: the client is gone or does not answer (arr contracts §5.4).
+        gone = download.client_error == ""
+        status = app.flavour.invalid_operation if gone else 500
+        raise errors.message(status, download.client_error or "Sequence contains no matching element")
+    app.downloads.forget(download)
+    if blocklist:
+        _blocklist(app, download, now, skip=skip)
+    elif not from_client and not change and download.item_ids:
+        app.chronicle.record("downloadIgnored", download, now, {"message": "Manually ignored"})
+
+
+def _blocklist(app: "SimApp", download: Download, now: float, *, skip: bool) -> None:
+    if app.chronicle.was_grabbed(download.download_id):
+        app.downloads.fail(download, now, redownload=not skip and app.settings.auto_redownload_failed)
+    elif app.flavour.strict_blocklist:
+        raise errors.message(400, "Unable to mark download as failed, no grabbed history available")
+
+
+def _filtered(app: "SimApp", request: Request) -> list[QueueRow]:
+    words = app.flavour.words
+    rows = app.downloads.rows(app.clock.timestamp())
+    if not flag(request, words.unknown_flag, False):
+        rows = [row for row in rows if row.item_id is not None]
+    owners = integers(request, "movieIds" if words.parent is None else f"{words.parent_field}s")
+    if owners:
+        rows = [row for row in rows if (row.item_id if words.parent is None else row.download.parent_id) in owners]
+    qualities = integers(request, "quality")
+    if qualities:
+        rows = [row for row in rows if row.download.quality_id in qualities]
+    protocol = _words(request, "protocol", _PROTOCOLS)
+    statuses = _words(request, "status", _STATUSES)
+    return [
+        row
+        for row in rows
+        if (not protocol or row.download.protocol in protocol) and (not statuses or row.status in statuses)
+    ]
+
+
+def _words(request: Request, name: str, known: tuple[str, ...]) -> list[str]:
+    """Enum parameters: words without regard to case, or their numbers."""
+    chosen: list[str] = []
+    by_word = {word.lower(): word for word in known}
+    for text in request.every(name):
+        word = by_word.get(text.lower()) or (known[int(text)] if text.isdigit() and int(text) < len(known) else None)
+        if word is None:
+            raise errors.bad_value(name, text)
+        chosen.append(word)
+    return chosen
+
+
+def _ordered(rows: list[QueueRow], page: Page) -> list[QueueRow]:
+    """Ties by progress, highest first; an unknown key sorts by the time left (arr contracts §5.1)."""
+    value = _SORT_VALUES.get(page.key, lambda row: row.seconds_left if row.seconds_left is not None else _LAST)
+    rows = sorted(rows, key=lambda row: -row.progress)
+    return sorted(rows, key=value, reverse=page.descending)
+
+
+def _slice(rows: list[QueueRow], number: int, size: int) -> list[QueueRow]:
+    start = max((number - 1) * size, 0)
+    return rows[start : start + max(size, 0)]
+
+
+def _records(app: "SimApp", request: Request, rows: list[QueueRow]) -> list[Json]:
+    now = app.clock.timestamp()
+    return [present({**_owners(app, request, row), **queue_json(row, app, now)}) for row in rows]
+
+
+def _owners(app: "SimApp", request: Request, row: QueueRow) -> Json:
+    words, download = app.flavour.words, row.download
+    if words.parent_field is None:
+        shape: Json = {words.items_field.removesuffix("s"): row.item_id}
+    else:
+        known = row.item_id is not None
+        shape = {
+            words.parent_field: download.parent_id,
+            words.items_field.removesuffix("s"): row.item_id,
+            "seasonNumber": download.season if known else None,
+            "episodeHasFile": known and app.db.number("SELECT file_id FROM items WHERE id = ?", (row.item_id,)) > 0,
+        }
+    shape |= app.flavour.include_owners(app, row.item_id, request)
+    return shape
+
+
+def list_blocklist(app: "SimApp", request: Request) -> Reply:
+    page = read_page(request, {"date": "date_at"}, "date", default_descending=True)
+    rows = app.db.rows("SELECT * FROM blocklist ORDER BY date_at DESC, id DESC")
+    words = app.flavour.words
+    records = [
+        {
+            (words.parent_field or words.items_field.removesuffix("s")): row["parent_id"],
+            "sourceTitle": row["source_title"],
+            "languages": [{"id": 1, "name": "English"}],
+            "date": stamp(row["date_at"]),
+            "protocol": "torrent",
+            "indexer": "Simulated Indexer",
+            "id": row["id"],
+        }
+        for row in rows[page.offset : page.offset + page.size]
+    ]
+    return page.envelope(len(rows), records)
+
+
+ROUTES: list[Route] = [
+    ("GET", "queue", list_queue),
+    ("GET", "queue/details", queue_details),
+    ("GET", "queue/status", queue_status),
+    ("DELETE", "queue/bulk", delete_queue_bulk),
+    ("DELETE", "queue/{id}", delete_queue_item),
+    ("POST", "queue/grab/{id}", grab_pending),
+    ("GET", "blocklist", list_blocklist),
+]

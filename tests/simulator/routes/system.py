@@ -1,0 +1,321 @@
+"""Status, commands, profiles, tags and the other small resources (arr contracts §2, §4, §6.2, §6.3)."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.simulator import errors
+from tests.simulator.commands import command_json
+from tests.simulator.flavour import Route
+from tests.simulator.qualities import CUSTOM_FORMATS, profile_json
+from tests.simulator.wire import Json, Reply, Request, json_reply, load, named, parse_date, present, stamp
+
+if TYPE_CHECKING:
+    from tests.simulator.application import SimApp
+
+
+def body_of(request: Request) -> Any:
+    """The request's JSON; broken JSON is a binding error (arr contracts §1.7)."""
+    try:
+        return load(request.body)
+    except ValueError:
+        raise errors.binding("$", "The input is not valid JSON.") from None
+
+
+def fields_of(request: Request) -> Json:
+    body = body_of(request)
+    if not isinstance(body, dict):
+        raise errors.binding("$", "The JSON value could not be converted.")
+    return named(body)
+
+
+def id_list(fields: Json, name: str) -> list[int]:
+    """A list of ids from a request body; a wrong type is a binding error."""
+    value = fields.get(name.lower()) or []
+    if not isinstance(value, list) or not all(isinstance(x, int) for x in value):
+        raise errors.binding(f"$.{name}", "The JSON value could not be converted to System.Int32[].")
+    return list(value)
+
+
+def check_new(app: "SimApp", fields: Json) -> None:
+    """What a series or movie needs to be added (arr contracts §10.20)."""
+    failures: list[tuple[str, str, str]] = []
+    if fields.get("qualityprofileid") not in app.library.profiles:
+        failures.append(("QualityProfileId", "Quality profile does not exist", "QualityProfileExistsValidator"))
+    if not (fields.get("path") or fields.get("rootfolderpath")):
+        failures.append(("Path", "Invalid Path: ''", "NotEmptyValidator"))
+    if failures:
+        raise errors.validation(*failures)
+
+
+def date_window(app: "SimApp", request: Request) -> tuple[int, int]:
+    """The calendar's window: today and the two days after it unless told (arr contracts §6.3)."""
+    today = int(app.clock.timestamp()) // 86_400 * 86_400
+    bounds = []
+    for name, default in (("start", today), ("end", today + 2 * 86_400)):
+        text = request.first(name)
+        try:
+            bounds.append(parse_date(text) if text else default)
+        except ValueError:
+            raise errors.bad_value(name, text or "") from None
+    return bounds[0], bounds[1]
+
+
+def lost(app: "SimApp", kind: str, row_id: int) -> errors.ApiFault:
+    """GET of an unknown id: the apps answer in three different ways (arr contracts §1.7)."""
+    if app.flavour.lost_resource == "empty":
+        return errors.empty(404)
+    if app.flavour.lost_resource == "message":
+        return errors.missing_row(kind, row_id)
+    return errors.problem(404)
+
+
+def get_status(app: "SimApp", request: Request) -> Reply:
+    del request
+    database = "3.45.1" if app.settings.database == "sqLite" else "16.4"
+    status = {
+        "appName": app.flavour.app_name,
+        "instanceName": app.settings.instance_name or app.flavour.app_name,
+        "version": app.version,
+        "buildTime": "2026-01-01T00:00:00Z",
+        "isDebug": False,
+        "isProduction": True,
+        "isAdmin": False,
+        "isUserInteractive": False,
+        "startupPath": f"/app/{app.flavour.app_name.lower()}/bin",
+        "appData": "/config",
+        "osName": "alpine",
+        "osVersion": "3.22.1",
+        "isNetCore": True,
+        "isLinux": True,
+        "isOsx": False,
+        "isWindows": False,
+        "isDocker": True,
+        "mode": "console",
+        "branch": "main",
+        "authentication": app.settings.authentication,
+        "migrationVersion": 217,
+        "urlBase": app.url_base,
+        "runtimeVersion": "6.0.36",
+        "runtimeName": "netcore",
+        "startTime": stamp(app.started_at),
+        "packageVersion": app.version,
+        "packageAuthor": "simulator",
+        "packageUpdateMechanism": "docker",
+        "databaseVersion": database,
+        "databaseType": app.settings.database,
+    }
+    return json_reply({**status, **app.flavour.status_fields})
+
+
+def post_command(app: "SimApp", request: Request) -> Reply:
+    now = app.clock.timestamp()
+    command = app.commands.post(body_of(request), now)
+    location = f"{app.url_base}/{app.flavour.prefix}/command/{command.id}"
+    reply = json_reply(command_json(command, app.flavour), 201, headers=[("Location", location)])
+    app.commands.start_next(now)
+    return reply
+
+
+def list_commands(app: "SimApp", request: Request) -> Reply:
+    del request
+    return json_reply([command_json(command, app.flavour) for command in app.commands.listed()])
+
+
+def get_command(app: "SimApp", request: Request) -> Reply:
+    found = app.commands.find(request.path_id)
+    if found is None:
+        raise lost(app, "CommandModel", request.path_id)
+    return json_reply(command_json(found[0], app.flavour, in_memory=found[1]))
+
+
+def delete_command(app: "SimApp", request: Request) -> Reply:
+    app.commands.cancel(request.path_id)
+    return json_reply({})
+
+
+def list_profiles(app: "SimApp", request: Request) -> Reply:
+    del request
+    movie = app.flavour.movie_like
+    return json_reply([profile_json(profile, movie=movie) for profile in app.library.profiles.values()])
+
+
+def get_profile(app: "SimApp", request: Request) -> Reply:
+    profile = app.library.profiles.get(request.path_id)
+    if profile is None:
+        raise lost(app, "QualityProfile", request.path_id)
+    return json_reply(profile_json(profile, movie=app.flavour.movie_like))
+
+
+def list_tags(app: "SimApp", request: Request) -> Reply:
+    del request
+    return json_reply(
+        [{"label": row["label"], "id": row["id"]} for row in app.db.rows("SELECT * FROM tags ORDER BY id")]
+    )
+
+
+def get_tag(app: "SimApp", request: Request) -> Reply:
+    row = app.db.row("SELECT * FROM tags WHERE id = ?", (request.path_id,))
+    if row is None:
+        raise lost(app, "Tag", request.path_id)
+    return json_reply({"label": row["label"], "id": row["id"]})
+
+
+def post_tag(app: "SimApp", request: Request) -> Reply:
+    """A label that exists is not made twice: the tag that has it comes back."""
+    label = fields_of(request).get("label")
+    if not isinstance(label, str) or not label:
+        raise errors.validation(("Label", "'Label' must not be empty.", "NotEmptyValidator"))
+    tag_id = app.library.tag(label)
+    location = f"{app.url_base}/{app.flavour.prefix}/tag/{tag_id}"
+    return json_reply({"label": label.lower(), "id": tag_id}, 201, headers=[("Location", location)])
+
+
+def delete_tag(app: "SimApp", request: Request) -> Reply:
+    if app.db.row("SELECT id FROM tags WHERE id = ?", (request.path_id,)) is None:
+        raise errors.missing_row("Tag", request.path_id)
+    app.db.change("DELETE FROM tags WHERE id = ?", (request.path_id,))
+    return json_reply({})
+
+
+def list_tag_details(app: "SimApp", request: Request) -> Reply:
+    del request
+    owner = "items" if app.flavour.movie_like else "parents"
+    tagged = app.db.rows(f"SELECT id, tags FROM {owner} WHERE tags <> '[]'")  # noqa: S608 - one of two fixed names
+    key = "movieIds" if app.flavour.movie_like else "seriesIds"
+    release = "releaseProfileIds" if app.flavour.movie_like else "restrictionIds"
+    names = (
+        "delayProfileIds",
+        "importListIds",
+        "notificationIds",
+        release,
+        "indexerIds",
+        "downloadClientIds",
+        "autoTagIds",
+    )
+    details = [
+        {
+            "label": tag["label"],
+            **{name: [] for name in names},
+            key: [row["id"] for row in tagged if tag["id"] in json.loads(row["tags"])],
+            "id": tag["id"],
+        }
+        for tag in app.db.rows("SELECT * FROM tags ORDER BY id")
+    ]
+    return json_reply(details)
+
+
+def list_health(app: "SimApp", request: Request) -> Reply:
+    """Problems only, and without ids (arr contracts §6.3)."""
+    del request
+    problems = list(app.health)
+    if app.settings.indexers == 0:
+        wiki = f"https://wiki.servarr.com/{app.flavour.app_name.lower()}/system#indexers"
+        text = "No indexers available with Automatic Search enabled"
+        problems.append({"source": "IndexerSearchCheck", "type": "warning", "message": text, "wikiUrl": wiki})
+    return json_reply(problems)
+
+
+def list_root_folders(app: "SimApp", request: Request) -> Reply:
+    del request
+    folder = {
+        "path": app.library.root,
+        "accessible": True,
+        "freeSpace": 500_000_000_000,
+        **({"totalSpace": 2_000_000_000_000} if "isContainerized" in app.flavour.status_fields else {}),
+        "unmappedFolders": [],
+        "id": 1,
+    }
+    return json_reply([folder])
+
+
+def list_disks(app: "SimApp", request: Request) -> Reply:
+    del request
+    disk = {"path": app.library.root, "label": "", "freeSpace": 500_000_000_000, "totalSpace": 2_000_000_000_000}
+    return json_reply([disk])
+
+
+def list_indexers(app: "SimApp", request: Request) -> Reply:
+    del request
+    return json_reply([_indexer(app, number) for number in range(1, app.settings.indexers + 1)])
+
+
+def _indexer(app: "SimApp", number: int) -> Json:
+    only_series = {} if app.flavour.movie_like else {"seasonSearchMaximumSingleEpisodeAge": 0}
+    return {
+        "enableRss": True,
+        "enableAutomaticSearch": True,
+        "enableInteractiveSearch": True,
+        "supportsRss": True,
+        "supportsSearch": True,
+        "protocol": "usenet" if number % 2 else "torrent",
+        "priority": 25,
+        **only_series,
+        "downloadClientId": 0,
+        "name": f"Simulated {number}",
+        "fields": [],
+        "implementationName": "Newznab",
+        "implementation": "Newznab",
+        "configContract": "NewznabSettings",
+        "infoLink": "https://wiki.servarr.com/",
+        "tags": [],
+        "id": number,
+    }
+
+
+def list_custom_formats(app: "SimApp", request: Request) -> Reply:
+    del app, request
+    formats = [
+        {"id": format_id, "name": name, "includeCustomFormatWhenRenaming": False, "specifications": []}
+        for format_id, name in CUSTOM_FORMATS.items()
+    ]
+    return json_reply(formats)
+
+
+def list_tasks(app: "SimApp", request: Request) -> Reply:
+    del request
+    now = app.clock.timestamp()
+    tasks = [
+        present(
+            {
+                "name": name,
+                "taskName": task,
+                "interval": minutes,
+                "lastExecution": stamp(now - now % (minutes * 60)),
+                "lastStartTime": stamp(now - now % (minutes * 60)),
+                "nextExecution": stamp(now - now % (minutes * 60) + minutes * 60),
+                "lastDuration": "00:00:00.1250000",
+                "id": number,
+            }
+        )
+        for number, (name, task, minutes) in enumerate(
+            (
+                ("Refresh Monitored Downloads", "RefreshMonitoredDownloads", 1),
+                ("Messaging Cleanup", "MessagingCleanup", 5),
+                ("RSS Sync", "RssSync", 15),
+            ),
+            start=1,
+        )
+    ]
+    return json_reply(tasks)
+
+
+ROUTES: list[Route] = [
+    ("GET", "system/status", get_status),
+    ("GET", "system/task", list_tasks),
+    ("GET", "command", list_commands),
+    ("POST", "command", post_command),
+    ("GET", "command/{id}", get_command),
+    ("DELETE", "command/{id}", delete_command),
+    ("GET", "qualityprofile", list_profiles),
+    ("GET", "qualityprofile/{id}", get_profile),
+    ("GET", "tag", list_tags),
+    ("POST", "tag", post_tag),
+    ("GET", "tag/detail", list_tag_details),
+    ("GET", "tag/{id}", get_tag),
+    ("DELETE", "tag/{id}", delete_tag),
+    ("GET", "health", list_health),
+    ("GET", "rootfolder", list_root_folders),
+    ("GET", "diskspace", list_disks),
+    ("GET", "indexer", list_indexers),
+    ("GET", "customformat", list_custom_formats),
+]

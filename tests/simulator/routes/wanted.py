@@ -1,0 +1,40 @@
+"""GET wanted/missing and wanted/cutoff (arr contracts §3)."""
+
+from typing import TYPE_CHECKING, Literal
+
+from tests.simulator.flavour import Route
+from tests.simulator.paging import flag, read_page, sorted_ids
+from tests.simulator.wire import Reply, Request
+
+if TYPE_CHECKING:
+    from tests.simulator.application import SimApp
+
+
+def list_missing(app: "SimApp", request: Request) -> Reply:
+    return _list(app, request, "missing")
+
+
+def list_cutoff(app: "SimApp", request: Request) -> Reply:
+    return _list(app, request, "cutoff")
+
+
+def _list(app: "SimApp", request: Request, kind: Literal["missing", "cutoff"]) -> Reply:
+    keys, default = app.flavour.wanted_sort_keys, app.flavour.wanted_default_key
+    page = read_page(request, keys, default)
+    monitored = flag(request, "monitored", True)
+    now = app.clock.timestamp()
+    rule, parameters = app.wanted_rule(kind, monitored, now)
+    ids = sorted_ids(
+        app.db,
+        f"FROM items i {rule}",
+        parameters,
+        page,
+        serial=app.next_serial(),
+        tie_block=app.settings.tie_block,
+    )
+    rows = app.db.by_ids("items", ids)
+    records = app.flavour.item_json(app, [rows[item_id] for item_id in ids], request)
+    return page.envelope(app.wanted_total(kind, monitored, now), records)
+
+
+ROUTES: list[Route] = [("GET", "wanted/missing", list_missing), ("GET", "wanted/cutoff", list_cutoff)]

@@ -1,0 +1,215 @@
+"""Simulated Sonarr: v4 as most people run it, and the v5 tree's /api/v3 (arr contracts §0, §8)."""
+
+import dataclasses
+from sqlite3 import Row
+from typing import TYPE_CHECKING
+
+from tests.simulator.commands import Command, CommandFailed
+from tests.simulator.flavour import CommandField, CommandKind, CommandWork, Flavour, ItemWords
+from tests.simulator.routes import history, queue, system, wanted
+from tests.simulator.shared_commands import SHARED_KINDS, SHARED_WORK, by_name
+from tests.simulator.sonarr_resources import episode_list, include_owners
+from tests.simulator.sonarr_routes import ROUTES
+
+if TYPE_CHECKING:
+    from tests.simulator.application import SimApp
+
+_SERIES_LISTS = (
+    CommandField("seriesIds", "ints", ()),
+    CommandField("qualityProfileIds", "ints", ()),
+    CommandField("seriesType", "texts", ()),
+    CommandField("seriesTags", "ints", ()),
+)
+_WIDE = (CommandField("seriesId", "int?"), CommandField("monitored", "bool", True))
+_KINDS = (
+    CommandKind("EpisodeSearch", (CommandField("episodeIds", "ints"),), sends_updates=True),
+    CommandKind("SeasonSearch", (CommandField("seriesId", "int", 0), CommandField("seasonNumber", "int", 0)), True),
+    CommandKind("SeriesSearch", (CommandField("seriesId", "int", 0),), True),
+    CommandKind("MissingEpisodeSearch", _WIDE, True),
+    CommandKind("CutoffUnmetEpisodeSearch", _WIDE, True),
+    CommandKind(
+        "RefreshSeries",
+        (
+            CommandField("seriesIds", "ints", ()),
+            CommandField("seriesId", "int?"),
+            CommandField("isNewSeries", "bool", False),
+        ),
+        sends_updates=True,
+        long_running=True,
+    ),
+    CommandKind("RescanSeries", (CommandField("seriesId", "int?"),), sends_updates=True, disk_access=True),
+    CommandKind(
+        "DownloadedEpisodesScan",
+        (
+            CommandField("path", "text"),
+            CommandField("downloadClientId", "text"),
+            CommandField("importMode", "text", "auto"),
+        ),
+        disk_access=True,
+    ),
+    CommandKind("ApplicationUpdateCheck"),
+    *SHARED_KINDS,
+)
+
+
+def _episode_search(app: "SimApp", command: Command, now: float) -> str:
+    """Each id in order; the monitored flag does not matter; an unknown id ends the command there (§4.3)."""
+    if command.body["episodeIds"] is None:
+        raise CommandFailed("System.NullReferenceException: Object reference not set to an instance of an object.")
+    grabbed = 0
+    for item_id in command.body["episodeIds"]:
+        row = app.db.row("SELECT * FROM items WHERE id = ?", (item_id,))
+        if row is None:
+            raise CommandFailed(f"ModelNotFoundException: Episode with ID {item_id} does not exist")
+        grabbed = app.searcher.search("episode", [row], command, now)
+    return f"Episode search completed. {grabbed} reports downloaded."
+
+
+def _season(app: "SimApp", series_id: int, season: int, command: Command, now: float) -> int:
+    """Monitored episodes only, also those that have files (§4.3)."""
+    sql = "SELECT * FROM items WHERE parent_id = ? AND season = ? AND monitored = 1 ORDER BY number"
+    return app.searcher.search("season", app.db.rows(sql, (series_id, season)), command, now)
+
+
+def _known_series(app: "SimApp", series_id: int) -> Row:
+    row = app.db.row("SELECT * FROM parents WHERE id = ?", (series_id,))
+    if row is None:
+        raise CommandFailed(f"ModelNotFoundException: Series with ID {series_id} does not exist")
+    return row
+
+
+def _season_search(app: "SimApp", command: Command, now: float) -> str:
+    series_id, season = command.body["seriesId"], command.body["seasonNumber"]
+    _known_series(app, series_id)
+    return f"Season search completed. {_season(app, series_id, season, command, now)} reports downloaded."
+
+
+def _series_search(app: "SimApp", command: Command, now: float) -> str:
+    """Every monitored season; without any, every monitored, missing, aired episode by itself (§4.3)."""
+    series = _known_series(app, command.body["seriesId"])
+    sql = "SELECT number FROM seasons WHERE parent_id = ? AND monitored = 1 ORDER BY number"
+    seasons = [row["number"] for row in app.db.rows(sql, (series["id"],))]
+    grabbed = 0
+    # The v5 tree leaves complete episodes out when the profile forbids upgrades (§4.3).
+    lean = app.flavour.kind == "sonarr5" and not app.library.profiles[series["profile_id"]].upgrade_allowed
+    for season in seasons:
+        rule = " AND file_id = 0" if lean else ""
+        found = app.db.rows(
+            f"SELECT * FROM items WHERE parent_id = ? AND season = ? AND monitored = 1{rule} ORDER BY number",  # noqa: S608 - our own words
+            (series["id"], season),
+        )
+        grabbed += app.searcher.search("season", found, command, now)
+    if not seasons:
+        sql = "SELECT * FROM items WHERE parent_id = ? AND monitored = 1 AND file_id = 0 AND air_at <= ? ORDER BY id"
+        for row in app.db.rows(sql, (series["id"], int(now))):
+            grabbed += app.searcher.search("episode", [row], command, now)
+    return f"Series search completed. {grabbed} reports downloaded."
+
+
+def _missing_search(app: "SimApp", command: Command, now: float) -> str:
+    rows = app.searcher.wanted("missing", command.body["monitored"], now, command.body["seriesId"])
+    return _bulk(app, _chosen(app, command, rows), command, now)
+
+
+def _cutoff_search(app: "SimApp", command: Command, now: float) -> str:
+    rows = app.searcher.wanted("cutoff", command.body["monitored"], now, command.body["seriesId"])
+    return _bulk(app, _chosen(app, command, rows), command, now)
+
+
+def _chosen(app: "SimApp", command: Command, rows: list[Row]) -> list[Row]:
+    """The v5 tree's extra filters."""
+    ids, profiles = command.body.get("seriesIds"), command.body.get("qualityProfileIds")
+    if ids:
+        rows = [row for row in rows if row["parent_id"] in ids]
+    if profiles:
+        rows = [row for row in rows if app.library.profile_of(row).id in profiles]
+    return rows
+
+
+def _bulk(app: "SimApp", rows: list[Row], command: Command, now: float) -> str:
+    """By series and season, the longest unsearched group first; a group of one is an episode search (§4.3)."""
+    groups: dict[tuple[int, int], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["parent_id"], row["season"]), []).append(row)
+    grabbed = 0
+    for (series_id, season), group in sorted(
+        groups.items(), key=lambda entry: min(row["last_search_at"] or 0 for row in entry[1])
+    ):
+        try:
+            if len(group) > 1:
+                grabbed += _season(app, series_id, season, command, now)
+            else:
+                grabbed += app.searcher.search("episode", group, command, now)
+        except CommandFailed:
+            continue  # one group's failure does not end the command
+    return f"Completed search for {len(rows)} episodes. {grabbed} reports downloaded."
+
+
+_WORK: dict[str, CommandWork] = {
+    **SHARED_WORK,
+    "EpisodeSearch": _episode_search,
+    "SeasonSearch": _season_search,
+    "SeriesSearch": _series_search,
+    "MissingEpisodeSearch": _missing_search,
+    "CutoffUnmetEpisodeSearch": _cutoff_search,
+}
+
+SONARR_4 = Flavour(
+    kind="sonarr",
+    app_name="Sonarr",
+    version="4.0.19.2979",
+    words=ItemWords("episode", "episodeIds", "series", "seriesId", "includeUnknownSeriesItems", "Episode"),
+    movie_like=False,
+    command_kinds=by_name(_KINDS),
+    command_work=_WORK,
+    wanted_sort_keys={
+        "episodes.airdateutc": "i.air_at",
+        "episodes.lastsearchtime": "i.last_search_at",
+        "series.sorttitle": "p.sort_title",
+    },
+    wanted_default_key="episodes.airDateUtc",
+    queue_sort_keys=frozenset(
+        (
+            *("added", "downloadClient", "estimatedCompletionTime", "indexer", "languages", "progress", "protocol"),
+            *("quality", "size", "status", "timeleft", "title", "language", "episode", "episode.airDateUtc"),
+            *("episodes.airDateUtc", "episode.title", "episodes.title", "series.sortTitle"),
+        )
+    ),
+    history_sort_keys={"date": "h.date_at", "series.sorttitle": "p.sort_title"},
+    history_events={
+        0: "unknown",
+        1: "grabbed",
+        2: "seriesFolderImported",
+        3: "downloadFolderImported",
+        4: "downloadFailed",
+        5: "episodeFileDeleted",
+        6: "episodeFileRenamed",
+        7: "downloadIgnored",
+    },
+    item_json=episode_list,
+    include_owners=include_owners,
+    routes=[*system.ROUTES, *wanted.ROUTES, *queue.ROUTES, *history.ROUTES, *ROUTES],
+    cutoff_first_season=1,
+    status_fields={"sqliteVersion": "3.45.1"},
+    root_folder="/tv",
+)
+
+SONARR_5 = dataclasses.replace(
+    SONARR_4,
+    kind="sonarr5",
+    version="5.0.0.200",
+    api_index={"current": "v5", "deprecated": ["v3"]},
+    invalid_operation=400,
+    lost_resource="empty",
+    strict_blocklist=True,
+    status_fields={"sqliteVersion": "3.45.1", "isContainerized": True, "runtimeVersion": "10.0.1"},
+    command_kinds=by_name(
+        (
+            *(kind for kind in _KINDS if kind.fields is not _WIDE),
+            CommandKind("MissingEpisodeSearch", (*_WIDE, *_SERIES_LISTS), True),
+            CommandKind(
+                "CutoffUnmetEpisodeSearch", (*_WIDE, *_SERIES_LISTS, CommandField("quality", "ints", ())), True
+            ),
+        )
+    ),
+)

@@ -1,0 +1,1 @@
+"""The simulator's own tests: it has to be right before anything is measured against it."""

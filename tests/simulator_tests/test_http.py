@@ -1,0 +1,200 @@
+"""Who answers first, and with which headers (arr contracts §1, §10.1-§10.5)."""
+
+import pytest
+
+from tests.simulator import SimApp, SimClock, SimSettings
+from tests.simulator_tests.caller import Caller
+
+STATUS = "/api/v3/system/status"
+
+
+@pytest.mark.parametrize("path", [STATUS, "/api", "/api/v3/nothing/here", "/api/v9/x"])
+def test_without_the_key_every_api_path_is_an_empty_401(any_app: Caller, path: str) -> None:
+    answer = any_app.send("GET", path, key=False)
+    assert (answer.status, answer.reply.body, answer.reply.media, answer.reply.headers) == (401, b"", None, [])
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        ({"apikey": "right"}, {}, 200),
+        ({"ApiKey": "right"}, {}, 200),
+        ({}, {"x-api-key": "right"}, 200),
+        ({}, {"authorization": "Bearer right"}, 200),
+        ({}, {"authorization": "right"}, 200),
+        ({"apikey": "wrong"}, {"x-api-key": "right"}, 401),
+        ({}, {"x-api-key": "wrong", "authorization": "right"}, 401),
+        ({}, {"x-api-key": "RIGHT"}, 401),
+    ],
+)
+def test_the_first_place_that_has_a_key_decides(query: dict[str, str], headers: dict[str, str], status: int) -> None:
+    call = Caller(SimApp("sonarr", SimSettings(api_key="right")))
+    assert call.send("GET", STATUS, key=False, query=query, headers=headers).status == status
+
+
+def test_status_tells_app_version_and_database() -> None:
+    call = Caller(SimApp("radarr", SimSettings(database="postgreSQL", url_base="movies/", version="5.1.2.3")))
+    status = call.get("system/status").json
+    assert (status["appName"], status["version"]) == ("Radarr", "5.1.2.3")
+    assert (status["databaseType"], status["urlBase"]) == ("postgreSQL", "/movies")
+
+
+def test_get_api_tells_the_v5_tree_from_v4(sonarr: Caller, sonarr5: Caller) -> None:
+    assert sonarr.get("/api").json == {"current": "v3", "deprecated": []}
+    assert sonarr5.get("/api").json == {"current": "v5", "deprecated": ["v3"]}
+
+
+@pytest.mark.parametrize("path", ["/ping", STATUS, "/"])
+def test_a_missing_url_base_is_redirected_relatively_with_307(path: str) -> None:
+    call = Caller(SimApp("sonarr", SimSettings(url_base="/tv")))
+    answer = call.send("GET", path, query={"a": "1"}, has_base=False)
+    assert (answer.status, answer.headers["location"]) == (307, f"/tv{path}?a=1")
+
+
+def test_the_key_is_checked_before_the_redirect_and_before_starting_up() -> None:
+    call = Caller(SimApp("sonarr", SimSettings(url_base="/tv")))
+    call.app.restart(starting_seconds=3600)
+    assert call.send("GET", STATUS, key=False, has_base=False).status == 401
+    assert call.send("GET", STATUS, has_base=False).status == 307
+    assert call.send("GET", STATUS).status == 503
+
+
+def test_starting_up_is_503_with_its_own_key_and_text_outside_the_api(any_app: Caller) -> None:
+    any_app.app.restart(starting_seconds=10)
+    name = any_app.app.flavour.app_name
+    text = f"{name} is starting up, please try again later"
+    assert any_app.get("system/status").json == {"errorMessage": text}
+    outside = any_app.get("/ping")
+    assert (outside.status, outside.reply.media, outside.reply.body) == (503, "text/plain", text.encode())
+    any_app.app.advance(10)
+    assert any_app.get("system/status").status == 200
+
+
+def test_ping_needs_no_key_and_knows_head(any_app: Caller) -> None:
+    answer = any_app.send("GET", "/ping", key=False)
+    assert (answer.status, answer.json) == (200, {"status": "OK"})
+    assert any_app.send("HEAD", "/ping", key=False).reply.body == b""
+
+
+@pytest.mark.parametrize("path", ["/", "/series", "/sonarr/api/v3/system/status", "/settings/general"])
+def test_any_other_get_is_the_page_of_the_web_interface(sonarr: Caller, path: str) -> None:
+    answer = sonarr.send("GET", path, key=False)
+    assert (answer.status, answer.reply.media) == (200, "text/html; charset=utf-8")
+    assert answer.headers["cache-control"] == "no-cache, no-store"
+
+
+def test_with_forms_the_page_is_a_redirect_to_the_login() -> None:
+    call = Caller(SimApp("sonarr", SimSettings(authentication="forms")))
+    answer = call.send("GET", "/sonarr/api/v3/system/status", key=False)
+    assert (answer.status, answer.headers["location"]) == (302, "/login?returnUrl=/sonarr/api/v3/system/status")
+    assert call.send("GET", "/login", key=False).reply.media == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(("name", "status"), [("..%5cindex.html", 404), ("..%2findex.html", 404), ("styles.css", 200)])
+def test_content_is_not_a_way_out_of_its_folder(sonarr: Caller, name: str, status: int) -> None:
+    assert sonarr.send("GET", f"/Content/{name}", key=False).status == status
+
+
+def test_unknown_routes_are_empty_404_and_wrong_methods_405(any_app: Caller) -> None:
+    unknown = any_app.get("nothing/here")
+    assert (unknown.status, unknown.reply.body) == (404, b"")
+    wrong = any_app.post("wanted/missing", {})
+    assert (wrong.status, wrong.reply.body, wrong.headers["allow"]) == (405, b"", "GET")
+    assert any_app.delete("command").headers["allow"] == "GET, POST"
+
+
+def test_paths_are_matched_without_case_and_with_a_trailing_slash(any_app: Caller) -> None:
+    assert any_app.send("GET", "/API/v3/System/Status/").status == 200
+
+
+ACCEPTED = ["application/json", "text/html, application/json", "application/xml, application/json", "text/html, */*"]
+
+
+@pytest.mark.parametrize("accept", [*ACCEPTED, "*/*", ""])
+def test_accept_lists_that_allow_json_get_it(any_app: Caller, accept: str) -> None:
+    answer = any_app.send("GET", STATUS, headers={"accept": accept})
+    assert (answer.status, answer.reply.media) == (200, "application/json; charset=utf-8")
+
+
+@pytest.mark.parametrize("accept", ["application/xml", "text/html", "application/junk"])
+def test_accept_without_json_is_406(any_app: Caller, accept: str) -> None:
+    answer = any_app.send("GET", STATUS, headers={"accept": accept})
+    assert (answer.status, answer.reply.body) == (406, b"")
+
+
+@pytest.mark.parametrize("media", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_that_is_not_called_json_is_415(any_app: Caller, media: str) -> None:
+    answer = any_app.send("POST", "command", body={"name": "RssSync"}, headers={"content-type": media})
+    assert answer.status == 415
+    assert set(answer.json) == {"type", "title", "status", "traceId"}
+
+
+def test_cors_preflight_and_plain_requests(sonarr: Caller) -> None:
+    asked = {"origin": "http://a.test", "access-control-request-method": "POST"}
+    preflight = sonarr.send("OPTIONS", "command", key=False, headers=asked).headers
+    assert preflight["access-control-allow-origin"] == "*"
+    assert "access-control-allow-methods" in preflight
+    assert "access-control-allow-headers" not in preflight
+    more = sonarr.send("OPTIONS", "command", key=False, headers=asked | {"access-control-request-headers": "x"})
+    assert "access-control-allow-headers" in more.headers
+    plain = sonarr.send("GET", STATUS, headers={"origin": "http://a.test"}).headers
+    assert plain["access-control-allow-origin"] == "*"
+    assert "access-control-allow-methods" not in plain
+    assert "access-control-allow-origin" not in sonarr.send("GET", "/", headers={"origin": "http://a.test"}).headers
+
+
+def test_every_api_answer_forbids_caching_and_tells_the_version(any_app: Caller) -> None:
+    for path in ("system/status", "queue", "nothing", "wanted/missing?page=x"):
+        headers = any_app.get(path).headers
+        assert headers["cache-control"] == "no-cache, no-store"
+        assert (headers["expires"], headers["pragma"]) == ("-1", "no-cache")
+        assert headers["x-application-version"] == any_app.app.version
+
+
+def test_answers_of_the_error_pipeline_lose_the_version(any_app: Caller) -> None:
+    headers = any_app.delete("queue/1").headers
+    assert "x-application-version" not in headers
+    assert headers["cache-control"] == "no-cache,no-store"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("page", "abc"), ("pageSize", "1.5"), ("sortDirection", "desc"), ("sortDirection", "asc"), ("monitored", "")],
+)
+def test_a_query_value_that_does_not_bind_is_a_problem_object(any_app: Caller, name: str, value: str) -> None:
+    answer = any_app.get("wanted/missing", **{name: value})
+    assert answer.status == 400
+    assert answer.json["title"] == "One or more validation errors occurred."
+    assert set(answer.json["errors"]) == {name}
+
+
+def test_a_list_as_csv_is_400(sonarr: Caller, radarr: Caller) -> None:
+    assert sonarr.get("episode", episodeIds="1,2").status == 400
+    assert radarr.get("moviefile", movieId="1,2").status == 400
+
+
+def test_broken_json_in_a_body_is_400_but_a_trailing_comma_is_fine(any_app: Caller) -> None:
+    assert any_app.send("POST", "command", body=b'{"name":').status == 400
+    assert any_app.send("POST", "command", body=b'{"NAME":"RssSync",}').status == 201
+
+
+def test_unknown_ids_answer_as_each_app_does(sonarr: Caller, sonarr5: Caller, radarr: Caller) -> None:
+    assert sonarr.get("episode/99").json["title"] == "Not Found"
+    assert radarr.get("movie/99").json["status"] == 404
+    empty = sonarr5.get("episode/99")
+    assert (empty.status, empty.reply.body) == (404, b"")
+    assert sonarr5.get("series/99").json["title"] == "Not Found"
+
+
+def test_the_encoder_escapes_what_net_escapes(sonarr: Caller) -> None:
+    sonarr.app.library.add_series(title="Café & <Söhne> 'n' +1")
+    answer = sonarr.get("series")
+    assert not {b"&", b"<", b">", b"'", b"+"} & {bytes([byte]) for byte in answer.reply.body}
+    assert answer.reply.body.isascii()
+    assert answer.json[0]["title"] == "Café & <Söhne> 'n' +1"
+
+
+def test_initialize_json_is_for_those_without_login_only(sonarr: Caller) -> None:
+    assert sonarr.send("GET", "/initialize.json", key=False).json["apiRoot"] == "/api/v3"
+    call = Caller(SimApp("sonarr", SimSettings(authentication="forms"), clock=SimClock.frozen()))
+    assert call.send("GET", "/initialize.json", key=False).status == 302
