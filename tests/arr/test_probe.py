@@ -1,6 +1,5 @@
 """The `test` call: each way in which an address is not the app, told apart over real sockets."""
 
-import ssl
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from app.arr.errors import ErrorCode
 from app.arr.http import ArrHttp
 from app.arr.models import AppType, Connection, Database
-from app.arr.pools import PoolPerApp
 from app.arr.probe import Probe, probe
 from tests.arr.conftest import KEY, Noted, at
 from tests.arr.servers import Answer, answer, for_ever, saying, self_signed, serve
@@ -107,14 +105,7 @@ async def test_the_address_is_blocked(http: ArrHttp) -> None:
 async def test_tls_that_does_not_fit(http: ArrHttp, tmp_path: Path, scheme: str, sentence: str) -> None:
     """Plain HTTP to a TLS port ends without a word; the probe looks again, over TLS."""
     server, _ = self_signed(tmp_path, "127.0.0.1")
-    unverified = ssl.create_default_context()
-    unverified.check_hostname = False
-    unverified.verify_mode = ssl.CERT_NONE
-    context = unverified if scheme == "http" else ssl.create_default_context()
-    async with (
-        serve(saying(status_of("Sonarr")), tls=server) as port,
-        ArrHttp("1", transport=PoolPerApp(context)) as door,
-    ):
+    async with serve(saying(status_of("Sonarr")), tls=server) as port, ArrHttp("1") as door:
         found = await probe(door, AppType.SONARR, at(port, scheme=scheme))
     assert found.error_code is ErrorCode.TLS
     assert sentence in (found.error or "")

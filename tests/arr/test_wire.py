@@ -282,7 +282,7 @@ async def test_a_busy_pool_is_not_closed(tls: ssl.SSLContext) -> None:
         writer.write(answer(b"[1]"))
 
     async with ArrHttp("1", transport=pools) as http, serve(slow) as one, serve(saying(answer(b"[]"))) as two:
-        waiting = asyncio.create_task(http.send(at(one), "GET", "/x"))
+        waiting = asyncio.create_task(http.send(at(one), "GET", "/x", tries=1))
         await asked.wait()
         now = 10 * KEEPALIVE_SECONDS
         await http.send(at(two), "GET", "/x")
