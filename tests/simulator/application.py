@@ -129,9 +129,15 @@ class SimApp:
         known = self._totals.get((kind, monitored))
         if known and known[0] == self.db.version and now < known[1]:
             return known[2]
-        rule, parameters = self.wanted_rule(kind, monitored, now)
-        total = self.db.number(f"SELECT count(*) FROM items i {rule}", parameters)  # noqa: S608 - our own SQL
-        upcoming = self.db.row("SELECT min(due_at) FROM items WHERE file_id = 0 AND due_at > ?", (int(now),))
+        if kind == "cutoff":
+            total = self.db.number(
+                "SELECT count(*) FROM items WHERE wanted = ? AND cutoff_unmet = 1", (int(monitored),)
+            )
+        else:
+            missing = "SELECT count(*) FROM items WHERE wanted = ? AND file_id = 0 AND due_at <= ?"
+            total = self.db.number(missing, (int(monitored), int(now)))
+        later = "SELECT min(due_at) FROM items WHERE wanted = ? AND file_id = 0 AND due_at > ?"
+        upcoming = self.db.row(later, (int(monitored), int(now)))
         until = upcoming[0] if upcoming and upcoming[0] is not None else float("inf")
         self._totals[kind, monitored] = (self.db.version, until, total)
         return total

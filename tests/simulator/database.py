@@ -31,6 +31,7 @@ CREATE TABLE blocklist (
     id INTEGER PRIMARY KEY, parent_id INTEGER, item_ids TEXT, date_at INTEGER, source_title TEXT, quality_id INTEGER);
 CREATE TABLE tags (id INTEGER PRIMARY KEY, label TEXT UNIQUE);
 CREATE INDEX items_by_parent ON items (parent_id, season, number);
+CREATE INDEX missing_by_due ON items (wanted, due_at) WHERE file_id = 0;
 CREATE INDEX files_by_item ON files (item_id);
 CREATE INDEX files_by_parent ON files (parent_id);
 CREATE INDEX history_by_date ON history (date_at);
@@ -103,7 +104,8 @@ class Database:
     def insert(self, table: str, values: dict[str, Any]) -> int:
         columns = ", ".join(values)
         marks = ", ".join("?" * len(values))
-        return self.change(f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(values.values()))
+        sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"
+        return self.change(sql, tuple(values.values()), moves_totals=table in ("parents", "items", "files"))
 
     def by_ids(self, table: str, ids: Sequence[int]) -> dict[int, sqlite3.Row]:
         """Rows by id, 500 at a time: SQLite limits the number of parameters."""

@@ -126,7 +126,6 @@ class SimSettings:
     availability_delay_days: int = 0
     tie_block: int = 4  # 1 = equal sort values never swap
     compress: bool = True
-    indent: bool = False
     log_limit: int = 200_000
 
     def normalised_base(self) -> str:

@@ -16,6 +16,7 @@ from tests.simulator.wire import epoch_of
 Moment = datetime | float | None
 DAY = 86_400
 _FAR_PAST = 30 * DAY
+_AT_ONCE = 0  # Radarr has no date rule: every movie with a year is listed (arr contracts §3.3)
 
 
 def sort_title(title: str) -> str:
@@ -100,19 +101,15 @@ class Library:
     ) -> int:
         """`air_date` None with `aired` = 30 days ago; with `aired=False` the episode has no air date at all."""
         series = self.parent(series_id)
-        air_at = epoch_of(air_date)
-        if air_at is None and aired:
-            air_at = self._past(None)
+        air_at = self._past(air_date) if aired or air_date is not None else None
         self.db.change("INSERT OR IGNORE INTO seasons VALUES (?, ?, 1)", (series_id, season))
         name = title or f"Episode {number}"
-        item_id = self.db.insert(
-            "items",
+        return self._insert_item(
             {
                 "parent_id": series_id,
                 "season": season,
                 "number": number,
                 "title": name,
-                "sort_title": sort_title(name),
                 "monitored": int(monitored),
                 "wanted": int(monitored and series["monitored"]),
                 "runtime": runtime,
@@ -122,10 +119,8 @@ class Library:
                 "due_at": None if air_at is None else air_at + series["runtime"] * 60,
                 "last_search_at": epoch_of(last_search),
             },
+            (quality_id, score) if has_file else None,
         )
-        if has_file:
-            self.add_file(item_id, quality_id=quality_id, score=score)
-        return item_id
 
     def add_movie(
         self,
@@ -147,32 +142,25 @@ class Library:
         added: Moment = None,
         runtime: int = 110,
     ) -> int:
-        item_id = self.db.insert(
-            "items",
+        return self._insert_item(
             {
                 "title": title,
-                "sort_title": sort_title(title),
                 "year": year,
                 "status": status,
                 "monitored": int(monitored),
-                "wanted": int(monitored),
                 "profile_id": profile_id,
                 "tags": self._tag_ids(tags),
                 "runtime": runtime,
                 "added_at": self._past(added),
-                # Radarr has no date rule: every movie with a year is listed at once (arr contracts §3.3).
-                "due_at": 0 if year > 0 else None,
+                "due_at": _AT_ONCE if year > 0 else None,
                 "cinema_at": epoch_of(in_cinemas),
                 "digital_at": epoch_of(digital),
                 "physical_at": epoch_of(physical),
                 "availability": minimum_availability,
-                "root": self.root,
                 "last_search_at": epoch_of(last_search),
             },
+            (quality_id, score) if has_file else None,
         )
-        if has_file:
-            self.add_file(item_id, quality_id=quality_id, score=score)
-        return item_id
 
     def add_file(
         self, item_id: int, *, quality_id: int = 5, score: int = 0, size: int = 1_500_000_000, name: str | None = None
@@ -303,6 +291,14 @@ class Library:
         """The truth about wanted/cutoff at this moment."""
         rows = self.db.rows("SELECT id FROM items WHERE wanted = ? AND cutoff_unmet = 1", (int(monitored),))
         return {row["id"] for row in rows}
+
+    def _insert_item(self, columns: dict[str, Any], file: tuple[int, int] | None) -> int:
+        """`file` is the quality and the format score of the item's file."""
+        derived = {"sort_title": sort_title(columns["title"]), "wanted": columns["monitored"], "root": self.root}
+        item_id = self.db.insert("items", {**derived, **columns})
+        if file is not None:
+            self.add_file(item_id, quality_id=file[0], score=file[1])
+        return item_id
 
     def _update(self, table: str, row_id: int, columns: dict[str, Any]) -> None:
         if not columns:

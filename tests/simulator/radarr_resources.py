@@ -53,27 +53,12 @@ def full_movie(app: "SimApp", row: Row, file: Row | None, *, scores: bool) -> Js
 def movie_json(app: "SimApp", row: Row, file: Row | None) -> Json:
     path = f"{row['root']}/{row['title']} ({row['year']})"
     size = file["size"] if file else 0
-    dates = [moment for moment in (row["physical_at"], row["digital_at"]) if moment is not None]
     return present(
         {
-            "title": row["title"],
-            "originalTitle": row["title"],
-            "originalLanguage": _ENGLISH,
+            **_movie_metadata(row),
             "alternateTitles": [],
-            "secondaryYearSourceId": 0,
-            "sortTitle": row["sort_title"],
             "sizeOnDisk": size,
-            "status": row["status"],
-            "overview": f"What happens in {row['title']}.",
-            "inCinemas": stamp(row["cinema_at"]),
-            "physicalRelease": stamp(row["physical_at"]),
-            "digitalRelease": stamp(row["digital_at"]),
-            "releaseDate": stamp(min(dates) if dates else row["cinema_at"]),
             "images": _images(row["id"]),
-            "website": "",
-            "year": row["year"],
-            "youTubeTrailerId": "",
-            "studio": "SIM",
             "path": path,
             "qualityProfileId": row["profile_id"],
             "hasFile": row["file_id"] != 0,
@@ -82,17 +67,8 @@ def movie_json(app: "SimApp", row: Row, file: Row | None) -> Json:
             "minimumAvailability": row["availability"],
             "isAvailable": is_available(app, row),
             "folderName": path,
-            "runtime": row["runtime"],
-            "cleanTitle": slug(row["title"]).replace("-", ""),
-            "imdbId": f"tt{row['id']:07}",
-            "tmdbId": 100_000 + row["id"],
-            "titleSlug": str(100_000 + row["id"]),
-            "genres": ["Drama"],
-            "keywords": [],
             "tags": json.loads(row["tags"]),
             "added": stamp(row["added_at"]),
-            "ratings": {"tmdb": {"votes": 100, "value": 7.5, "type": "user"}},
-            "popularity": 12.5,
             "lastSearchTime": stamp(row["last_search_at"]),
             "statistics": {
                 "movieFileCount": int(row["file_id"] != 0),
@@ -102,6 +78,36 @@ def movie_json(app: "SimApp", row: Row, file: Row | None) -> Json:
             "id": row["id"],
         }
     )
+
+
+def _movie_metadata(row: Row) -> Json:
+    homes = [moment for moment in (row["physical_at"], row["digital_at"]) if moment is not None]
+    return {
+        "title": row["title"],
+        "originalTitle": row["title"],
+        "originalLanguage": _ENGLISH,
+        "secondaryYearSourceId": 0,
+        "sortTitle": row["sort_title"],
+        "status": row["status"],
+        "overview": f"What happens in {row['title']}.",
+        "inCinemas": stamp(row["cinema_at"]),
+        "physicalRelease": stamp(row["physical_at"]),
+        "digitalRelease": stamp(row["digital_at"]),
+        "releaseDate": stamp(min(homes) if homes else row["cinema_at"]),
+        "website": "",
+        "year": row["year"],
+        "youTubeTrailerId": "",
+        "studio": "SIM",
+        "runtime": row["runtime"],
+        "cleanTitle": slug(row["title"]).replace("-", ""),
+        "imdbId": f"tt{row['id']:07}",
+        "tmdbId": 100_000 + row["id"],
+        "titleSlug": str(100_000 + row["id"]),
+        "genres": ["Drama"],
+        "keywords": [],
+        "ratings": {"tmdb": {"votes": 100, "value": 7.5, "type": "user"}},
+        "popularity": 12.5,
+    }
 
 
 def _images(row_id: int) -> list[Json]:

@@ -1,6 +1,7 @@
 """Simulated Sonarr: v4 as most people run it, and the v5 tree's /api/v3 (arr contracts §0, §8)."""
 
 import dataclasses
+import json
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
@@ -117,13 +118,23 @@ def _cutoff_search(app: "SimApp", command: Command, now: float) -> str:
 
 
 def _chosen(app: "SimApp", command: Command, rows: list[Row]) -> list[Row]:
-    """The v5 tree's extra filters."""
-    ids, profiles = command.body.get("seriesIds"), command.body.get("qualityProfileIds")
-    if ids:
-        rows = [row for row in rows if row["parent_id"] in ids]
-    if profiles:
-        rows = [row for row in rows if app.library.profile_of(row).id in profiles]
-    return rows
+    """The v5 tree's extra filters; empty lists filter nothing."""
+    body = command.body
+    chosen = [body.get(name) for name in ("seriesIds", "qualityProfileIds", "seriesType", "seriesTags", "quality")]
+    if not any(chosen):
+        return rows
+    ids, profiles, kinds, tags, qualities = chosen
+    series = app.db.by_ids("parents", sorted({row["parent_id"] for row in rows}))
+    files = app.db.by_ids("files", [row["file_id"] for row in rows if row["file_id"]])
+    return [
+        row
+        for row in rows
+        if (not ids or row["parent_id"] in ids)
+        and (not profiles or series[row["parent_id"]]["profile_id"] in profiles)
+        and (not kinds or series[row["parent_id"]]["kind"] in kinds)
+        and (not tags or set(tags) & set(json.loads(series[row["parent_id"]]["tags"])))
+        and (not qualities or (row["file_id"] in files and files[row["file_id"]]["quality_id"] in qualities))
+    ]
 
 
 def _bulk(app: "SimApp", rows: list[Row], command: Command, now: float) -> str:

@@ -42,9 +42,9 @@ def series_list(app: "SimApp", rows: Sequence[Row]) -> list[Json]:
 
 def series_plain(app: "SimApp", row: Row, seasons: Sequence[Row]) -> Json:
     """As it comes inside other records: no statistics, alternateTitles or rootFolderPath (arr contracts §3.4)."""
-    path = f"{row['root']}/{row['title']}"
     return present(
         {
+            **_series_metadata(row),
             "title": row["title"],
             "sortTitle": row["sort_title"],
             "status": row["status"],
@@ -56,23 +56,14 @@ def series_plain(app: "SimApp", row: Row, seasons: Sequence[Row]) -> Json:
             "originalLanguage": _ENGLISH,
             "seasons": [{"seasonNumber": s["number"], "monitored": bool(s["monitored"])} for s in seasons],
             "year": row["year"],
-            "path": path,
+            "path": f"{row['root']}/{row['title']}",
             "qualityProfileId": row["profile_id"],
             "seasonFolder": True,
             "monitored": bool(row["monitored"]),
             "monitorNewItems": "all",
             "useSceneNumbering": False,
             "runtime": row["runtime"],
-            "tvdbId": 100_000 + row["id"],
-            "tvRageId": 0,
-            "tvMazeId": 0,
-            "tmdbId": 0,
             "seriesType": row["kind"],
-            "cleanTitle": row["slug"].replace("-", ""),
-            "imdbId": f"tt{row['id']:07}",
-            "titleSlug": row["slug"],
-            "certification": "TV-14",
-            "genres": ["Drama"],
             "tags": json.loads(row["tags"]),
             "added": stamp(row["added_at"]),
             "ratings": {"votes": 100, "value": 7.5},
@@ -80,6 +71,20 @@ def series_plain(app: "SimApp", row: Row, seasons: Sequence[Row]) -> Json:
             "id": row["id"],
         }
     )
+
+
+def _series_metadata(row: Row) -> Json:
+    return {
+        "tvdbId": 100_000 + row["id"],
+        "tvRageId": 0,
+        "tvMazeId": 0,
+        "tmdbId": 0,
+        "imdbId": f"tt{row['id']:07}",
+        "cleanTitle": row["slug"].replace("-", ""),
+        "titleSlug": row["slug"],
+        "certification": "TV-14",
+        "genres": ["Drama"],
+    }
 
 
 def _series_full(app: "SimApp", row: Row, seasons: Sequence[Row], statistics: Sequence[Row]) -> Json:

@@ -60,9 +60,9 @@ class Reply:
     bare: bool = False  # answered before the version and cache middleware (401, redirects, 503)
 
 
-def dump(value: Any, *, indent: bool = False) -> bytes:
+def dump(value: Any) -> bytes:
     """JSON as the apps write it; nulls are left out where the resources are built, not here."""
-    text = json.dumps(value, indent=2) if indent else json.dumps(value, separators=(",", ":"))
+    text = json.dumps(value, separators=(",", ":"))
     for char, escape in _ESCAPES.items():
         if char in text:
             text = text.replace(char, escape)

@@ -146,7 +146,7 @@ async def test_hundreds_of_tiny_apps_in_one_host() -> None:
 @pytest.mark.asyncio
 async def test_in_process_without_a_socket() -> None:
     app = SimApp("sonarr")
-    transport = httpx.ASGITransport(app=SimHost(app))  # type: ignore[arg-type] # httpx types scopes more narrowly
+    transport = httpx.ASGITransport(app=SimHost(app))
     async with httpx.AsyncClient(transport=transport, base_url="http://sim", headers=KEY) as client:
         assert (await client.get("/api/v3/system/status")).json()["appName"] == "Sonarr"
         app.faults.add(kind="cut_before_headers", times=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # ships no types
 
 from tests.simulator import SimApp, SimClock
 from tests.simulator.flavours import AppKind
@@ -101,13 +101,11 @@ COMMON = (
     *("history", "wanted/missing", "wanted/cutoff"),
 )
 OWN = {"sonarr": ("series", "calendar"), "radarr": ("movie", "calendar")}
-INCLUDES: dict[str, str] = {
-    flag: "true"
-    for flag in (
-        *("includeSeries", "includeEpisode", "includeImages", "includeEpisodeFile", "includeMovie"),
-        *("includeUnknownSeriesItems", "includeUnknownMovieItems"),
-    )
-}
+FLAGS = (
+    *("includeSeries", "includeEpisode", "includeImages", "includeEpisodeFile", "includeMovie"),
+    *("includeUnknownSeriesItems", "includeUnknownMovieItems"),
+)
+INCLUDES: dict[str, str] = dict.fromkeys(FLAGS, "true")
 
 
 @pytest.mark.parametrize("kind", list(DOCUMENTS))

@@ -4,11 +4,11 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from tests.simulator import LibrarySpec, SimApp, SimClock, SimSettings
-from tests.simulator.flavour import SimSettings as Settings
 from tests.simulator_tests.caller import Caller
 
 SEARCHED = "episodes.lastSearchTime"
@@ -141,7 +141,7 @@ def test_ties_can_be_told_to_stay() -> None:
     assert len({tuple(call.ids("wanted/missing", pageSize=10, sortKey=SEARCHED)) for _ in range(8)}) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@limits(max_examples=60, deadline=None)
 @given(
     times=st.lists(st.one_of(st.none(), st.integers(1, 4)), min_size=0, max_size=30),
     size=st.integers(1, 12),
@@ -152,7 +152,7 @@ def test_ties_can_be_told_to_stay() -> None:
 def test_any_single_request_is_a_sorted_window_of_a_permutation(
     times: list[int | None], size: int, store: Any, descending: bool, block: int
 ) -> None:
-    app = SimApp("sonarr", Settings(database=store, tie_block=block), clock=SimClock.frozen())
+    app = SimApp("sonarr", SimSettings(database=store, tie_block=block), clock=SimClock.frozen())
     call = Caller(app)
     series = app.library.add_series()
     known = {app.library.add_episode(series, 1, n, last_search=at): at for n, at in enumerate(times, start=1)}
@@ -185,8 +185,7 @@ def test_the_first_page_by_search_time_comes_from_an_index(store: Any, direction
     app = filled(10, database=store).app
     rule, values = app.wanted_rule("missing", True, app.clock.timestamp())
     order = app.db.order_by("i.last_search_at", "i.id", descending=direction == "DESC")
-    plan = " ".join(
-        row["detail"] for row in app.db.rows(f"EXPLAIN QUERY PLAN SELECT i.id FROM items i {rule} {order}", values)
-    )
+    query = f"EXPLAIN QUERY PLAN SELECT i.id FROM items i {rule} {order}"  # noqa: S608 - the simulator's own words
+    plan = " ".join(row["detail"] for row in app.db.rows(query, values))
     assert "missing_by_last_search_at" in plan
     assert "TEMP B-TREE" not in plan

@@ -118,6 +118,27 @@ def test_a_missing_search_groups_by_season_and_leaves_queued_items_out(sonarr: C
     assert searched(sonarr) == [("episode", (single,)), ("season", tuple(pair))]
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("MissingEpisodeSearch", "seriesIds", [1]),
+        ("MissingEpisodeSearch", "qualityProfileIds", [1]),
+        ("MissingEpisodeSearch", "seriesType", ["anime"]),
+        ("MissingEpisodeSearch", "seriesTags", [1]),
+        ("CutoffUnmetEpisodeSearch", "quality", [1]),
+    ],
+)
+def test_the_v5_trees_filters(sonarr5: Caller, name: str, field: str, value: list[Any]) -> None:
+    library = barren(sonarr5).app.library
+    cutoff = name.startswith("Cutoff")
+    first = library.add_series(series_type="anime", tags=["x"], profile_id=1)
+    second = library.add_series(tags=["y"], profile_id=2)
+    chosen = library.add_episode(first, 1, 1, has_file=cutoff, quality_id=1)
+    library.add_episode(second, 1, 1, has_file=cutoff, quality_id=8)
+    run(sonarr5, name, **{field: value})
+    assert searched(sonarr5) == [("episode", (chosen,))]
+
+
 def test_cutoff_and_missing_searches_of_radarr(radarr: Caller) -> None:
     library = barren(radarr).app.library
     missing, below = library.add_movie(), library.add_movie(has_file=True, quality_id=1)
