@@ -1,0 +1,70 @@
+# Every target sets up what it needs, in .venv; `make` alone lists them. GNU make 3.81 or newer, Python 3.11 or newer.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
+RUNTIME := .venv/.runtime-installed
+DEV := .venv/.dev-installed
+UV_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --quiet
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup run demo test lint fmt bench openapi migration lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(RUNTIME) ## install what the service needs into .venv
+
+run: $(RUNTIME) ## run the service (settings: HUNTARR_* variables, see README.md)
+	@$(BIN)/huntarr serve
+
+demo: $(DEV) ## run the service with a simulated Sonarr and Radarr, and hunt
+	@$(BIN)/python -m scripts.demo $(ARGS)
+
+test: $(DEV) ## run all tests (ARGS="tests/core -k lease" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## every check that is not a test
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "Not formatted: run make fmt." >&2; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app worker
+	@$(BIN)/python -m scripts.check_openapi
+	@$(BIN)/python -m scripts.audit requirements/runtime.txt
+
+fmt: $(DEV) ## format the code and fix what can be fixed
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+bench: $(DEV) ## measure, beside the targets (ARGS=--quick for a short form)
+	@$(BIN)/python -m scripts.bench $(ARGS)
+
+openapi: $(RUNTIME) ## write openapi.json anew
+	@$(BIN)/huntarr openapi --write
+
+migration: $(DEV) ## make a migration from the changed tables: make migration name="add hunt notes"
+	@$(BIN)/python -m scripts.migration "$(name)"
+
+lock: $(DEV) ## resolve the dependencies anew within pyproject.toml (ARGS=--upgrade for the newest ones)
+	@$(UV_LOCK) --extra embedded --group build $(ARGS) --output-file requirements/runtime.txt
+	@$(UV_LOCK) --group dev --constraint requirements/runtime.txt $(ARGS) --output-file requirements/dev.txt
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
+		"Huntarr needs Python 3.11 or newer; '$(PYTHON)' is older or not there. Name another: make PYTHON=python3.12" \
+		"$(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/pip
+	@echo "Installing what Huntarr needs into .venv (once) ..."
+	@$(PIP) install --require-hashes --requirement requirements/runtime.txt
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUNTIME)
+	@echo "Installing what tests and checks need into .venv (once) ..."
+	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@

@@ -1,0 +1,61 @@
+"""Looks the locked dependencies up in a database of known vulnerabilities.
+
+Fails when one is found, or when the lock cannot be read. Where the database cannot be reached (no network, a mirror
+that does not carry it) nothing can be said, and it says that instead of failing. More arguments go to pip-audit.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+UNREACHABLE = re.compile(
+    r"requests\.exceptions\.|urllib3\.exceptions\.|pip_audit\._service\.interface\.|vulnerability feed|PyPI is not"
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    lock, *more = arguments
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [
+            *(sys.executable, "-m", "pip_audit", "--requirement", lock, "--require-hashes", "--disable-pip"),
+            *("--timeout", "10", "--progress-spinner", "off", "--format", "json", "--output", str(report), *more),
+        ]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+        if report.exists():
+            return judge(json.loads(report.read_text())["dependencies"])
+    if UNREACHABLE.search(ran.stderr):
+        return _skipped("it cannot be reached from here")
+    print(ran.stderr, file=sys.stderr)
+    return 1
+
+
+def judge(dependencies: Sequence[dict[str, Any]]) -> int:
+    unknown = [one["name"] for one in dependencies if "skip_reason" in one]
+    found = [(one, vulnerability) for one in dependencies for vulnerability in one.get("vulns", ())]
+    for one, vulnerability in found:
+        fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
+        print(f"{one['name']} {one['version']}: {vulnerability['id']}, fixed in {fixed}", file=sys.stderr)
+    if found:
+        print("Known vulnerabilities: raise the versions (make lock ARGS=--upgrade).", file=sys.stderr)
+        return 1
+    if len(unknown) == len(dependencies):
+        return _skipped("it knows none of our dependencies, as a mirror without it would answer")
+    if unknown:
+        print(f"Not in the vulnerability database: {', '.join(unknown)}.", file=sys.stderr)
+    print(f"No known vulnerability in {len(dependencies) - len(unknown)} dependencies.")
+    return 0
+
+
+def _skipped(why: str) -> int:
+    print(f"SKIPPED: dependencies were not checked against the vulnerability database: {why}.", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

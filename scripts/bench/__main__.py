@@ -1,0 +1,38 @@
+"""`make bench`: measures everything in turn and prints one table. Nothing but loopback is used."""
+
+import argparse
+import sys
+import time
+
+from scripts.bench import hunts, serving
+from scripts.bench.figures import QUICK, Figure, Sizes, table
+from scripts.children import children
+
+PARTS = {
+    "cost of a hunt": hunts.cost_of_a_hunt,
+    "requests per search": hunts.requests_per_search,
+    "many instances": hunts.many_instances,
+    "few rows": serving.few_rows,
+    "many rows": serving.many_rows,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke test: small sizes, figures of no weight")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be given again")
+    options = parser.parse_args()
+    figures: list[Figure] = []
+    started = time.monotonic()
+    for name in options.part or PARTS:
+        print(f"measuring: {name} ...", file=sys.stderr, flush=True)
+        with children() as processes:
+            figures += PARTS[name](processes, QUICK if options.quick else Sizes())
+    print(table(figures))
+    form = "quick form: the targets are for the full one" if options.quick else "full form"
+    print(f"\n{form}, {time.monotonic() - started:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What was measured, beside what must hold, as one table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table."""
+
+    what: str
+    measured: str
+    target: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured."""
+
+    libraries: tuple[int, int] = (1_000, 100_000)
+    instances: int = 1_000
+    searches: int = 20
+    gap_seconds: int = 3
+    rows: int = 1_000_000
+    requests: int = 1_000
+    rebuilds: int = 20
+    load_seconds: float = 10.0
+    starts: int = 3
+
+
+QUICK = Sizes(
+    libraries=(200, 2_000), instances=40, searches=6, gap_seconds=0, rows=20_000, requests=100, rebuilds=3,
+    load_seconds=1.0, starts=1,
+)  # fmt: skip
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that `share` of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def spread(seconds: Sequence[float]) -> str:
+    """p50 / p95 / p99 in milliseconds."""
+    return " / ".join(f"{percentile(seconds, share) * 1000:.1f}" for share in (0.5, 0.95, 0.99)) + " ms"
+
+
+def table(figures: Sequence[Figure]) -> str:
+    rows = [("figure", "measured", "target", "")]
+    rows += [(one.what, one.measured, one.target, "ok" if one.holds else "MISSED") for one in figures]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])

@@ -1,0 +1,119 @@
+"""Huntarr with a simulated Sonarr and Radarr: one hunt of each, what was searched and why, then it stays for you."""
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from scripts.children import Children, Service, children, free_port
+
+PORT = 9705
+HUNTING = {"missing_batch": 4, "cutoff_batch": 2, "min_gap_seconds": 1}
+SIMULATED = ("--search-seconds", "1", "--grab-share", "0.5", "--cutoff-share", "0.2", "--download-seconds", "120")
+LIBRARIES = {"sonarr": ("--series", "25", "--seasons", "3"), "radarr": ("--movies", "120")}
+LONGEST_HUNT = 120.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="end after the first hunts")
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="huntarr-demo-") as folder,
+        suppress(KeyboardInterrupt),
+        children() as started,
+    ):
+        service = started.service(Path(folder), port=free_port(PORT))
+        print(f"Huntarr listens at {service.url}.\n")
+        with service.client() as client:
+            for app in LIBRARIES:
+                _add(client, started, app)
+            for hunt in _hunted(client):
+                _report(hunt)
+            _totals(client)
+        if not options.once:
+            _invite(service)
+            threading.Event().wait()
+    print("\nEverything has ended; nothing is left behind.")
+    return 0
+
+
+def _add(client: httpx.Client, started: Children, app: str) -> None:
+    """Start a simulated app and make an instance of it."""
+    simulated = started.simulator("--app", app, *LIBRARIES[app], *SIMULATED)
+    body = {"name": f"Demo {app.title()}", "url": simulated.url, "api_key": simulated.api_key, "hunting": HUNTING}
+    _data(client.post(f"/api/instances/{app}", params={"verify": "true"}, json=body))
+    counts = simulated.counts
+    print(
+        f"A simulated {app.title()} at {simulated.url}: {counts['missing']} missing, {counts['cutoff']} below cutoff."
+    )
+
+
+def _hunted(client: httpx.Client) -> list[dict[str, Any]]:
+    """Hunt all instances and follow it; the hunts with their items."""
+    print("\nPOST /api/hunts: a hunt of each.")
+    ids = [hunt["id"] for hunt in _data(client.post("/api/hunts", json={}))["hunts"]]
+    shown: dict[int, str] = {}
+    deadline = time.monotonic() + LONGEST_HUNT
+    while True:
+        hunts = [_data(client.get(f"/api/hunts/{one}")) for one in ids]
+        for hunt in hunts:
+            line = f"  {hunt['instance_name']}: {hunt['status']}, {hunt['searched']} searched"
+            if shown.get(hunt["id"]) != line:
+                print(line)
+                shown[hunt["id"]] = line
+        if all(hunt["ended_at"] for hunt in hunts):
+            return hunts
+        if time.monotonic() > deadline:
+            raise SystemExit("The hunts did not end in time; service.log in the data folder tells more.")
+        time.sleep(0.3)
+
+
+def _report(hunt: Mapping[str, Any]) -> None:
+    print(
+        f"\n{hunt['instance_name']}: hunt {hunt['id']} {hunt['status']}"
+        + (f" ({hunt['message']})" if hunt["message"] else "")
+    )
+    for item in hunt["items"]:
+        if item["outcome"] is not None:
+            print(
+                f"  {item['pass']:8} {item['unit']:8} {item['title'][:46]:46}  {item['picked']:16}  {item['outcome']}"
+            )
+    for hunt_pass, reasons in hunt["skipped"].items():
+        words = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+        print(f"  passed over ({hunt_pass}): {words or 'nothing'}")
+
+
+def _totals(client: httpx.Client) -> None:
+    totals = _data(client.get("/api/stats"))["totals"]
+    print("\nGET /api/stats: " + ", ".join(f"{count} {name}" for name, count in totals.items()))
+
+
+def _invite(service: Service) -> None:
+    print(
+        f"\nIt all runs on. Look around:\n"
+        f"  browser  {service.url}/docs?apikey={service.api_key}\n"
+        f"  shell    curl -H 'X-Api-Key: {service.api_key}' {service.url}/api/stats\n"
+        f"           curl -H 'X-Api-Key: {service.api_key}' '{service.url}/api/hunts/plan?instance_id=1'\n"
+        f"           curl -H 'X-Api-Key: {service.api_key}' '{service.url}/api/history?page_size=5'\n"
+        f"Ctrl-C ends everything.",
+        flush=True,
+    )
+
+
+def _data(reply: httpx.Response) -> Any:
+    found = reply.json()
+    if not found["success"]:
+        raise SystemExit(f"{reply.request.method} {reply.request.url}: {found['error']}")
+    return found["data"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

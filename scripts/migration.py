@@ -1,0 +1,30 @@
+"""Writes a migration from what the models have and the newest schema has not; read it before you commit it."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from alembic import command
+
+from app.core.migrations import alembic_config, folder, newest
+
+
+def main(name: str) -> int:
+    if not name.strip():
+        print('Name it: make migration name="add hunt notes"', file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as scratch:
+        config = alembic_config(f"sqlite+aiosqlite:///{Path(scratch) / 'scratch.db'}")
+        config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+        command.upgrade(config, "head")
+        command.revision(config, name, autogenerate=True, rev_id=f"{int(newest()) + 1:04}")
+    [made] = (folder() / "versions").glob(f"{newest()}_*.py")
+    for tidy in (["check", "--quiet", "--fix-only"], ["format", "--quiet"]):
+        subprocess.run([Path(sys.executable).with_name("ruff"), *tidy, made], check=True)  # noqa: S603 - a tool of ours
+    print(f"Made {made}: read it, then run make test.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(" ".join(sys.argv[1:])))

@@ -1,0 +1,102 @@
+"""The audit: a vulnerability fails it, silence of the database does not, and neither is taken for the other."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import audit
+
+LOCK = "h11==0.16.0 --hash=sha256:63cf8bbe7522de3bf65932fda1d9c2772064ffb3dae62d55932da54b31cb6c86\n"
+FOUND = {
+    "vulns": [
+        {
+            "id": "TEST-1",
+            "summary": "made up",
+            "published": "2026-01-01T00:00:00Z",
+            "affected": [
+                {
+                    "package": {"name": "h11", "ecosystem": "PyPI"},
+                    "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "0.17.0"}]}],
+                }
+            ],
+        }
+    ]
+}
+
+
+@contextmanager
+def database(answer: dict[str, Any], status: int = 200) -> Iterator[str]:
+    """A database of vulnerabilities that always says the same; its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> str:
+    path = tmp_path / "lock.txt"
+    path.write_text(LOCK)
+    return str(path)
+
+
+def audited(lock: str, url: str) -> int:
+    return audit.main([lock, "--vulnerability-service", "osv", "--osv-url", url])
+
+
+def test_a_vulnerability_fails(lock: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with database(FOUND) as url:
+        assert audited(lock, url) == 1
+    assert "h11 0.16.0: TEST-1, fixed in 0.17.0" in capsys.readouterr().err
+
+
+def test_nothing_known_passes(lock: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with database({}) as url:
+        assert audited(lock, url) == 0
+    assert capsys.readouterr().out == "No known vulnerability in 1 dependencies.\n"
+
+
+def test_no_database_is_said_and_passes(lock: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audited(lock, "http://127.0.0.1:9/") == 0
+    assert "SKIPPED" in capsys.readouterr().err
+    with database({}, status=502) as url:
+        assert audited(lock, url) == 0
+    assert "SKIPPED" in capsys.readouterr().err
+
+
+def test_a_mirror_that_knows_nothing_is_no_clean_bill(capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit.judge([{"name": "h11", "skip_reason": "not found"}]) == 0
+    assert "SKIPPED" in capsys.readouterr().err
+    assert (
+        audit.judge([{"name": "h11", "skip_reason": "not found"}, {"name": "idna", "version": "3", "vulns": []}]) == 0
+    )
+    told = capsys.readouterr()
+    assert told.err == "Not in the vulnerability database: h11.\n"
+    assert told.out == "No known vulnerability in 1 dependencies.\n"
+
+
+def test_a_lock_without_hashes_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "lock.txt"
+    path.write_text("h11==0.16.0\n")
+    with database({}) as url:
+        assert audited(str(path), url) == 1
+    assert "SKIPPED" not in capsys.readouterr().err

@@ -1,0 +1,219 @@
+"""The rules of the house that no tool checks, and the knowledge that stands in the code and in the documents."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from app.api.openapi import document
+from app.core.config import PREFIX, Settings
+from app.hunting.models import HuntStatus, Outcome
+from app.hunting.policy import Reason
+from app.main import create_app
+from app.settings.hunting import HuntingSettings
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 400
+LONGEST_TEST = 600
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+SPEAKS_HTTP = ("app/api/", "app/main.py")
+OPEN_ENDS = re.compile(r"\bT[O]DO\b|\bFIX[M]E\b|\bX{3}\b|NotImplemented[E]rror")
+REGISTRIES = re.compile(r"python[h]osted\.|py[p]i\.(org|python)|registry\.[n]pm|(extra-)?index-[u]rl\s*=")
+OUTSIDE = re.compile(r"(^|[^a-z.])\.\./[s]hared|/work/[s]hared")
+
+
+def tracked(pattern: str = "*") -> list[Path]:
+    """Files of the project as git knows them, those that are new included."""
+    listed = subprocess.run(  # noqa: S603 - a fixed command
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", pattern],  # noqa: S607 - git is needed
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    return [ROOT / name for name in listed.splitlines() if (ROOT / name).is_file()]
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def texts(pattern: str = "*") -> Iterator[tuple[str, str]]:
+    for path in tracked(pattern):
+        if path.suffix not in (".png", ".ico"):
+            yield named(path), path.read_text(errors="replace")
+
+
+def imported(source: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_files_are_small_enough_to_read() -> None:
+    lengths = {name: text.count("\n") for name, text in texts("*.py")}
+    too_long = {
+        name: length
+        for name, length in lengths.items()
+        if length > (LONGEST_TEST if name.startswith("tests/") else LONGEST)
+    }
+    assert too_long == {}
+
+
+def test_modules_are_named_after_what_they_hold() -> None:
+    parts = {(named(path), part) for path in tracked("*.py") for part in path.relative_to(ROOT).with_suffix("").parts}
+    assert {name for name, part in parts if part in FORBIDDEN_NAMES} == set()
+
+
+def test_only_the_api_imports_the_web_framework() -> None:
+    offenders = {
+        name
+        for name, text in [*texts("app/*.py"), *texts("worker/*.py")]
+        if not name.startswith(SPEAKS_HTTP)
+        and any(module.split(".")[0] in ("fastapi", "starlette") for module in imported(text))
+    }
+    assert offenders == set()
+
+
+def test_every_package_has_its_layer() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = {name.strip() for layer in contracts[0]["layers"] for name in layer.split("|")}
+    known = {".".join(name.split(".")[:2]) for name in layers}  # `app.stats` stands there by its modules
+    packages = {".".join(Path(named(path)).with_suffix("").parts[:2]) for path in tracked("app/*.py")}
+    assert packages - {"app.__init__"} - known == set()
+
+
+def test_nothing_is_left_open() -> None:
+    assert {name for name, text in texts("*.py") if OPEN_ENDS.search(text)} == set()
+
+
+def test_no_registry_is_named() -> None:
+    assert {name for name, text in texts() if REGISTRIES.search(text)} == set()
+
+
+def test_the_project_stands_alone() -> None:
+    assert {name for name, text in texts() if not name.startswith("tests/") and OUTSIDE.search(text)} == set()
+
+
+# --- documents -------------------------------------------------------------------------------------------------------
+
+
+def table_of(document: str, heading: str) -> list[list[str]]:
+    """The cells of the first table below `heading`, without its two head lines."""
+    text = (ROOT / document).read_text().split(f"\n{heading}\n", 1)
+    assert len(text) == 2, f"{document} has no heading {heading!r}"
+    lines = text[1].splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("|"))
+    rows = []
+    for line in lines[first + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip().strip("|").split(" | ")])
+    return rows
+
+
+def default_of(field: FieldInfo) -> str:
+    """As the documents write it: in code style, a dash where there is none."""
+    default: Any = field.default
+    if isinstance(default, Enum):
+        default = default.value
+    if isinstance(default, bool):
+        default = str(default).lower()
+    return "-" if default is None or default in ("", (), []) else f"`{default}`"
+
+
+def rows_of(model: type[BaseModel], prefix: str = "") -> list[list[str]]:
+    return [
+        [f"`{prefix}{name.upper() if prefix else name}`", default_of(field), field.description or ""]
+        for name, field in model.model_fields.items()
+    ]
+
+
+def test_the_readme_lists_every_variable() -> None:
+    assert table_of("README.md", "## Configuration") == rows_of(Settings, PREFIX)
+
+
+def test_the_hunting_page_lists_every_setting() -> None:
+    assert table_of("docs/hunting.md", "## Settings") == rows_of(HuntingSettings)
+
+
+def calls() -> list[list[str]]:
+    operations = document(create_app())["paths"]
+    return [
+        [f"`{method.upper()} {path}`", operation["summary"]]
+        for path, methods in operations.items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_the_api_page_lists_every_call() -> None:
+    assert table_of("docs/api.md", "## Calls") == calls()
+
+
+def closing_reasons() -> set[str]:
+    """Every word that a hunt can end with: of `Closed` the first argument, of `Stop` the second, and what is set."""
+    found = {"hourly_cap", "daily_cap"}
+    for _, text in texts("app/hunting/*.py"):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Closed", "Stop"):
+                place = 0 if node.func.id == "Closed" else 1
+                found |= {word for word in _words(node.args[place]) if word}
+            if isinstance(node, ast.Assign):
+                found |= _assigned(node)
+    return found
+
+
+def _assigned(node: ast.Assign) -> set[str]:
+    targets = node.targets[0].elts if isinstance(node.targets[0], ast.Tuple) else node.targets
+    values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+    return {
+        word
+        for target, value in zip(targets, values, strict=False)
+        if isinstance(target, ast.Attribute) and target.attr == "reason"
+        for word in _words(value)
+    }
+
+
+def _words(node: ast.expr) -> set[str]:
+    """The texts that an expression can have: itself, both sides of a choice."""
+    if isinstance(node, ast.Constant):
+        return {node.value} if isinstance(node.value, str) else set()
+    if isinstance(node, ast.IfExp):
+        return _words(node.body) | _words(node.orelse)
+    return {word for side in node.values for word in _words(side)} if isinstance(node, ast.BoolOp) else set()
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [
+        ("## Gates", closing_reasons()),
+        ("## Decisions", {reason.value for reason in Reason}),
+        ("## Outcomes", {outcome.value for outcome in Outcome}),
+        ("## How a hunt ends", {status.value for status in HuntStatus}),
+    ],
+)
+def test_the_hunting_page_explains_every_word(heading: str, words: set[str]) -> None:
+    assert {row[0].strip("`") for row in table_of("docs/hunting.md", heading)} == words
+
+
+def test_the_architecture_page_lists_every_module() -> None:
+    block = (ROOT / "docs/architecture.md").read_text().split("## Layout\n\n```\n", 1)[1].split("```", 1)[0]
+    listed, folders = [], [""]
+    for line in block.splitlines():
+        name = line.split()[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        if name.endswith("/"):
+            folders = [*folders[: depth + 1], folders[depth] + name]
+        else:
+            listed.append(folders[depth] + name)
+    modules = [named(path) for path in [*tracked("app/*.py"), *tracked("worker/*.py")] if path.name != "__init__.py"]
+    assert sorted(listed) == sorted(modules)
