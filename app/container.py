@@ -21,6 +21,7 @@ from app.hunting.records import HuntRecords
 from app.hunting.runner import LEASE_SECONDS, HuntRunner
 from app.hunting.sending import Pace
 from app.hunting.service import HuntService
+from app.hunting.totals import Totals
 from app.instances.models import Instance
 from app.instances.service import InstanceService
 from app.replays.service import ReplayService
@@ -61,7 +62,9 @@ async def open_container(
     try:
         box = SecretBox(secret_key(settings))
         await _check_key(db, box)
-        yield _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
+        container = _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
+        await container.general.apply_level()
+        yield container
     finally:
         await http.aclose()
         await redis.aclose(close_connection_pool=True)
@@ -82,6 +85,7 @@ def _wire(
     general = SettingsService(db, clock, log_level=settings.log_level)
     instances = InstanceService(db, queue, http, box, general, clock)
     ledger = HuntLedger(db, general, clock)
+    totals = Totals()
     runner = HuntRunner(db, redis, http, instances, general, ledger, clock, lease_seconds=lease_seconds, pace=pace)
     return Container(
         settings=settings,
@@ -94,9 +98,9 @@ def _wire(
         replays=ReplayService(db, box, clock),
         general=general,
         instances=instances,
-        hunts=HuntService(db, queue, clock, runner.leases),
+        hunts=HuntService(db, queue, general, totals, runner.leases, clock),
         planner=Planner(db, http, instances, general, ledger, clock),
-        records=HuntRecords(db, instances, general, clock),
+        records=HuntRecords(db, instances, general, totals, clock),
         runner=runner,
         stats=StatsService(db, redis, general, clock),
     )

@@ -63,6 +63,7 @@ def crons() -> list[CronJob]:
         _cron(ticks.due, second=every_5),
         _cron(ticks.reconcile, second=every_15),
         _cron(ticks.unsettled, second={10}),
+        _cron(ticks.follow_settings, second={25, 55}),
         _cron(ticks.retention, minute={7}, second={20}),
     ]
 

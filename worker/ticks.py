@@ -25,9 +25,15 @@ async def reconcile(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).hunts.reconcile()
 
 
+async def follow_settings(ctx: dict[Any, Any]) -> None:
+    """What another process changed and this one acts on all the time."""
+    await container_of(ctx).general.apply_level()
+
+
 async def unsettled(ctx: dict[Any, Any]) -> None:
-    """Searches of which nobody knows yet what came."""
+    """Searches of which nobody knows yet what came, and instances that nobody has asked yet."""
     await container_of(ctx).hunts.ring_unsettled()
+    await container_of(ctx).instances.ring_untested()
 
 
 async def retention(ctx: dict[Any, Any]) -> None:

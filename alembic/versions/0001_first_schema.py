@@ -118,6 +118,7 @@ def upgrade() -> None:
     with op.batch_alter_table("hunts", schema=None) as batch_op:
         batch_op.create_index("ix_hunts_app_type", ["app_type", "id"], unique=False)
         batch_op.create_index("ix_hunts_instance", ["instance_id", "id"], unique=False)
+        batch_op.create_index("ix_hunts_queued_at", ["queued_at"], unique=False)
         batch_op.create_index("ix_hunts_status", ["status", "id"], unique=False)
         batch_op.create_index(
             "ux_hunts_open",
@@ -197,9 +198,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("searches", schema=None) as batch_op:
-        batch_op.create_index("ix_searches_app_type", ["app_type", "id"], unique=False)
+        batch_op.create_index("ix_searches_app_type", ["app_type", "searched_at", "id"], unique=False)
         batch_op.create_index("ix_searches_hunt", ["hunt_id"], unique=False)
-        batch_op.create_index("ix_searches_instance", ["instance_id", "id"], unique=False)
+        batch_op.create_index("ix_searches_instance", ["instance_id", "searched_at", "id"], unique=False)
         batch_op.create_index(
             "ix_searches_open",
             ["instance_id"],
@@ -207,9 +208,9 @@ def upgrade() -> None:
             sqlite_where=sa.text("outcome IN ('sending', 'pending')"),
             postgresql_where=sa.text("outcome IN ('sending', 'pending')"),
         )
-        batch_op.create_index("ix_searches_outcome", ["outcome", "id"], unique=False)
-        batch_op.create_index("ix_searches_pass", ["hunt_pass", "id"], unique=False)
-        batch_op.create_index("ix_searches_searched_at", ["searched_at"], unique=False)
+        batch_op.create_index("ix_searches_outcome", ["outcome", "searched_at", "id"], unique=False)
+        batch_op.create_index("ix_searches_pass", ["hunt_pass", "searched_at", "id"], unique=False)
+        batch_op.create_index("ix_searches_searched_at", ["searched_at", "id"], unique=False)
 
     op.create_table(
         "walk_cursors",
@@ -276,6 +277,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("status IN ('queued', 'running')"),
         )
         batch_op.drop_index("ix_hunts_status")
+        batch_op.drop_index("ix_hunts_queued_at")
         batch_op.drop_index("ix_hunts_instance")
         batch_op.drop_index("ix_hunts_app_type")
 

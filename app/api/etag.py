@@ -17,15 +17,15 @@ def tag_of(body: bytes) -> str:
 def matches(asked: list[str], tag: str) -> bool:
     """Whether `If-None-Match` names `tag`; weakly compared, as RFC 9110 §13.1.2 wants it."""
     text = ",".join(asked)
-    return text.strip() == "*" or tag in _TAG.findall(text)
+    return text.strip() == "*" or tag.removeprefix("W/") in _TAG.findall(text)
 
 
 def tagged(request: Request, response: Response) -> Response:
-    """`response` with its tag, or 304 when the caller has it already; only whole 200 replies are tagged."""
+    """`response` with its own tag or a new one, or 304 when the caller has it; only whole 200 replies are tagged."""
     body = getattr(response, "body", None)
     if response.status_code != 200 or not isinstance(body, bytes):
         return response
-    tag = tag_of(body)
+    tag = response.headers.get("etag") or tag_of(body)
     asked = request.headers.getlist("if-none-match")
     if asked and matches(asked, tag):
         return Response(status_code=304, headers={"ETag": tag})

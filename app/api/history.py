@@ -1,6 +1,6 @@
 """What hunts left behind: the history, the state of items, and the caps."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -24,6 +24,7 @@ from app.hunting.schemas import (
     StateResetOut,
     StateStatus,
 )
+from app.hunting.totals import HistoryFilter
 
 router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
 
@@ -31,7 +32,10 @@ router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("must have a time zone, such as 2026-11-23T16:00:00Z")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the calendar when written in UTC") from None
 
 
 Moment = Annotated[datetime, AfterValidator(_aware)]
@@ -51,10 +55,8 @@ async def list_history(
     until: Annotated[Moment | None, Query(alias="to")] = None,
 ) -> Reply[Page[SearchOut]]:
     """One row a search: what was asked for, why, and what came of it."""
-    found = await records.history(
-        app_type=app_type, instance_id=instance_id, hunt_pass=hunt_pass, outcome=outcome, search=search,
-        since=since, until=until, page=paging.page, page_size=paging.page_size,
-    )  # fmt: skip
+    wanted = HistoryFilter(app_type, instance_id, hunt_pass, outcome, search, since, until)
+    found = await records.history(wanted, page=paging.page, page_size=paging.page_size)
     return Reply[Page[SearchOut]](data=found)
 
 
@@ -64,7 +66,7 @@ async def delete_history(
     records: Records, app_type: AppType | None = None, instance_id: InstanceFilter = None
 ) -> Reply[DeletedOut]:
     """Of one type, one instance, or all; cooldowns, caps and statistics do not change."""
-    deleted = await records.clear_history(app_type=app_type, instance_id=instance_id)
+    deleted = await records.clear_history(HistoryFilter(app_type, instance_id))
     return Reply[DeletedOut](data=DeletedOut(deleted=deleted), message="History cleared")
 
 

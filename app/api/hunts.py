@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Body, Query
 from starlette.responses import Response
 
 from app.api.deps import Paging, RowId
@@ -14,6 +14,7 @@ from app.arr.models import AppType
 from app.core.schemas import Page, Reply
 from app.hunting.models import HuntStatus
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntOut, HuntsOut, PauseIn, PauseOut, PlanOut
+from app.hunting.totals import HuntFilter
 
 router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
 
@@ -28,17 +29,15 @@ InstanceFilter = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 )
 @full
 async def create_hunt(
-    body: HuntIn,
+    body: Annotated[HuntIn, Body(default_factory=HuntIn)],
     hunts: Hunts,
     response: Response,
     wait: Annotated[int, Query(ge=0, le=60, description="Seconds to wait for the end.")] = 0,
 ) -> Reply[HuntsOut]:
     """Of one instance, of a type, or of all enabled ones. A hunt that is open already is returned, not doubled."""
-    started = await hunts.start(body)
-    ended = await hunts.wait(started, wait) if wait else started
-    if all(hunt.ended_at is not None for hunt in ended):
-        response.status_code = 200
-    return Reply[HuntsOut](data=HuntsOut(hunts=ended), message="Hunt queued")
+    found = HuntsOut(hunts=await hunts.start(body, wait_seconds=wait))
+    response.status_code = 200 if found.are_over else 202
+    return Reply[HuntsOut](data=found, message="Hunt over" if found.are_over else "Hunt queued")
 
 
 @router.get("/hunts", summary="Hunts, newest first")
@@ -51,9 +50,8 @@ async def list_hunts(
     app_type: AppType | None = None,
     status: HuntStatus | None = None,
 ) -> Reply[Page[HuntOut]]:
-    found = await hunts.page(
-        instance_id=instance_id, app_type=app_type, status=status, page=paging.page, page_size=paging.page_size
-    )
+    wanted = HuntFilter(instance_id, app_type, status)
+    found = await hunts.page(wanted, page=paging.page, page_size=paging.page_size)
     return Reply[Page[HuntOut]](data=found)
 
 
@@ -81,7 +79,7 @@ async def cancel_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntOut]:
 
 @router.post("/hunting/pause", summary="Pause all hunting", responses=errors())
 @full
-async def pause_hunting(body: PauseIn, settings: General) -> Reply[PauseOut]:
+async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)], settings: General) -> Reply[PauseOut]:
     """No hunt starts, running ones stop before their next search; it survives a restart."""
     paused = await settings.pause(body.minutes)
     return Reply[PauseOut](data=PauseOut.model_validate(paused), message="Hunting paused")

@@ -21,7 +21,8 @@ router = ApiRouter(tag=Tag.STATS, prefix="/api/stats")
 @etag
 async def get_stats(stats: Statistics) -> Response:
     """One answer, at most a second old, made to be polled every few seconds."""
-    return Response(await stats.reply(), media_type="application/json")
+    answer = await stats.reply()
+    return Response(answer.body, media_type="application/json", headers={"ETag": answer.tag})
 
 
 @router.get("/timeline", summary="Counts per day")

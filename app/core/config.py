@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from arq.connections import RedisSettings
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.core.errors import StartFailed
 
 PREFIX = "HUNTARR_"
 MIN_KEY_LENGTH = 32
 DATABASE_SCHEMES = ("sqlite+aiosqlite", "postgresql+asyncpg")
-REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class LogLevel(StrEnum):
@@ -77,18 +80,28 @@ class Settings(BaseSettings):
             return None
         scheme = value.split("://", 1)[0]
         if scheme in ("postgres", "postgresql"):
-            return "postgresql+asyncpg://" + value.split("://", 1)[1]
-        if scheme == "sqlite":
-            return "sqlite+aiosqlite://" + value.split("://", 1)[1]
-        if scheme not in DATABASE_SCHEMES:
+            value = "postgresql+asyncpg://" + value.split("://", 1)[1]
+        elif scheme == "sqlite":
+            value = "sqlite+aiosqlite://" + value.split("://", 1)[1]
+        elif scheme not in DATABASE_SCHEMES:
             raise ValueError("must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
+        try:
+            make_url(value)
+        except (ArgumentError, ValueError):
+            raise ValueError("must be a URL such as postgresql+asyncpg://user:password@host:5432/name") from None
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _known_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and urlsplit(value.get_secret_value()).scheme not in REDIS_SCHEMES:
+        if value is None:
+            return None
+        if not value.get_secret_value().startswith(REDIS_SCHEMES):
             raise ValueError("must start with redis://, rediss:// or unix://")
+        try:
+            RedisSettings.from_dsn(value.get_secret_value())
+        except ValueError:
+            raise ValueError("must be a URL such as redis://:password@host:6379/0") from None
         return value
 
     @field_validator("secret_key", "api_key")
@@ -96,6 +109,14 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < MIN_KEY_LENGTH:
             raise ValueError(f"must have at least {MIN_KEY_LENGTH} characters")
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _fit_for_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        key = "" if value is None else value.get_secret_value()
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise ValueError("must be printable ASCII characters without spaces, or no header could carry it")
         return value
 
     @field_validator("base_url")
@@ -111,7 +132,10 @@ class Settings(BaseSettings):
     def _networks(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return tuple(ip_network(part, strict=False) for part in _listed(value))
+        try:
+            return tuple(ip_network(part, strict=False) for part in _listed(value))
+        except ValueError:
+            raise ValueError("must be addresses or networks such as 10.0.0.0/8, comma-separated") from None
 
     @field_validator("cors_origins", mode="before")
     @classmethod

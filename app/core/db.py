@@ -21,6 +21,8 @@ BUSY_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 10
 READERS = 4
 POSTGRES_POOL = 10
+PASSING = ("08", "40", "53", "57", "58")
+"""Classes of SQLSTATE that say nothing of the statement: connection, deadlock, resources, shutdown, system."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -95,6 +97,8 @@ async def _translated() -> AsyncIterator[None]:
     except DBAPIError as failure:
         if failure.connection_invalidated:
             raise Unavailable("The database closed the connection.") from failure
+        if str(getattr(failure.orig, "sqlstate", ""))[:2] in PASSING:
+            raise Unavailable("The database could not do this now. Try again in a moment.") from failure
         raise
 
 
@@ -137,7 +141,10 @@ async def upsert(
     add: Sequence[str] = (),
     replace: Sequence[str] = (),
 ) -> None:
-    """Insert `rows`; where `key` is there already, `add` columns grow by the new value and `replace` ones take it."""
+    """Insert `rows`; where `key` is there already, `add` columns grow by the new value and `replace` ones take it.
+
+    With neither, such a row is left as it is; an empty `key` then stands for any unique index.
+    """
     if not rows:
         return
     dialect = session.get_bind().dialect.name
@@ -149,7 +156,7 @@ async def upsert(
     if changes:
         statement = statement.on_conflict_do_update(index_elements=list(key), set_=changes)
     else:
-        statement = statement.on_conflict_do_nothing(index_elements=list(key))
+        statement = statement.on_conflict_do_nothing(index_elements=list(key) or None)
     await session.exec(statement)
 
 

@@ -52,8 +52,13 @@ def setup_logging(level: LogLevel, style: LogFormat) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    logging.getLogger().handlers = [handler]
+    set_level(level)
+
+
+def set_level(level: LogLevel) -> None:
+    """The least level that is logged from now on; libraries that talk much say only what is wrong."""
     root = logging.getLogger()
-    root.handlers = [handler]
     root.setLevel(level.value)
     for chatty in ("httpx", "httpcore", "aiosqlite", "arq", "alembic", "asyncio"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

@@ -43,6 +43,9 @@ async def migrate(settings: Settings) -> bool:
     """Upgrade to the newest schema; whether there was anything to do. `StartFailed` with a sentence otherwise."""
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise StartFailed(f"HUNTARR_DATA_DIR is no folder that can be used: {failure.strerror}.") from None
+    try:
         if await _revision(settings.database) == newest():
             return False
         with _alone(settings.data_dir / "migrate.lock"):

@@ -1,5 +1,6 @@
 """The doorbell: names of jobs and how they are rung. Rows are the truth; a lost ring is rung again by a tick."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,12 +14,19 @@ RUN_HUNT = "run_hunt"
 PROBE_INSTANCE = "probe_instance"
 SETTLE = "settle"
 
+NO_REDIS = "Redis is not available: nothing can be queued now. Try again in a moment."
+REQUIRE_SECONDS = 3.0
+
 dump = to_json
 load = from_json
 
 
 class Queue(Protocol):
     """What services know of the queue."""
+
+    async def require(self) -> None:
+        """`Unavailable` when there is no Redis; asked before rows are written that somebody must work on."""
+        ...
 
     async def enqueue(self, job: str, *ids: int, job_id: str) -> bool:
         """False when a job of that id is queued or running already; `Unavailable` when there is no Redis."""
@@ -31,11 +39,18 @@ class ArqQueue:
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
 
+    async def require(self) -> None:
+        try:
+            async with asyncio.timeout(REQUIRE_SECONDS):
+                await self._redis.ping()
+        except (RedisError, OSError, TimeoutError) as failure:
+            raise Unavailable(NO_REDIS) from failure
+
     async def enqueue(self, job: str, *ids: int, job_id: str) -> bool:
         try:
             return await self._redis.enqueue_job(job, *ids, _job_id=job_id) is not None
         except (RedisError, OSError, TimeoutError) as failure:
-            raise Unavailable("Redis is not available: nothing can be queued now. Try again in a moment.") from failure
+            raise Unavailable(NO_REDIS) from failure
 
 
 @dataclass
@@ -43,6 +58,9 @@ class MemoryQueue:
     """A queue for tests in which it is not the point: it remembers what was rung."""
 
     rung: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+
+    async def require(self) -> None:
+        """It is always there."""
 
     async def enqueue(self, job: str, *ids: int, job_id: str) -> bool:
         if job_id in self.rung:

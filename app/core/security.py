@@ -92,6 +92,8 @@ def _kept(path: Path, fresh: str) -> str:
         text = path.read_text().strip()
     except OSError as failure:
         raise StartFailed(f"The key file {path} cannot be used: {failure.strerror}.") from None
+    except UnicodeError:
+        text = ""
     if len(text) < 32:
         raise StartFailed(f"The key file {path} holds no key: restore it from a copy, or remove it to start anew.")
     return text

@@ -54,11 +54,14 @@ class Caps:
 
 
 def caps(spent: Sequence[Spent], *, hourly: int, daily: int, now: datetime) -> Caps:
-    """The caps at `now`; only what lies within the last hour and day counts."""
+    """The caps at `now`; only what lies within the last hour and day counts.
+
+    An entry from more than a day ahead was written by a clock that was wrong, and must not close the cap for years.
+    """
     return Caps(_window(spent, HOUR, hourly, now), _window(spent, DAY, daily, now))
 
 
 def _window(spent: Sequence[Spent], length: timedelta, cap: int, now: datetime) -> Window:
-    inside = [one for one in spent if one.at > now - length]
+    inside = [one for one in spent if now - length < one.at <= now + DAY]
     first = min((one.at for one in inside), default=None)
     return Window(sum(one.units for one in inside), cap, first + length if first is not None else None)

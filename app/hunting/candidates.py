@@ -1,14 +1,11 @@
-"""From the app's wanted lists to candidates: which pages are read, and what a record is called for ever."""
+"""From the records of the app's lists to candidates: what each is called for ever, and which comes first."""
 
 import random
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from app.arr.base import ArrClient
-from app.arr.models import Database, HuntPass, QueueRow, SearchTarget, SortKey, Unit, WantedItem, WantedPage
-from app.hunting import walk
+from app.arr.models import QueueRow, SearchTarget, Unit, WantedItem
 from app.hunting.policy import Candidate
-from app.hunting.walk import Cursor
 from app.settings.hunting import Order, ReleaseDate
 
 
@@ -20,6 +17,14 @@ def item_key(unit: Unit, item_id: int) -> str:
 def season_key(owner_id: int, season: int) -> str:
     """The identity of a season, as `season:12:3`, whichever of its episodes came first."""
     return f"{Unit.SEASON}:{owner_id}:{season}"
+
+
+def names_of(item: WantedItem) -> frozenset[str]:
+    """What a search that covers the item may be called: by itself, or by its season."""
+    names = {item_key(item.unit, item.item_id)}
+    if item.owner_id is not None and item.season is not None:
+        names.add(season_key(item.owner_id, item.season))
+    return frozenset(names)
 
 
 def candidate_of(item: WantedItem, release_date: ReleaseDate) -> Candidate:
@@ -89,78 +94,6 @@ def active_downloads(rows: Iterable[QueueRow]) -> int:
     """Distinct downloads that are queued or running; stuck, completed and failed ones do not count."""
     stuck = ("warning", "error")
     return downloads(row for row in rows if row.status in ("queued", "downloading") and row.tracked_status not in stuck)
-
-
-class WantedWalk:
-    """The pages of one wanted list that a hunt reads, in the order of `walk`."""
-
-    def __init__(
-        self,
-        client: ArrClient,
-        hunt_pass: HuntPass,
-        *,
-        order: Order,
-        database: Database,
-        cursor: Cursor,
-        batch: int,
-        rng: random.Random,
-    ) -> None:
-        self._client = client
-        self._pass = hunt_pass
-        self._order = order
-        self._database = database
-        self._cursor = cursor
-        self._head = walk.head_size(batch)
-        self._rng = rng
-        self.requests = 0
-        self._read_to: int | None = None
-        self.total = 0
-
-    async def pages(self) -> AsyncIterator[tuple[WantedItem, ...]]:
-        """At most `walk.MAX_PAGES` pages; the caller stops when its batch is full."""
-        skipped = 0
-        async for page, is_front in self._heads():
-            skipped = self._head if is_front else skipped
-            yield page.items
-            if self.total <= self._head and is_front:
-                self._read_to = self.total
-                return
-        start = walk.resumed(self._cursor, self.total, skipped)
-        span = walk.span_from(start, walk.MAX_PAGES - self.requests)
-        for number in range(span.first, span.first + span.pages):
-            page = await self._read(number, span.size, descending=self._order is Order.NEWEST)
-            self._read_to = number * span.size
-            yield page.items
-            if self._read_to >= self.total:
-                return
-
-    def cursor_after(self, moved: int) -> Cursor:
-        """Where the next hunt goes on, when `moved` of the records that were read went to the end of the list."""
-        shifted = moved if self._order in (Order.LONGEST_UNSEARCHED, Order.RANDOM) else 0
-        if self._read_to is None:
-            return Cursor(max(0, self._cursor.offset - shifted), self.total)
-        return walk.advanced(self._cursor, read_to=self._read_to, total=self.total, moved=shifted)
-
-    async def _heads(self) -> AsyncIterator[tuple[WantedPage, bool]]:
-        """The first pages, each with whether it is the front of the list that the cursor walks through."""
-        if self._order is Order.RANDOM:
-            pages = -(-self._cursor.total // self._head) or 1
-            yield await self._read(self._rng.randrange(pages) + 1, self._head), pages == 1
-            return
-        if self._order is Order.LONGEST_UNSEARCHED and self._database is Database.POSTGRESQL:
-            # PostgreSQL sorts nulls last: what was never searched is in front only of the descending list.
-            page = await self._read(1, self._head, descending=True)
-            yield page, self.total <= self._head
-            if any(item.last_search_at is None for item in page.items) or self.total <= self._head:
-                return
-        yield await self._read(1, self._head, descending=self._order is Order.NEWEST), True
-
-    async def _read(self, page: int, size: int, *, descending: bool = False) -> WantedPage:
-        sort = SortKey.LAST_SEARCH if self._order in (Order.LONGEST_UNSEARCHED, Order.RANDOM) else SortKey.RELEASED
-        found = await self._client.wanted(self._pass, sort=sort, descending=descending, page=page, page_size=size)
-        self.requests += 1
-        self.total = found.total
-        return found
 
 
 def in_order(candidates: Collection[Candidate], order: Order, rng: random.Random) -> list[Candidate]:

@@ -14,7 +14,7 @@ from app.core.db import Database, upsert
 from app.hunting.budget import DAY, Caps, Spent, caps
 from app.hunting.lease import check_fence
 from app.hunting.models import CapEntry, Hunt, Ledger, Outcome, Search, Skip, WalkCursor
-from app.hunting.policy import Candidate, Reason, Record
+from app.hunting.policy import Candidate, Reason, Record, merged
 from app.hunting.selection import Choice, Judged, Remembered
 from app.hunting.walk import Cursor
 from app.instances.health import seen_working
@@ -63,18 +63,21 @@ class HuntLedger:
         self._clock = clock
 
     async def recall(self, instance_id: int, hunt_pass: HuntPass, page: Sequence[Candidate]) -> Remembered:
-        """What is remembered of the items of a page, of their seasons and of the episodes in those."""
+        """What is remembered of the items of a page, of their seasons and of the episodes in those.
+
+        A search of another pass counts for the cooldown too: a season search also looks for what is below its cutoff.
+        """
         keys = {one.key for one in page} | {one.group for one in page if one.group}
         groups = {one.group for one in page if one.group}
         async with self._db.reading() as session:
             state = await session.get(InstanceState, instance_id)
             query = select(Ledger).where(
                 col(Ledger.instance_id) == instance_id,
-                col(Ledger.hunt_pass) == hunt_pass.value,
+                col(Ledger.hunt_pass).in_([one.value for one in HuntPass]),
                 or_(col(Ledger.media_key).in_(keys), col(Ledger.group_key).in_(groups)),
             )
             rows = (await session.exec(query)).all()
-        return _remembered(rows, keys, state.reset_at if state else None)
+        return _remembered(rows, hunt_pass, keys, state.reset_at if state else None)
 
     async def caps(self, session: AsyncSession, instance_id: int, hunting: HuntingSettings) -> Caps:
         """What is used of the caps of the instance."""
@@ -89,9 +92,10 @@ class HuntLedger:
         self, hold: Hold, hunt_pass: HuntPass, choice: Choice, hunting: HuntingSettings
     ) -> Reserved | Stop:
         """Commit the search as `sending` and its units as spent, all or nothing, before anything leaves us."""
-        now, one = self._clock(), choice.candidate
+        one = choice.candidate
         async with self._db.session() as session:
             await check_fence(session, hold.instance_id, hold.fence)
+            now = self._clock()  # not before the lock: a later entry never has an earlier time
             stop = await self._stopped(session, hold, hunting)
             if stop is not None:
                 return stop
@@ -181,13 +185,24 @@ class HuntLedger:
 
     async def sent_in(self, hunt_id: int, hunt_pass: HuntPass | None = None) -> int:
         """Searches that the hunt has sent so far, in one pass or in all, also before its worker died."""
-        query = select(func.count()).where(
-            col(Search.hunt_id) == hunt_id, col(Search.outcome) != Outcome.SEARCH_FAILED.value
-        )
+        was_taken = or_(col(Search.command_id).is_not(None), col(Search.outcome) != Outcome.SEARCH_FAILED.value)
+        query = select(func.count()).where(col(Search.hunt_id) == hunt_id, was_taken)
         if hunt_pass is not None:
             query = query.where(col(Search.hunt_pass) == hunt_pass.value)
         async with self._db.reading() as session:
             return (await session.exec(query)).one()
+
+    async def last_reserved_at(self, instance_id: int) -> datetime | None:
+        """When a search of the instance was last sent, or was about to be."""
+        query = select(func.max(col(CapEntry.reserved_at))).where(col(CapEntry.instance_id) == instance_id)
+        async with self._db.reading() as session:
+            return (await session.exec(query)).one()
+
+    async def is_cancelled(self, hunt_id: int) -> bool:
+        """Whether somebody asked the hunt to stop."""
+        async with self._db.reading() as session:
+            hunt = await session.get(Hunt, hunt_id)
+        return hunt is not None and hunt.cancel_requested
 
     async def note_skips(self, hold: Hold, hunt_pass: HuntPass, judged: Sequence[Judged]) -> None:
         """Write down why items were passed over; a second attempt of the same pass replaces the first one's."""
@@ -220,17 +235,18 @@ class HuntLedger:
             row = await session.get(WalkCursor, (instance_id, hunt_pass.value))
         return Cursor(row.offset, row.total) if row else Cursor()
 
-    async def keep_walk(self, hold: Hold, hunt_pass: HuntPass, cursor: Cursor) -> None:
-        """Where the next hunt goes on, and the length of the list for the dashboard."""
+    async def keep_walk(self, hold: Hold, hunt_pass: HuntPass, cursor: Cursor | None, total: int) -> None:
+        """Where the next hunt goes on (`None`: where this one began), and the length of the list for the dashboard."""
         row = {"instance_id": hold.instance_id, "hunt_pass": hunt_pass.value}
         async with self._db.session() as session:
             state = await check_fence(session, hold.instance_id, hold.fence)
-            values = {**row, "offset": cursor.offset, "total": cursor.total}
-            await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total"])
+            if cursor is not None:
+                values = {**row, "offset": cursor.offset, "total": cursor.total}
+                await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total"])
             if hunt_pass is HuntPass.MISSING:
-                state.missing_total = cursor.total
+                state.missing_total = total
             else:
-                state.cutoff_total = cursor.total
+                state.cutoff_total = total
             session.add(state)
 
     async def _stopped(self, session: AsyncSession, hold: Hold, hunting: HuntingSettings) -> Stop | None:
@@ -282,19 +298,17 @@ def _counter(search: Search) -> str:
     return "hunted" if search.hunt_pass == HuntPass.MISSING else "upgraded"
 
 
-def _remembered(rows: Sequence[Ledger], keys: set[str], reset_at: datetime | None) -> Remembered:
-    by_key: dict[str, Record] = {}
+def _remembered(rows: Sequence[Ledger], hunt_pass: HuntPass, keys: set[str], reset_at: datetime | None) -> Remembered:
+    found: dict[str, list[Record]] = {key: [Record(reset_at=reset_at)] for key in keys} if reset_at else {}
     by_group: dict[str, list[Record]] = {}
     for row in rows:
         resets = [at for at in (row.reset_at, reset_at) if at is not None]
-        record = Record(row.last_searched_at, row.fruitless, max(resets, default=None))
-        by_key[row.media_key] = record
+        fruitless = row.fruitless if row.hunt_pass == hunt_pass else 0
+        record = Record(row.last_searched_at, fruitless, max(resets, default=None))
+        found.setdefault(row.media_key, []).append(record)
         if row.group_key:
             by_group.setdefault(row.group_key, []).append(record)
-    if reset_at is not None:
-        for key in keys - by_key.keys():
-            by_key[key] = Record(reset_at=reset_at)
-    return Remembered(by_key, by_group)
+    return Remembered({key: merged(records) for key, records in found.items()}, by_group)
 
 
 def outcome_of(command: Command) -> tuple[Outcome, str | None]:

@@ -59,6 +59,7 @@ class Hunt(SQLModel, table=True):
         Index("ix_hunts_instance", "instance_id", "id"),
         Index("ix_hunts_app_type", "app_type", "id"),
         Index("ix_hunts_status", "status", "id"),
+        Index("ix_hunts_queued_at", "queued_at"),
         {"sqlite_autoincrement": True},
     )
 
@@ -92,11 +93,11 @@ class Search(SQLModel, table=True):
     __tablename__ = "searches"
     __table_args__ = (
         Index("ix_searches_hunt", "hunt_id"),
-        Index("ix_searches_instance", "instance_id", "id"),
-        Index("ix_searches_app_type", "app_type", "id"),
-        Index("ix_searches_outcome", "outcome", "id"),
-        Index("ix_searches_pass", "hunt_pass", "id"),
-        Index("ix_searches_searched_at", "searched_at"),
+        Index("ix_searches_instance", "instance_id", "searched_at", "id"),
+        Index("ix_searches_app_type", "app_type", "searched_at", "id"),
+        Index("ix_searches_outcome", "outcome", "searched_at", "id"),
+        Index("ix_searches_pass", "hunt_pass", "searched_at", "id"),
+        Index("ix_searches_searched_at", "searched_at", "id"),
         Index(
             "ix_searches_open",
             "instance_id",

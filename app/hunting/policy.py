@@ -98,7 +98,10 @@ class SeasonShape:
 
 
 SEARCH = Decision(Reason.SEARCH)
+SEASON = "season"
 LEAST_FOR_SEASON = 3
+LONGEST_AHEAD = timedelta(days=1)
+"""A past event that is dated further ahead comes from a clock that was wrong: it must not block an item for years."""
 
 
 def decide(
@@ -133,8 +136,9 @@ def _too_early(candidate: Candidate, rules: Rules, now: datetime) -> Decision | 
             return Decision(Reason.UNRELEASED)
     if released is not None and released <= now < released + rules.release_grace:
         return Decision(Reason.RELEASE_GRACE, released + rules.release_grace)
-    if candidate.added_at is not None and now < candidate.added_at + rules.added_grace:
-        return Decision(Reason.ADDED_GRACE, candidate.added_at + rules.added_grace)
+    added = _believable(candidate.added_at, now)
+    if added is not None and now < added + rules.added_grace:
+        return Decision(Reason.ADDED_GRACE, added + rules.added_grace)
     return None
 
 
@@ -147,15 +151,19 @@ def cooldown_end(candidate: Candidate, rules: Rules, record: Record, now: dateti
     """When the item may be searched again; `None` when nobody searched it since its last reset."""
     searched = [
         at
-        for at in (record.last_searched_at, candidate.last_search_at)
+        for at in (_believable(record.last_searched_at, now), _believable(candidate.last_search_at, now))
         if at is not None and (record.reset_at is None or at > record.reset_at)
     ]
     if not searched:
         return None
-    released = candidate.released_at
+    released = candidate.released_at if candidate.unit != SEASON else None  # one fresh episode renews no other
     if rules.fresh_window and released is not None and released <= now < released + rules.fresh_window:
         return max(searched) + rules.fresh_retry
     return max(searched) + wait_after(rules, record.fruitless)
+
+
+def _believable(moment: datetime | None, now: datetime) -> datetime | None:
+    return moment if moment is None or moment <= now + LONGEST_AHEAD else None
 
 
 def wait_after(rules: Rules, fruitless: int) -> timedelta:
@@ -182,6 +190,13 @@ def merged(records: Collection[Record]) -> Record:
     )
 
 
+def forgotten(record: Record) -> Record:
+    """The record after its own reset, which then says nothing of anything else."""
+    searched, reset_at = record.last_searched_at, record.reset_at
+    counts = searched is not None and (reset_at is None or searched > reset_at)
+    return Record(searched if counts else None, record.fruitless)
+
+
 def wants_season(shape: SeasonShape | None, threshold: float) -> bool:
     """`auto`: the season is searched as one when it ended and enough of it, at least 3 episodes, lacks a file."""
     if shape is None or not shape.ended or shape.aired <= 0:
@@ -196,5 +211,5 @@ def as_season(episode: Candidate, last_search_at: datetime | None) -> Candidate:
         raise ValueError("only an episode has a season")
     title = f"{episode.owner_title or 'Series'} - Season {episode.season}"
     return replace(
-        episode, key=episode.group, group=None, item_id=None, unit="season", title=title, last_search_at=last_search_at
+        episode, key=episode.group, group=None, item_id=None, unit=SEASON, title=title, last_search_at=last_search_at
     )

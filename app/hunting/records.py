@@ -1,19 +1,20 @@
 """Reading what the hunts left behind: history, the state of items, caps; and forgetting on request."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlmodel import and_, col, delete, false, func, or_, select, update
+from sqlmodel import and_, case, col, delete, false, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType, HuntPass
 from app.core.clock import Clock
-from app.core.db import Database
+from app.core.db import Database, upsert
 from app.core.schemas import Page
-from app.hunting.budget import DAY, Spent, Window, caps
-from app.hunting.models import OPEN, CapEntry, Hunt, Ledger, Outcome, Search, Skip
+from app.hunting.budget import DAY, HOUR, Window
+from app.hunting.models import OPEN, CapEntry, Hunt, HuntStatus, Ledger, Outcome, Search, Skip
 from app.hunting.policy import Rules, wait_after
 from app.hunting.schemas import (
     CapOut,
@@ -24,66 +25,60 @@ from app.hunting.schemas import (
     StateResetOut,
     StateStatus,
 )
+from app.hunting.totals import HistoryFilter, Totals
 from app.instances.models import Instance, InstanceState
 from app.instances.service import InstanceService
 from app.settings.hunting import HuntingSettings, effective
 from app.settings.service import SettingsService
 
 DELETE_BATCH = 5000
+SKIPS_LAST = timedelta(days=30)
+UNSETTLED = (Outcome.SENDING.value, Outcome.PENDING.value)
+GONE = "The instance was deleted."
 MOST_STEPS = 200
 
 
 class HuntRecords:
     """The read side of the books."""
 
-    def __init__(self, db: Database, instances: InstanceService, settings: SettingsService, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, instances: InstanceService, settings: SettingsService, totals: Totals, clock: Clock
+    ) -> None:
         self._db = db
         self._instances = instances
         self._defaults = settings
+        self._totals = totals
         self._clock = clock
 
-    async def history(
-        self,
-        *,
-        app_type: AppType | None,
-        instance_id: int | None,
-        hunt_pass: HuntPass | None,
-        outcome: Outcome | None,
-        search: str | None,
-        since: datetime | None,
-        until: datetime | None,
-        page: int,
-        page_size: int,
-    ) -> Page[SearchOut]:
+    async def history(self, wanted: HistoryFilter, *, page: int, page_size: int) -> Page[SearchOut]:
         """Searches, newest first."""
-        wanted: list[ColumnElement[bool]] = []
-        for column, value in (
-            (Search.app_type, app_type), (Search.instance_id, instance_id), (Search.hunt_pass, hunt_pass),
-            (Search.outcome, outcome),
-        ):  # fmt: skip
-            if value is not None:
-                wanted.append(col(column) == value)
-        if search:
-            wanted.append(col(Search.title).icontains(search, autoescape=True))
-        if since is not None:
-            wanted.append(col(Search.searched_at) >= since)
-        if until is not None:
-            wanted.append(col(Search.searched_at) < until)
+        query = select(Search).where(*wanted.terms()).order_by(col(Search.searched_at).desc(), col(Search.id).desc())
         async with self._db.reading() as session:
-            query = select(Search).where(*wanted).order_by(col(Search.id).desc())
             rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
-            total = (await session.exec(select(func.count()).select_from(Search).where(*wanted))).one()
+            total = await self._totals.of(session, Search, wanted)
         items = [SearchOut.model_validate(row) for row in rows]
         return Page[SearchOut](items=items, total=total, page=page, page_size=page_size)
 
-    async def clear_history(self, *, app_type: AppType | None, instance_id: int | None) -> int:
-        """Delete searches that have ended; caps, cooldowns and statistics do not change."""
-        wanted: list[ColumnElement[bool]] = [col(Search.outcome).not_in([Outcome.SENDING.value, Outcome.PENDING.value])]
-        if app_type is not None:
-            wanted.append(col(Search.app_type) == app_type)
-        if instance_id is not None:
-            wanted.append(col(Search.instance_id) == instance_id)
-        return await self._delete_in_batches(Search, wanted)
+    async def clear_history(self, wanted: HistoryFilter) -> int:
+        """Delete searches of hunts that are over; caps, cooldowns and statistics do not change."""
+        running = select(Hunt.id).where(col(Hunt.status).in_(OPEN))
+        over = [col(Search.outcome).not_in(UNSETTLED), col(Search.hunt_id).not_in(running)]
+        deleted = await self._delete_in_batches(Search, [*over, *wanted.terms()])
+        self._totals.forget()
+        return deleted
+
+    async def delete_instance(self, app_type: AppType, instance_id: int) -> None:
+        """Its state, caps and ledger go with it; its hunts end, and the history stays under its name."""
+        now = self._clock()
+        async with self._db.session() as session:
+            row = await self._instances.require(session, instance_id, app_type)
+            await session.get_one(InstanceState, instance_id, with_for_update=True)  # a worker locks in this order
+            hunts = update(Hunt).where(col(Hunt.instance_id) == row.id, col(Hunt.status).in_(OPEN))
+            ended = {"reason": "deleted", "message": GONE, "ended_at": now}
+            await session.exec(hunts.values(status=HuntStatus.CANCELLED.value, **ended))
+            searches = update(Search).where(col(Search.instance_id) == row.id, col(Search.outcome).in_(UNSETTLED))
+            await session.exec(searches.values(outcome=Outcome.UNKNOWN.value, message=GONE, ended_at=now))
+            await session.exec(delete(Instance).where(col(Instance.id) == row.id))
 
     async def purge(self, retention_days: int) -> None:
         """The retention: old searches and hunts, and cap entries that no window can see any more."""
@@ -93,8 +88,12 @@ class HuntRecords:
             oldest = now - timedelta(days=retention_days)
             await self._delete_in_batches(Search, [col(Search.searched_at) < oldest])
             await self._delete_in_batches(Hunt, [col(Hunt.queued_at) < oldest, col(Hunt.status).not_in(OPEN)])
-        old = select(Hunt.id).where(col(Hunt.queued_at) < now - timedelta(days=30))
-        await self._delete_in_batches(Skip, [col(Skip.hunt_id).in_(old)])
+        async with self._db.reading() as session:
+            newest = select(Hunt.id).where(col(Hunt.queued_at) < now - SKIPS_LAST).order_by(col(Hunt.queued_at).desc())
+            last = (await session.exec(newest.limit(1))).first()
+        if last is not None:
+            await self._delete_in_batches(Skip, [col(Skip.hunt_id) <= last])
+        self._totals.forget()
 
     async def states(
         self, *, instance_id: int | None, status: StateStatus | None, page: int, page_size: int
@@ -103,34 +102,34 @@ class HuntRecords:
         now = self._clock()
         async with self._db.reading() as session:
             settings = await self._settings(session, instance_id)
-            resets = dict((await session.exec(select(InstanceState.instance_id, InstanceState.reset_at))).all())
-            wanted: list[ColumnElement[bool]] = [col(Ledger.instance_id).in_(settings)]
+            wanted = and_(col(Ledger.instance_id).in_(settings), col(Ledger.last_searched_at).is_not(None))
             if status is not None:
                 cooling = _cooling(settings, now)
-                wanted.append(cooling if status is StateStatus.COOLDOWN else ~cooling)
-            order = (col(Ledger.last_searched_at).desc(), col(Ledger.instance_id), col(Ledger.media_key))
-            query = select(Ledger).where(*wanted).order_by(*order).offset((page - 1) * page_size).limit(page_size)
-            rows = (await session.exec(query)).all()
-            total = (await session.exec(select(func.count()).select_from(Ledger).where(*wanted))).one()
-        items = [_state(row, settings[row.instance_id], resets.get(row.instance_id), now) for row in rows]
+                wanted = and_(wanted, cooling if status is StateStatus.COOLDOWN else ~cooling)
+            keys = (col(Ledger.instance_id), col(Ledger.media_key), col(Ledger.hunt_pass))
+            query = select(Ledger).where(wanted).order_by(col(Ledger.last_searched_at).desc(), *keys)
+            rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
+            total = (await session.exec(select(func.count()).select_from(Ledger).where(wanted))).one()
+        items = [_state(row, settings[row.instance_id], now) for row in rows]
         return Page[StateOut](items=items, total=total, page=page, page_size=page_size)
 
     async def reset_state(self, given: StateResetIn) -> StateResetOut:
         """Forget searches, the apps' own record of them too; the history and the caps stay as they are."""
         now = self._clock()
+        ids = select(Instance.id)
+        if given.app_type is not None:
+            ids = ids.where(Instance.app_type == given.app_type)
         async with self._db.session() as session:
-            ids = select(Instance.id)
             if given.instance_id is not None:
-                await self._instances.require(session, given.instance_id)
+                await self._instances.require(session, given.instance_id, given.app_type)
                 ids = ids.where(Instance.id == given.instance_id)
-            if given.app_type is not None:
-                ids = ids.where(Instance.app_type == given.app_type)
-            changes = {"reset_at": now, "fruitless": 0}
+            rows = update(Ledger).where(col(Ledger.instance_id).in_(ids)).values(reset_at=now, fruitless=0)
             if given.media_key is not None:
-                rows = update(Ledger).where(col(Ledger.instance_id).in_(ids), col(Ledger.media_key) == given.media_key)
-                items = await session.exec(rows.values(**changes))
+                if given.instance_id is not None:
+                    await _make_known(session, given.instance_id, given.media_key)
+                items = await session.exec(rows.where(col(Ledger.media_key) == given.media_key))
                 return StateResetOut(instances=0, items=items.rowcount)
-            items = await session.exec(update(Ledger).where(col(Ledger.instance_id).in_(ids)).values(**changes))
+            items = await session.exec(rows)
             states = update(InstanceState).where(col(InstanceState.instance_id).in_(ids)).values(reset_at=now)
             return StateResetOut(instances=(await session.exec(states)).rowcount, items=items.rowcount)
 
@@ -140,15 +139,8 @@ class HuntRecords:
         async with self._db.reading() as session:
             settings = await self._settings(session, None)
             instances = (await session.exec(select(Instance).order_by(col(Instance.id)))).all()
-            entries = await session.exec(
-                select(CapEntry.instance_id, CapEntry.reserved_at, CapEntry.units).where(
-                    col(CapEntry.reserved_at) > now - DAY
-                )
-            )
-            spent: dict[int, list[Spent]] = {}
-            for instance_id, at, units in entries.all():
-                spent.setdefault(instance_id, []).append(Spent(at, units))
-        return [_caps(one, settings[one.id or 0], spent.get(one.id or 0, []), now) for one in instances]
+            spent = await spent_by_instance(session, now)
+        return [_caps(one, settings[one.id or 0], spent.get(one.id or 0, Spending())) for one in instances]
 
     async def _settings(self, session: AsyncSession, instance_id: int | None) -> dict[int, HuntingSettings]:
         query = select(Instance)
@@ -195,15 +187,13 @@ def _cooling(settings: Mapping[int, HuntingSettings], now: datetime) -> ColumnEl
         for step, wait in enumerate(waits):
             is_step = col(Ledger.fruitless) >= step if step == len(waits) - 1 else col(Ledger.fruitless) == step
             terms.append(and_(ours, is_step, col(Ledger.last_searched_at) > now - wait))
-    not_forgotten = or_(col(Ledger.reset_at).is_(None), col(Ledger.last_searched_at) > col(Ledger.reset_at))
-    return and_(not_forgotten, or_(*terms))
+    counts = or_(col(Ledger.reset_at).is_(None), col(Ledger.last_searched_at) > col(Ledger.reset_at))
+    return and_(counts, or_(*terms))
 
 
-def _state(row: Ledger, settings: HuntingSettings, reset_at: datetime | None, now: datetime) -> StateOut:
-    resets = [at for at in (row.reset_at, reset_at) if at is not None]
-    searched = row.last_searched_at
-    until = None
-    if searched is not None and (not resets or searched > max(resets)):
+def _state(row: Ledger, settings: HuntingSettings, now: datetime) -> StateOut:
+    searched, until = row.last_searched_at, None
+    if searched is not None and (row.reset_at is None or searched > row.reset_at):
         waits = _waits(settings, HuntPass(row.hunt_pass))
         until = searched + waits[min(row.fruitless, len(waits) - 1)]
     cools = until is not None and now < until
@@ -214,13 +204,46 @@ def _state(row: Ledger, settings: HuntingSettings, reset_at: datetime | None, no
     )  # fmt: skip
 
 
-def _caps(instance: Instance, settings: HuntingSettings, spent: Sequence[Spent], now: datetime) -> InstanceCapsOut:
-    found = caps(spent, hourly=settings.hourly_cap, daily=settings.daily_cap, now=now)
+async def _make_known(session: AsyncSession, instance_id: int, media_key: str) -> None:
+    """A ledger row of every pass, so that a reset holds also for an item that only the app itself searched."""
+    unit = media_key.partition(":")[0]
+    row = {"instance_id": instance_id, "media_key": media_key, "unit": unit, "title": media_key, "fruitless": 0}
+    rows = [{**row, "hunt_pass": hunt_pass.value} for hunt_pass in HuntPass]
+    await upsert(session, Ledger, rows, key=["instance_id", "hunt_pass", "media_key"])
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Units that were reserved in the last hour and day, and when the first of them was."""
+
+    hour: int = 0
+    day: int = 0
+    hour_began_at: datetime | None = None
+    day_began_at: datetime | None = None
+
+
+async def spent_by_instance(session: AsyncSession, now: datetime) -> dict[int, Spending]:
+    """What the sliding caps of every instance hold now; added up by the database."""
+    in_hour = col(CapEntry.reserved_at) > now - HOUR
+    units, at = col(CapEntry.units), col(CapEntry.reserved_at)
+    query: Any = (
+        select(CapEntry.instance_id, func.sum(case((in_hour, units), else_=0)), func.sum(units))
+        .add_columns(func.min(case((in_hour, at))), func.min(at))
+        .where(at > now - DAY)
+        .group_by(col(CapEntry.instance_id))
+    )
+    rows = (await session.exec(query)).all()
+    return {row[0]: Spending(int(row[1]), int(row[2]), row[3], row[4]) for row in rows}
+
+
+def _caps(instance: Instance, settings: HuntingSettings, spent: Spending) -> InstanceCapsOut:
     return InstanceCapsOut(
         instance_id=instance.id or 0, name=instance.name, app_type=AppType(instance.app_type),
-        hour=_cap(found.hour), day=_cap(found.day),
+        hour=_cap(spent.hour, settings.hourly_cap, spent.hour_began_at, HOUR),
+        day=_cap(spent.day, settings.daily_cap, spent.day_began_at, DAY),
     )  # fmt: skip
 
 
-def _cap(window: Window) -> CapOut:
-    return CapOut(used=window.used, cap=window.cap, left=window.left, resets_at=window.resets_at)
+def _cap(used: int, cap: int, began_at: datetime | None, length: timedelta) -> CapOut:
+    window = Window(used, cap, began_at + length if began_at else None)
+    return CapOut(used=used, cap=cap, left=window.left, resets_at=window.resets_at)

@@ -24,7 +24,7 @@ from app.hunting.lease import LeaseLost, Leases, check_fence
 from app.hunting.ledger import Hold, HuntLedger
 from app.hunting.models import OPEN, Hunt, HuntStatus, Trigger
 from app.hunting.policy import Reason
-from app.hunting.sending import Pace, SearchSender
+from app.hunting.sending import Pace, SearchSender, Sent
 from app.hunting.survey import Lexicon, QueueFacts, Survey
 from app.instances import health
 from app.instances.models import Instance, InstanceState
@@ -115,7 +115,7 @@ class HuntRunner:
         with suppress(LeaseLost):
             async with self.leases.hold(hunt.instance_id) as is_ours:
                 if is_ours:
-                    await self._run_held(hunt_id)
+                    await self._run_held(hunt_id, hunt.instance_id)
 
     async def settle(self, instance_id: int) -> None:
         """Find out what came of searches that no hunt waits for any more."""
@@ -126,8 +126,8 @@ class HuntRunner:
                     with suppress(ArrError):
                         await self._settle(job, self._sender(job))
 
-    async def _run_held(self, hunt_id: int) -> None:
-        job = await self._claim(hunt_id)
+    async def _run_held(self, hunt_id: int, instance_id: int) -> None:
+        job = await self._claim(hunt_id, instance_id)
         if job is None:
             return
         with structlog.contextvars.bound_contextvars(hunt_id=hunt_id, instance_id=job.hold.instance_id):
@@ -138,9 +138,9 @@ class HuntRunner:
                     await self._hunt(job, tally)
             except ArrError as failure:
                 await self._app_failed(job, failure, tally)
-            except Exception as failure:
-                if isinstance(failure, LeaseLost):
-                    raise
+            except LeaseLost:
+                raise
+            except Exception:
                 log.exception("hunt failed")
                 tally.failed("An internal error ended the hunt; the log tells more.")
                 tally.is_over = True
@@ -193,30 +193,26 @@ class HuntRunner:
             tally.failed(f"{hunt_pass}: {failure.message}")
             return
         judged = [one for one in selection.judged if job.dry_run or one.decision.reason is not Reason.SEARCH]
-        moved = 0
+        cursor = None
         if not job.dry_run:
             sent = await sender.send(hunt_pass, selection.choices, deadline=job.started_at + SEND_LIMIT)
-            judged, moved = [*judged, *sent.left], sent.rows_moved
-            tally.searches += sent.searches
-            gate = sent.stop.gate if sent.stop is not None else None
-            await self._after_sending(job, sender, tally, gate, sent.trouble)
+            judged += sent.left
+            tally.searches += len(sent.searched)
+            cursor = walk.cursor_after(sent.searched, selection.left | {one.candidate.key for one in sent.left})
+            await self._after_sending(job, tally, sent)
         await self._ledger.note_skips(job.hold, hunt_pass, judged)
-        await self._ledger.keep_walk(job.hold, hunt_pass, walk.cursor_after(moved))
+        await self._ledger.keep_walk(job.hold, hunt_pass, cursor, walk.total)
 
-    async def _after_sending(
-        self, job: Job, sender: SearchSender, tally: Tally, gate: str | None, trouble: ArrError | None
-    ) -> None:
-        if gate is not None:
+    async def _after_sending(self, job: Job, tally: Tally, sent: Sent) -> None:
+        if sent.stop is not None:
             tally.is_over = True
-            tally.closed = Closed(gate, _STOPPED.get(gate, "The cap is used up."))
-            if gate == "cancelled":
-                await sender.take_back()
-        if trouble is not None:
+            tally.closed = Closed(sent.stop.gate, _STOPPED.get(sent.stop.gate, "The cap is used up."))
+        if sent.trouble is not None:
             tally.is_over = True
-            tally.failed(trouble.message)
+            tally.failed(sent.trouble.message)
             async with self._db.session() as session:
                 state = await check_fence(session, job.hold.instance_id, job.hold.fence)
-                health.seen_trouble(state, trouble, self._clock())
+                health.seen_trouble(state, sent.trouble, self._clock())
                 session.add(state)
 
     async def _batch(self, job: Job, hunt_pass: HuntPass) -> int:
@@ -256,8 +252,14 @@ class HuntRunner:
 
     async def _settle(self, job: Job, sender: SearchSender) -> None:
         searches = await self._ledger.unsettled(job.hold.instance_id)
-        if searches:
+        if not searches:
+            return
+        try:
             await sender.settle(searches)
+        except ArrError as failure:
+            if failure.code in GONE or failure.retry_after is not None:
+                raise
+            log.warning("searches not settled", error=failure.message)  # a later look may; it is no reason to stop
 
     async def _app_failed(self, job: Job, failure: ArrError, tally: Tally) -> None:
         """The app cannot be used now: it is offline, and rests longer the longer that lasts."""
@@ -273,15 +275,16 @@ class HuntRunner:
         else:
             tally.closed = Closed("offline" if failure.retry_after is None else "resting", failure.message)
 
-    async def _claim(self, hunt_id: int) -> Job | None:
+    async def _claim(self, hunt_id: int, instance_id: int) -> Job | None:
         """Become the holder: raise the fence, mark the hunt as running, read what it works with."""
         now = self._clock()
         async with self._db.session() as session:
-            hunt = await session.get_one(Hunt, hunt_id, with_for_update=True)
-            if hunt.status not in OPEN or hunt.instance_id is None:
+            # The state first, as every write of a holder does: two orders would be a deadlock on PostgreSQL.
+            state = await session.get(InstanceState, instance_id, with_for_update=True)
+            hunt = await session.get(Hunt, hunt_id, with_for_update=True)
+            instance = await session.get(Instance, instance_id)
+            if state is None or instance is None or hunt is None or hunt.status not in OPEN:
                 return None
-            instance = await session.get_one(Instance, hunt.instance_id)
-            state = await session.get_one(InstanceState, hunt.instance_id, with_for_update=True)
             hunting = await self._instances.hunting(session, instance)
             state.fence += 1
             hunt.fence, hunt.attempts = state.fence, hunt.attempts + 1
@@ -327,6 +330,8 @@ class HuntRunner:
             if instance is None or (await session.exec(query)).first() is not None:
                 return None
             state = await session.get_one(InstanceState, instance_id, with_for_update=True)
+            if state.rest_until is not None and self._clock() < state.rest_until:
+                return None
             state.fence += 1
             session.add(state)
             hunting = await self._instances.hunting(session, instance)
@@ -348,6 +353,8 @@ class HuntRunner:
             await check_fence(session, job.hold.instance_id, job.hold.fence)
             hunt = await session.get_one(Hunt, job.hold.hunt_id)
             hunt.ended_at = self._clock()
+            if hunt.cancel_requested and tally.closed is None:
+                tally.closed = Closed("cancelled", _STOPPED["cancelled"])
             hunt.status = _verdict(hunt, tally).value
             hunt.reason = tally.closed.reason if tally.closed else None
             hunt.message = tally.closed.message if tally.closed else tally.message

@@ -1,8 +1,9 @@
 """What callers send and read of hunts, their history, the ledger and the caps."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.arr.models import AppType, HuntPass, Unit
 from app.core.schemas import In, Out, UtcTime
@@ -10,12 +11,25 @@ from app.hunting.models import HuntStatus, Outcome, Trigger
 from app.hunting.policy import Reason
 
 
+def _in_order(passes: list[HuntPass]) -> list[HuntPass]:
+    return [one for one in HuntPass if one in passes]
+
+
+def _known_unit(media_key: str) -> str:
+    unit = media_key.partition(":")[0]
+    if unit not in Unit.__members__.values():
+        raise ValueError(f"must begin with one of: {', '.join(Unit)}")
+    return media_key
+
+
 class HuntIn(In):
     """Which instances to hunt, and how; without a target all enabled ones."""
 
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     app_type: AppType | None = None
-    passes: list[HuntPass] | None = Field(None, min_length=1, max_length=2, description="Both by default.")
+    passes: Annotated[list[HuntPass], AfterValidator(_in_order)] | None = Field(
+        None, min_length=1, max_length=10, description="Both by default; missing always comes first."
+    )
     limit: int | None = Field(None, ge=1, le=100, description="Searches in all, instead of the batches' sizes.")
     dry_run: bool = Field(False, description="Decide and record, but search nothing.")
 
@@ -48,6 +62,10 @@ class HuntsOut(Out):
     """The hunts that a call queued, or found open already."""
 
     hunts: list[HuntOut]
+
+    @property
+    def are_over(self) -> bool:
+        return all(hunt.ended_at is not None for hunt in self.hunts)
 
 
 class HuntItemOut(Out):
@@ -126,7 +144,9 @@ class StateResetIn(In):
 
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     app_type: AppType | None = None
-    media_key: str | None = Field(None, min_length=1, max_length=80, examples=["episode:4711"])
+    media_key: Annotated[str, AfterValidator(_known_unit)] | None = Field(
+        None, pattern=r"^[a-z]+(:[0-9]{1,10}){1,2}$", max_length=80, examples=["episode:4711"]
+    )
 
 
 class StateResetOut(Out):

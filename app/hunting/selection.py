@@ -5,11 +5,12 @@ The hunt and its plan both run this code; only what happens to the chosen items 
 
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.arr.models import Mode, SeasonFacts, Unit
-from app.hunting.candidates import WantedWalk, candidate_of, in_order
+from app.arr.models import Mode, SeasonFacts, Unit, WantedItem
+from app.hunting.candidates import candidate_of, in_order
 from app.hunting.policy import (
     Candidate,
     Decision,
@@ -19,13 +20,16 @@ from app.hunting.policy import (
     SeasonShape,
     as_season,
     decide,
+    forgotten,
     merged,
     wants_season,
 )
+from app.hunting.wanted import WantedWalk
 from app.settings.hunting import HuntingSettings
 
 UNITS_OF_A_SEARCH = 1
-SPARE_LOOKS = 3
+LEFT_OVER = (Reason.BATCH_FULL, Reason.CAP, Reason.CANCELLED)
+"""Reasons that lie in the hunt, not in the item: the next hunt goes on with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,13 @@ class Remembered:
     by_group: Mapping[str, Sequence[Record]] = field(default_factory=dict)
 
     def of(self, candidate: Candidate) -> Record:
-        """All that touches the unit: itself, the season around it, the episodes in it."""
+        """All that touches the unit: itself, the season around it, the episodes in it.
+
+        To reset an episode forgets that it was searched, not that the others of its season were.
+        """
         keys = [candidate.key] + ([candidate.group] if candidate.group else [])
         found = [self.by_key[key] for key in keys if key in self.by_key]
-        return merged([*found, *self.by_group.get(candidate.key, ())])
+        return merged([*found, *(forgotten(one) for one in self.by_group.get(candidate.key, ()))])
 
 
 Recall = Callable[[Sequence[Candidate]], Awaitable[Remembered]]
@@ -56,11 +63,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An item, or a season, that is to be searched. `rows` of the wanted list move when it is."""
+    """An item, or a season, that is to be searched."""
 
     candidate: Candidate
     picked: str
-    rows: int = 1
 
 
 @dataclass
@@ -72,6 +78,11 @@ class Selection:
     total: int = 0
     looks: int = 0
     """Series that were asked for their seasons."""
+
+    @property
+    def left(self) -> set[str]:
+        """What may be searched but was not chosen."""
+        return {one.candidate.key for one in self.judged if one.decision.reason in LEFT_OVER}
 
 
 class Selector:
@@ -99,25 +110,29 @@ class Selector:
         self._rng = rng
         self._seen: set[str] = set()
         self._chosen: set[str] = set()
-        self._shut: dict[str, Decision] = {}
+        self._by_episodes: set[str] = set()
         self._facts: dict[int, Mapping[int, SeasonFacts]] = {}
         self._last_in_season: dict[str, datetime] = {}
         self._result = Selection()
 
     async def select(self, walk: WantedWalk, *, batch: int, left: int | None) -> Selection:
         """Read pages until `batch` items are chosen or the walk ends."""
-        async for items in walk.pages():
-            page = [candidate_of(item, self._settings.release_date) for item in items]
-            fresh = [one for one in {c.key: c for c in page}.values() if one.key not in self._seen]
-            self._seen.update(one.key for one in fresh)
-            self._note_seasons(fresh)
-            remembered = await self._recall(fresh)
-            for candidate in in_order(fresh, self._settings.order, self._rng):
-                await self._judge(candidate, remembered, batch=batch, left=left)
-            if len(self._result.choices) >= batch or self._is_spent(left):
-                break
+        async with aclosing(walk.pages()) as pages:
+            async for items in pages:
+                await self._take_page(items, batch=batch, left=left)
+                if len(self._result.choices) >= batch or self._is_spent(left):
+                    break
         self._result.total, self._result.looks = walk.total, len(self._facts)
         return self._result
+
+    async def _take_page(self, items: Sequence[WantedItem], *, batch: int, left: int | None) -> None:
+        page = [candidate_of(item, self._settings.release_date) for item in items]
+        fresh = [one for one in {c.key: c for c in page}.values() if one.key not in self._seen]
+        self._seen.update(one.key for one in fresh)
+        remembered = await self._recall(fresh)
+        self._note_seasons(fresh, remembered)
+        for candidate in in_order(fresh, self._settings.order, self._rng):
+            await self._judge(candidate, remembered, batch=batch, left=left)
 
     async def _judge(self, candidate: Candidate, remembered: Remembered, *, batch: int, left: int | None) -> None:
         decision = decide(candidate, self._rules, remembered.of(candidate), now=self._now, queued=self._queued)
@@ -125,9 +140,7 @@ class Selector:
             self._note(candidate, decision)
         elif candidate.group in self._chosen:
             self._note(candidate, Decision(Reason.COVERED))
-        elif candidate.group in self._shut:
-            self._note(candidate, self._shut[candidate.group])
-        elif len(self._result.choices) >= batch or self._looked_enough(batch):
+        elif len(self._result.choices) >= batch:
             self._note(candidate, Decision(Reason.BATCH_FULL))
         elif self._is_spent(left):
             self._note(candidate, Decision(Reason.CAP))
@@ -135,57 +148,57 @@ class Selector:
             await self._choose(candidate, remembered)
 
     async def _choose(self, candidate: Candidate, remembered: Remembered) -> None:
-        facts = await self._season_facts(candidate)
-        if not self._goes_by_season(candidate, facts):
-            self._take(candidate, candidate.last_search_at or remembered.of(candidate).last_searched_at, rows=1)
+        """Its season, where that is what the mode asks for; else itself."""
+        season = self._season_of(candidate)
+        if season is None:
+            self._take(candidate, remembered)
             return
-        season = as_season(candidate, self._last_in_season.get(candidate.group or ""))
-        record = remembered.of(season)
-        decision = decide(season, self._rules, record, now=self._now, queued=self._queued)
-        if decision.reason is Reason.SEARCH:
-            lacking = facts.aired - facts.with_file if facts else 1
-            self._take(season, season.last_search_at or record.last_searched_at, rows=max(1, lacking))
+        verdict = decide(season, self._rules, remembered.of(season), now=self._now, queued=self._queued)
+        is_free = verdict.reason is Reason.SEARCH and season.key not in self._by_episodes
+        if is_free and (self._mode is Mode.SEASON or await self._is_worth(season)):
+            self._take(season, remembered)
+        elif self._mode is Mode.SEASON:
+            self._note(candidate, verdict)
         else:
-            self._shut[season.key] = decision
-            self._note(season, decision)
+            # As long as one of its episodes cools down, or downloads, the season is no choice; the others still are.
+            self._by_episodes.add(season.key)
+            self._take(candidate, remembered)
 
-    def _take(self, candidate: Candidate, last: datetime | None, *, rows: int) -> None:
+    def _season_of(self, candidate: Candidate) -> Candidate | None:
+        """The season to think of; `None` where the mode, or the app, knows only items."""
+        if candidate.group is None or candidate.unit != Unit.EPISODE or self._mode not in (Mode.AUTO, Mode.SEASON):
+            return None
+        return as_season(candidate, self._last_in_season.get(candidate.group))
+
+    async def _is_worth(self, season: Candidate) -> bool:
+        """`auto`: whether enough of the season lacks. The app is asked once per series, and only before a choice."""
+        if self._seasons is None or season.owner_id is None or season.season is None:
+            return False
+        if season.owner_id not in self._facts:
+            self._facts[season.owner_id] = await self._seasons(season.owner_id)
+        facts = self._facts[season.owner_id].get(season.season)
+        shape = SeasonShape(facts.aired, facts.with_file, facts.ended) if facts is not None else None
+        return wants_season(shape, self._settings.season_threshold)
+
+    def _take(self, candidate: Candidate, remembered: Remembered) -> None:
+        last = candidate.last_search_at or remembered.of(candidate).last_searched_at
         picked = "never searched" if last is None else f"last searched {last:%Y-%m-%d %H:%M} UTC"
         self._chosen.add(candidate.key)
-        self._result.choices.append(Choice(candidate, picked, rows))
+        self._result.choices.append(Choice(candidate, picked))
         self._result.judged.append(Judged(candidate, Decision(Reason.SEARCH)))
 
     def _note(self, candidate: Candidate, decision: Decision) -> None:
         self._result.judged.append(Judged(candidate, decision))
 
-    def _note_seasons(self, page: Sequence[Candidate]) -> None:
+    def _note_seasons(self, page: Sequence[Candidate], remembered: Remembered) -> None:
         """A season counts as searched when any of its episodes was: nothing is searched twice."""
         for one in page:
-            if one.group is not None and one.last_search_at is not None:
+            if one.group is None or one.last_search_at is None:
+                continue
+            reset_at = remembered.of(one).reset_at
+            if reset_at is None or one.last_search_at > reset_at:
                 known = self._last_in_season.get(one.group)
                 self._last_in_season[one.group] = max(one.last_search_at, known or one.last_search_at)
-
-    async def _season_facts(self, candidate: Candidate) -> SeasonFacts | None:
-        """The season's counts; asked for only in `auto`, once per owner."""
-        if self._mode is not Mode.AUTO or self._seasons is None:
-            return None
-        if candidate.owner_id is None or candidate.season is None:
-            return None
-        if candidate.owner_id not in self._facts:
-            self._facts[candidate.owner_id] = await self._seasons(candidate.owner_id)
-        return self._facts[candidate.owner_id].get(candidate.season)
-
-    def _goes_by_season(self, candidate: Candidate, facts: SeasonFacts | None) -> bool:
-        if candidate.group is None or candidate.unit != Unit.EPISODE:
-            return False
-        if self._mode is Mode.SEASON:
-            return True
-        shape = SeasonShape(facts.aired, facts.with_file, facts.ended) if facts is not None else None
-        return wants_season(shape, self._settings.season_threshold)
-
-    def _looked_enough(self, batch: int) -> bool:
-        """Seasons that turn out to be cooling down cost a request each: a few more than the batch, then no more."""
-        return len(self._facts) >= batch + SPARE_LOOKS
 
     def _is_spent(self, left: int | None) -> bool:
         return left is not None and len(self._result.choices) * UNITS_OF_A_SEARCH >= left

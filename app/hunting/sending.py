@@ -22,6 +22,7 @@ from app.settings.hunting import HuntingSettings
 log = structlog.get_logger(__name__)
 
 MOST_OUT = 2
+LONGEST_NAP = 5.0
 POLLS_THAT_MAY_FAIL = 4
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -39,8 +40,8 @@ class Pace:
 class Sent:
     """What became of the choices of one pass: how many went out, which did not and why, what stopped it."""
 
-    searches: int = 0
-    rows_moved: int = 0
+    searched: set[str] = field(default_factory=set)
+    """Keys of what the app searches, or may be searching."""
     left: list[Judged] = field(default_factory=list)
     stop: Stop | None = None
     trouble: ArrError | None = None
@@ -79,12 +80,18 @@ class SearchSender:
         self._last_look = 0.0
         self._looks = 0
         self._failed_looks = 0
+        self._blind: ArrError | None = None
+        self._is_cancelled = False
 
     async def send(self, hunt_pass: HuntPass, choices: Sequence[Choice], *, deadline: datetime) -> Sent:
         """Send one search after the other until the list, the caps, the time or the app's patience ends."""
         sent = Sent()
         for number, choice in enumerate(choices):
-            await self._make_room()
+            await self._make_room(deadline)
+            sent.trouble = self._blind
+            if sent.trouble is not None:
+                sent.left += _left(choices[number:], Reason.CANCELLED)
+                break
             if self._clock() >= deadline:
                 sent.left += _left(choices[number:], Reason.BATCH_FULL)
                 break
@@ -100,11 +107,18 @@ class SearchSender:
         return sent
 
     async def drain(self, *, deadline: datetime) -> None:
-        """Wait for the end of what is out, as long as a command is waited for; the rest is settled later."""
+        """Wait for the end of what is out, as long as a command is waited for; the rest is settled later.
+
+        Nobody waits for a hunt that was cancelled: what the app has not begun is taken back.
+        """
         while self._out and self._clock() < deadline:
+            self._is_cancelled = self._is_cancelled or await self._ledger.is_cancelled(self._hold.hunt_id)
+            if self._is_cancelled:
+                await self._take_back()
+                return
             await self._look_around()
 
-    async def take_back(self) -> None:
+    async def _take_back(self) -> None:
         """Cancel the commands that the app has not begun yet; what was never searched gives its units back."""
         for command_id, out in list(self._out.items()):
             try:
@@ -144,13 +158,15 @@ class SearchSender:
         await self._note(command)
 
     async def _send_one(self, reserved: Reserved, choice: Choice, sent: Sent) -> None:
-        target = target_of(choice.candidate)
+        target, began_at = target_of(choice.candidate), self._clock()
         try:
             command = await self._client.search(target)
         except ArrError as failure:
-            found = await self._after_failure(reserved, target, failure)
+            sent.trouble = failure  # also when the app runs it all the same: there is no second POST into trouble
+            found = await self._after_failure(reserved, target, failure, began_at)
+            if failure.may_have_reached:
+                sent.searched.add(reserved.media_key)
             if found is None:
-                sent.trouble = failure
                 return
             command = found
         finally:
@@ -159,19 +175,20 @@ class SearchSender:
         await self._ledger.accepted(self._hold, reserved.search_id, command.command_id)
         self._out[command.command_id] = Out(reserved.search_id, self._clock())
         log.info("search sent", media_key=reserved.media_key, unit=target.unit, command_id=command.command_id)
-        sent.searches += 1
-        sent.rows_moved += choice.rows
+        sent.searched.add(reserved.media_key)
         await self._note(command)
 
-    async def _after_failure(self, reserved: Reserved, target: SearchTarget, failure: ArrError) -> Command | None:
+    async def _after_failure(
+        self, reserved: Reserved, target: SearchTarget, failure: ArrError, began_at: datetime
+    ) -> Command | None:
         """The command, if the app runs it although its answer was lost; else the books are closed."""
         log.warning("search not sent", media_key=reserved.media_key, error=failure.message)
         if failure.may_have_reached:
-            return await self._find_sent(reserved, target)
+            return await self._find_sent(reserved, target, began_at)
         await self._ledger.refused(self._hold, reserved.search_id, failure.message)
         return None
 
-    async def _find_sent(self, reserved: Reserved, target: SearchTarget) -> Command | None:
+    async def _find_sent(self, reserved: Reserved, target: SearchTarget, began_at: datetime) -> Command | None:
         """The command whose answer we never got; if it is not there, the search is better lost than doubled."""
         message = "The connection broke while the search was sent, and the app does not show it."
         try:
@@ -180,31 +197,45 @@ class SearchSender:
             commands = []
             message = f"The connection broke while the search was sent: {failure.message}"
         taken = await self._ledger.adopted(self._hold.instance_id)
-        found = _newest(commands, target, since=self._clock(), taken=taken)
+        found = _newest(commands, target, since=began_at, taken=taken)
         if found is None:
             await self._ledger.ended(self._hold, reserved.search_id, Outcome.UNKNOWN, message)
         return found
 
-    async def _make_room(self) -> None:
+    async def _make_room(self, deadline: datetime) -> None:
         """Wait for the gap, and until fewer than two searches are out."""
+        if self._last_sent is None:
+            before = await self._ledger.last_reserved_at(self._hold.instance_id)
+            since = (self._clock() - before).total_seconds() if before is not None else 0.0
+            self._last_sent = self._pace.monotonic() - since if before is not None and since >= 0 else None
         if self._last_sent is not None:
-            await self._pace.sleep(max(0.0, self._last_sent + self._hunting.min_gap_seconds - self._pace.monotonic()))
-        while len(self._out) >= MOST_OUT:
+            await self._nap_until(self._last_sent + self._hunting.min_gap_seconds)
+        while len(self._out) >= MOST_OUT and self._clock() < deadline and not self._is_cancelled:
             await self._look_around()
+
+    async def _nap_until(self, moment: float) -> None:
+        """Sleep, but not through a cancellation."""
+        while (rest := moment - self._pace.monotonic()) > 0 and not self._is_cancelled:
+            await self._pace.sleep(min(rest, LONGEST_NAP))
+            if rest > LONGEST_NAP:
+                self._is_cancelled = await self._ledger.is_cancelled(self._hold.hunt_id)
 
     async def _look_around(self) -> None:
         """One `GET command` tells of all that are out; asked ever more rarely while nothing ends."""
         wait = self._pace.polls[min(self._looks, len(self._pace.polls) - 1)]
-        since = max(self._last_sent or 0.0, self._last_look)
-        await self._pace.sleep(max(0.0, since + wait - self._pace.monotonic()))
+        await self._nap_until(max(self._last_sent or 0.0, self._last_look) + wait)
         self._last_look, self._looks = self._pace.monotonic(), self._looks + 1
+        if self._is_cancelled:
+            return
         try:
             commands = {one.command_id: one for one in await self._client.commands()}
             self._failed_looks = 0
         except ArrError as failure:
             self._failed_looks += 1
             log.warning("commands not read", error=failure.message)
-            self._give_up_on(lambda out: self._failed_looks >= POLLS_THAT_MAY_FAIL or self._is_late(out))
+            if self._failed_looks >= POLLS_THAT_MAY_FAIL:
+                self._blind = failure
+            self._give_up_on(lambda out: self._blind is not None or self._is_late(out))
             return
         for command_id, out in list(self._out.items()):
             if command_id in commands:

@@ -5,21 +5,24 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import and_, col, func, or_, select
+from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType, HuntPass
 from app.core.clock import Clock
-from app.core.db import Database
-from app.core.errors import Conflict, NotFound
+from app.core.db import Database, upsert
+from app.core.errors import Conflict, NotFound, Unavailable
 from app.core.queue import RUN_HUNT, SETTLE, Queue
 from app.core.schemas import Page
 from app.hunting.lease import Leases
 from app.hunting.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
 from app.hunting.policy import Reason
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntItemOut, HuntOut
+from app.hunting.totals import HuntFilter, Totals
 from app.instances.models import Instance, InstanceState
+from app.instances.service import interval
+from app.settings.hunting import effective
+from app.settings.service import SettingsService
 
 log = structlog.get_logger(__name__)
 
@@ -31,22 +34,26 @@ SETTLE_AFTER = timedelta(minutes=2)
 
 
 class HuntService:
-    """Writes the row first and rings the queue after; what is not heard is rung again by `ring`."""
+    """Writes the row first and rings the queue after; what is not heard is rung again by `reconcile`."""
 
-    def __init__(self, db: Database, queue: Queue, clock: Clock, leases: Leases) -> None:
+    def __init__(
+        self, db: Database, queue: Queue, settings: SettingsService, totals: Totals, leases: Leases, clock: Clock
+    ) -> None:
         self._db = db
         self._queue = queue
-        self._clock = clock
+        self._settings = settings
+        self._totals = totals
         self._leases = leases
+        self._clock = clock
 
-    async def start(self, given: HuntIn) -> list[HuntOut]:
-        """Queue a hunt for each target; one that is open already is returned instead of a second one."""
+    async def start(self, given: HuntIn, *, wait_seconds: float = 0) -> list[HuntOut]:
+        """Queue a hunt for each target, or take the one that is open already; without Redis nothing is written."""
+        await self._queue.require()
         async with self._db.session() as session:
             targets = await self._targets(session, given)
-            hunts = [await self._open(session, one, Trigger.MANUAL, given) for one in targets]
-        for hunt in hunts:
-            await self._ring(hunt)
-        return [HuntOut.model_validate(hunt) for hunt in hunts]
+            hunts = await self._open(session, targets, Trigger.MANUAL, given)
+        await self._ring(hunts)
+        return await self._wait([hunt.id or 0 for hunt in hunts], wait_seconds)
 
     async def start_due(self) -> int:
         """Queue the automatic hunts whose time has come; how many."""
@@ -58,25 +65,20 @@ class HuntService:
         async with self._db.session() as session:
             # Read again: several workers tick at the same time, and only one may be first.
             found = (await session.exec(_due(now).with_for_update(skip_locked=True))).all()
-            hunts = [await self._open(session, one, Trigger.INTERVAL, HuntIn()) for one, _ in found]
-            for _, state in found:
-                state.next_hunt_at = None  # the hunt sets the next one when it starts
-                session.add(state)
-        for hunt in hunts:
-            await self._ring(hunt)
+            hunts = await self._open(session, [one for one, _ in found], Trigger.INTERVAL, HuntIn())
+            defaults = await self._settings.all_hunting_defaults(session)
+            for one, state in found:
+                # The hunt counts anew from its start; this holds if it never comes to that.
+                state.next_hunt_at = now + interval(effective(defaults[AppType(one.app_type)], one.overrides))
+        await self._ring(hunts)
         return len(hunts)
 
-    async def page(
-        self, *, instance_id: int | None, app_type: AppType | None, status: HuntStatus | None, page: int, page_size: int
-    ) -> Page[HuntOut]:
-        query, count = select(Hunt), select(func.count()).select_from(Hunt)
-        for column, value in ((Hunt.instance_id, instance_id), (Hunt.app_type, app_type), (Hunt.status, status)):
-            if value is not None:
-                query, count = query.where(col(column) == value), count.where(col(column) == value)
-        query = query.order_by(col(Hunt.id).desc()).offset((page - 1) * page_size).limit(page_size)
+    async def page(self, wanted: HuntFilter, *, page: int, page_size: int) -> Page[HuntOut]:
+        """Runs, newest first."""
+        query = select(Hunt).where(*wanted.terms()).order_by(col(Hunt.id).desc())
         async with self._db.reading() as session:
-            rows = (await session.exec(query)).all()
-            total = (await session.exec(count)).one()
+            rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
+            total = await self._totals.of(session, Hunt, wanted)
         items = [HuntOut.model_validate(row) for row in rows]
         return Page[HuntOut](items=items, total=total, page=page, page_size=page_size)
 
@@ -89,18 +91,6 @@ class HuntService:
             skips = await session.exec(select(Skip).where(Skip.hunt_id == hunt_id).order_by(col(Skip.id)))
             items = [_searched(row) for row in searches.all()] + [_skipped(row) for row in skips.all()]
         return HuntDetailOut.model_validate({**HuntOut.model_validate(hunt).model_dump(), "items": items})
-
-    async def wait(self, hunts: Sequence[HuntOut], seconds: float) -> list[HuntOut]:
-        """The same hunts when all have ended, or when the time is over."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        ids = [hunt.id for hunt in hunts]
-        while True:
-            async with self._db.reading() as session:
-                rows = (await session.exec(select(Hunt).where(col(Hunt.id).in_(ids)).order_by(col(Hunt.id)))).all()
-            if all(row.status not in OPEN for row in rows) or loop.time() >= deadline:
-                return [HuntOut.model_validate(row) for row in rows]
-            await asyncio.sleep(min(POLL_SECONDS, max(0.0, deadline - loop.time())))
 
     async def cancel(self, hunt_id: int) -> HuntOut:
         """A queued hunt never starts; a running one stops before its next search."""
@@ -125,9 +115,7 @@ class HuntService:
         async with self._db.reading() as session:
             hunts = (await session.exec(query)).all()
         held = await self._leases.held([hunt.instance_id for hunt in hunts if hunt.instance_id is not None])
-        for hunt in hunts:
-            if hunt.instance_id not in held:
-                await self._ring(hunt)
+        await self._ring([hunt for hunt in hunts if hunt.instance_id not in held])
 
     async def ring_unsettled(self) -> None:
         """Ring for instances whose searches no hunt waits for any more."""
@@ -146,6 +134,18 @@ class HuntService:
             if instance_id is not None:
                 await self._queue.enqueue(SETTLE, instance_id, job_id=f"settle:{instance_id}")
 
+    async def _wait(self, hunt_ids: Sequence[int], seconds: float) -> list[HuntOut]:
+        """The hunts when all have ended, or when the time is over."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        query = select(Hunt).where(col(Hunt.id).in_(hunt_ids)).order_by(col(Hunt.id))
+        while True:
+            async with self._db.reading() as session:
+                rows = (await session.exec(query)).all()
+            if all(row.status not in OPEN for row in rows) or loop.time() >= deadline:
+                return [HuntOut.model_validate(row) for row in rows]
+            await asyncio.sleep(min(POLL_SECONDS, max(0.0, deadline - loop.time())))
+
     async def _targets(self, session: AsyncSession, given: HuntIn) -> list[Instance]:
         query = select(Instance).order_by(col(Instance.id))
         if given.instance_id is not None:
@@ -154,41 +154,43 @@ class HuntService:
             query = query.where(Instance.app_type == given.app_type)
         found = (await session.exec(query)).all()
         if not found:
-            raise NotFound("No instance fits.")
+            kind = given.app_type or "instance"
+            which = "" if given.instance_id is None else f" with the id {given.instance_id}"
+            raise NotFound(f"There is no {kind}{which}.")
         enabled = [one for one in found if one.enabled]
         if not enabled:
-            raise Conflict("The instance is disabled." if len(found) == 1 else "All these instances are disabled.")
+            which = "The instance is" if len(found) == 1 else "All these instances are"
+            raise Conflict(f"{which} disabled: enable one to hunt.")
         return enabled
 
-    async def _open(self, session: AsyncSession, instance: Instance, trigger: Trigger, given: HuntIn) -> Hunt:
-        found = await _open_hunt(session, instance)
-        if found is not None:
-            return found
-        hunt = Hunt(
-            instance_id=instance.id, instance_name=instance.name, app_type=instance.app_type, trigger=trigger.value,
-            passes=[one.value for one in given.passes or HuntPass], limit=given.limit, dry_run=given.dry_run,
-            queued_at=self._clock(),
-        )  # fmt: skip
-        try:
-            async with session.begin_nested():
-                session.add(hunt)
-                await session.flush()
-        except IntegrityError:  # on PostgreSQL a twin call may be quicker than our look
-            found = await _open_hunt(session, instance)
-            if found is None:
-                raise
-            return found
-        return hunt
+    async def _open(
+        self, session: AsyncSession, instances: Sequence[Instance], trigger: Trigger, given: HuntIn
+    ) -> list[Hunt]:
+        """The open hunt of each instance; where there was none, a new one. The index `ux_hunts_open` decides."""
+        now = self._clock()
+        fresh = [
+            Hunt(
+                instance_id=one.id, instance_name=one.name, app_type=one.app_type, trigger=trigger.value,
+                passes=[each.value for each in given.passes or HuntPass], limit=given.limit, dry_run=given.dry_run,
+                queued_at=now,
+            ).model_dump(exclude={"id"})
+            for one in instances
+        ]  # fmt: skip
+        await upsert(session, Hunt, fresh, key=())
+        ids = [one.id for one in instances]
+        query = select(Hunt).where(col(Hunt.instance_id).in_(ids), col(Hunt.status).in_(OPEN))
+        return list((await session.exec(query.order_by(col(Hunt.instance_id)))).all())
 
-    async def _ring(self, hunt: Hunt) -> None:
+    async def _ring(self, hunts: Sequence[Hunt]) -> None:
         """A new id for every attempt and minute: arq locks the id of a killed worker's job for half an hour."""
-        bucket = int((self._clock() - hunt.queued_at) / RING_ANEW)
-        await self._queue.enqueue(RUN_HUNT, hunt.id or 0, job_id=f"hunt:{hunt.id}:{hunt.attempts}:{bucket}")
-
-
-async def _open_hunt(session: AsyncSession, instance: Instance) -> Hunt | None:
-    query = select(Hunt).where(Hunt.instance_id == instance.id, col(Hunt.status).in_(OPEN))
-    return (await session.exec(query)).first()
+        for hunt in hunts:
+            bucket = int((self._clock() - hunt.queued_at) / RING_ANEW)
+            try:
+                job_id = f"hunt:{hunt.id}:{hunt.attempts}:{bucket}"
+                await self._queue.enqueue(RUN_HUNT, hunt.id or 0, job_id=job_id)
+            except Unavailable as failure:
+                log.warning("hunts are rung for later", hunts=len(hunts), error=failure.message)
+                return
 
 
 def _due(now: datetime):  # type: ignore[no-untyped-def]

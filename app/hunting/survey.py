@@ -10,11 +10,12 @@ import structlog
 from app.arr.base import ArrClient
 from app.arr.errors import ArrError
 from app.arr.models import Database, HuntPass, Mode, QueueRow, SeasonFacts, Unit
-from app.hunting.candidates import WantedWalk, active_downloads, downloads, queued_keys
+from app.hunting.candidates import active_downloads, downloads, queued_keys
 from app.hunting.ledger import HuntLedger
 from app.hunting.policy import Rules
 from app.hunting.selection import Selection, Selector
 from app.hunting.walk import Cursor
+from app.hunting.wanted import WantedWalk
 from app.settings.hunting import HuntingSettings
 
 log = structlog.get_logger(__name__)

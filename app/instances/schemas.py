@@ -2,15 +2,30 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.arr.models import AppType
 from app.core.schemas import SECRET_MASK, In, Out, UtcTime
 from app.settings.hunting import HuntingIn, HuntingSettings
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def _header_value(text: str) -> str:
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("must be printable ASCII characters without spaces, as the app shows it")
+    return text
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_one_line)]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-ApiKey = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+ApiKey = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_header_value)
+]
 
 
 class InstanceIn(In):
@@ -36,7 +51,7 @@ class InstancePatch(In):
 class InstanceTestIn(In):
     """Either a stored instance by `instance_id`, or an unsaved one by `url` and `api_key`."""
 
-    instance_id: int | None = Field(None, ge=1)
+    instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     name: Name | None = None
     enabled: bool | None = None
     url: Url | None = None

@@ -5,19 +5,21 @@ from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, delete, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.arr.errors import ArrError, ErrorCode
 from app.arr.http import ArrHttp
-from app.arr.models import AppType, Connection
+from app.arr.models import AppStatus, AppType, Connection
 from app.arr.probe import Probe, probe
-from app.core.addresses import normalise_url
+from app.core.addresses import MAX_URL_LENGTH, normalise_url
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound, Unavailable
 from app.core.queue import PROBE_INSTANCE, Queue
 from app.core.schemas import SECRET_MASK
 from app.core.security import SecretBox, masked
+from app.instances import health
 from app.instances.models import Instance, InstanceState
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
 from app.settings.general import GeneralSettings
@@ -27,6 +29,9 @@ from app.settings.service import SettingsService
 log = structlog.get_logger(__name__)
 
 JITTER = 0.1
+NOT_AS_EXPECTED = "The app did not answer as expected."
+PROBES_AT_ONCE = 100
+LONGEST_PROBE_SECONDS = 50.0  # it may look twice, and a reply is due within two minutes
 
 
 class InstanceService:
@@ -57,7 +62,7 @@ class InstanceService:
 
     async def create(self, app_type: AppType, given: InstanceIn, *, verify: bool = False) -> InstanceOut:
         key = self._new_key(given.api_key)
-        url = normalise_url(given.url)
+        url = _normal(given.url)
         overrides = merged_values({}, given.hunting, app_type) if given.hunting else {}
         if verify:
             await self._insist(app_type, url, key)
@@ -89,22 +94,17 @@ class InstanceService:
     ) -> InstanceOut:
         return await self._change(app_type, instance_id, given, keep_overrides=True, verify=verify)
 
-    async def delete(self, app_type: AppType, instance_id: int) -> None:
-        """Its state, caps and ledger go with it; the history stays, under its name."""
-        async with self._db.session() as session:
-            row = await self.require(session, instance_id, app_type)
-            await session.exec(delete(Instance).where(col(Instance.id) == row.id))
-
     async def test(self, app_type: AppType, given: InstanceTestIn) -> InstanceTestOut:
         """Try an unsaved connection, or the stored one with what the body changes of it; nothing is stored."""
         url, key = given.url, given.api_key
         if given.instance_id is not None:
             async with self._db.reading() as session:
                 row = await self.require(session, given.instance_id, app_type)
-                url, key = url or row.url, self._key_for(row, key, normalise_url(url) if url else row.url)
+            url = _normal(url) if url else row.url
+            key = self._key_for(row, key, url)
         if url is None:
             raise Invalid("Give a url and an api_key, or an instance_id.", field="body.url")
-        return _tested(await self._probe(app_type, normalise_url(url), self._new_key(key)))
+        return InstanceTestOut.model_validate(await self._probe(app_type, _normal(url), self._new_key(key)))
 
     async def test_stored(self, app_type: AppType, instance_id: int) -> InstanceTestOut:
         """Try the stored connection and keep what was learned."""
@@ -112,10 +112,10 @@ class InstanceService:
             row = await self.require(session, instance_id, app_type)
         found = await self._probe(app_type, row.url, self._box.open(row.api_key))
         async with self._db.session() as session:
-            state = await session.get(InstanceState, instance_id)
+            state = await session.get(InstanceState, instance_id, with_for_update=True)
             if state is not None:
                 self._learn(state, found)
-        return _tested(found)
+        return InstanceTestOut.model_validate(found)
 
     async def probe(self, instance_id: int) -> None:
         """The background form of the test, for the worker; a deleted instance is no error."""
@@ -124,9 +124,19 @@ class InstanceService:
         if row is not None:
             await self.test_stored(AppType(row.app_type), instance_id)
 
-    async def require(self, session: AsyncSession, instance_id: int, app_type: AppType | None = None) -> Instance:
+    async def ring_untested(self) -> None:
+        """Ring for instances that nobody has asked yet: their ring was lost."""
+        query = select(InstanceState.instance_id).where(col(InstanceState.online).is_(None))
+        async with self._db.reading() as session:
+            untested = (await session.exec(query.limit(PROBES_AT_ONCE))).all()
+        for instance_id in untested:
+            await self._ring_probe(instance_id)
+
+    async def require(
+        self, session: AsyncSession, instance_id: int, app_type: AppType | None = None, *, lock: bool = False
+    ) -> Instance:
         """The row; `NotFound` when it is not there, or is of another type than the path says."""
-        row = await session.get(Instance, instance_id)
+        row = await session.get(Instance, instance_id, with_for_update={"key_share": True} if lock else None)
         if row is None or (app_type is not None and row.app_type != app_type):
             raise NotFound(f"There is no {app_type or 'instance'} with the id {instance_id}.")
         return row
@@ -156,46 +166,36 @@ class InstanceService:
     async def _change(
         self, app_type: AppType, instance_id: int, given: InstancePatch, *, keep_overrides: bool, verify: bool
     ) -> InstanceOut:
-        async with self._db.reading() as session:
-            row = await self.require(session, instance_id, app_type)
-        url = normalise_url(given.url) if given.url is not None else row.url
-        key = self._key_for(row, given.api_key, url)
+        url = _normal(given.url) if given.url is not None else None
         if verify:
-            await self._insist(app_type, url, key)
+            async with self._db.reading() as session:
+                row = await self.require(session, instance_id, app_type)
+            await self._insist(app_type, url or row.url, self._key_for(row, given.api_key, url or row.url))
         async with self._db.session() as session:
-            row = await self.require(session, instance_id, app_type)
-            before = (await self.hunting(session, row)).interval_minutes
-            moved = url != row.url or key != self._box.open(row.api_key)
-            row.name = given.name if given.name is not None else row.name
-            row.enabled = given.enabled if given.enabled is not None else row.enabled
-            if given.hunting is not None or not keep_overrides:
-                stored = row.overrides if keep_overrides else {}
-                row.overrides = merged_values(stored, given.hunting or HuntingIn(), app_type)
-            if moved:
-                row.url, row.api_key = url, self._box.seal(key)
+            row = await self.require(session, instance_id, app_type, lock=True)
+            state = await session.get_one(InstanceState, instance_id, with_for_update=True)
+            moved = self._connect(row, state, url, given.api_key)
+            await _flush_unique(session, app_type, row.url)
+            before = await self.hunting(session, row) if row.enabled else None
+            _take_over(row, given, keep_overrides=keep_overrides)
             row.updated_at = self._clock()
-            session.add(row)
-            await _flush_unique(session, app_type, url)
             hunting = await self.hunting(session, row)
-            await self._adapt_state(session, row, hunting if hunting.interval_minutes != before else None, moved=moved)
-            shown = await self._show(session, row)
+            if before is None or before.interval_minutes != hunting.interval_minutes:
+                self._reschedule(state, hunting)
+            shown = _shown(row, state, hunting)
         if moved:
             await self._ring_probe(instance_id)
         return shown
 
-    async def _adapt_state(
-        self, session: AsyncSession, row: Instance, rescheduled: HuntingSettings | None, *, moved: bool
-    ) -> None:
-        state = await session.get(InstanceState, row.id)
-        if state is None:
-            return
-        if rescheduled is not None:
-            self._reschedule(state, rescheduled)
-        if moved:
-            state.online = state.version = state.database = state.error = state.error_code = state.checked_at = None
-            state.failures, state.rest_until = 0, None
-        session.add(state)
-        await session.flush()
+    def _connect(self, row: Instance, state: InstanceState, url: str | None, api_key: str | None) -> bool:
+        """Take over a new address or key, and forget what was seen at the old one; whether there was any."""
+        key = self._key_for(row, api_key, url or row.url)
+        if url in (None, row.url) and key == self._box.open(row.api_key):
+            return False
+        row.url, row.api_key = url or row.url, self._box.seal(key)
+        state.online = state.version = state.database = state.error = state.error_code = state.checked_at = None
+        state.failures, state.rest_until = 0, None
+        return True
 
     def _reschedule(self, state: InstanceState, hunting: HuntingSettings) -> None:
         """A shorter interval brings the next hunt forward, a longer one puts it off."""
@@ -203,8 +203,8 @@ class InstanceService:
         state.next_hunt_at = max(self._clock(), start + interval(hunting))
 
     async def _show(self, session: AsyncSession, row: Instance) -> InstanceOut:
-        state = await session.get(InstanceState, row.id)
-        return _shown(row, state or InstanceState(instance_id=_id(row)), await self.hunting(session, row))
+        state = await session.get_one(InstanceState, _id(row))
+        return _shown(row, state, await self.hunting(session, row))
 
     def _new_key(self, given: str | None) -> str:
         if given is None or given == SECRET_MASK:
@@ -222,19 +222,23 @@ class InstanceService:
     async def _insist(self, app_type: AppType, url: str, key: str) -> None:
         found = await self._probe(app_type, url, key)
         if not found.ok:
-            raise Invalid(found.error or "The app did not answer as expected.", field="body.url")
+            raise Invalid(found.error or NOT_AS_EXPECTED, field="body.url")
 
     async def _probe(self, app_type: AppType, url: str, key: str) -> Probe:
         general = await self._settings.general()
-        connection = Connection(url, key, float(general.api_timeout_seconds), general.verify_tls)
+        seconds = min(float(general.api_timeout_seconds), LONGEST_PROBE_SECONDS)
+        connection = Connection(url, key, seconds, general.verify_tls)
         return await probe(self._http, app_type, connection)
 
     def _learn(self, state: InstanceState, found: Probe) -> None:
-        state.online, state.checked_at = found.ok, self._clock()
-        state.error, state.error_code = found.error, found.error_code
-        if found.ok:
-            state.version, state.database = found.version, found.database
-            state.failures, state.rest_until = 0, None
+        """What the hunt would have learned of the same answer."""
+        if found.ok and found.app_name and found.version and found.database:
+            health.seen_online(state, AppStatus(found.app_name, found.version, found.database, ""), self._clock())
+        else:
+            failure = ArrError(
+                found.error_code or ErrorCode.BAD_RESPONSE, found.error or NOT_AS_EXPECTED, may_have_reached=False
+            )
+            health.seen_offline(state, failure, self._clock())
 
     async def _ring_probe(self, instance_id: int) -> None:
         try:
@@ -262,8 +266,24 @@ def _id(row: Instance) -> int:
     return row.id
 
 
-def _tested(found: Probe) -> InstanceTestOut:
-    return InstanceTestOut.model_validate(found)
+def _normal(url: str) -> str:
+    """The one spelling of the address, of a length that can be stored: names of other scripts grow when encoded."""
+    try:
+        normal = normalise_url(url)
+    except Invalid as wrong:
+        raise Invalid(wrong.message, field="body.url") from None
+    if len(normal) > MAX_URL_LENGTH:
+        raise Invalid(f"The URL is too long: at most {MAX_URL_LENGTH} characters.", field="body.url")
+    return normal
+
+
+def _take_over(row: Instance, given: InstancePatch, *, keep_overrides: bool) -> None:
+    """What the body says besides the address and the key."""
+    row.name = given.name if given.name is not None else row.name
+    row.enabled = given.enabled if given.enabled is not None else row.enabled
+    if given.hunting is not None or not keep_overrides:
+        stored = row.overrides if keep_overrides else {}
+        row.overrides = merged_values(stored, given.hunting or HuntingIn(), AppType(row.app_type))
 
 
 def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings) -> InstanceOut:

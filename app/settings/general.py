@@ -1,5 +1,6 @@
 """The settings that hold for everything: one field a setting."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -10,8 +11,14 @@ from app.core.config import LogLevel
 from app.core.schemas import In
 
 
+@cache
+def known_zones() -> frozenset[str]:
+    """IANA names. Asked for once: it walks the whole time zone database, and settings are read all the time."""
+    return frozenset(available_timezones())
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in known_zones():
         raise ValueError("must be an IANA time zone such as Europe/Berlin")
     return name
 

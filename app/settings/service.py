@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,7 +13,8 @@ from app.arr.models import AppType
 from app.core.clock import Clock
 from app.core.config import LogLevel
 from app.core.db import Database, upsert
-from app.settings.general import GeneralIn, GeneralSettings
+from app.core.logging import set_level
+from app.settings.general import GeneralIn, GeneralSettings, known_zones
 from app.settings.hunting import HuntingIn, HuntingSettings, effective, merged_values
 from app.settings.models import SettingsSection
 
@@ -38,7 +38,7 @@ class SettingsService:
         self._clock = clock
         zone = os.environ.get("TZ", "")
         self._defaults: dict[str, Any] = {
-            "timezone": zone if zone in available_timezones() else "UTC",
+            "timezone": zone if zone in known_zones() else "UTC",
             "log_level": log_level,
         }
 
@@ -57,8 +57,14 @@ class SettingsService:
         if "hunting_paused" in changes:
             changes[PAUSED_UNTIL] = None
         async with self._db.session() as session:
-            await self._store(session, GENERAL, {**await _stored(session, GENERAL), **changes})
-            return await self.general_in(session)
+            await self._merge(session, changes)
+            general = await self.general_in(session)
+        set_level(general.log_level)
+        return general
+
+    async def apply_level(self) -> None:
+        """Log from now on what the settings say: at the start, and when another process changed them."""
+        set_level((await self.general()).log_level)
 
     async def sections(self) -> dict[str, Any]:
         """Every section by its name, as it is in force."""
@@ -84,7 +90,7 @@ class SettingsService:
         self, session: AsyncSession, app_type: AppType, given: HuntingIn
     ) -> tuple[HuntingSettings, HuntingSettings]:
         """Merge `given` into the defaults of the type; the settings before and after."""
-        stored = await _stored(session, app_type.value)
+        stored = await self._locked(session, app_type.value)
         merged = merged_values(stored, given, app_type, prefix="body")
         await self._store(session, app_type.value, merged)
         return effective(stored), effective(merged)
@@ -99,7 +105,7 @@ class SettingsService:
     async def _set_pause(self, pause: Pause) -> Pause:
         changes = {"hunting_paused": pause.paused, PAUSED_UNTIL: pause.until.isoformat() if pause.until else None}
         async with self._db.session() as session:
-            await self._store(session, GENERAL, {**await _stored(session, GENERAL), **changes})
+            await self._merge(session, changes)
         return pause
 
     def _pause(self, stored: Mapping[str, Any]) -> Pause:
@@ -107,6 +113,16 @@ class SettingsService:
         until = datetime.fromisoformat(raw) if raw else None
         paused = bool(stored.get("hunting_paused")) and (until is None or self._clock() < until)
         return Pause(paused, until if paused else None)
+
+    async def _merge(self, session: AsyncSession, changes: Mapping[str, Any]) -> None:
+        await self._store(session, GENERAL, {**await self._locked(session, GENERAL), **changes})
+
+    async def _locked(self, session: AsyncSession, name: str) -> dict[str, Any]:
+        """The section, locked until the end of the unit of work: of two changes at a time none is lost."""
+        row = {"name": name, "stored": {}, "updated_at": self._clock()}
+        await upsert(session, SettingsSection, [row], key=["name"])
+        section = await session.get_one(SettingsSection, name, with_for_update=True, populate_existing=True)
+        return dict(section.stored)
 
     async def _store(self, session: AsyncSession, name: str, values: Mapping[str, Any]) -> None:
         kept = {key: value for key, value in values.items() if value is not None}

@@ -1,24 +1,26 @@
 """The one read model of the dashboard: fixed in the number of its statements, whatever the size of the history."""
 
 import asyncio
-from collections.abc import Mapping
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
-from sqlmodel import case, col, func, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import col, func, select, update
 
 from app.arr.models import AppType
 from app.core.clock import Clock
 from app.core.db import Database, day_of
 from app.core.heartbeat import count_alive
 from app.core.schemas import Reply
-from app.hunting.budget import DAY, HOUR
-from app.hunting.models import OPEN, CapEntry, Hunt, HuntStatus
+from app.hunting.models import OPEN, Hunt, HuntStatus
+from app.hunting.records import Spending, spent_by_instance
 from app.instances.models import Instance, InstanceState
-from app.settings.hunting import effective
+from app.settings.hunting import HuntingSettings, effective
 from app.settings.service import SettingsService
 from app.stats.models import StatDay, StatTotal
 from app.stats.rollup import COUNTERS
@@ -33,49 +35,66 @@ from app.stats.schemas import (
 )
 
 FRESH_SECONDS = 1.0
+REDIS_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply ready to be sent, and its ETag."""
+
+    body: bytes
+    tag: str
 
 
 class StatsService:
     """Reads the roll-ups; one answer serves every caller for a second."""
 
-    def __init__(self, db: Database, redis: ArqRedis, settings: SettingsService, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: Database,
+        redis: ArqRedis,
+        settings: SettingsService,
+        clock: Clock,
+        *,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._db = db
         self._redis = redis
         self._settings = settings
         self._clock = clock
+        self._timer = timer
         self._lock = asyncio.Lock()
-        self._kept: tuple[float, bytes] | None = None
+        self._kept: tuple[float, Answer] | None = None
 
-    async def reply(self) -> bytes:
+    async def reply(self) -> Answer:
         """The whole reply as JSON, at most a second old."""
         async with self._lock:
-            now = asyncio.get_running_loop().time()
+            now = self._timer()
             if self._kept is None or now - self._kept[0] > FRESH_SECONDS:
-                reply = Reply[StatsOut](data=await self.read())
-                self._kept = (now, reply.model_dump_json().encode())
+                self._kept = (now, _answer(await self.read()))
             return self._kept[1]
 
     async def read(self) -> StatsOut:
         now = self._clock()
         async with self._db.reading() as session:
-            rows = (
-                await session.exec(select(Instance, InstanceState).join(InstanceState).order_by(col(Instance.id)))
-            ).all()
+            query = select(Instance, InstanceState).join(InstanceState).order_by(col(Instance.id))
+            rows = (await session.exec(query)).all()
             totals = (await session.exec(select(StatTotal))).all()
             defaults = await self._settings.all_hunting_defaults(session)
-            used = await self._used(session)
+            spent = await spent_by_instance(session, now)
             statuses = select(Hunt.status, func.count()).where(col(Hunt.status).in_(OPEN)).group_by(Hunt.status)
             hunts = dict((await session.exec(statuses)).all())
-        counted = {(row.app_type, row.instance_id): row for row in totals}
-        apps: dict[AppType, AppStatsOut] = {}
-        for app_type in AppType:
-            shown = [
-                _instance(one, state, effective(defaults[app_type], one.overrides), used, counted)
-                for one, state in rows
-                if one.app_type == app_type
-            ]
-            sums = _summed([row for row in totals if row.app_type == app_type])
-            apps[app_type] = AppStatsOut(**sums, instances=shown)
+        counted = {row.instance_id: row for row in totals}
+        instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in AppType}
+        for one, state in rows:
+            app_type, key = AppType(one.app_type), one.id or 0
+            hunting = effective(defaults[app_type], one.overrides)
+            shown = _instance(one, state, hunting, spent.get(key, Spending()), counted.get(key))
+            instances[app_type].append(shown)
+        apps = {
+            app_type: AppStatsOut(**_summed([row for row in totals if row.app_type == app_type]), instances=found)
+            for app_type, found in instances.items()
+        }
         queue = QueueStatsOut(
             queued=hunts.get(HuntStatus.QUEUED.value, 0),
             running=hunts.get(HuntStatus.RUNNING.value, 0),
@@ -110,42 +129,32 @@ class StatsService:
             await session.exec(change)
         self._kept = None
 
-    async def _used(self, session: AsyncSession) -> dict[int, tuple[int, int]]:
-        """Units of the last hour and of the last day, by instance."""
-        now = self._clock()
-        in_hour = func.sum(case((col(CapEntry.reserved_at) > now - HOUR, col(CapEntry.units)), else_=0))
-        query = (
-            select(CapEntry.instance_id, in_hour, func.sum(CapEntry.units))
-            .where(col(CapEntry.reserved_at) > now - DAY)
-            .group_by(col(CapEntry.instance_id))
-        )
-        return {row[0]: (int(row[1]), int(row[2])) for row in (await session.exec(query)).all()}
-
     async def _workers(self) -> int:
         try:
-            return await count_alive(self._redis, self._clock())
-        except (RedisError, OSError):
+            async with asyncio.timeout(REDIS_SECONDS):
+                return await count_alive(self._redis, self._clock())
+        except (RedisError, OSError, TimeoutError):
             return 0
 
 
+def _answer(stats: StatsOut) -> Answer:
+    """The tag is a weak one: it does not change while only the time of the answer does."""
+    reply = Reply[StatsOut](data=stats)
+    lasting = stats.model_dump_json(exclude={"generated_at"}).encode()
+    return Answer(reply.model_dump_json().encode(), f'W/"{hashlib.blake2b(lasting, digest_size=16).hexdigest()}"')
+
+
 def _instance(
-    one: Instance,
-    state: InstanceState,
-    hunting: Any,
-    used: Mapping[int, tuple[int, int]],
-    counted: Mapping[tuple[str, int], StatTotal],
+    one: Instance, state: InstanceState, hunting: HuntingSettings, spent: Spending, row: StatTotal | None
 ) -> InstanceStatsOut:
-    instance_id = one.id or 0
-    hour, day = used.get(instance_id, (0, 0))
-    row = counted.get((one.app_type, instance_id))
     return InstanceStatsOut(
-        **_summed([row] if row else []), id=instance_id, name=one.name, enabled=one.enabled, online=state.online,
+        **_summed([row] if row else []), id=one.id or 0, name=one.name, enabled=one.enabled, online=state.online,
         version=state.version, error=state.error, missing_total=state.missing_total, cutoff_total=state.cutoff_total,
-        queue_total=state.queue_total, searches_this_hour=hour, hourly_cap=hunting.hourly_cap, searches_today=day,
-        daily_cap=hunting.daily_cap, last_hunt_at=state.last_hunt_at, next_hunt_at=state.next_hunt_at,
-        checked_at=state.checked_at,
+        queue_total=state.queue_total, searches_this_hour=spent.hour, hourly_cap=hunting.hourly_cap,
+        searches_today=spent.day, daily_cap=hunting.daily_cap, last_hunt_at=state.last_hunt_at,
+        next_hunt_at=state.next_hunt_at if one.enabled else None, checked_at=state.checked_at,
     )  # fmt: skip
 
 
-def _summed(rows: Any) -> dict[str, int]:
+def _summed(rows: Sequence[StatTotal]) -> dict[str, int]:
     return {name: sum(getattr(row, name) for row in rows) for name in COUNTERS}

@@ -1,6 +1,6 @@
 """Whole hunts against the simulator: what is searched, what is not, and what the books say afterwards."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 

@@ -1,0 +1,214 @@
+"""Every record of a list is read in time, whatever blocks its head and however it moves."""
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.arr.models import Database
+from app.hunting import walk
+from app.hunting.walk import Cursor, Leg, Place
+from app.settings.hunting import Order
+from tests.hunting.lists import Entry, ListClient, Steady, Walker
+
+LISTS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ORDERS = st.sampled_from(list(Order))
+DATABASES = st.sampled_from(list(Database))
+TOTALS = st.one_of(st.integers(0, 130), st.integers(131, 1500))
+
+
+def library(total: int, never_share: float, seed: int) -> list[Entry]:
+    rng = random.Random(seed)
+    return [
+        Entry(item_id, rng.randint(0, 100_000), None if rng.random() < never_share else rng.randint(0, 100_000))
+        for item_id in range(1, total + 1)
+    ]
+
+
+def walker(
+    entries: list[Entry], database: Database, order: Order, batch: int, *, rng: random.Random | None = None, at: int = 0
+) -> Walker:
+    client = ListClient(entries, database)
+    return Walker(client, order, batch, rng or Steady(), Cursor(at, len(entries)) if at else Cursor())
+
+
+def bound(total: int) -> int:
+    return -(-total // walk.STRETCH) + 1
+
+
+@given(st.integers(0, 5000), st.integers(1, 4))
+def test_what_is_left_of_a_hunt_is_read_in_pages_of_about_a_hundred(offset: int, pages: int) -> None:
+    span = walk.span_of(offset, pages)
+    assert span.start <= offset <= span.end
+    assert walk.PAGE_SIZE <= span.size <= 200
+    assert span.pages == pages
+
+
+@given(st.integers(0, 10**6), st.sampled_from([3, 4]))
+def test_a_span_holds_the_stretch_in_pages_near_a_hundred(offset: int, pages: int) -> None:
+    span = walk.span_from(offset, pages)
+    assert span.start <= offset
+    assert span.end >= offset + walk.STRETCH
+    assert span.pages == pages
+    assert walk.PAGE_SIZE <= span.size <= (133 if pages == 4 else 200)
+
+
+@given(st.integers(-5000, 5000), st.integers(0, 5000), st.integers(0, 5000))
+def test_a_cursor_moves_with_the_records_that_left_the_list(offset: int, before: int, total: int) -> None:
+    place = walk.shifted(Cursor(offset, before), total)
+    assert (place.leg is Leg.NEVER) == (offset < 0)
+    assert place.offset == max(0, abs(offset) - max(0, before - total))
+
+
+@given(st.sampled_from(list(Leg)), st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 400))
+def test_a_stored_place_is_found_again(leg: Leg, offset: int, total: int, moved: int) -> None:
+    found = walk.shifted(walk.kept(Place(leg, offset), total=total, moved=moved), total)
+    assert found.offset == max(0, offset - moved)
+    assert found.leg is leg or found.offset == 0
+
+
+@pytest.mark.parametrize(("batch", "size"), [(0, 20), (1, 20), (5, 20), (6, 24), (50, 200)])
+def test_the_first_page_is_four_times_the_batch_and_at_least_twenty(batch: int, size: int) -> None:
+    assert walk.head_size(batch) == size
+
+
+@given(TOTALS, st.floats(0, 1), st.integers(0, 2500), DATABASES, ORDERS, st.sampled_from([1, 2, 12, 50]), st.integers())
+@LISTS
+def test_every_record_is_read_within_the_bound_when_all_is_blocked(
+    total: int, never: float, at: int, database: Database, order: Order, batch: int, seed: int
+) -> None:
+    walking = walker(library(total, never, seed), database, order, batch, at=min(at, total))
+
+    async def hunts() -> None:
+        for _ in range(bound(total)):
+            walking.client.pages.clear()
+            await walking.hunt(lambda _: False)
+            assert 1 <= len(walking.client.pages) <= walk.MAX_PAGES
+            assert walking.client.pages[0][1] == walk.head_size(batch)
+            assert all(size <= 200 for _, size, _ in walking.client.pages)
+
+    asyncio.run(hunts())
+    assert walking.read == {entry.item_id for entry in walking.client.entries}
+
+
+@given(
+    TOTALS, st.floats(0, 1), st.floats(0, 0.3), DATABASES, ORDERS, st.sampled_from([1, 2, 12, 50]), st.integers(),
+    st.booleans(),
+)  # fmt: skip
+@LISTS
+def test_every_eligible_item_is_searched_once_within_the_bound_of_hunts_that_found_too_little(
+    total: int, never: float, share: float, database: Database, order: Order, batch: int, seed: int, clustered: bool
+) -> None:
+    entries = library(total, never, seed)
+    count = min(int(total * share), 4 * batch if clustered else 40 * batch)
+    start = random.Random(seed).randrange(max(1, total - count + 1))
+    ids = [entry.item_id for entry in entries]
+    eligible = set(ids[start : start + count] if clustered else random.Random(seed).sample(ids, count))
+    walking = walker(entries, database, order, batch)
+    searched: list[int] = []
+
+    async def hunts() -> None:
+        while eligible - set(searched) and walking.unfilled <= bound(total):
+            searched.extend(await walking.hunt(lambda item_id: item_id in eligible and item_id not in searched))
+
+    asyncio.run(hunts())
+    assert sorted(searched) == sorted(eligible)
+    assert walking.unfilled <= bound(total)
+    assert walking.hunts - walking.unfilled <= count / batch
+
+
+@given(TOTALS, st.floats(0, 1), DATABASES, st.integers(), st.sampled_from([1, 2, 12]))
+@LISTS
+def test_beginning_anew_now_and_then_costs_a_fifth_of_the_hunts_at_most(
+    total: int, never: float, database: Database, seed: int, batch: int
+) -> None:
+    """Over many hunts: the luck of a few draws is allowed for."""
+    entries, rng = library(total, never, seed), random.Random(seed)
+    eligible = {entry.item_id for entry in entries if rng.random() < 0.2}
+    walking = walker(entries, database, Order.LONGEST_UNSEARCHED, batch, rng=random.Random(seed))
+    searched: set[int] = set()
+
+    async def hunts() -> None:
+        while eligible - searched:
+            searched.update(await walking.hunt(lambda item_id: item_id in eligible and item_id not in searched))
+            assert walking.hunts < 5000
+
+    asyncio.run(hunts())
+    filled = len(eligible) / batch
+    assert walking.hunts <= 1.25 * filled + 2 * bound(total) + 6 * filled**0.5
+
+
+@given(st.integers(300, 1500), st.floats(0, 1), DATABASES, ORDERS, st.integers(), st.integers(1, 90))
+@LISTS
+def test_no_record_is_missed_when_others_leave_the_list(
+    total: int, never: float, database: Database, order: Order, seed: int, leaving: int
+) -> None:
+    rng = random.Random(seed)
+    walking = walker(library(total, never, seed), database, order, 2)
+
+    async def hunts() -> None:
+        for _ in range(bound(total)):
+            await walking.hunt(lambda _: False)
+            kept = [entry for entry in walking.client.entries if entry.item_id in walking.read or rng.random() < 0.98]
+            gone = {entry.item_id for entry in rng.sample(kept, min(leaving, len(kept)))}
+            walking.client.replace([entry for entry in kept if entry.item_id not in gone])
+
+    asyncio.run(hunts())
+    assert {entry.item_id for entry in walking.client.entries} <= walking.read
+
+
+@given(st.integers(300, 1500), st.floats(0, 1), DATABASES, ORDERS, st.integers(), st.integers(1, 90))
+@LISTS
+def test_no_record_is_missed_when_others_come_in(
+    total: int, never: float, database: Database, order: Order, seed: int, coming: int
+) -> None:
+    walking = walker(library(total, never, seed), database, order, 2)
+    first = {entry.item_id for entry in walking.client.entries}
+
+    async def hunts() -> None:
+        for number in range(-(-total // (walk.STRETCH - coming)) + 2):
+            await walking.hunt(lambda _: False)
+            new = library(coming, 1.0, seed + number)
+            more = [Entry(one.item_id + 10_000 * (number + 1), one.released, one.last_search) for one in new]
+            walking.client.replace([*walking.client.entries, *more])
+
+    asyncio.run(hunts())
+    assert first <= walking.read
+
+
+@given(DATABASES, st.integers(), st.integers(500, 1500))
+@LISTS
+def test_what_becomes_due_behind_the_walk_does_not_wait_for_the_end_of_the_lap(
+    database: Database, seed: int, total: int
+) -> None:
+    """The head is blocked for good, every hunt fills its batch from the rest, and then one of the head comes free."""
+    entries = [Entry(item_id, item_id, None) for item_id in range(1, 61)]
+    entries += [Entry(item_id, item_id, 1000 + item_id) for item_id in range(61, total + 1)]
+    walking = walker(entries, database, Order.LONGEST_UNSEARCHED, 2, rng=random.Random(seed))
+    searched: set[int] = set()
+    released = {30}
+
+    async def hunts() -> None:
+        for _ in range(40):
+            searched.update(await walking.hunt(lambda one: one > 60 and one not in searched))
+        assert 30 not in searched
+        for _ in range(60):
+            searched.update(await walking.hunt(lambda one: (one > 60 or one in released) and one not in searched))
+
+    asyncio.run(hunts())
+    assert 30 in searched
+
+
+def test_the_longest_unsearched_come_first_behind_a_blocked_head() -> None:
+    entries = [Entry(item_id, item_id, 1000 + item_id) for item_id in range(1, 1001)]
+    walking = walker(entries, Database.SQLITE, Order.LONGEST_UNSEARCHED, 2)
+    searched: list[int] = []
+
+    async def hunts() -> None:
+        for _ in range(100):
+            searched.extend(await walking.hunt(lambda one: one > 300 and one not in searched))
+
+    asyncio.run(hunts())
+    assert searched == list(range(301, 501))
