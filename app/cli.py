@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import errno
+import gc
 import signal
 import socket
 import sys
@@ -133,6 +134,8 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
+        gc.collect()
+        gc.freeze()  # what a start makes lives for ever: no later collection need walk through it
         _announce(settings, listener)
         await server.serve(sockets=[listener])
         return 0 if server.started else 1

@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: real stores, made once a session, fresh for every test."""
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -25,10 +26,12 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> stores.SqliteTe
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stores.Postgres]:
-    server = stores.Postgres(tmp_path_factory.mktemp("pg"))
-    yield server
-    server.stop()
+def postgres() -> Iterator[stores.Postgres]:
+    # Not in pytest's folder: root's server runs as another user, and the next pytest to start shuts that folder to it.
+    with tempfile.TemporaryDirectory(prefix="hp") as folder:
+        server = stores.Postgres(Path(folder))
+        yield server
+        server.stop()
 
 
 @pytest.fixture

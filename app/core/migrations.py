@@ -9,12 +9,12 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.errors import StartFailed, Unavailable
+from app.core.errors import StartFailed
 
 SOURCE = Path(__file__).resolve().parents[2] / "alembic"
 INSTALLED = Path(__file__).resolve().parents[1] / "_alembic"
@@ -48,37 +48,46 @@ async def migrate(settings: Settings) -> bool:
     try:
         if await _revision(settings.database) == newest():
             return False
-        with _alone(settings.data_dir / "migrate.lock"):
+        with _alone(_lock_file(settings)):
             await asyncio.to_thread(command.upgrade, alembic_config(settings.database), "head")
     except CommandError as failure:
         raise StartFailed(
             f"The database has a schema that this version does not know ({failure}): a newer Huntarr used it."
         ) from None
-    except (Unavailable, OperationalError, DBAPIError, OSError) as failure:
+    except (DBAPIError, OSError) as failure:
         cause = failure.__cause__ or getattr(failure, "orig", None) or failure
-        raise StartFailed(f"The database cannot be opened: {cause}") from None
+        raise StartFailed(f"The database cannot be opened: {_line(cause)}.") from None
     return True
+
+
+def _line(cause: BaseException) -> str:
+    return (str(cause).splitlines() or [type(cause).__name__])[0].rstrip(".")
 
 
 async def _revision(url: str) -> str | None:
     """The schema's revision; `None` for a database that is empty."""
     db = Database(url)
+    place = "sqlite_master WHERE name" if db.is_sqlite else "information_schema.tables WHERE table_name"
     try:
-        async with db.reading() as session:
-            if db.is_sqlite:
-                found = text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
-            else:
-                found = text("SELECT count(*) FROM information_schema.tables WHERE table_name = 'alembic_version'")
-            if not (await session.execute(found)).scalar_one():
+        async with db.engines[-1].connect() as connection:
+            found = await connection.execute(text(f"SELECT count(*) FROM {place} = 'alembic_version'"))  # noqa: S608
+            if not found.scalar_one():
                 return None
-            return (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+            return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
     finally:
         await db.close()
 
 
+def _lock_file(settings: Settings) -> Path:
+    """Beside the SQLite file, which processes of several data folders may share."""
+    url = make_url(settings.database)
+    folder = Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else settings.data_dir
+    return folder / "migrate.lock"
+
+
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One process of this data folder at a time; PostgreSQL has its own lock in `alembic/env.py`."""
+    """One process of this machine at a time; PostgreSQL has its own lock in `alembic/env.py`."""
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

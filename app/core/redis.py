@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from app.core.config import Settings
@@ -45,6 +46,31 @@ def redis_settings(settings: Settings) -> RedisSettings:
     return found
 
 
+class Cancellable(AbstractConnection):
+    """redis-py sends under `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes just as the
+    send ends (CPython gh-86296): the worker would go on after SIGTERM. `asyncio.timeout` loses none."""
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        limit, self.socket_timeout = self.socket_timeout, None
+        try:
+            async with asyncio.timeout(limit):
+                await super().send_packed_command(command, check_health)
+        except TimeoutError:
+            await self.disconnect(nowait=True)
+            raise RedisTimeoutError("Timeout writing to socket") from None
+        finally:
+            self.socket_timeout = limit
+
+
+class CancellableTcp(Cancellable, Connection): ...
+
+
+class CancellableTls(Cancellable, SSLConnection): ...
+
+
+class CancellableSocket(Cancellable, UnixDomainSocketConnection): ...
+
+
 def make_redis(settings: RedisSettings, *, connections: int = 64) -> ArqRedis:
     """A pool that connects when it is first used, so that a process starts and answers while Redis is away."""
     common: dict[str, Any] = {
@@ -60,10 +86,10 @@ def make_redis(settings: RedisSettings, *, connections: int = 64) -> ArqRedis:
     if settings.unix_socket_path:
         common["path"] = settings.unix_socket_path
         del common["socket_connect_timeout"]
-        kind = UnixDomainSocketConnection
+        kind = CancellableSocket
     else:
         common |= {"host": settings.host, "port": settings.port}
-        kind = SSLConnection if settings.ssl else Connection
+        kind = CancellableTls if settings.ssl else CancellableTcp
     pool = BlockingConnectionPool(connection_class=kind, max_connections=connections, timeout=5, **common)
     return ArqRedis(connection_pool=pool, job_serializer=dump, job_deserializer=load)
 

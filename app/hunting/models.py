@@ -71,7 +71,7 @@ class Hunt(SQLModel, table=True):
     status: str = Field(default=HuntStatus.QUEUED.value, max_length=20)
     reason: str | None = Field(default=None, max_length=40)
     """Which gate closed, or why it ended early."""
-    message: str | None = Field(default=None, max_length=500)
+    message: str | None = None
     passes: list[str] = Field(default_factory=list, sa_type=JSON)
     limit: int | None = None
     dry_run: bool = False
@@ -123,7 +123,7 @@ class Search(SQLModel, table=True):
     """Why it was this item's turn."""
     units: int = 1
     outcome: str = Field(default=Outcome.SENDING.value, max_length=20)
-    message: str | None = Field(default=None, max_length=500)
+    message: str | None = None
     command_id: int | None = None
     searched_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

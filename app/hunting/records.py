@@ -52,10 +52,9 @@ class HuntRecords:
 
     async def history(self, wanted: HistoryFilter, *, page: int, page_size: int) -> Page[SearchOut]:
         """Searches, newest first."""
-        query = select(Search).where(*wanted.terms()).order_by(col(Search.searched_at).desc(), col(Search.id).desc())
+        query = select(Search).order_by(col(Search.searched_at).desc(), col(Search.id).desc())
         async with self._db.reading() as session:
-            rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
-            total = await self._totals.of(session, Search, wanted)
+            rows, total = await self._totals.page(session, query, Search, wanted, page=page, page_size=page_size)
         items = [SearchOut.model_validate(row) for row in rows]
         return Page[SearchOut](items=items, total=total, page=page, page_size=page_size)
 

@@ -75,10 +75,9 @@ class HuntService:
 
     async def page(self, wanted: HuntFilter, *, page: int, page_size: int) -> Page[HuntOut]:
         """Runs, newest first."""
-        query = select(Hunt).where(*wanted.terms()).order_by(col(Hunt.id).desc())
+        query = select(Hunt).order_by(col(Hunt.id).desc())
         async with self._db.reading() as session:
-            rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
-            total = await self._totals.of(session, Hunt, wanted)
+            rows, total = await self._totals.page(session, query, Hunt, wanted, page=page, page_size=page_size)
         items = [HuntOut.model_validate(row) for row in rows]
         return Page[HuntOut](items=items, total=total, page=page, page_size=page_size)
 

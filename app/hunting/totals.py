@@ -1,12 +1,13 @@
 """How many rows a filter of a growing list finds, without counting a million of them on every page."""
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -21,7 +22,7 @@ MOST_KEPT = 500
 class Filter(Hashable, Protocol):
     """What a caller asks a list for; equal filters find the same rows."""
 
-    def terms(self) -> list[ColumnElement[bool]]: ...
+    def terms(self, table: Any = ...) -> list[ColumnElement[bool]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class HuntFilter:
     app_type: AppType | None = None
     status: HuntStatus | None = None
 
-    def terms(self) -> list[ColumnElement[bool]]:
-        return _equal((Hunt.instance_id, self.instance_id), (Hunt.app_type, self.app_type), (Hunt.status, self.status))
+    def terms(self, table: Any = Hunt) -> list[ColumnElement[bool]]:
+        return _equal(
+            (table.instance_id, self.instance_id), (table.app_type, self.app_type), (table.status, self.status)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,17 @@ class HistoryFilter:
     since: datetime | None = None
     until: datetime | None = None
 
-    def terms(self) -> list[ColumnElement[bool]]:
+    def terms(self, table: Any = Search) -> list[ColumnElement[bool]]:
         terms = _equal(
-            (Search.app_type, self.app_type), (Search.instance_id, self.instance_id),
-            (Search.hunt_pass, self.hunt_pass), (Search.outcome, self.outcome),
+            (table.app_type, self.app_type), (table.instance_id, self.instance_id), (table.hunt_pass, self.hunt_pass),
+            (table.outcome, self.outcome),
         )  # fmt: skip
         if self.search:
-            terms.append(col(Search.title).icontains(self.search, autoescape=True))
+            terms.append(col(table.title).icontains(self.search, autoescape=True))
         if self.since is not None:
-            terms.append(col(Search.searched_at) >= self.since)
+            terms.append(col(table.searched_at) >= self.since)
         if self.until is not None:
-            terms.append(col(Search.searched_at) < self.until)
+            terms.append(col(table.searched_at) < self.until)
         return terms
 
 
@@ -91,10 +94,20 @@ class Totals:
             rows = (await session.exec(select(func.count()).select_from(table).where(*wanted.terms()))).one()
             self._keep(table, wanted, Count(rows, newest, self._timer()))
             return rows
-        # As a subquery of its own, or SQLite walks the index of a filter instead of the few new rows.
-        new = select(table.id).where(col(table.id) > kept.newest).order_by(col(table.id)).limit(newest)
-        query = select(func.count()).select_from(table).where(col(table.id).in_(new), *wanted.terms())
+        # Cut off first, with a limit, or SQLite walks the index of a filter and not the few rows that are new.
+        new = select(table).where(col(table.id) > kept.newest).order_by(col(table.id)).limit(newest).subquery()
+        query = select(func.count()).select_from(new).where(*wanted.terms(aliased(table, new)))
         return kept.rows + (await session.exec(query)).one()
+
+    async def page(
+        self, session: AsyncSession, query: Any, table: Any, wanted: Filter, *, page: int, page_size: int
+    ) -> tuple[Sequence[Any], int]:
+        """The rows of one page of `query` and how many there are in all; a page that is not full tells that itself."""
+        offset = (page - 1) * page_size
+        rows = (await session.exec(query.where(*wanted.terms()).offset(offset).limit(page_size))).all()
+        if len(rows) < page_size and (rows or offset == 0):
+            return rows, offset + len(rows)
+        return rows, await self.of(session, table, wanted)
 
     def forget(self) -> None:
         """Count anew: rows were deleted."""

@@ -36,11 +36,12 @@ class InstanceState(SQLModel, table=True):
     __tablename__ = "instance_states"
 
     instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
-    version: str | None = Field(default=None, max_length=50)
+    version: str | None = None
     database: str | None = Field(default=None, max_length=20)
     online: bool | None = None
     error_code: str | None = Field(default=None, max_length=40)
-    error: str | None = Field(default=None, max_length=500)
+    error: str | None = None
+    """As long as the app made it: what a foreign server says must not break the write that records it."""
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     failures: int = 0
     """Failures in a row: the length of the rest grows with it."""

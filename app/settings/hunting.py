@@ -183,3 +183,9 @@ def effective(*layers: Mapping[str, Any]) -> HuntingSettings:
     for layer in layers:
         values |= layer
     return HuntingSettings.model_validate(values)
+
+
+def one_setting(name: str, *layers: Mapping[str, Any]) -> Any:
+    """The same for a single setting, where a whole model for each of a hundred instances would cost too much."""
+    found = [layer[name] for layer in layers if name in layer]
+    return found[-1] if found else HuntingSettings.model_fields[name].default

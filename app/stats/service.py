@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from app.core.schemas import Reply
 from app.hunting.models import OPEN, Hunt, HuntStatus
 from app.hunting.records import Spending, spent_by_instance
 from app.instances.models import Instance, InstanceState
-from app.settings.hunting import HuntingSettings, effective
+from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
 from app.stats.models import StatDay, StatTotal
 from app.stats.rollup import COUNTERS
@@ -36,6 +36,23 @@ from app.stats.schemas import (
 
 FRESH_SECONDS = 1.0
 REDIS_SECONDS = 0.5
+STATS_REPLY = Reply[StatsOut]
+SEEN = (
+    "online", "version", "error", "missing_total", "cutoff_total", "queue_total", "last_hunt_at", "next_hunt_at",
+    "checked_at",
+)  # fmt: skip
+
+# Columns and not rows of the ORM: a hundred instances cost a fifth of the time.
+_INSTANCES: Any = (
+    select(Instance.id, Instance.app_type, Instance.name, Instance.enabled)
+    .add_columns(col(Instance.overrides), *(getattr(InstanceState, name) for name in SEEN))
+    .join(InstanceState)
+    .order_by(col(Instance.id))
+)
+_TOTALS: Any = select(StatTotal.app_type, StatTotal.instance_id).add_columns(
+    *(getattr(StatTotal, name) for name in COUNTERS)
+)
+_OPEN_HUNTS = select(Hunt.status, func.count()).where(col(Hunt.status).in_(OPEN)).group_by(Hunt.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +94,17 @@ class StatsService:
     async def read(self) -> StatsOut:
         now = self._clock()
         async with self._db.reading() as session:
-            query = select(Instance, InstanceState).join(InstanceState).order_by(col(Instance.id))
-            rows = (await session.exec(query)).all()
-            totals = (await session.exec(select(StatTotal))).all()
+            rows = (await session.exec(_INSTANCES)).all()
+            totals = (await session.exec(_TOTALS)).all()
             defaults = await self._settings.all_hunting_defaults(session)
             spent = await spent_by_instance(session, now)
-            statuses = select(Hunt.status, func.count()).where(col(Hunt.status).in_(OPEN)).group_by(Hunt.status)
-            hunts = dict((await session.exec(statuses)).all())
+            hunts = dict((await session.exec(_OPEN_HUNTS)).all())
         counted = {row.instance_id: row for row in totals}
         instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in AppType}
-        for one, state in rows:
-            app_type, key = AppType(one.app_type), one.id or 0
-            hunting = effective(defaults[app_type], one.overrides)
-            shown = _instance(one, state, hunting, spent.get(key, Spending()), counted.get(key))
-            instances[app_type].append(shown)
+        for row in rows:
+            layers = (defaults[AppType(row.app_type)], row.overrides)
+            shown = _instance(row, layers, spent.get(row.id, Spending()), counted.get(row.id))
+            instances[AppType(row.app_type)].append(shown)
         apps = {
             app_type: AppStatsOut(**_summed([row for row in totals if row.app_type == app_type]), instances=found)
             for app_type, found in instances.items()
@@ -139,22 +153,20 @@ class StatsService:
 
 def _answer(stats: StatsOut) -> Answer:
     """The tag is a weak one: it does not change while only the time of the answer does."""
-    reply = Reply[StatsOut](data=stats)
+    reply = STATS_REPLY(data=stats)
     lasting = stats.model_dump_json(exclude={"generated_at"}).encode()
     return Answer(reply.model_dump_json().encode(), f'W/"{hashlib.blake2b(lasting, digest_size=16).hexdigest()}"')
 
 
-def _instance(
-    one: Instance, state: InstanceState, hunting: HuntingSettings, spent: Spending, row: StatTotal | None
-) -> InstanceStatsOut:
+def _instance(row: Any, layers: Sequence[Mapping[str, Any]], spent: Spending, counted: Any) -> InstanceStatsOut:
     return InstanceStatsOut(
-        **_summed([row] if row else []), id=one.id or 0, name=one.name, enabled=one.enabled, online=state.online,
-        version=state.version, error=state.error, missing_total=state.missing_total, cutoff_total=state.cutoff_total,
-        queue_total=state.queue_total, searches_this_hour=spent.hour, hourly_cap=hunting.hourly_cap,
-        searches_today=spent.day, daily_cap=hunting.daily_cap, last_hunt_at=state.last_hunt_at,
-        next_hunt_at=state.next_hunt_at if one.enabled else None, checked_at=state.checked_at,
+        **_summed([counted] if counted else []), id=row.id, name=row.name, enabled=row.enabled, online=row.online,
+        version=row.version, error=row.error, missing_total=row.missing_total, cutoff_total=row.cutoff_total,
+        queue_total=row.queue_total, searches_this_hour=spent.hour, hourly_cap=one_setting("hourly_cap", *layers),
+        searches_today=spent.day, daily_cap=one_setting("daily_cap", *layers), last_hunt_at=row.last_hunt_at,
+        next_hunt_at=row.next_hunt_at if row.enabled else None, checked_at=row.checked_at,
     )  # fmt: skip
 
 
-def _summed(rows: Sequence[StatTotal]) -> dict[str, int]:
+def _summed(rows: Sequence[Any]) -> dict[str, int]:
     return {name: sum(getattr(row, name) for row in rows) for name in COUNTERS}

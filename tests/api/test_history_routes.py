@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from httpx import AsyncClient
+from sqlalchemy import event
 from sqlmodel import func, select
 
 from app.hunting.models import CapEntry, Ledger, Search
@@ -202,3 +203,28 @@ def _search(instance_id: int, *, outcome: str) -> Search:
         hunt_id=1, instance_id=instance_id, instance_name="TV", app_type="sonarr", hunt_pass="missing",
         media_key="episode:1", unit="episode", title="The Quiet Ledger", outcome=outcome, searched_at=START,
     )  # fmt: skip
+
+
+async def test_no_filter_sorts_the_history_to_show_a_page(rig: Rig, api: AsyncClient) -> None:
+    """Whatever its length: every first page is read from an index in the order that it is shown in."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        if "LIMIT " in statement and not statement.startswith("EXPLAIN"):
+            sent.append((statement, parameters))
+
+    event.listen(rig.container.db.engines[-1].sync_engine, "before_cursor_execute", note)
+    since = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
+    both: list[dict[str, str]] = [{}, {"app_type": "sonarr"}, {"instance_id": "1"}]
+    for chosen in [*both, {"outcome": "grabbed"}, {"pass": "missing"}]:
+        data(await api.get(HISTORY, params=chosen))
+        data(await api.get(HISTORY, params={**chosen, **since}))
+    for chosen in [*both, {"status": "completed"}]:
+        data(await api.get("/api/hunts", params=chosen))
+    assert len(sent) == 14
+    async with rig.container.db.reading() as session:
+        connection = await session.connection()
+        for statement, parameters in sent:
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            steps = [row._mapping["detail"] for row in plan.fetchall()]
+            assert not [step for step in steps if "TEMP B-TREE" in step], (statement, steps)

@@ -19,7 +19,7 @@ from tests.support.rig import Rig
 
 pytestmark = pytest.mark.asyncio
 
-SECRET = "0123456789abcdef-the-key"  # noqa: S105 - made up
+SECRET = "0123456789abcdef-the-key"
 BODY = {"name": "TV", "url": "http://sonarr:8989", "api_key": SECRET}
 SONARR = "/api/instances/sonarr"
 

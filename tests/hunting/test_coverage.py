@@ -25,8 +25,8 @@ KINDS = pytest.mark.parametrize("kind", ["sqLite", "postgreSQL"])
 
 async def hunt_all(rig: Rig, app: SimApp, eligible: set[int], total: int, **hunting: Any) -> None:
     """Hunt until every eligible item was searched, or the bound is passed."""
-    settings = {"missing_cooldown_hours": YEAR_IN_HOURS, "missing_batch": BATCH, "cutoff_batch": 0}
-    graces = {"release_grace_hours": 200, "added_grace_hours": 200}  # longer than the test lasts
+    settings: dict[str, Any] = {"missing_cooldown_hours": YEAR_IN_HOURS, "missing_batch": BATCH, "cutoff_batch": 0}
+    graces: dict[str, Any] = {"release_grace_hours": 200, "added_grace_hours": 200}  # longer than the test lasts
     instance = await rig.add(
         app,
         exclude_tags=["no-hunt"],

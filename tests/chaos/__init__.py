@@ -1,0 +1,1 @@
+"""Programs that ill-treat the service for longer than a test should take."""

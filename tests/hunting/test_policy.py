@@ -1,0 +1,302 @@
+"""The decision on an item: every reason, their order, and what holds for any item and any settings."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.hunting.policy import (
+    Candidate,
+    Reason,
+    Record,
+    Rules,
+    SeasonShape,
+    as_season,
+    cooldown_end,
+    decide,
+    forgotten,
+    merged,
+    wait_after,
+    wants_season,
+)
+from app.hunting.selection import Remembered
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+RULES = Rules(cooldown=7 * DAY, backoff_factor=2, release_grace=6 * HOUR, added_grace=24 * HOUR)
+PLAIN = Candidate(
+    key="episode:1",
+    title="An episode",
+    unit="episode",
+    monitored=True,
+    item_id=1,
+    owner_id=9,
+    season=3,
+    group="season:9:3",
+    released_at=NOW - 100 * DAY,
+    added_at=NOW - 100 * DAY,
+    tag_ids=frozenset({1}),
+    quality_profile_id=4,
+)
+SEARCHED = Record(last_searched_at=NOW - DAY)
+
+CASES: list[tuple[dict[str, Any], dict[str, Any], Record, Reason, datetime | None]] = [
+    ({}, {}, Record(), Reason.SEARCH, None),
+    ({"monitored": False}, {}, Record(), Reason.UNMONITORED, None),
+    ({"season": 0}, {}, Record(), Reason.SPECIALS, None),
+    ({"season": 0}, {"include_specials": True}, Record(), Reason.SEARCH, None),
+    ({}, {"exclude_tags": frozenset({1})}, Record(), Reason.EXCLUDED_TAG, None),
+    ({}, {"exclude_tags": frozenset({2})}, Record(), Reason.SEARCH, None),
+    ({}, {"include_tags": frozenset({2})}, Record(), Reason.NOT_INCLUDED_TAG, None),
+    ({}, {"include_tags": frozenset()}, Record(), Reason.NOT_INCLUDED_TAG, None),
+    ({}, {"include_tags": frozenset({1, 2})}, Record(), Reason.SEARCH, None),
+    ({}, {"exclude_profiles": frozenset({4})}, Record(), Reason.EXCLUDED_PROFILE, None),
+    ({"quality_profile_id": None}, {"exclude_profiles": frozenset({4})}, Record(), Reason.SEARCH, None),
+    ({"released_at": NOW + DAY}, {}, Record(), Reason.UNRELEASED, NOW + DAY),
+    ({"released_at": NOW + DAY}, {"include_unreleased": True}, Record(), Reason.SEARCH, None),
+    ({"available": False}, {}, Record(), Reason.UNRELEASED, None),
+    ({"available": False}, {"include_unreleased": True}, Record(), Reason.SEARCH, None),
+    ({"released_at": None}, {}, Record(), Reason.UNRELEASED, None),
+    ({"released_at": None, "available": True}, {}, Record(), Reason.SEARCH, None),
+    ({"released_at": NOW}, {}, Record(), Reason.RELEASE_GRACE, NOW + 6 * HOUR),
+    ({"released_at": NOW - 6 * HOUR}, {}, Record(), Reason.SEARCH, None),
+    ({"added_at": NOW - HOUR}, {}, Record(), Reason.ADDED_GRACE, NOW + 23 * HOUR),
+    ({"added_at": NOW - DAY}, {}, Record(), Reason.SEARCH, None),
+    ({"added_at": None}, {}, Record(), Reason.SEARCH, None),
+    ({"added_at": datetime.max.replace(tzinfo=UTC)}, {}, Record(), Reason.SEARCH, None),
+    ({}, {}, SEARCHED, Reason.COOLDOWN, NOW + 6 * DAY),
+    ({}, {}, replace(SEARCHED, fruitless=1), Reason.COOLDOWN, NOW + 13 * DAY),
+    ({}, {}, replace(SEARCHED, fruitless=10**6), Reason.COOLDOWN, NOW + 89 * DAY),
+    ({}, {}, Record(last_searched_at=NOW - 7 * DAY), Reason.SEARCH, None),
+    ({}, {"cooldown": timedelta(0)}, Record(last_searched_at=NOW), Reason.SEARCH, None),
+    ({"last_search_at": NOW - DAY}, {}, Record(), Reason.COOLDOWN, NOW + 6 * DAY),
+    ({"last_search_at": NOW - DAY}, {}, Record(last_searched_at=NOW - 9 * DAY), Reason.COOLDOWN, NOW + 6 * DAY),
+    ({"last_search_at": NOW - DAY}, {}, replace(SEARCHED, reset_at=NOW - HOUR), Reason.SEARCH, None),
+    ({"last_search_at": NOW - HOUR}, {}, Record(reset_at=NOW - DAY), Reason.COOLDOWN, NOW + 7 * DAY - HOUR),
+    ({"last_search_at": datetime.max.replace(tzinfo=UTC)}, {}, Record(), Reason.SEARCH, None),
+    (
+        {"released_at": NOW - 10 * HOUR, "last_search_at": NOW - HOUR},
+        {"fresh_window": DAY, "fresh_retry": 2 * HOUR},
+        Record(),
+        Reason.COOLDOWN,
+        NOW + HOUR,
+    ),
+    (
+        {"released_at": NOW - 10 * HOUR, "last_search_at": NOW - 3 * HOUR},
+        {"fresh_window": DAY, "fresh_retry": 2 * HOUR},
+        Record(fruitless=5),
+        Reason.SEARCH,
+        None,
+    ),
+    (
+        {"released_at": NOW - 25 * HOUR, "last_search_at": NOW - 3 * HOUR},
+        {"fresh_window": DAY, "fresh_retry": 2 * HOUR},
+        Record(),
+        Reason.COOLDOWN,
+        NOW + 7 * DAY - 3 * HOUR,
+    ),
+]
+
+
+@pytest.mark.parametrize(("item", "rules", "record", "reason", "until"), CASES)
+def test_an_item_gets_its_one_reason(
+    item: dict[str, Any], rules: dict[str, Any], record: Record, reason: Reason, until: datetime | None
+) -> None:
+    decision = decide(replace(PLAIN, **item), replace(RULES, **rules), record, now=NOW)
+    assert (decision.reason, decision.until) == (reason, until)
+
+
+def test_what_is_in_the_queue_is_skipped_if_that_is_wanted() -> None:
+    assert decide(PLAIN, RULES, Record(), now=NOW, queued={PLAIN.key}).reason is Reason.QUEUED
+    lenient = replace(RULES, skip_queued=False)
+    assert decide(PLAIN, lenient, Record(), now=NOW, queued={PLAIN.key}).reason is Reason.SEARCH
+
+
+def test_when_several_reasons_hold_the_first_in_their_order_is_told() -> None:
+    order = [
+        ({"monitored": True}, Reason.UNMONITORED),
+        ({"key": "episode:2"}, Reason.QUEUED),
+        ({"season": 3}, Reason.SPECIALS),
+        ({"tag_ids": frozenset({2})}, Reason.EXCLUDED_TAG),
+        ({"tag_ids": frozenset({3})}, Reason.NOT_INCLUDED_TAG),
+        ({"quality_profile_id": 5}, Reason.EXCLUDED_PROFILE),
+        ({"released_at": NOW - HOUR}, Reason.UNRELEASED),
+        ({"released_at": NOW - 100 * DAY}, Reason.RELEASE_GRACE),
+        ({"added_at": NOW - 100 * DAY}, Reason.ADDED_GRACE),
+        ({"last_search_at": None}, Reason.COOLDOWN),
+    ]
+    rules = replace(
+        RULES, include_tags=frozenset({3}), exclude_tags=frozenset({1}), exclude_profiles=frozenset({4})
+    )  # fmt: skip
+    item = replace(
+        PLAIN, monitored=False, season=0, released_at=NOW + DAY, added_at=NOW - HOUR, last_search_at=NOW - DAY
+    )
+    for change, reason in order:
+        assert decide(item, rules, Record(), now=NOW, queued={"episode:1"}).reason is reason
+        item = replace(item, **change)
+    assert decide(item, rules, Record(), now=NOW, queued={"episode:1"}).reason is Reason.SEARCH
+
+
+MOMENTS = st.one_of(
+    st.datetimes(timezones=st.just(UTC)),
+    st.integers(-200_000, 2_000).map(lambda minutes: NOW + timedelta(minutes=minutes)),
+)
+MAYBE = st.one_of(st.none(), MOMENTS)
+IDS = st.frozensets(st.integers(1, 4))
+CANDIDATES = st.builds(
+    Candidate, key=st.sampled_from(["episode:1", "episode:2"]), title=st.just("x"),
+    unit=st.sampled_from(["episode", "season", "movie"]), monitored=st.booleans(), item_id=st.just(1),
+    season=st.sampled_from([None, 0, 1]), group=st.just("season:9:1"), owner_id=st.just(9),
+    available=st.sampled_from([None, True, False]), released_at=MAYBE, added_at=MAYBE, last_search_at=MAYBE,
+    tag_ids=IDS, quality_profile_id=st.one_of(st.none(), st.integers(1, 4)),
+)  # fmt: skip
+RECORDS = st.builds(Record, last_searched_at=MAYBE, fruitless=st.integers(0, 10**9), reset_at=MAYBE)
+SPANS = st.integers(0, 8760).map(lambda hours: timedelta(hours=hours))
+ALL_RULES = st.builds(
+    Rules, cooldown=SPANS, backoff_factor=st.floats(1, 10), backoff_max=st.integers(1, 3650).map(timedelta),
+    fresh_window=SPANS, fresh_retry=SPANS, release_grace=SPANS, added_grace=SPANS, include_specials=st.booleans(),
+    include_unreleased=st.booleans(), skip_queued=st.booleans(), include_tags=st.one_of(st.none(), IDS),
+    exclude_tags=IDS, exclude_profiles=IDS,
+)  # fmt: skip
+QUEUED = st.frozensets(st.sampled_from(["episode:1", "episode:2"]))
+
+
+@given(CANDIDATES, ALL_RULES, RECORDS, QUEUED)
+def test_every_item_gets_a_decision_and_always_the_same(
+    item: Candidate, rules: Rules, record: Record, queued: frozenset[str]
+) -> None:
+    decision = decide(item, rules, record, now=NOW, queued=queued)
+    assert decision == decide(item, rules, record, now=NOW, queued=queued)
+    assert decision.until is None or decision.until > NOW
+
+
+@given(CANDIDATES, ALL_RULES, RECORDS, QUEUED)
+def test_a_search_means_that_nothing_stands_against_it(
+    item: Candidate, rules: Rules, record: Record, queued: frozenset[str]
+) -> None:
+    if decide(item, rules, record, now=NOW, queued=queued).reason is not Reason.SEARCH:
+        return
+    assert item.monitored
+    assert not (rules.skip_queued and item.key in queued)
+    assert rules.include_specials or item.season != 0
+    assert not item.tag_ids & rules.exclude_tags
+    assert rules.include_tags is None or item.tag_ids & rules.include_tags
+    assert item.quality_profile_id not in rules.exclude_profiles
+    if not rules.include_unreleased:
+        assert item.available is not False
+        assert item.released_at is None or item.released_at <= NOW
+    for at in (item.last_search_at, record.last_searched_at):
+        if at is not None and at <= NOW + DAY and (record.reset_at is None or at > record.reset_at):
+            least = min(rules.cooldown, rules.fresh_retry) if rules.fresh_window else rules.cooldown
+            assert NOW - at >= least
+
+
+@given(CANDIDATES, ALL_RULES, RECORDS, st.integers(0, 10**6))
+def test_a_decision_that_names_its_end_lasts_until_then_and_no_longer(
+    item: Candidate, rules: Rules, record: Record, seconds: int
+) -> None:
+    decision = decide(item, rules, record, now=NOW)
+    if decision.until is None or decision.until.year > 2100:
+        return
+    before = min(NOW + timedelta(seconds=seconds), decision.until - timedelta(microseconds=1))
+    if decision.reason is not Reason.COOLDOWN or not rules.fresh_window:
+        assert decide(item, rules, record, now=before) == decision
+    assert decide(item, rules, record, now=decision.until) != decision
+
+
+@given(ALL_RULES, st.integers(0, 60), st.integers(0, 60))
+def test_the_wait_grows_with_every_search_in_vain_up_to_its_maximum(rules: Rules, fewer: int, more: int) -> None:
+    first, second = sorted((fewer, more))
+    assert rules.cooldown <= wait_after(rules, first) <= wait_after(rules, second)
+    assert wait_after(rules, second) <= max(rules.cooldown, rules.backoff_max)
+    assert wait_after(rules, 0) == rules.cooldown
+
+
+@given(st.integers(0, 200_000), st.integers(0, 200_000), ALL_RULES)
+def test_a_later_search_never_ends_the_cooldown_sooner(early: int, late: int, rules: Rules) -> None:
+    first, second = sorted((NOW - timedelta(minutes=early), NOW - timedelta(minutes=late)))
+    ends = [cooldown_end(PLAIN, rules, Record(last_searched_at=at), NOW) for at in (first, second)]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert ends[0] <= ends[1]
+
+
+@given(st.lists(RECORDS, max_size=5))
+def test_what_is_known_of_a_unit_is_the_strictest_of_what_touches_it(records: list[Record]) -> None:
+    known = merged(records)
+    assert all(known.fruitless >= one.fruitless for one in records)
+    for one in records:
+        assert one.last_searched_at is None or (known.last_searched_at or NOW) >= one.last_searched_at
+        assert one.reset_at is None or (known.reset_at or NOW) >= one.reset_at
+
+
+EPISODE = replace(PLAIN, key="episode:1")
+SIBLING = replace(PLAIN, key="episode:2")
+SEASON = as_season(EPISODE, None)
+
+
+def reason_of(candidate: Candidate, remembered: Remembered) -> Reason:
+    return decide(candidate, RULES, remembered.of(candidate), now=NOW).reason
+
+
+def test_an_episode_cools_down_with_its_season() -> None:
+    assert reason_of(EPISODE, Remembered({"season:9:3": SEARCHED})) is Reason.COOLDOWN
+    assert reason_of(EPISODE, Remembered({"season:9:4": SEARCHED})) is Reason.SEARCH
+
+
+def test_a_season_cools_down_with_each_of_its_episodes_and_an_episode_not_with_another() -> None:
+    known = Remembered({"episode:2": SEARCHED}, {"season:9:3": [SEARCHED]})
+    assert reason_of(SEASON, known) is Reason.COOLDOWN
+    assert reason_of(SIBLING, known) is Reason.COOLDOWN
+    assert reason_of(EPISODE, known) is Reason.SEARCH
+
+
+def test_an_episode_that_was_reset_does_not_release_the_season_from_the_others() -> None:
+    reset = replace(SEARCHED, reset_at=NOW)
+    assert reason_of(SEASON, Remembered({}, {"season:9:3": [SEARCHED, reset]})) is Reason.COOLDOWN
+    assert reason_of(SEASON, Remembered({}, {"season:9:3": [reset]})) is Reason.SEARCH
+    assert forgotten(reset) == Record()
+    assert forgotten(SEARCHED) == SEARCHED
+
+
+def test_a_season_is_not_renewed_by_one_fresh_episode() -> None:
+    fresh = replace(PLAIN, released_at=NOW - 10 * HOUR)
+    rules = replace(RULES, fresh_window=DAY, fresh_retry=2 * HOUR)
+    assert decide(fresh, rules, Record(last_searched_at=NOW - 3 * HOUR), now=NOW).reason is Reason.SEARCH
+    season = as_season(fresh, NOW - 3 * HOUR)
+    assert decide(season, rules, Record(), now=NOW).reason is Reason.COOLDOWN
+
+
+def test_a_season_is_the_same_whichever_episode_came_first() -> None:
+    one, other = as_season(EPISODE, None), as_season(SIBLING, None)
+    assert one == other
+    assert (one.key, one.unit, one.item_id, one.group) == ("season:9:3", "season", None, None)
+
+
+def test_only_an_episode_has_a_season() -> None:
+    with pytest.raises(ValueError, match="only an episode"):
+        as_season(replace(PLAIN, group=None), None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "threshold", "wanted"),
+    [
+        (None, 0.5, False),
+        (SeasonShape(aired=10, with_file=5, ended=True), 0.5, True),
+        (SeasonShape(aired=10, with_file=6, ended=True), 0.5, False),
+        (SeasonShape(aired=10, with_file=5, ended=False), 0.5, False),
+        (SeasonShape(aired=2, with_file=0, ended=True), 0.5, False),
+        (SeasonShape(aired=3, with_file=0, ended=True), 1.0, True),
+        (SeasonShape(aired=4, with_file=1, ended=True), 1.0, False),
+        (SeasonShape(aired=0, with_file=0, ended=True), 0.1, False),
+        (SeasonShape(aired=30, with_file=28, ended=True), 0.1, False),
+    ],
+)
+def test_auto_searches_a_season_that_ended_and_lacks_enough(
+    shape: SeasonShape | None, threshold: float, wanted: bool
+) -> None:
+    assert wants_season(shape, threshold) is wanted

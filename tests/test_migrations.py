@@ -1,0 +1,111 @@
+"""The schema: one line of migrations that makes what the models say, on both databases, however often it is run."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from pydantic import SecretStr
+from sqlalchemy import Connection, inspect, text
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.errors import StartFailed
+from app.core.migrations import alembic_config, migrate, newest
+from app.tables import METADATA
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.storage
+
+
+def tables(url: str) -> set[str]:
+    async def read() -> set[str]:
+        db = Database(url)
+        try:
+            async with db.engines[0].connect() as connection:
+                return await connection.run_sync(_table_names)
+        finally:
+            await db.close()
+
+    return asyncio.run(read())
+
+
+def _table_names(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names())
+
+
+def written(url: str, statement: str) -> None:
+    async def write() -> None:
+        db = Database(url)
+        try:
+            async with db.engines[0].begin() as connection:
+                await connection.execute(text(statement))
+        finally:
+            await db.close()
+
+    asyncio.run(write())
+
+
+def settings_of(url: str, folder: Path) -> Settings:
+    return Settings(data_dir=folder, database_url=url, api_key=SecretStr("k" * 40), secret_key=SecretStr("s" * 40))
+
+
+def test_the_migrations_make_what_the_models_say(database_url: str) -> None:
+    command.check(alembic_config(database_url))
+    assert tables(database_url) == {*METADATA.tables, "alembic_version"}
+
+
+def test_there_is_one_head_and_it_is_the_newest() -> None:
+    script = ScriptDirectory.from_config(alembic_config("sqlite+aiosqlite:///:memory:"))
+    assert script.get_heads() == [newest()]
+    assert script.get_bases() == ["0001"]
+
+
+def test_down_to_nothing_and_up_again(database_url: str) -> None:
+    config = alembic_config(database_url)
+    command.downgrade(config, "base")
+    assert tables(database_url) == {"alembic_version"}
+    command.upgrade(config, "head")
+    command.check(config)
+
+
+def test_a_difference_would_be_found(database_url: str) -> None:
+    written(database_url, "DROP INDEX ix_searches_instance")
+    with pytest.raises(Exception, match="New upgrade operations detected"):
+        command.check(alembic_config(database_url))
+
+
+def test_it_says_whether_there_was_anything_to_do(database_url: str, tmp_path: Path) -> None:
+    settings = settings_of(database_url, tmp_path)
+    assert asyncio.run(migrate(settings)) is False
+    command.downgrade(alembic_config(database_url), "base")
+    assert asyncio.run(migrate(settings)) is True
+    assert asyncio.run(migrate(settings)) is False
+
+
+def test_processes_that_migrate_at_once_do_not_disturb_each_other(database_url: str, tmp_path: Path) -> None:
+    command.downgrade(alembic_config(database_url), "base")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HUNTARR_")}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "migrate"],
+            env={**clean, "HUNTARR_DATA_DIR": str(tmp_path / folder), "HUNTARR_DATABASE_URL": database_url},
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for folder in ("same", "same", "other")
+    ]  # fmt: skip
+    said = [process.communicate(timeout=60)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    command.check(alembic_config(database_url))
+
+
+def test_a_newer_database_is_refused_with_a_sentence(database_url: str, tmp_path: Path) -> None:
+    written(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    before = tables(database_url)
+    with pytest.raises(StartFailed, match=r"a newer Huntarr used it\.$"):
+        asyncio.run(migrate(settings_of(database_url, tmp_path)))
+    assert tables(database_url) == before
