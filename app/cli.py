@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from getpass import getpass
 from pathlib import Path
 
 import structlog
@@ -13,14 +15,17 @@ import uvicorn
 
 from app import __version__
 from app.api.openapi import document, render
-from app.container import open_container
+from app.container import Container, open_container
 from app.core.config import Settings, read_settings
 from app.core.errors import HuntarrError, StartFailed
+from app.core.heartbeat import GATEWAYS, counted
+from app.core.keyfile import previous
 from app.core.logging import setup_logging
 from app.core.migrations import migrate
 from app.core.redis import embedded_redis
-from app.core.security import API_KEY_FILE
+from app.core.security import API_KEY_FILE, KEY_FILE
 from app.main import create_app
+from app.sealing import rotate
 from worker.main import embedded, run_alone
 
 log = structlog.get_logger(__name__)
@@ -54,6 +59,15 @@ def _parser() -> argparse.ArgumentParser:
     worker.set_defaults(command=_worker)
     upgrade = commands.add_parser("migrate", help="bring the database to this version's schema")
     upgrade.set_defaults(command=_migrate)
+    rotation = commands.add_parser(
+        "rotate-key",
+        help="encrypt the stored secrets with a new key",
+        description="Encrypts the stored secrets with a new key, all or none. The key file gets a new key by itself. "
+        "Where HUNTARR_SECRET_KEY is set it is the old key, and the new one is read from HUNTARR_NEW_SECRET_KEY, else "
+        "from one line of standard input. Stop Huntarr first; back up first.",
+    )
+    rotation.add_argument("--all-stopped", action="store_true", help="do not ask Redis whether Huntarr still runs")
+    rotation.set_defaults(command=_rotate_key)
     openapi = commands.add_parser("openapi", help="print the OpenAPI document")
     openapi.add_argument("--write", action="store_true", help=f"write it to {DOCUMENT} instead")
     openapi.set_defaults(command=_openapi)
@@ -85,6 +99,35 @@ def _migrate(_options: argparse.Namespace) -> int:
     return 0
 
 
+def _rotate_key(options: argparse.Namespace) -> int:
+    settings = _settings()
+
+    async def rotation() -> int:
+        await migrate(settings)
+        return await rotate(settings, _new_key(settings), all_stopped=options.all_stopped)
+
+    count = asyncio.run(rotation())
+    path = settings.data_dir.resolve() / KEY_FILE
+    if settings.secret_key is None:
+        what = f"The new key is in {path}; backups made before need the old one, kept in {previous(path).name}."
+    else:
+        what = "Set HUNTARR_SECRET_KEY to the new key before the next start; backups made before need the old one."
+    print(f"{count} secrets are sealed with the new key. {what}")  # noqa: T201 - what the user must know next
+    return 0
+
+
+def _new_key(settings: Settings) -> str | None:
+    """Never from the arguments, where every user of the machine could read it."""
+    given = os.environ.get("HUNTARR_NEW_SECRET_KEY", "")
+    if settings.secret_key is None:
+        if given:
+            raise StartFailed("HUNTARR_NEW_SECRET_KEY goes with HUNTARR_SECRET_KEY; the key file gets its own new key.")
+        return None
+    if not given and sys.stdin.isatty():
+        given = getpass("New key (at least 32 characters; not shown): ")
+    return (given or sys.stdin.readline()).strip()
+
+
 def _openapi(options: argparse.Namespace) -> int:
     text = render(document(create_app()))
     if options.write:
@@ -107,7 +150,7 @@ def _run(work: Coroutine[None, None, int]) -> int:
 async def _serving(settings: Settings, listener: socket.socket, *, works: bool) -> int:
     await migrate(settings)
     async with _redis(settings):
-        app = create_app(settings, open_container=open_container, background=embedded if works else None)
+        app = create_app(settings, open_container=open_container, background=_working if works else _waiting)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -122,6 +165,19 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
         _announce(settings, listener)
         await server.serve(sockets=[listener])
         return 0 if server.started else 1
+
+
+@asynccontextmanager
+async def _waiting(container: Container) -> AsyncIterator[None]:
+    """A gateway that leaves the hunting to others, but is counted."""
+    async with counted(container.redis, container.clock, GATEWAYS):
+        yield
+
+
+@asynccontextmanager
+async def _working(container: Container) -> AsyncIterator[None]:
+    async with _waiting(container), embedded(container):
+        yield
 
 
 def _redis(settings: Settings) -> AbstractAsyncContextManager[None]:

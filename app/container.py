@@ -5,25 +5,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from arq.connections import ArqRedis
-from sqlmodel import select
 
 from app import __version__
 from app.arr.http import ArrHttp
 from app.core.clock import Clock, utc_now
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.keyfile import in_use
 from app.core.queue import ArqQueue
 from app.core.redis import make_redis, redis_settings
-from app.core.security import SecretBox, api_key, key_digest, secret_key
+from app.core.security import SecretBox, api_key, key_digest
 from app.hunting.ledger import HuntLedger
 from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.runner import LEASE_SECONDS, HuntRunner
 from app.hunting.sending import Pace
 from app.hunting.service import HuntService
-from app.instances.models import Instance
 from app.instances.service import InstanceService
 from app.replays.service import ReplayService
+from app.sealing import open_box
 from app.settings.service import SettingsService
 from app.stats.service import StatsService
 from app.users.callers import CredentialStore, OneKey
@@ -59,9 +59,9 @@ async def open_container(
     redis = make_redis(redis_settings(settings))
     http = ArrHttp(__version__)
     try:
-        box = SecretBox(secret_key(settings))
-        await _check_key(db, box)
-        yield _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
+        with in_use(settings.data_dir):
+            box = await open_box(db, settings, clock)
+            yield _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
     finally:
         await http.aclose()
         await redis.aclose(close_connection_pool=True)
@@ -100,11 +100,3 @@ def _wire(
         runner=runner,
         stats=StatsService(db, redis, general, clock),
     )
-
-
-async def _check_key(db: Database, box: SecretBox) -> None:
-    """A wrong key stops the start, before anything is stored with it."""
-    async with db.reading() as session:
-        sealed = (await session.exec(select(Instance.api_key).limit(1))).first()
-    if sealed is not None:
-        box.open(sealed)

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
-from app.api import docs, errors, health, history, hunts, instances, openapi, stats
+from app.api import docs, errors, health, history, hunts, instances, openapi, pages, stats
 from app.api import settings as settings_routes
 from app.api.deps import ApiContainer
 from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
@@ -27,6 +27,7 @@ ROUTERS: tuple[ApiRouter, ...] = (
     settings_routes.router,
     health.router,
     docs.router,
+    pages.router,
 )
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
