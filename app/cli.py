@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from getpass import getpass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from app.core.keyfile import previous
 from app.core.logging import setup_logging
 from app.core.migrations import migrate
 from app.core.redis import embedded_redis
-from app.core.security import API_KEY_FILE, KEY_FILE
+from app.core.security import KEY_FILE
 from app.main import create_app
 from app.sealing import rotate
 from worker.main import embedded, run_alone
@@ -68,6 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     rotation.add_argument("--all-stopped", action="store_true", help="do not ask Redis whether Huntarr still runs")
     rotation.set_defaults(command=_rotate_key)
+    reset = commands.add_parser(
+        "reset-password",
+        help="give the owner a new password",
+        description="Asks for the new password, twice and unseen. All sessions end; API keys stay.",
+    )
+    reset.add_argument("--password-stdin", action="store_true", help="read one line of standard input instead")
+    reset.add_argument("--disable-2fa", action="store_true", help="turn two-factor login off too")
+    reset.set_defaults(command=_reset_password)
     openapi = commands.add_parser("openapi", help="print the OpenAPI document")
     openapi.add_argument("--write", action="store_true", help=f"write it to {DOCUMENT} instead")
     openapi.set_defaults(command=_openapi)
@@ -97,6 +105,32 @@ def _migrate(_options: argparse.Namespace) -> int:
     changed = asyncio.run(migrate(_settings()))
     log.info("database upgraded" if changed else "database is up to date")
     return 0
+
+
+def _reset_password(options: argparse.Namespace) -> int:
+    settings = _settings()
+    password = _one_line() if options.password_stdin else _asked_twice()
+
+    async def reset() -> str:
+        await migrate(settings)
+        async with open_container(settings) as container:
+            return await container.trust.accounts.reset_password(password, disable_two_factor=options.disable_2fa)
+
+    name = asyncio.run(reset())
+    print(f"{name} has a new password; all sessions have ended.")  # noqa: T201 - the answer to the command
+    return 0
+
+
+def _one_line() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _asked_twice() -> str:
+    """Never from the arguments, where every user of the machine could read it."""
+    password = getpass("New password: ")
+    if getpass("Once more: ") != password:
+        raise StartFailed("The two passwords differ; nothing was changed.")
+    return password
 
 
 def _rotate_key(options: argparse.Namespace) -> int:
@@ -149,8 +183,10 @@ def _run(work: Coroutine[None, None, int]) -> int:
 
 async def _serving(settings: Settings, listener: socket.socket, *, works: bool) -> int:
     await migrate(settings)
-    async with _redis(settings):
-        app = create_app(settings, open_container=open_container, background=_working if works else _waiting)
+    async with _redis(settings), open_container(settings) as container:
+        app = create_app(
+            settings, open_container=lambda _: nullcontext(container), background=_working if works else _waiting
+        )
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -163,6 +199,7 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
             )
         )
         _announce(settings, listener)
+        await _announce_setup(container)
         await server.serve(sockets=[listener])
         return 0 if server.started else 1
 
@@ -209,8 +246,16 @@ def _announce(settings: Settings, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}{settings.base_url}"  # noqa: S104
     log.info("huntarr listens", version=__version__, url=address, docs=f"{address}/docs")
-    if settings.api_key is None:
-        log.info("your API key is in a file", path=str(settings.data_dir.resolve() / API_KEY_FILE))
+
+
+async def _announce_setup(container: Container) -> None:
+    """How to become the owner, as long as there is none. Not a line of the log: logs are kept and sent around."""
+    accounts = container.trust.accounts
+    if not await accounts.has_owner():
+        text = (
+            f"There is no owner yet: open /setup. From another machine it asks for this token: {accounts.setup_token()}"
+        )
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - meant for the person at the terminal
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from app.core.db import Database
 from app.core.keyfile import in_use
 from app.core.queue import ArqQueue
 from app.core.redis import make_redis, redis_settings
-from app.core.security import SecretBox, api_key, key_digest
+from app.core.security import SecretBox
 from app.hunting.ledger import HuntLedger
 from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
@@ -26,7 +26,9 @@ from app.replays.service import ReplayService
 from app.sealing import open_box
 from app.settings.service import SettingsService
 from app.stats.service import StatsService
-from app.users.callers import CredentialStore, OneKey
+from app.users.audit import AuditTrail
+from app.users.callers import CredentialStore
+from app.users.trust import Trust, make_trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,6 @@ class Container:
     redis: ArqRedis
     box: SecretBox
     http: ArrHttp
-    credentials: CredentialStore
     replays: ReplayService
     general: SettingsService
     instances: InstanceService
@@ -48,6 +49,15 @@ class Container:
     records: HuntRecords
     runner: HuntRunner
     stats: StatsService
+    trust: Trust
+
+    @property
+    def credentials(self) -> CredentialStore:
+        return self.trust.credentials
+
+    @property
+    def audit(self) -> AuditTrail:
+        return self.trust.audit
 
 
 @asynccontextmanager
@@ -61,7 +71,12 @@ async def open_container(
     try:
         with in_use(settings.data_dir):
             box = await open_box(db, settings, clock)
-            yield _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
+            container = _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
+            try:
+                await container.trust.accounts.ensure_owner(settings)
+                yield container
+            finally:
+                await container.trust.close()
     finally:
         await http.aclose()
         await redis.aclose(close_connection_pool=True)
@@ -90,7 +105,6 @@ def _wire(
         redis=redis,
         box=box,
         http=http,
-        credentials=OneKey(key_digest(api_key(settings))),
         replays=ReplayService(db, box, clock),
         general=general,
         instances=instances,
@@ -99,4 +113,5 @@ def _wire(
         records=HuntRecords(db, instances, general, clock),
         runner=runner,
         stats=StatsService(db, redis, general, clock),
+        trust=make_trust(settings, db, redis, box, general, clock),
     )

@@ -135,7 +135,7 @@ def _complete(operation: Json, route: ApiRoute) -> None:
     is_public = route.permission is Permission.PUBLIC
     is_session_only = route.permission is Permission.SESSION_ONLY
     operation["security"] = [] if is_public else SESSION_SCHEME if is_session_only else ANY_SCHEME
-    statuses = {500} if is_public else {401, 500, 503}
+    statuses = {500} if is_public else {401, 429, 500, 503}
     if not is_public and (route.permission is not Permission.READ or route.methods != {"GET"}):
         statuses.add(403)
     if "requestBody" in operation:

@@ -22,6 +22,7 @@ from app.api.frame import Handler, frame_of
 from app.api.idempotency import answer_once
 from app.api.tags import Tag
 from app.api.tickets import TICKET_COOKIE, by_ticket
+from app.api.trail import told
 from app.core.errors import BadRequest, Unavailable
 
 REPLY_SECONDS: Final = 120.0
@@ -37,6 +38,7 @@ class Declaration:
     permissions: list[Permission] = field(default_factory=list)
     has_etag: bool = False
     takes_ticket: bool = False
+    is_told: bool = True
     upload_bytes: int | None = None
 
 
@@ -67,6 +69,12 @@ session_only = _permission(Permission.SESSION_ONLY)
 def etag(endpoint: F) -> F:
     """A GET whose replies carry an ETag and answer `If-None-Match`."""
     declaration_of(endpoint).has_etag = True
+    return endpoint
+
+
+def untold(endpoint: F) -> F:
+    """A POST that changes nothing worth a row in the audit trail (`trail.py`)."""
+    declaration_of(endpoint).is_told = False
     return endpoint
 
 
@@ -146,6 +154,8 @@ class ApiRoute(APIRoute):
         has_etag, is_upload = self.declaration.has_etag, self.declaration.upload_bytes is not None
         body = self.body_field
         has_json = body is not None and not isinstance(body.field_info, params.Form) and not is_upload
+        if self.permission is not Permission.PUBLIC and self.declaration.is_told and self.methods != {"GET"}:
+            inner = told(inner, self.name, frozenset(one.alias for one in self.dependant.query_params))
         is_replayable = self.methods == {"POST"} and self.permission is not Permission.PUBLIC and not is_upload
 
         async def answer(request: BoundedRequest) -> Response:

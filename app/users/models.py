@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.core.db import UtcDateTime
 
 OWNER_ID = 1
-DIGEST_BYTES = 32
+DIGEST_LENGTH = 64  # SHA-256 in hex
 
 
 class User(SQLModel, table=True):
@@ -32,12 +32,16 @@ class Session(SQLModel, table=True):
     """Somebody who logged in; of the token and its CSRF token only the SHA-256."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("ix_sessions_expires_at", "expires_at"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("token_digest", name="uq_sessions_token_digest"),
+        Index("ix_sessions_expires_at", "expires_at"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     user_id: int = Field(foreign_key="users.id", index=True)
-    token_digest: bytes = Field(max_length=DIGEST_BYTES, unique=True)
-    csrf_digest: bytes = Field(max_length=DIGEST_BYTES)
+    token_digest: str = Field(max_length=DIGEST_LENGTH)
+    csrf_digest: str = Field(max_length=DIGEST_LENGTH)
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     last_seen_at: datetime = Field(sa_type=UtcDateTime)
@@ -49,14 +53,14 @@ class ApiKey(SQLModel, table=True):
     """A key that the owner made. The text was shown once; its SHA-256 stays."""
 
     __tablename__ = "api_keys"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (UniqueConstraint("digest", name="uq_api_keys_digest"), {"sqlite_autoincrement": True})
 
     id: int | None = Field(default=None, primary_key=True)
     user_id: int = Field(foreign_key="users.id", index=True)
     name: str = Field(max_length=100)
     scope: str = Field(max_length=10)
     prefix: str = Field(max_length=20)
-    digest: bytes = Field(max_length=DIGEST_BYTES, unique=True)
+    digest: str = Field(max_length=DIGEST_LENGTH)
     created_at: datetime = Field(sa_type=UtcDateTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -66,10 +70,11 @@ class RecoveryCode(SQLModel, table=True):
     """A way in without the second device; the row goes when the code is used."""
 
     __tablename__ = "recovery_codes"
+    __table_args__ = (UniqueConstraint("digest", name="uq_recovery_codes_digest"),)
 
     id: int | None = Field(default=None, primary_key=True)
     user_id: int = Field(foreign_key="users.id", index=True)
-    digest: bytes = Field(max_length=DIGEST_BYTES, unique=True)
+    digest: str = Field(max_length=DIGEST_LENGTH)
 
 
 class Audit(SQLModel, table=True):

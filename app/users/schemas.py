@@ -6,11 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, StringConstraints
 
+from app.core.config import MAX_PASSWORD, MIN_PASSWORD
 from app.core.schemas import In, Out, UtcTime
 from app.users.callers import CallerKind, Scope
 
-MIN_PASSWORD = 10
-MAX_PASSWORD = 256
 MAX_USERNAME = 64
 YEARS = range(2000, 2200)  # the ends of the calendar cannot be converted to UTC
 
