@@ -26,6 +26,7 @@ from app.core.redis import embedded_redis
 from app.core.security import KEY_FILE
 from app.main import create_app
 from app.sealing import rotate
+from app.server import BoundedProtocol
 from worker.main import embedded, run_alone
 
 log = structlog.get_logger(__name__)
@@ -190,6 +191,8 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=BoundedProtocol,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,  # the client's address has one owner: app/api/peer.py
