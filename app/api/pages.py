@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Final
 
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from app import __version__
 from app.api.routing import ApiRouter, public
+from app.api.services import Accounts, CallOrigin
 from app.api.tags import Tag
 from app.core.errors import NotFound
 
@@ -28,8 +30,11 @@ async def get_login_page() -> Response:
 
 @router.get("/setup", include_in_schema=False)
 @public
-async def get_setup_page() -> Response:
-    return _page("setup")
+async def get_setup_page(request: Request, accounts: Accounts, origin: CallOrigin) -> Response:
+    """Only as long as there is no owner; the field for the setup token only for whoever needs it."""
+    if await accounts.has_owner():
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
+    return _page("setup", "remote" if not origin.is_local else "")
 
 
 @router.get("/pages/{asset}", include_in_schema=False)
@@ -43,6 +48,7 @@ async def get_page_asset(asset: str) -> Response:
     )
 
 
-def _page(name: str) -> HTMLResponse:
-    text = (FOLDER / f"{name}.html").read_text().replace("{{version}}", __version__)
+def _page(name: str, caller: str = "") -> HTMLResponse:
+    """Nothing of the request goes into the text."""
+    text = (FOLDER / f"{name}.html").read_text().replace("{{version}}", __version__).replace("{{caller}}", caller)
     return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})

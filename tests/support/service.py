@@ -23,8 +23,9 @@ class Service:
     data_dir: Path
     lines: list[str] = field(default_factory=list)
     url: str = ""
-    _listens: threading.Event = field(default_factory=threading.Event)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
     _reader: threading.Thread | None = None
+    _has_ended: bool = False
 
     @property
     def address(self) -> tuple[str, int]:
@@ -39,9 +40,17 @@ class Service:
         """Collect what it writes until it ends; its own line says where it listens."""
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
-        if not self._listens.wait(START_SECONDS) or not self.url:
-            self.process.kill()
-            raise RuntimeError(f"huntarr did not start:\n{self.output}")
+        said = json.loads(self.line('"huntarr listens"'))
+        self.url = str(said["url"]).replace("//localhost", "//127.0.0.1")
+
+    def line(self, text: str) -> str:
+        """The first line that holds `text`, as soon as it is written."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._find(text) is not None or self._has_ended, START_SECONDS)
+            found = self._find(text)
+        if found is None:
+            raise RuntimeError(f"huntarr did not write {text!r}:\n{self.output}")
+        return found
 
     def stop(self) -> int:
         """SIGTERM, then all that it still wrote; its exit code."""
@@ -51,13 +60,17 @@ class Service:
             self._reader.join(10)
         return code
 
+    def _find(self, text: str) -> str | None:
+        return next((line for line in self.lines if text in line), None)
+
     def _collect(self) -> None:
         for line in self.process.stdout or ():
-            self.lines.append(line)
-            if not self.url and '"huntarr listens"' in line:
-                self.url = str(json.loads(line)["url"]).replace("//localhost", "//127.0.0.1")
-                self._listens.set()
-        self._listens.set()
+            with self._changed:
+                self.lines.append(line)
+                self._changed.notify_all()
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
 
 
 def environment(data_dir: Path, given: Mapping[str, str]) -> dict[str, str]:
@@ -75,7 +88,7 @@ def command(*arguments: str) -> list[str]:
 def running(data_dir: Path, *arguments: str, **given: str) -> Iterator[Service]:
     """Serve from `data_dir` for the time of the block; `given` are variables without their prefix."""
     variables = environment(data_dir, {f"HUNTARR_{name.upper()}": value for name, value in given.items()})
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own program
         command("serve", *arguments), cwd=ROOT, env=variables, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip

@@ -16,6 +16,12 @@ function complain(sentence, fields) {
   (fields[0] || problem).focus();
 }
 
+/** Say something that is no error. */
+function tell(sentence) {
+  note.textContent = sentence;
+  note.hidden = false;
+}
+
 /** Call the API: `{status, body}`; status 0 when nothing answers, or something that is not Huntarr does. */
 async function call(path, data) {
   try {
@@ -104,8 +110,9 @@ async function logIn({ username, password, totp_code: code }) {
     window.location.assign("docs");
   } else if (reply.status === 401 && reply.body.error === "Two-factor code required") {
     reveal(document.getElementById("second"), code);
-    complain("One more step: enter your two-factor code.", [code]);
+    complain("", [code]);
     code.removeAttribute("aria-invalid");
+    tell("One more step: enter your two-factor code.");
   } else {
     const retry = code.disabled ? password : code;
     if (reply.status === 401) {
@@ -152,11 +159,14 @@ async function start() {
     onSubmit(login, logIn);
     if (window.location.hash === CREATED) {
       window.history.replaceState(null, "", window.location.pathname);
-      note.textContent = "The owner is created. Log in with the name and password that you chose.";
-      note.hidden = false;
+      tell("The owner is created. Log in with the name and password that you chose.");
     }
   } else {
-    onSubmit(document.getElementById("setup"), setUp);
+    const setup = document.getElementById("setup");
+    onSubmit(setup, setUp);
+    if (setup.dataset.caller === "remote") {
+      reveal(document.getElementById("remote"), setup.elements.setup_token);
+    }
   }
   const { status, body } = await call("api/setup/status");
   if (status === 200 && body.data.setup_required === Boolean(login)) {
