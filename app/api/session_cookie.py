@@ -19,9 +19,8 @@ class SessionCookie:
     def __init__(self, request: Request, response: Response) -> None:
         tokens = session_tokens(request)
         self._token = tokens[0] if len(tokens) == 1 else ""
-        container = container_of(request)
-        self._now = container.clock()
-        self._path = container.settings.base_url or "/"
+        self._now = container_of(request).clock()
+        self._path = request.scope.get("root_path") or "/"
         self._is_https = frame_of(request.scope).is_https
         self._response = response
 

@@ -22,7 +22,7 @@ RETRY: Final = timedelta(seconds=5)
 MEMORY_KIB: Final = 19 * 1024
 PASSES: Final = 2
 # The hash of no password: where there is no user, the same work is done with this one.
-NOBODY: Final = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1$bm9ib2R5IGtub3dzIGl0$" + "A" * 43
+NOBODY: Final = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1$bm9ib2R5IGtub3dzIGl0IQ$" + "A" * 43
 
 
 class Hasher(Protocol):

@@ -93,7 +93,8 @@ class Kernel:
 async def make_database(folder: Path) -> Database:
     db = Database(f"sqlite+aiosqlite:///{folder / 'kernel.db'}")
     async with db.engines[0].begin() as connection:
-        await connection.run_sync(SQLModel.metadata.create_all, tables=[SQLModel.metadata.tables[name] for name in ("replays", "audit")])
+        tables = [SQLModel.metadata.tables[name] for name in ("replays", "audit")]
+        await connection.run_sync(SQLModel.metadata.create_all, tables=tables)
     return db
 
 
