@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.container import open_container
 from app.core.security import key_digest
 from app.users.credentials import WRONG_KEYS
 from app.users.keys import MOST_KEYS
@@ -154,6 +155,16 @@ async def test_wrong_keys_are_counted_by_address(house: House) -> None:
     assert (await (await house.visitor("203.0.113.50")).login()).status_code == 200
     house.rig.clock.forward(minutes=5)
     assert await status(house, key) == 200
+
+
+async def test_without_the_variable_there_is_no_key_but_the_owners(house: House) -> None:
+    owner = await house.owner()
+    key = (await owner.key())["key"]
+    settings = house.rig.settings.model_copy(update={"api_key": None})
+    async with open_container(settings, clock=house.rig.clock) as other:
+        assert await other.credentials.by_api_key(key_digest(KEY), "") is None
+        assert await other.credentials.by_api_key(key_digest(key), "") is not None
+    assert not (settings.data_dir / "api.key").exists()
 
 
 async def test_a_key_in_the_query(house: House) -> None:

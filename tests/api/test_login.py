@@ -174,6 +174,37 @@ async def test_guesses_at_once_get_no_more_answers_than_one_by_one(house: House)
     assert (await house.actions()).count("login_failed") == 5
 
 
+class LastToKnow:
+    """Argon2 that is slow with the right password: wrong ones are answered first, whatever the order of calls."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def hash(self, password: str) -> str:
+        return "unused"
+
+    def verify(self, hash: str, password: str) -> bool:  # noqa: A002 - argon2's own name
+        return password == PASSWORD and self.go.wait(30)
+
+    def check_needs_rehash(self, hash: str) -> bool:  # noqa: A002
+        return False
+
+
+async def test_a_right_guess_among_many_at_once_is_not_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was let through before the fifth failure and would be answered after it."""
+    await house.make_owner()
+    hasher = LastToKnow()
+    monkeypatch.setattr(house.trust.passwords, "_hasher", hasher)
+    guess = asyncio.create_task((await house.visitor()).login())
+    wrong = [await (await house.visitor()).login(WRONG) for _ in range(5)]
+    assert [reply.status_code for reply in wrong] == [401] * 5
+    hasher.go.set()
+    reply = await guess
+    assert reply.status_code == 429
+    assert "Set-Cookie" not in reply.headers
+    assert await house.rows(Session) == []
+
+
 class SlowHasher:
     """Argon2 as slow as a test wants it: every check waits until it is let go."""
 

@@ -35,6 +35,7 @@ class House:
     served: Any
     stack: AsyncExitStack
     secrets: set[str] = field(default_factory=lambda: {KEY, PASSWORD})
+    calls: int = 0
 
     @property
     def trust(self) -> Trust:
@@ -82,6 +83,7 @@ class Visitor:
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Response:
         if self.csrf is not None:
             headers.setdefault("X-CSRF-Token", self.csrf)
+        self.house.calls += 1
         reply = await self.client.request(method, path, json=body, headers=headers)
         self._learn(reply)
         return reply
@@ -162,6 +164,8 @@ async def open_house(rig: Rig, **changes: Any) -> AsyncIterator[House]:
 async def _assert_discreet(house: House, lines: Any) -> None:
     """No secret of any visitor in a log line, before stars are put over anything, nor in clear in a table."""
     await house.trust.credentials.settle()
+    # Proof that lines were caught at all: loggers may have been bound to another chain of processors before.
+    assert sum(line["event"] == "request" for line in lines) >= house.calls
     logged = repr(lines)
     stored = json.dumps(
         [row.model_dump(mode="json") for table in (Audit, User, Session, ApiKey, RecoveryCode)
