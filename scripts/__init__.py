@@ -1,0 +1,1 @@
+"""Programs for people who work on Huntarr; the Makefile's targets run them."""
