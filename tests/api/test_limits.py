@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.house import House, open_house
-from tests.support.rig import Rig, open_rig
+from tests.support.rig import open_rig
 from tests.support.stores import redis_server
 
 pytestmark = pytest.mark.asyncio
@@ -17,11 +17,11 @@ WRONG = "wrong horse battery"
 
 
 @pytest_asyncio.fixture
-async def neighbour(rig: Rig, database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[House]:
+async def neighbour(house: House, database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[House]:
     """A second gateway process of the same installation."""
     async with open_rig(database_url, redis_url, tmp_path) as other:
-        other.clock.now = rig.clock.now
-        async with open_house(other) as opened:
+        other.clock.now = house.rig.clock.now
+        async with open_house(other, beside=house) as opened:
             yield opened
 
 

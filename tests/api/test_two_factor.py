@@ -34,6 +34,7 @@ async def test_turning_it_on(house: House) -> None:
     assert all(re.fullmatch(r"([a-z2-7]{4}-){3}[a-z2-7]{4}", code) for code in codes)  # 80 bits each
     refused = await (await house.visitor()).login()
     assert (refused.status_code, refused.json()["error"]) == (401, "Two-factor code required")
+    assert await login(house, device.code()) == 401  # the code that proved it is used up
     house.rig.clock.forward(seconds=30)
     assert await login(house, device.code()) == 200
     assert (await owner.data("GET", "/api/auth/me"))["two_factor_enabled"] is True

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -34,6 +34,7 @@ class House:
     app: FastAPI
     served: Any
     stack: AsyncExitStack
+    lines: list[Any]
     secrets: set[str] = field(default_factory=lambda: {KEY, PASSWORD})
     calls: int = 0
 
@@ -144,29 +145,29 @@ class Device:
 
 
 @asynccontextmanager
-async def open_house(rig: Rig, **changes: Any) -> AsyncIterator[House]:
-    """The application on `rig`; `changes` are settings of the gateway."""
+async def open_house(rig: Rig, *, beside: House | None = None, **changes: Any) -> AsyncIterator[House]:
+    """The application on `rig`; `changes` are settings of the gateway. `beside`: both write into one log."""
     settings = rig.settings.model_copy(update=changes)
 
     @asynccontextmanager
     async def opened(_settings: Settings) -> AsyncIterator[Container]:
         yield rig.container
 
-    with capture_logs() as lines:
+    with capture_logs() if beside is None else nullcontext(beside.lines) as lines:
         app = create_app(settings, open_container=opened)
         async with AsyncExitStack() as stack, LifespanManager(app) as alive:
-            house = House(rig, app, alive.app, stack)
+            house = House(rig, app, alive.app, stack, lines)
             house.secrets.add(rig.container.trust.accounts.setup_token())
             yield house
-            await _assert_discreet(house, lines)
+            await _assert_discreet(house)
 
 
-async def _assert_discreet(house: House, lines: Any) -> None:
+async def _assert_discreet(house: House) -> None:
     """No secret of any visitor in a log line, before stars are put over anything, nor in clear in a table."""
     await house.trust.credentials.settle()
     # Proof that lines were caught at all: loggers may have been bound to another chain of processors before.
-    assert sum(line["event"] == "request" for line in lines) >= house.calls
-    logged = repr(lines)
+    assert sum(line["event"] == "request" for line in house.lines) >= house.calls
+    logged = repr(house.lines)
     stored = json.dumps(
         [row.model_dump(mode="json") for table in (Audit, User, Session, ApiKey, RecoveryCode)
          for row in await house.rows(table)]
