@@ -174,6 +174,7 @@ def _openapi(options: argparse.Namespace) -> int:
 
 def _settings() -> Settings:
     settings = read_settings()
+    os.umask(0o077)  # what we make in the data folder is for nobody else
     setup_logging(settings.log_level, settings.log_format)
     return settings
 
