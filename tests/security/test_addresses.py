@@ -136,7 +136,7 @@ async def test_the_places_where_apps_live_are_taken(rig: Rig, url: str) -> None:
     "host", ["tv.example.org", "tv.example.org.", "2130706433.example.org", "xn--bcher-kva.example"]
 )
 async def test_a_name_that_leads_there_is_not_connected_to(rig: Rig, host: str, answers: list[str]) -> None:
-    names = Names(dict.fromkeys((host, host.removesuffix("."), "xn--bcher-kva.example"), [answers]))
+    names = Names({one: [answers] for one in (host, host.removesuffix("."), "xn--bcher-kva.example")})
     calls: list[bytes] = []
     async with serve(noting(calls)) as port, gateway(rig, names) as client:
         url = f"http://{host}:{port}"
