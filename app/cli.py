@@ -25,7 +25,7 @@ from app.core.migrations import migrate
 from app.core.redis import embedded_redis
 from app.core.security import KEY_FILE
 from app.main import create_app
-from app.sealing import rotate
+from app.rotation import rotate
 from app.server import BoundedProtocol
 from worker.main import embedded, run_alone
 

@@ -22,7 +22,8 @@ from app.core.redis import make_redis, redis_settings
 from app.core.security import KEY_FILE, SecretBox
 from app.instances.models import Instance
 from app.replays.models import Replay
-from app.sealing import CHECK, PROOF, open_box, reseal, rotate
+from app.rotation import reseal, rotate
+from app.sealing import CHECK, PROOF, open_box
 from app.settings.models import SettingsSection
 from tests.support.service import ROOT, command, environment
 
