@@ -14,7 +14,7 @@ from worker import ticks
 
 pytestmark = pytest.mark.asyncio
 
-NEW_PASSWORD = "another good password"  # noqa: S105 - made up
+NEW_PASSWORD = "another good password"
 
 
 async def is_in(visitor: Visitor) -> bool:

@@ -22,7 +22,7 @@ from app.users.trust import Trust
 from tests.support.rig import KEY, Rig
 
 OWNER = "Ada Lovelace"
-PASSWORD = "correct horse battery"  # noqa: S105 - made up
+PASSWORD = "correct horse battery"
 COOKIE = "huntarr_session"
 
 
