@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import errno
 import gc
+import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from getpass import getpass
 from pathlib import Path
 
 import structlog
@@ -24,11 +26,15 @@ from app.api.openapi import document, render
 from app.container import Container, open_container
 from app.core.config import Settings, read_settings
 from app.core.errors import HuntarrError, StartFailed
+from app.core.heartbeat import GATEWAYS, counted
+from app.core.keyfile import previous
 from app.core.logging import setup_logging
 from app.core.migrations import migrate
 from app.core.redis import embedded_redis
-from app.core.security import API_KEY_FILE
+from app.core.security import KEY_FILE
 from app.main import create_app
+from app.rotation import rotate
+from app.server import BoundedProtocol
 from worker.main import embedded, run_alone
 
 log = structlog.get_logger(__name__)
@@ -62,6 +68,23 @@ def _parser() -> argparse.ArgumentParser:
     worker.set_defaults(command=_worker)
     upgrade = commands.add_parser("migrate", help="bring the database to this version's schema")
     upgrade.set_defaults(command=_migrate)
+    rotation = commands.add_parser(
+        "rotate-key",
+        help="encrypt the stored secrets with a new key",
+        description="Encrypts the stored secrets with a new key, all or none. The key file gets a new key by itself. "
+        "Where HUNTARR_SECRET_KEY is set it is the old key, and the new one is read from HUNTARR_NEW_SECRET_KEY, else "
+        "from one line of standard input. Stop Huntarr first; back up first.",
+    )
+    rotation.add_argument("--all-stopped", action="store_true", help="do not ask Redis whether Huntarr still runs")
+    rotation.set_defaults(command=_rotate_key)
+    reset = commands.add_parser(
+        "reset-password",
+        help="give the owner a new password",
+        description="Asks for the new password, twice and unseen. All sessions end; API keys stay.",
+    )
+    reset.add_argument("--password-stdin", action="store_true", help="read one line of standard input instead")
+    reset.add_argument("--disable-2fa", action="store_true", help="turn two-factor login off too")
+    reset.set_defaults(command=_reset_password)
     openapi = commands.add_parser("openapi", help="print the OpenAPI document")
     openapi.add_argument("--write", action="store_true", help=f"write it to {DOCUMENT} instead")
     openapi.set_defaults(command=_openapi)
@@ -93,6 +116,61 @@ def _migrate(_options: argparse.Namespace) -> int:
     return 0
 
 
+def _reset_password(options: argparse.Namespace) -> int:
+    settings = _settings()
+    password = _one_line() if options.password_stdin else _asked_twice()
+
+    async def reset() -> str:
+        await migrate(settings)
+        async with open_container(settings) as container:
+            return await container.trust.accounts.reset_password(password, disable_two_factor=options.disable_2fa)
+
+    name = asyncio.run(reset())
+    print(f"{name} has a new password; all sessions have ended.")  # noqa: T201 - the answer to the command
+    return 0
+
+
+def _one_line() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _asked_twice() -> str:
+    """Never from the arguments, where every user of the machine could read it."""
+    password = getpass("New password: ")
+    if getpass("Once more: ") != password:
+        raise StartFailed("The two passwords differ; nothing was changed.")
+    return password
+
+
+def _rotate_key(options: argparse.Namespace) -> int:
+    settings = _settings()
+
+    async def rotation() -> int:
+        await migrate(settings)
+        return await rotate(settings, _new_key(settings), all_stopped=options.all_stopped)
+
+    count = asyncio.run(rotation())
+    path = settings.data_dir.resolve() / KEY_FILE
+    if settings.secret_key is None:
+        what = f"The new key is in {path}; backups made before need the old one, kept in {previous(path).name}."
+    else:
+        what = "Set HUNTARR_SECRET_KEY to the new key before the next start; backups made before need the old one."
+    print(f"{count} secrets are sealed with the new key. {what}")  # noqa: T201 - what the user must know next
+    return 0
+
+
+def _new_key(settings: Settings) -> str | None:
+    """Never from the arguments, where every user of the machine could read it."""
+    given = os.environ.get("HUNTARR_NEW_SECRET_KEY", "")
+    if settings.secret_key is None:
+        if given:
+            raise StartFailed("HUNTARR_NEW_SECRET_KEY goes with HUNTARR_SECRET_KEY; the key file gets its own new key.")
+        return None
+    if not given and sys.stdin.isatty():
+        given = getpass("New key (at least 32 characters; not shown): ")
+    return (given or sys.stdin.readline()).strip()
+
+
 def _openapi(options: argparse.Namespace) -> int:
     text = render(document(create_app()))
     if options.write:
@@ -104,6 +182,7 @@ def _openapi(options: argparse.Namespace) -> int:
 
 def _settings() -> Settings:
     settings = read_settings()
+    os.umask(0o077)  # what we make in the data folder is for nobody else
     setup_logging(settings.log_level, settings.log_format)
     return settings
 
@@ -117,15 +196,14 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
     await migrate(settings)
     # Opened here and not by the application: a start that fails says one sentence, and uvicorn would say many.
     async with _redis(settings), open_container(settings) as container:
-
-        @asynccontextmanager
-        async def opened(_settings: Settings) -> AsyncIterator[Container]:
-            yield container
-
-        app = create_app(settings, open_container=opened, background=embedded if works else None)
+        app = create_app(
+            settings, open_container=lambda _: nullcontext(container), background=_working if works else _waiting
+        )
         server = Gateway(
             uvicorn.Config(
                 app,
+                http=BoundedProtocol,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,  # the client's address has one owner: app/api/peer.py
@@ -137,6 +215,7 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
         gc.collect()
         gc.freeze()  # what a start makes lives for ever: no later collection need walk through it
         _announce(settings, listener)
+        await _announce_setup(container)
         await server.serve(sockets=[listener])
         return 0 if server.started else 1
 
@@ -149,6 +228,19 @@ class Gateway(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+@asynccontextmanager
+async def _waiting(container: Container) -> AsyncIterator[None]:
+    """A gateway that leaves the hunting to others, but is counted."""
+    async with counted(container.redis, container.clock, GATEWAYS):
+        yield
+
+
+@asynccontextmanager
+async def _working(container: Container) -> AsyncIterator[None]:
+    async with _waiting(container), embedded(container):
         yield
 
 
@@ -183,8 +275,16 @@ def _announce(settings: Settings, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}{settings.base_url}"  # noqa: S104
     log.info("huntarr listens", version=__version__, url=address, docs=f"{address}/docs")
-    if settings.api_key is None:
-        log.info("your API key is in a file", path=str(settings.data_dir.resolve() / API_KEY_FILE))
+
+
+async def _announce_setup(container: Container) -> None:
+    """How to become the owner, as long as there is none. Not a line of the log: logs are kept and sent around."""
+    accounts = container.trust.accounts
+    if not await accounts.has_owner():
+        text = (
+            f"There is no owner yet: open /setup. From another machine it asks for this token: {accounts.setup_token()}"
+        )
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - meant for the person at the terminal
 
 
 if __name__ == "__main__":

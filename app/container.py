@@ -5,16 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from arq.connections import ArqRedis
-from sqlmodel import select
 
 from app import __version__
 from app.arr.http import ArrHttp
 from app.core.clock import Clock, utc_now
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.keyfile import in_use
 from app.core.queue import ArqQueue
 from app.core.redis import make_redis, redis_settings
-from app.core.security import SecretBox, api_key, key_digest, secret_key
+from app.core.security import SecretBox
 from app.hunting.ledger import HuntLedger
 from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
@@ -22,12 +22,14 @@ from app.hunting.runner import LEASE_SECONDS, HuntRunner
 from app.hunting.sending import Pace
 from app.hunting.service import HuntService
 from app.hunting.totals import Totals
-from app.instances.models import Instance
 from app.instances.service import InstanceService
 from app.replays.service import ReplayService
+from app.sealing import open_box
 from app.settings.service import SettingsService
 from app.stats.service import StatsService
-from app.users.callers import CredentialStore, OneKey
+from app.users.audit import AuditTrail
+from app.users.callers import CredentialStore
+from app.users.trust import Trust, make_trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,6 @@ class Container:
     redis: ArqRedis
     box: SecretBox
     http: ArrHttp
-    credentials: CredentialStore
     replays: ReplayService
     general: SettingsService
     instances: InstanceService
@@ -49,6 +50,15 @@ class Container:
     records: HuntRecords
     runner: HuntRunner
     stats: StatsService
+    trust: Trust
+
+    @property
+    def credentials(self) -> CredentialStore:
+        return self.trust.credentials
+
+    @property
+    def audit(self) -> AuditTrail:
+        return self.trust.audit
 
 
 @asynccontextmanager
@@ -60,11 +70,15 @@ async def open_container(
     redis = make_redis(redis_settings(settings))
     http = ArrHttp(__version__)
     try:
-        box = SecretBox(secret_key(settings))
-        await _check_key(db, box)
-        container = _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
-        await container.general.apply_level()
-        yield container
+        with in_use(settings.data_dir):
+            box = await open_box(db, settings, clock)
+            container = _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
+            try:
+                await container.general.apply_level()
+                await container.trust.accounts.ensure_owner(settings)
+                yield container
+            finally:
+                await container.trust.close()
     finally:
         await http.aclose()
         await redis.aclose(close_connection_pool=True)
@@ -94,7 +108,6 @@ def _wire(
         redis=redis,
         box=box,
         http=http,
-        credentials=OneKey(key_digest(api_key(settings))),
         replays=ReplayService(db, box, clock),
         general=general,
         instances=instances,
@@ -103,12 +116,5 @@ def _wire(
         records=HuntRecords(db, instances, general, totals, clock),
         runner=runner,
         stats=StatsService(db, redis, general, clock),
+        trust=make_trust(settings, db, redis, box, general, clock),
     )
-
-
-async def _check_key(db: Database, box: SecretBox) -> None:
-    """A wrong key stops the start, before anything is stored with it."""
-    async with db.reading() as session:
-        sealed = (await session.exec(select(Instance.api_key).limit(1))).first()
-    if sealed is not None:
-        box.open(sealed)

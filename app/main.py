@@ -9,7 +9,20 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
-from app.api import docs, errors, health, history, hunts, instances, openapi, stats
+from app.api import (
+    audit_routes,
+    auth_routes,
+    docs,
+    errors,
+    health,
+    history,
+    hunts,
+    instances,
+    openapi,
+    pages,
+    setup_routes,
+    stats,
+)
 from app.api import settings as settings_routes
 from app.api.deps import ApiContainer
 from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
@@ -26,7 +39,11 @@ ROUTERS: tuple[ApiRouter, ...] = (
     instances.router,
     settings_routes.router,
     health.router,
+    setup_routes.router,
+    auth_routes.router,
+    audit_routes.router,
     docs.router,
+    pages.router,
 )
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -7,6 +7,7 @@ from app.instances import models as instances
 from app.replays import models as replays
 from app.settings import models as settings
 from app.stats import models as stats
+from app.users import models as users
 
-MODULES = (hunting, instances, replays, settings, stats)
+MODULES = (hunting, instances, replays, settings, stats, users)
 METADATA = SQLModel.metadata

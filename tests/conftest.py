@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support import stores
+from tests.support.house import House, open_house
 from tests.support.rig import Rig, open_rig
 
 DATABASES = ("sqlite", "postgresql")
@@ -61,4 +62,11 @@ def redis_url(redis_of_session: str) -> Iterator[str]:
 async def rig(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Rig]:
     """The service without its network: container, clock and a place for simulated apps."""
     async with open_rig(database_url, redis_url, tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def house(rig: Rig) -> AsyncIterator[House]:
+    """The whole application without an owner; what its visitors know may stand in no log and no audit row."""
+    async with open_house(rig) as opened:
         yield opened

@@ -1,13 +1,10 @@
 """The worker: arq runs the jobs and the ticks; a supervisor starts it again when Redis was away."""
 
 import asyncio
-import os
-import secrets
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import Any
 
 import structlog
@@ -17,7 +14,7 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from app.container import Container
-from app.core.heartbeat import beat, leave
+from app.core.heartbeat import WORKERS, counted
 from app.core.queue import PROBE_INSTANCE, RUN_HUNT, SETTLE, dump, load
 from app.core.redis import make_redis, redis_settings
 from worker import tasks, ticks
@@ -28,8 +25,6 @@ MAX_JOBS = 200
 HUNT_SECONDS = 1800
 POLL_SECONDS = 0.2
 RESTART_SECONDS = 1.0
-BEAT = timedelta(seconds=10)
-COUNTS_FOR = timedelta(seconds=35)
 HAND_BACK_SECONDS = 15.0
 
 
@@ -74,7 +69,7 @@ def _cron(tick: ticks.Tick, **when: Any) -> CronJob:
 
 async def supervise(container: Container) -> None:
     """Work until cancelled. arq ends when it loses Redis; it is made anew then."""
-    async with _counted(container):
+    async with counted(container.redis, container.clock, WORKERS):
         while True:
             worker = make_worker(container)
             try:
@@ -119,25 +114,3 @@ async def run_alone(container: Container) -> None:
         log.info("worker started")
         await stop.wait()
     log.info("worker ended")
-
-
-@asynccontextmanager
-async def _counted(container: Container) -> AsyncIterator[None]:
-    """Count as alive for the time of the block."""
-    worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-    task = asyncio.create_task(_beat(container, worker_id))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(RedisError, OSError):
-            await leave(container.redis, worker_id)
-
-
-async def _beat(container: Container, worker_id: str) -> None:
-    while True:
-        try:
-            await beat(container.redis, worker_id, container.clock(), COUNTS_FOR)
-        except (RedisError, OSError):
-            log.debug("heartbeat not sent: no redis")
-        await asyncio.sleep(BEAT.total_seconds())

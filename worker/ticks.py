@@ -41,6 +41,7 @@ async def retention(ctx: dict[Any, Any]) -> None:
     container = container_of(ctx)
     await container.records.purge((await container.general.general()).history_retention_days)
     await container.replays.purge(container.clock())
+    await container.trust.purge()
 
 
 def quiet(tick: Tick) -> WorkerCoroutine:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from starlette.requests import Request
 
+from app.api.frame import client_address
 from app.core.errors import Forbidden, NotAuthenticated
 from app.core.security import key_digest, same_key
 from app.users.callers import Caller, CallerKind, CredentialStore, Scope
@@ -35,10 +36,14 @@ class Authenticator:
         self._store = store
 
     async def caller(self, request: Request) -> Caller:
-        """Who calls; `NotAuthenticated` for nobody, for a wrong credential and for one that was given twice."""
+        """Who calls; `NotAuthenticated` for nobody, for a wrong credential and for one that was given twice.
+
+        `TooManyRequests` for an address that tried too many wrong keys.
+        """
         if keys := request.headers.getlist(API_KEY_HEADER) or request.query_params.getlist(API_KEY_QUERY):
-            found = await self._known(keys, self._store.by_api_key)
-        elif tokens := _cookies(request, SESSION_COOKIE):
+            address = client_address(request)
+            found = await self._known(keys, lambda digest: self._store.by_api_key(digest, address))
+        elif tokens := session_tokens(request):
             found = await self._known(tokens, self._store.by_session)
         else:
             raise NotAuthenticated("This call needs an API key (header X-Api-Key) or a session.")
@@ -68,7 +73,7 @@ def has_credentials(request: Request) -> bool:
     return bool(
         request.headers.getlist(API_KEY_HEADER)
         or request.query_params.getlist(API_KEY_QUERY)
-        or _cookies(request, SESSION_COOKIE)
+        or session_tokens(request)
     )
 
 
@@ -77,12 +82,12 @@ def _carries(request: Request, csrf: bytes | None) -> bool:
     return csrf is not None and len(tokens) == 1 and same_key(csrf, key_digest(tokens[0]))
 
 
-def _cookies(request: Request, name: str) -> list[str]:
-    """Every value of one cookie: Starlette's own parser keeps only the last of two."""
+def session_tokens(request: Request) -> list[str]:
+    """Every value of the session's cookie: Starlette's own parser keeps only the last of two."""
     values = []
     for header in request.headers.getlist("cookie"):
         for chunk in header.split(";"):
             key, _, value = chunk.partition("=")
-            if key.strip() == name:
+            if key.strip() == SESSION_COOKIE:
                 values.append(value.strip())
     return values

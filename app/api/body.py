@@ -49,6 +49,11 @@ class BoundedRequest(Request):
                 raise UnsupportedMediaType("The body must be JSON, sent as application/json and not compressed.")
             self._document = parsed(content)
 
+    @property
+    def document(self) -> Any:
+        """The JSON value, once it was read; else None."""
+        return None if self._document is _UNREAD else self._document
+
     async def json(self) -> Any:
         if self._document is _UNREAD:
             self._document = parsed(await self.read())

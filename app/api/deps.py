@@ -13,6 +13,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.security import SecretBox
 from app.replays.service import ReplayService
+from app.users.audit import AuditTrail
 from app.users.callers import Caller, CredentialStore
 
 LARGEST_PAGE = 1_000_000
@@ -35,6 +36,8 @@ class ApiContainer(Protocol):
     def box(self) -> SecretBox: ...
     @property
     def replays(self) -> ReplayService: ...
+    @property
+    def audit(self) -> AuditTrail: ...
     @property
     def credentials(self) -> CredentialStore: ...
 

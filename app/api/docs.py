@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 from app.api import tickets
 from app.api.deps import CurrentContainer
 from app.api.frame import frame_of
 from app.api.openapi import document, render
-from app.api.routing import ApiRouter, etag, read, ticket
+from app.api.routing import ApiRouter, etag, page, read, ticket
 from app.api.tags import Tag
 from app.core.errors import NotFound
 
@@ -41,12 +41,21 @@ async def get_document(request: Request, container: CurrentContainer) -> Respons
     return Response(state.document, media_type="application/json")
 
 
+@router.get("/", include_in_schema=False)
+@read
+@page
+async def get_start(request: Request) -> Response:
+    """Whoever types our address means the documentation."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs", 303)
+
+
 @router.get("/docs", include_in_schema=False)
 @read
+@page
 async def get_docs(request: Request, container: CurrentContainer) -> Response:
     """The page, with a ticket for its files (`tickets.py`)."""
-    page = FileResponse(STATIC / "docs.html", media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
-    page.set_cookie(
+    shown = FileResponse(STATIC / "docs.html", media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
+    shown.set_cookie(
         tickets.TICKET_COOKIE,
         tickets.issue(container.box, container.clock()),
         max_age=int(tickets.VALID_FOR.total_seconds()),
@@ -55,7 +64,7 @@ async def get_docs(request: Request, container: CurrentContainer) -> Response:
         httponly=True,
         samesite="strict",
     )
-    return page
+    return shown
 
 
 @router.get("/docs/{asset}", include_in_schema=False)

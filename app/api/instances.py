@@ -6,7 +6,7 @@ from fastapi import Query
 
 from app.api.deps import RowId
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, etag, full, read
+from app.api.routing import ApiRouter, etag, full, read, untold
 from app.api.services import HuntingApp, Instances, Records
 from app.api.tags import Tag
 from app.core.schemas import MessageReply, Reply
@@ -42,6 +42,7 @@ async def create_instance(
 
 @router.post("/{app_type}/test", summary="Test a connection", responses=errors(404))
 @full
+@untold
 async def test_connection(app_type: HuntingApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
     """An unsaved connection, or a stored one by its id. Always 200; `error` says what to do."""
     return Reply[InstanceTestOut](data=await instances.test(app_type, body))
@@ -84,6 +85,7 @@ async def delete_instance(app_type: HuntingApp, instance_id: RowId, records: Rec
 
 @router.post("/{app_type}/{instance_id}/test", summary="Test a stored instance", responses=errors(404))
 @full
+@untold
 async def test_instance(app_type: HuntingApp, instance_id: RowId, instances: Instances) -> Reply[InstanceTestOut]:
     """Always 200; what was learned is kept with the instance."""
     return Reply[InstanceTestOut](data=await instances.test_stored(app_type, instance_id))

@@ -41,7 +41,7 @@ ANY_SCHEME: Final[list[Json]] = [{name: []} for name in SECURITY_SCHEMES]
 SESSION_SCHEME: Final[list[Json]] = [{"SessionCookie": []}]
 
 EXAMPLES: Final[dict[int, Json]] = {
-    400: {"success": False, "error": "The body is not valid JSON."},
+    400: {"success": False, "error": "The request cannot be read."},
     401: {"success": False, "error": "The API key or session is not valid."},
     403: {"success": False, "error": "This API key may only read."},
     404: {"success": False, "error": "There is no such instance."},
@@ -135,14 +135,15 @@ def _complete(operation: Json, route: ApiRoute) -> None:
     is_public = route.permission is Permission.PUBLIC
     is_session_only = route.permission is Permission.SESSION_ONLY
     operation["security"] = [] if is_public else SESSION_SCHEME if is_session_only else ANY_SCHEME
-    statuses = {500} if is_public else {401, 500, 503}
+    statuses = {500} if is_public else {401, 429, 500, 503}
     if not is_public and (route.permission is not Permission.READ or route.methods != {"GET"}):
         statuses.add(403)
     if "requestBody" in operation:
-        statuses |= {400, 413, 415}
+        statuses |= {413, 415}
     if route.methods == {"POST"} and not is_public and route.declaration.upload_bytes is None:
         parameters.append(IDEMPOTENCY_PARAMETER)
         statuses.add(409)
+    statuses.add(400)  # a head that is too large, or an address that holds what no address may
     if parameters or "requestBody" in operation:
         statuses.add(422)
         responses.pop("422", None)

@@ -40,6 +40,23 @@ def peer_of(scope: Scope, trusted: Sequence[Network]) -> Peer:
     return Peer(str(walk(peer, headers.getlist("x-forwarded-for"), trusted)), protocol == "https" or is_https)
 
 
+# What a proxy on its way adds; whoever sends one of these himself only loses the right of the local.
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+
+
+def is_local(address: str, headers: Headers) -> bool:
+    """Whether a call comes from this machine itself and straight: no proxy, and asked for by a loopback name.
+
+    The name matters: a page of somebody else's, open in a browser here, can make its own name point to us.
+    """
+    peer = parsed(address)
+    if peer is None or not peer.is_loopback or any(name in headers for name in _PROXY_HEADERS):
+        return False
+    host = headers.get("host", "").strip().lower()
+    name = parsed(host.strip("[]")) or parsed(host)
+    return name.is_loopback if name is not None else host.partition(":")[0] == "localhost"
+
+
 def walk(peer: Address, forwarded: Sequence[str], trusted: Sequence[Network]) -> Address:
     """Read the header's values from the right; the first untrusted address is the caller's.
 

@@ -9,12 +9,12 @@ from fastapi import APIRouter, params
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from app.api.auth import Authenticator, Permission, authorise
+from app.api.auth import API_KEY_HEADER, API_KEY_QUERY, Authenticator, Permission, authorise
 from app.api.body import BODY_BYTES, BoundedRequest
 from app.api.deps import container_of
 from app.api.etag import tagged
@@ -22,7 +22,8 @@ from app.api.frame import Handler, frame_of
 from app.api.idempotency import answer_once
 from app.api.tags import Tag
 from app.api.tickets import TICKET_COOKIE, by_ticket
-from app.core.errors import BadRequest, Unavailable
+from app.api.trail import told
+from app.core.errors import BadRequest, NotAuthenticated, Unavailable
 
 REPLY_SECONDS: Final = 120.0
 _DECLARED: Final = "__huntarr_route__"
@@ -37,6 +38,8 @@ class Declaration:
     permissions: list[Permission] = field(default_factory=list)
     has_etag: bool = False
     takes_ticket: bool = False
+    is_page: bool = False
+    is_told: bool = True
     upload_bytes: int | None = None
 
 
@@ -70,9 +73,21 @@ def etag(endpoint: F) -> F:
     return endpoint
 
 
+def untold(endpoint: F) -> F:
+    """A POST that changes nothing worth a row in the audit trail (`trail.py`)."""
+    declaration_of(endpoint).is_told = False
+    return endpoint
+
+
 def ticket(endpoint: F) -> F:
     """A file of a page: a caller without credentials may show the ticket that the page gave out (`docs.py`)."""
     declaration_of(endpoint).takes_ticket = True
+    return endpoint
+
+
+def page(endpoint: F) -> F:
+    """Made for people: a browser that is not logged in is led to `/login`, where a program is told 401."""
+    declaration_of(endpoint).is_page = True
     return endpoint
 
 
@@ -132,6 +147,10 @@ class ApiRoute(APIRoute):
                         await _let_in(request, permission, takes_ticket=declared.takes_ticket)
                     response = await answer(request)
                     return response if request.method != "HEAD" else _head_of(response)
+            except NotAuthenticated:
+                if not declared.is_page or not _is_browsing(request):
+                    raise
+                return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
             except ClientDisconnect:
                 raise BadRequest("The connection ended before the body did.") from None
             except TimeoutError:
@@ -146,6 +165,8 @@ class ApiRoute(APIRoute):
         has_etag, is_upload = self.declaration.has_etag, self.declaration.upload_bytes is not None
         body = self.body_field
         has_json = body is not None and not isinstance(body.field_info, params.Form) and not is_upload
+        if self.permission is not Permission.PUBLIC and self.declaration.is_told and self.methods != {"GET"}:
+            inner = told(inner, self.name, frozenset(one.alias for one in self.dependant.query_params))
         is_replayable = self.methods == {"POST"} and self.permission is not Permission.PUBLIC and not is_upload
 
         async def answer(request: BoundedRequest) -> Response:
@@ -200,6 +221,12 @@ async def _let_in(request: BoundedRequest, permission: Permission, *, takes_tick
         caller = await Authenticator(container.credentials).caller(request)
     authorise(request, caller, permission)
     frame_of(request.scope).caller = caller
+
+
+def _is_browsing(request: Request) -> bool:
+    """A person at a browser, who shows no key: one that is wrong must be told so."""
+    has_key = API_KEY_HEADER in request.headers or API_KEY_QUERY in request.query_params
+    return "text/html" in request.headers.get("accept", "") and not has_key
 
 
 def _head_of(response: Response) -> Response:

@@ -6,6 +6,8 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 
 from app.api.deps import container_of
+from app.api.frame import client_address
+from app.api.peer import is_local
 from app.arr.models import AppType
 from app.container import Container
 from app.core.errors import NotFound
@@ -15,6 +17,12 @@ from app.hunting.service import HuntService
 from app.instances.service import InstanceService
 from app.settings.service import SettingsService
 from app.stats.service import StatsService
+from app.users.audit import AuditTrail
+from app.users.callers import Origin
+from app.users.keys import KeyService
+from app.users.service import AccountService
+from app.users.sessions import SessionService
+from app.users.two_factor import TwoFactorService
 
 
 def services(request: Request) -> Container:
@@ -46,6 +54,31 @@ async def get_stats(request: Request) -> StatsService:
     return services(request).stats
 
 
+async def get_accounts(request: Request) -> AccountService:
+    return services(request).trust.accounts
+
+
+async def get_sessions(request: Request) -> SessionService:
+    return services(request).trust.sessions
+
+
+async def get_api_keys(request: Request) -> KeyService:
+    return services(request).trust.keys
+
+
+async def get_two_factor(request: Request) -> TwoFactorService:
+    return services(request).trust.two_factor
+
+
+async def get_trail(request: Request) -> AuditTrail:
+    return services(request).trust.audit
+
+
+async def get_origin(request: Request) -> Origin:
+    address = client_address(request)
+    return Origin(address, request.headers.get("user-agent", ""), is_local(address, request.headers))
+
+
 async def get_hunting_app(
     app_type: Annotated[str, Path(max_length=50, json_schema_extra={"enum": [one.value for one in AppType]})],
 ) -> AppType:
@@ -62,4 +95,10 @@ Plans = Annotated[Planner, Depends(get_plans)]
 Records = Annotated[HuntRecords, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
+Accounts = Annotated[AccountService, Depends(get_accounts)]
+Sessions = Annotated[SessionService, Depends(get_sessions)]
+ApiKeys = Annotated[KeyService, Depends(get_api_keys)]
+TwoFactor = Annotated[TwoFactorService, Depends(get_two_factor)]
+Trail = Annotated[AuditTrail, Depends(get_trail)]
+CallOrigin = Annotated[Origin, Depends(get_origin)]
 HuntingApp = Annotated[AppType, Depends(get_hunting_app)]

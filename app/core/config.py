@@ -3,11 +3,11 @@
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from arq.connections import RedisSettings
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -16,6 +16,8 @@ from app.core.errors import StartFailed
 
 PREFIX = "HUNTARR_"
 MIN_KEY_LENGTH = 32
+MIN_PASSWORD = 10
+MAX_PASSWORD = 256
 DATABASE_SCHEMES = ("sqlite+aiosqlite", "postgresql+asyncpg")
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
@@ -54,7 +56,13 @@ class Settings(BaseSettings):
         None, description="Key that encrypts stored secrets, at least 32 characters; else a file in the data folder."
     )
     api_key: SecretStr | None = Field(
-        None, description="API key of full scope, at least 32 characters; else one is made in the data folder."
+        None, description="An API key of full scope, at least 32 characters; else the owner makes keys."
+    )
+    admin_username: str | None = Field(
+        None, max_length=64, description="The owner's name; with the password it makes the first owner at the start."
+    )
+    admin_password: SecretStr | None = Field(
+        None, description="The owner's first password, 10 to 256 characters; an owner who is there is not changed."
     )
     log_level: LogLevel = Field(LogLevel.INFO, description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="`console` or `json` (one object a line).")
@@ -119,6 +127,29 @@ class Settings(BaseSettings):
             raise ValueError("must be printable ASCII characters without spaces, or no header could carry it")
         return value
 
+    @field_validator("admin_username")
+    @classmethod
+    def _plain_name(cls, value: str | None) -> str | None:
+        name = value.strip() if value is not None else None
+        if name is not None and not (name and name.isprintable()):
+            raise ValueError("must hold only printable characters")
+        return name
+
+    @field_validator("admin_password")
+    @classmethod
+    def _good_password(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not MIN_PASSWORD <= len(value.get_secret_value()) <= MAX_PASSWORD:
+            raise ValueError(f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+        if value is not None and not _is_text(value.get_secret_value()):
+            raise ValueError("must be UTF-8")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_owner(self) -> Self:
+        if (self.admin_username is None) != (self.admin_password is None):
+            raise ValueError("HUNTARR_ADMIN_USERNAME and HUNTARR_ADMIN_PASSWORD are needed both, or neither")
+        return self
+
     @field_validator("base_url")
     @classmethod
     def _clean_base(cls, value: str) -> str:
@@ -157,6 +188,11 @@ class Settings(BaseSettings):
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part for part in (raw.strip() for raw in text.split(",")) if part)
+
+
+def _is_text(text: str) -> bool:
+    """False for bytes of the environment that are no UTF-8: they arrive as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def read_settings(**given: Any) -> Settings:

@@ -1,25 +1,64 @@
-"""Which workers live: each says every few seconds until when it can be counted on."""
+"""Which processes live: each says every few seconds until when it can be counted on."""
 
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
+import structlog
 from arq.connections import ArqRedis
+from redis.exceptions import RedisError
 
-WORKERS = "huntarr:workers"  # a sorted set: worker id → unix time until which it counts as alive
+from app.core.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+# Sorted sets: id of a process → unix time until which it counts as alive.
+WORKERS = "huntarr:workers"
+GATEWAYS = "huntarr:gateways"
+
+EVERY = timedelta(seconds=10)
+COUNTS_FOR = timedelta(seconds=35)
 
 
-async def beat(redis: ArqRedis, worker_id: str, now: datetime, ttl: timedelta) -> None:
+async def beat(redis: ArqRedis, worker_id: str, now: datetime, ttl: timedelta, kind: str = WORKERS) -> None:
     """Count me as alive until `now + ttl`; whoever is overdue is struck off in the same round trip."""
     async with redis.pipeline(transaction=False) as pipe:
-        pipe.zremrangebyscore(WORKERS, "-inf", now.timestamp())
-        pipe.zadd(WORKERS, {worker_id: (now + ttl).timestamp()})
+        pipe.zremrangebyscore(kind, "-inf", now.timestamp())
+        pipe.zadd(kind, {worker_id: (now + ttl).timestamp()})
         await pipe.execute()
 
 
-async def leave(redis: ArqRedis, worker_id: str) -> None:
-    """A worker that ends by itself need not be waited for."""
-    await redis.zrem(WORKERS, worker_id)
+async def leave(redis: ArqRedis, worker_id: str, kind: str = WORKERS) -> None:
+    """A process that ends by itself need not be waited for."""
+    await redis.zrem(kind, worker_id)
 
 
-async def count_alive(redis: ArqRedis, now: datetime) -> int:
-    """How many workers count as alive at `now`."""
-    return int(await redis.zcount(WORKERS, f"({now.timestamp()}", "+inf"))
+async def count_alive(redis: ArqRedis, now: datetime, kind: str = WORKERS) -> int:
+    """How many count as alive at `now`."""
+    return int(await redis.zcount(kind, f"({now.timestamp()}", "+inf"))
+
+
+@asynccontextmanager
+async def counted(redis: ArqRedis, clock: Clock, kind: str) -> AsyncIterator[None]:
+    """Count as alive for the time of the block; without Redis nobody is told, and nothing else is the matter."""
+    name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+    task = asyncio.create_task(_beating(redis, clock, name, kind))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(RedisError, OSError):
+            await leave(redis, name, kind)
+
+
+async def _beating(redis: ArqRedis, clock: Clock, name: str, kind: str) -> None:
+    while True:
+        try:
+            await beat(redis, name, clock(), COUNTS_FOR, kind)
+        except (RedisError, OSError):
+            log.debug("heartbeat not sent: no redis")
+        await asyncio.sleep(EVERY.total_seconds())

@@ -3,18 +3,16 @@
 import base64
 import hashlib
 import hmac
-import os
 import secrets
-from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from app.core.config import Settings
 from app.core.errors import StartFailed
+from app.core.keyfile import kept
 from app.core.schemas import SECRET_MASK
 
 KEY_FILE = "secret.key"
-API_KEY_FILE = "api.key"
 API_KEY_PREFIX = "huntarr_"
 
 
@@ -23,34 +21,39 @@ class SecretBox:
 
     def __init__(self, key: str) -> None:
         digest = hashlib.sha256(b"huntarr secret box\0" + key.encode()).digest()
+        self._root = digest
         self._fernet = Fernet(base64.urlsafe_b64encode(digest))
 
     def seal(self, plain: str) -> str:
         return self._fernet.encrypt(plain.encode()).decode()
 
+    def derived(self, purpose: str, text: str = "") -> bytes:
+        """32 bytes that only this installation can make: a keyed hash of `text`, another one for every purpose."""
+        return hmac.digest(self._root, f"{purpose}\0{text}".encode(), "sha256")
+
     def open(self, sealed: str) -> str:
         """The plain text; `StartFailed` when it was sealed with another key."""
-        try:
-            return self._fernet.decrypt(sealed.encode()).decode()
-        except InvalidToken:
+        plain = self.opened(sealed)
+        if plain is None:
             raise StartFailed(
                 "The stored secrets were encrypted with another key: give HUNTARR_SECRET_KEY or the key file "
                 "that this database was made with."
-            ) from None
+            )
+        return plain
+
+    def opened(self, sealed: str) -> str | None:
+        """The plain text, or nothing when this key did not seal it."""
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            return None
 
 
 def secret_key(settings: Settings) -> str:
     """The key that secrets are encrypted with: from the environment, or a 0600 file made at the first start."""
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
-    return _kept(settings.data_dir / KEY_FILE, secrets.token_urlsafe(32))
-
-
-def api_key(settings: Settings) -> str:
-    """The API key of full scope: from the environment, or a 0600 file made at the first start."""
-    if settings.api_key is not None:
-        return settings.api_key.get_secret_value()
-    return _kept(settings.data_dir / API_KEY_FILE, new_api_key())
+    return kept(settings.data_dir / KEY_FILE, secrets.token_urlsafe(32))
 
 
 def new_api_key() -> str:
@@ -70,30 +73,3 @@ def same_key(left: bytes, right: bytes) -> bool:
 def masked(stored: str | None) -> str | None:
     """How a secret reads: stars when set, null when not."""
     return SECRET_MASK if stored else None
-
-
-def _kept(path: Path, fresh: str) -> str:
-    """The file's text; the file is made with `fresh` when it is not there. Two processes agree on one text."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        if not path.exists():
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as handle:
-                handle.write(fresh + "\n")
-                handle.flush()
-                os.fsync(handle.fileno())
-            try:
-                os.link(draft, path)  # atomic, and fails when another process was first
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        text = path.read_text().strip()
-    except OSError as failure:
-        raise StartFailed(f"The key file {path} cannot be used: {failure.strerror}.") from None
-    except UnicodeError:
-        text = ""
-    if len(text) < 32:
-        raise StartFailed(f"The key file {path} holds no key: restore it from a copy, or remove it to start anew.")
-    return text

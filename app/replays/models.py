@@ -22,7 +22,7 @@ class Replay(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     caller: str = Field(max_length=CALLER_LENGTH)
     key: str = Field(max_length=KEY_LENGTH)
-    fingerprint: str = Field(max_length=64, description="SHA-256 of method, path, query and body, in hex.")
+    fingerprint: str = Field(max_length=64, description="Keyed SHA-256 of method, path, query, body, in hex.")
     attempt: str = Field(max_length=32, description="Whose answer counts: another attempt may have taken the key over.")
     created_at: datetime = Field(sa_type=UtcDateTime)
     status: int | None = None

@@ -52,6 +52,8 @@ class ReplayService:
         """The kept reply, or the right to make it; `Conflict` when the key is taken by another request or a twin."""
         now = self._clock()
         attempt = Attempt(caller[:CALLER_LENGTH], key, secrets.token_hex(16))
+        # Keyed: a plain hash of a body that holds a password could be guessed at leisure by whoever reads the table.
+        fingerprint = self._box.derived("replay", fingerprint).hex()
         async with self._db.session() as session:
             mine = {
                 "caller": attempt.caller,

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from app.core.security import same_key
-
 
 class Scope(StrEnum):
     """`read` may only GET."""
@@ -29,6 +27,7 @@ class Caller:
     name: str
     scope: Scope
     key_id: int | None = None
+    session_id: int | None = None
     csrf: bytes | None = None
 
     @property
@@ -37,24 +36,21 @@ class Caller:
         return f"{self.kind}:{self.name if self.key_id is None else self.key_id}"
 
 
-class CredentialStore(Protocol):
-    """Looks keys and sessions up by the SHA-256 digest of what the caller sent (`key_digest`); None = not valid."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a call comes from. `is_local`: from this machine itself, and through no proxy."""
 
-    async def by_api_key(self, digest: bytes) -> Caller | None: ...
+    address: str
+    user_agent: str = ""
+    is_local: bool = False
+
+
+class CredentialStore(Protocol):
+    """Looks keys and sessions up by the SHA-256 digest of what the caller sent (`key_digest`); None = not valid.
+
+    `address` is who tries; `TooManyRequests` for one that tried too many wrong keys.
+    """
+
+    async def by_api_key(self, digest: bytes, address: str) -> Caller | None: ...
 
     async def by_session(self, digest: bytes) -> Caller | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class OneKey:
-    """The store of an installation without managed keys: one API key of full scope, no sessions."""
-
-    digest: bytes
-
-    async def by_api_key(self, digest: bytes) -> Caller | None:
-        if not same_key(self.digest, digest):
-            return None
-        return Caller(CallerKind.API_KEY, "api key", Scope.FULL)
-
-    async def by_session(self, digest: bytes) -> Caller | None:
-        return None

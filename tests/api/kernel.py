@@ -23,6 +23,7 @@ from app.core.redis import find_server, make_redis
 from app.core.security import SecretBox, key_digest
 from app.main import ROUTERS, create_app
 from app.replays.service import ReplayService
+from app.users.audit import AuditTrail
 from app.users.callers import Caller, CallerKind, CredentialStore, Scope
 
 FULL_KEY = "huntarr_full-0123456789012345678901234567890"
@@ -36,7 +37,7 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class Store:
-    """Two keys and a session, as the next issue's store will have them."""
+    """Two keys and a session, without a database behind them."""
 
     def __init__(self) -> None:
         self.keys = {
@@ -47,7 +48,7 @@ class Store:
             key_digest(SESSION): Caller(CallerKind.SESSION, "owner", Scope.FULL, csrf=key_digest(CSRF)),
         }
 
-    async def by_api_key(self, digest: bytes) -> Caller | None:
+    async def by_api_key(self, digest: bytes, address: str) -> Caller | None:
         return self.keys.get(digest)
 
     async def by_session(self, digest: bytes) -> Caller | None:
@@ -77,6 +78,7 @@ class KernelContainer:
     redis: ArqRedis
     box: SecretBox
     replays: ReplayService
+    audit: AuditTrail
     credentials: CredentialStore = field(default_factory=Store)
 
 
@@ -91,7 +93,8 @@ class Kernel:
 async def make_database(folder: Path) -> Database:
     db = Database(f"sqlite+aiosqlite:///{folder / 'kernel.db'}")
     async with db.engines[0].begin() as connection:
-        await connection.run_sync(SQLModel.metadata.create_all, tables=[SQLModel.metadata.tables["replays"]])
+        tables = [SQLModel.metadata.tables[name] for name in ("replays", "audit")]
+        await connection.run_sync(SQLModel.metadata.create_all, tables=tables)
     return db
 
 
@@ -109,7 +112,8 @@ async def kernel(
         db = await make_database(folder)
         box = SecretBox("k" * 32)
         pool = make_redis(redis or RedisSettings(unix_socket_path=str(folder / "nobody.sock")))
-        made.append(KernelContainer(given, watch, db, pool, box, ReplayService(db, box, watch)))
+        replays, audit = ReplayService(db, box, watch), AuditTrail(db, watch)
+        made.append(KernelContainer(given, watch, db, pool, box, replays, audit))
         yield made[0]
         await pool.aclose(close_connection_pool=True)
         await db.close()

@@ -84,6 +84,15 @@ async def test_a_record_of_another_secret_key_counts_as_none(bench: Bench) -> No
     assert isinstance(await rotated.begin("api_key:1", "k", "f"), Attempt)
 
 
+async def test_what_is_stored_of_a_request_cannot_be_guessed_from_outside(bench: Bench) -> None:
+    """A body may hold a password, of which a plain hash could be tried out by whoever reads the table."""
+    await bench.begin("plain hash of a body")
+    async with bench.db.reading() as session:
+        stored = (await session.exec(select(Replay.fingerprint))).one()
+    assert stored == SecretBox("k" * 32).derived("replay", "plain hash of a body").hex()
+    assert stored != SecretBox("r" * 32).derived("replay", "plain hash of a body").hex()
+
+
 async def test_purge_deletes_what_is_over_in_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PURGE_BATCH", 3)
     monkeypatch.setattr(service, "PURGE_BATCHES", 2)

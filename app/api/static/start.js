@@ -3,6 +3,7 @@
 "use strict";
 
 (function () {
+  const SAFE = new Set(["GET", "HEAD"]);
   const address = new URL(window.location.href);
   const key = address.searchParams.get("apikey");
   if (key !== null) {
@@ -19,6 +20,19 @@
     return request;
   }
 
+  // A change by a session carries its CSRF token, asked for each time: a login elsewhere in this browser changes it.
+  async function withToken(request) {
+    const isOurs = new URL(request.url, window.location.href).origin === window.location.origin;
+    if (isOurs && !request.headers["X-Api-Key"] && !SAFE.has((request.method || "GET").toUpperCase())) {
+      const reply = await fetch("api/auth/me", { credentials: "same-origin" });
+      const token = reply.ok ? (await reply.json()).data.csrf_token : null;
+      if (token) {
+        request.headers["X-CSRF-Token"] = token;
+      }
+    }
+    return request;
+  }
+
   const ui = window.SwaggerUIBundle({
     url: "api/openapi.json",
     dom_id: "#swagger-ui",
@@ -26,7 +40,9 @@
     deepLinking: true,
     validatorUrl: null,
     persistAuthorization: false,
-    requestInterceptor: withKey,
+    requestInterceptor: function (request) {
+      return withToken(withKey(request));
+    },
     onComplete: function () {
       if (key) {
         ui.preauthorizeApiKey("ApiKeyHeader", key);

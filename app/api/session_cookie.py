@@ -1,0 +1,57 @@
+"""The cookie of a session: read, set and cleared in one place."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.auth import SESSION_COOKIE, session_tokens
+from app.api.deps import container_of
+from app.api.frame import frame_of
+from app.core.security import key_digest
+from app.users.sessions import Opened, csrf_of
+
+
+class SessionCookie:
+    """What the caller's browser holds, and what it shall hold from this reply on."""
+
+    def __init__(self, request: Request, response: Response) -> None:
+        tokens = session_tokens(request)
+        self._token = tokens[0] if len(tokens) == 1 else ""
+        self._now = container_of(request).clock()
+        self._path = request.scope.get("root_path") or "/"
+        self._is_https = frame_of(request.scope).is_https
+        self._response = response
+
+    @property
+    def digest(self) -> bytes | None:
+        return key_digest(self._token) if self._token else None
+
+    @property
+    def csrf_token(self) -> str | None:
+        return csrf_of(self._token) if self._token else None
+
+    def set(self, opened: Opened) -> Opened:
+        self._response.set_cookie(
+            SESSION_COOKIE,
+            opened.token,
+            max_age=max(1, int((opened.expires_at - self._now).total_seconds())),
+            path=self._path,
+            secure=self._is_https,
+            httponly=True,
+            samesite="lax",
+        )
+        return opened
+
+    def clear(self) -> None:
+        self._response.delete_cookie(
+            SESSION_COOKIE, path=self._path, secure=self._is_https, httponly=True, samesite="lax"
+        )
+
+
+async def get_session_cookie(request: Request, response: Response) -> SessionCookie:
+    return SessionCookie(request, response)
+
+
+Cookie = Annotated[SessionCookie, Depends(get_session_cookie)]

@@ -1,0 +1,145 @@
+"""The HTTP server's protocol with bounds on what uvicorn leaves open: heads, trailers, idle bodies, pipelines, peers.
+
+Everything here happens before an application is asked, so that a stranger can hold neither memory nor a connection.
+"""
+
+import json
+from asyncio import BaseTransport, TimerHandle
+from typing import Any, Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.api.middleware import SECURITY_HEADERS
+
+UNREADABLE: Final = "The request is not valid HTTP."
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's own, with limits. A test makes them small in a subclass."""
+
+    head_seconds = 15.0  # from the first byte of a head, or from the connection, to its last
+    rest_seconds = 10.0  # for the rest of a body whose request is answered already
+    rest_bytes = 4 * 1024 * 1024
+    barren_bytes = 64 * 1024  # in a row that are no content: head, trailers, chunk sizes and their extensions
+    most_connections = 900
+    most_pipelined = 16
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._timer: TimerHandle | None = None
+        self._in_head = True
+        self._in_message = False
+        self._barren = 0
+        self._rest = 0
+        self._refused = False
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type] # asyncio's own type is wider
+        if len(self.connections) > self.most_connections:
+            self._refuse(503, "Too many connections are open.")
+        else:
+            self._arm(self.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        if self._in_head and self._timer is None:
+            self._arm(self.head_seconds)
+        self._barren += len(data)
+        super().data_received(data)
+        if self._refused or self.parser is None:
+            return
+        if self._barren > self.barren_bytes:
+            self._refuse(431, "The head of the request is too large.")
+        elif self._is_answered() and self._rest > self.rest_bytes:
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = self._in_message = True
+        self._rest = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # else a trailer: it must not become a header of a request that was let in already
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._barren = 0
+        self._disarm()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise httptools.HttpParserError("one Host header is needed")
+        if len(self.pipeline) >= self.most_pipelined:
+            raise httptools.HttpParserError("too many requests at once")
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._barren = 0
+        if self.cycle.response_complete:
+            self._rest += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._in_message, self._barren = True, False, 0
+        self._disarm()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_answered() and not self._in_head:
+            # Closing at once would reset the connection under a caller who still sends, and lose the reply.
+            self._arm(self.rest_seconds)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, UNREADABLE)
+
+    def _is_answered(self) -> bool:
+        return self._in_message and not self._in_head and self.cycle is not None and self.cycle.response_complete
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """One enveloped reply, as long as it would not stand in the middle of another, and the end."""
+        self._refused = True
+        self._disarm()
+        if self.transport.is_closing():
+            return
+        is_between = self.cycle is None or self.cycle.response_complete or not self.cycle.response_started
+        if is_between and not self.pipeline:
+            self.transport.write(_reply(status, sentence))
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # what still works on it must not write behind our reply
+        self.transport.close()
+
+    def _late(self) -> None:
+        self._timer = None
+        if self._in_message and self._in_head:
+            self._refuse(408, "The request did not arrive in time.")
+        else:
+            self.transport.close()
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._timer = self.loop.call_later(seconds, self._late)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _reply(status: int, sentence: str) -> bytes:
+    body = json.dumps({"success": False, "error": sentence}, separators=(",", ":")).encode()
+    headers = [
+        *SECURITY_HEADERS,
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    if status == 503:
+        headers.append((b"retry-after", b"5"))
+    return STATUS_LINE[status] + b"".join(name + b": " + value + b"\r\n" for name, value in headers) + b"\r\n" + body

@@ -1,0 +1,174 @@
+"""How often somebody may be wrong: a sliding window for all processes in Redis, in memory while Redis is away."""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.core.clock import Clock
+from app.core.errors import TooManyRequests
+
+log = structlog.get_logger(__name__)
+
+WINDOW: Final = timedelta(minutes=5)
+MOST_SUBJECTS: Final = 10_000
+REDIS_SECONDS: Final = 1.0
+REST_SECONDS: Final = 5.0
+PREFIX: Final = "huntarr:failures:"
+
+# For every key the failures of the window; when one has reached the limit, the milliseconds until it may try again.
+# Otherwise 0, and with ARGV[4] set the failure is noted under all keys at once.
+SCRIPT: Final = """
+local now, window, limit, wait = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), 0
+for _, key in ipairs(KEYS) do
+  redis.call('zremrangebyscore', key, '-inf', now - window)
+  local count = redis.call('zcard', key)
+  if count >= limit then
+    local oldest = redis.call('zrange', key, count - limit, count - limit, 'withscores')
+    wait = math.max(wait, tonumber(oldest[2]) + window - now)
+  end
+end
+if wait == 0 and ARGV[4] ~= '' then
+  for _, key in ipairs(KEYS) do
+    redis.call('zadd', key, now, ARGV[4])
+    redis.call('pexpire', key, window)
+  end
+end
+return wait
+"""
+
+
+class LocalWindow:
+    """Failures of the last minutes, in this process. Bounded: the subjects that failed longest ago are forgotten."""
+
+    def __init__(self, limit: int, window: timedelta = WINDOW) -> None:
+        self._limit = limit
+        self._window = window
+        self._failures: dict[str, deque[datetime]] = {}
+
+    def wait(self, subject: str, now: datetime) -> timedelta:
+        """How long `subject` must wait; zero when it may try."""
+        found = self._failures.get(subject)
+        if found is None:
+            return timedelta(0)
+        while found and found[0] <= now - self._window:
+            found.popleft()
+        if not found:
+            del self._failures[subject]
+        return found[0] + self._window - now if len(found) >= self._limit else timedelta(0)
+
+    def add(self, subject: str, now: datetime) -> None:
+        found = self._failures.pop(subject, None) or deque(maxlen=self._limit)
+        found.append(now)
+        self._failures[subject] = found
+        if len(self._failures) > MOST_SUBJECTS:
+            del self._failures[next(iter(self._failures))]
+
+    def take_back(self, subject: str, at: datetime) -> None:
+        """The attempt of that moment was none that counts."""
+        with suppress(ValueError):
+            self._failures.get(subject, deque()).remove(at)
+
+
+class FailureLimit:
+    """At most `limit` failures in five minutes a subject, over all processes."""
+
+    def __init__(self, redis: Redis, clock: Clock, *, limit: int = 5) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._limit = limit
+        self._local = LocalWindow(limit)
+        self._script = redis.register_script(SCRIPT)
+        self._away_until = 0.0
+
+    async def check(self, *subjects: str) -> None:
+        """`TooManyRequests` while one of `subjects` has used its failures up."""
+        await self._ask(subjects, member="")
+
+    async def fail(self, *subjects: str) -> None:
+        """Note a failure of all of them; `TooManyRequests` when one had used them up meanwhile."""
+        await self._ask(subjects, member=secrets.token_hex(8))
+
+    @asynccontextmanager
+    async def attempt(self, *subjects: str, wrong: type[Exception]) -> AsyncIterator[None]:
+        """A block that is counted as a failure in advance, so that parallel guesses cannot all slip through.
+
+        It is taken back unless the block raises `wrong`.
+        """
+        member = secrets.token_hex(8)
+        at = await self._ask(subjects, member=member)
+        is_wrong = False
+        try:
+            yield
+        except wrong:
+            is_wrong = True
+            raise
+        finally:
+            if not is_wrong:
+                await self._forgive(subjects, at, member)
+
+    async def _ask(self, subjects: Sequence[str], *, member: str) -> datetime:
+        now = self._clock()
+        wait = max(self._local.wait(one, now) for one in subjects)
+        wait = wait or await self._shared(subjects, now, member)
+        if wait:
+            raise TooManyRequests("Too many wrong attempts: try again later.", retry_after=wait)
+        if member:
+            for one in subjects:
+                self._local.add(one, now)
+        return now
+
+    async def _forgive(self, subjects: Sequence[str], at: datetime, member: str) -> None:
+        for one in subjects:
+            self._local.take_back(one, at)
+        if time.monotonic() < self._away_until:
+            return
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(REDIS_SECONDS), self._redis.pipeline(transaction=False) as pipe:
+                for one in subjects:
+                    pipe.zrem(PREFIX + one, member)
+                await pipe.execute()
+
+    async def _shared(self, subjects: Sequence[str], now: datetime, member: str) -> timedelta:
+        if time.monotonic() < self._away_until:
+            return timedelta(0)
+        arguments: list[int | str] = [
+            int(now.timestamp() * 1000),
+            int(WINDOW.total_seconds() * 1000),
+            self._limit,
+            member,
+        ]
+        try:
+            async with asyncio.timeout(REDIS_SECONDS):
+                wait = await self._script(keys=[PREFIX + one for one in subjects], args=arguments)
+        except (RedisError, OSError, TimeoutError) as failure:
+            self._away_until = time.monotonic() + REST_SECONDS
+            log.warning("attempts are counted in memory: no redis", error=type(failure).__name__)
+            return timedelta(0)
+        return timedelta(milliseconds=int(wait))
+
+
+def by_name(kind: str, name: str) -> str:
+    """The subject of a user name. Hashed: people type passwords into the wrong field."""
+    return f"{kind}:name:{hashlib.sha256(name.casefold().encode()).hexdigest()[:32]}"
+
+
+def by_address(kind: str, address: str) -> str:
+    """The subject of a peer. An IPv6 caller owns a /64, so that one counts as one."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return f"{kind}:peer:{address}"
+    if isinstance(found, IPv6Address):
+        found = IPv6Address(int(found) >> 64 << 64)
+    return f"{kind}:peer:{found}"

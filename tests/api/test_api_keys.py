@@ -1,0 +1,175 @@
+"""API keys: shown once, of one scope, until they expire or are deleted."""
+
+from typing import Any
+
+import pytest
+
+from app.container import open_container
+from app.core.security import key_digest
+from app.users.credentials import WRONG_KEYS
+from app.users.keys import MOST_KEYS
+from app.users.models import ApiKey
+from tests.support.house import House, Visitor
+from tests.support.rig import KEY
+
+pytestmark = pytest.mark.asyncio
+
+SESSION_ONLY = (
+    ("GET", "/api/auth/api-keys"), ("POST", "/api/auth/api-keys"), ("DELETE", "/api/auth/api-keys/1"),
+    ("GET", "/api/auth/sessions"), ("DELETE", "/api/auth/sessions/1"), ("POST", "/api/auth/logout"),
+    ("POST", "/api/auth/password"), ("POST", "/api/auth/2fa/setup"), ("POST", "/api/auth/2fa/enable"),
+    ("POST", "/api/auth/2fa/disable"),
+)  # fmt: skip
+
+
+async def status(house: House, key: str, method: str = "GET", path: str = "/api/version", peer: str = "") -> int:
+    program = await house.visitor(peer or "203.0.113.50", **{"X-Api-Key": key})
+    return (await program.call(method, path)).status_code
+
+
+@pytest.mark.storage
+async def test_a_key_is_shown_once(house: House) -> None:
+    owner = await house.owner()
+    reply = await owner.post("/api/auth/api-keys", {"name": " dashboard ", "scope": "read"})
+    made = reply.json()["data"]
+    key = made.pop("key")
+    assert reply.status_code == 201
+    assert made == {
+        "id": made["id"], "name": "dashboard", "scope": "read", "prefix": key[:14],
+        "created_at": "2026-11-23T12:00:00.000Z", "last_used_at": None, "expires_at": None,
+    }  # fmt: skip
+    assert key.startswith("huntarr_")
+    assert len(key) == len("huntarr_") + 43
+    listed = await owner.get("/api/auth/api-keys")
+    assert listed.json()["data"] == [made]
+    assert key not in listed.text
+    [row] = await house.rows(ApiKey)
+    assert row.digest == key_digest(key).hex()
+
+
+@pytest.mark.storage
+async def test_scopes(house: House) -> None:
+    owner = await house.owner()
+    reading, full = (await owner.key("read"))["key"], (await owner.key("full"))["key"]
+    assert [await status(house, key) for key in (reading, full, KEY)] == [200, 200, 200]
+    resume = [await status(house, key, "POST", "/api/hunting/resume") for key in (reading, full, KEY)]
+    assert resume == [403, 200, 200]
+    assert [await status(house, key, path="/api/audit") for key in (reading, full, KEY)] == [403, 200, 200]
+    program = await house.visitor(**{"X-Api-Key": reading})
+    me = await program.data("GET", "/api/auth/me")
+    assert me == {"username": "n", "auth": "api_key", "scope": "read", "csrf_token": None, "two_factor_enabled": False}
+
+
+async def test_no_key_manages_keys_users_or_the_second_factor(house: House) -> None:
+    owner = await house.owner()
+    full = (await owner.key("full"))["key"]
+    for method, path in SESSION_ONLY:
+        assert await status(house, full, method, path) == 403, path
+        assert await status(house, KEY, method, path) == 403, path
+    # Nor does a key that comes along with a session: the first credential present decides.
+    assert (await owner.get("/api/auth/api-keys", **{"X-Api-Key": full})).status_code == 403
+
+
+@pytest.mark.storage
+async def test_a_key_that_expires(house: House) -> None:
+    owner = await house.owner()
+    made = await owner.key("full", expires_at="2026-11-23T13:00:00+00:00")
+    assert made["expires_at"] == "2026-11-23T13:00:00.000Z"
+    house.rig.clock.forward(minutes=59, seconds=59)
+    assert await status(house, made["key"]) == 200
+    house.rig.clock.forward(seconds=1)
+    assert await status(house, made["key"]) == 401
+    assert len(await owner.data("GET", "/api/auth/api-keys")) == 1
+
+
+@pytest.mark.storage
+async def test_a_deleted_key_stops_at_once(house: House) -> None:
+    owner = await house.owner()
+    made = await owner.key()
+    assert await status(house, made["key"]) == 200
+    assert (await owner.delete(f"/api/auth/api-keys/{made['id']}")).status_code == 200
+    assert await status(house, made["key"]) == 401
+    assert (await owner.delete(f"/api/auth/api-keys/{made['id']}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "n"},
+        {"name": " ", "scope": "read"},
+        {"name": "x" * 101, "scope": "read"},
+        {"name": "n", "scope": "admin"},
+        {"name": "n", "scope": "read", "expires_at": "2026-11-23T12:00:00Z"},
+        {"name": "n", "scope": "read", "expires_at": "2027-11-23T12:00:00"},
+        {"name": "n", "scope": "read", "expires_at": "9999-12-31T23:59:59-14:00"},
+        {"name": "n", "scope": "read", "expires_at": "0001-01-01T00:00:00+14:00"},
+        {"name": "n", "scope": "read", "key": "huntarr_chosen-by-the-caller"},
+    ],
+)
+async def test_what_is_no_key(house: House, body: dict[str, Any]) -> None:
+    owner = await house.owner()
+    assert (await owner.post("/api/auth/api-keys", body)).status_code == 422
+
+
+async def test_there_is_an_end_to_keys(house: House) -> None:
+    owner = await house.owner()
+    now = house.rig.clock.now
+    async with house.rig.container.db.session() as session:
+        session.add_all(
+            ApiKey(user_id=1, name="n", scope="read", prefix="p", digest=f"{n:064}", created_at=now)
+            for n in range(MOST_KEYS)
+        )
+    assert (await owner.post("/api/auth/api-keys", {"name": "n", "scope": "read"})).status_code == 409
+
+
+@pytest.mark.storage
+async def test_the_last_use_is_written_once_a_minute(house: House) -> None:
+    owner = await house.owner()
+    key = (await owner.key())["key"]
+
+    async def last_used() -> str | None:
+        for _ in range(3):
+            assert await status(house, key) == 200
+        await house.trust.credentials.settle()
+        [shown] = await owner.data("GET", "/api/auth/api-keys")
+        used: str | None = shown["last_used_at"]
+        return used
+
+    assert await last_used() == "2026-11-23T12:00:00.000Z"
+    house.rig.clock.forward(seconds=59)
+    assert await last_used() == "2026-11-23T12:00:00.000Z"
+    house.rig.clock.forward(seconds=1)
+    assert await last_used() == "2026-11-23T12:01:00.000Z"
+
+
+async def test_wrong_keys_are_counted_by_address(house: House) -> None:
+    owner = await house.owner("192.0.2.9")
+    key = (await owner.key())["key"]
+    for number in range(WRONG_KEYS):
+        assert await status(house, f"huntarr_{number:043}") == 401
+    assert await status(house, f"huntarr_{0:043}") == 429
+    # Refused before it is looked up, even if it is right; from elsewhere it works, and so does a login.
+    assert await status(house, key) == 429
+    assert await status(house, key, path="/api/nothing") == 429
+    assert await status(house, key, peer="192.0.2.77") == 200
+    assert (await (await house.visitor("203.0.113.50")).login()).status_code == 200
+    house.rig.clock.forward(minutes=5)
+    assert await status(house, key) == 200
+
+
+async def test_without_the_variable_there_is_no_key_but_the_owners(house: House) -> None:
+    owner = await house.owner()
+    key = (await owner.key())["key"]
+    settings = house.rig.settings.model_copy(update={"api_key": None})
+    async with open_container(settings, clock=house.rig.clock) as other:
+        assert await other.credentials.by_api_key(key_digest(KEY), "") is None
+        assert await other.credentials.by_api_key(key_digest(key), "") is not None
+    assert not (settings.data_dir / "api.key").exists()
+
+
+async def test_a_key_in_the_query(house: House) -> None:
+    owner = await house.owner()
+    key = (await owner.key("read"))["key"]
+    program: Visitor = await house.visitor()
+    assert (await program.get(f"/api/version?apikey={key}")).status_code == 200
+    assert (await program.get("/api/version?apikey=wrong")).status_code == 401

@@ -1,0 +1,184 @@
+"""The audit trail: every change by its caller, and no secret in it."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from app.api.auth import Permission
+from app.api.routing import ApiRoute
+from app.core.errors import Unavailable
+from app.main import create_app
+from app.users import audit
+from app.users.audit import AuditTrail, Deed
+from app.users.models import Audit
+from tests.support.house import OWNER, PASSWORD, House, Visitor
+from tests.support.rig import KEY
+
+pytestmark = pytest.mark.asyncio
+
+APP_KEY = "key-of-the-sonarr-0123456789"
+INSTANCE = {"name": "TV", "url": "http://user-tv.example:8989", "api_key": APP_KEY}
+UNTOLD = {"test_connection", "test_instance"}
+
+
+async def last(visitor: Visitor, **query: Any) -> dict[str, Any]:
+    page = (await visitor.client.get("/api/audit", params=query)).json()["data"]
+    row: dict[str, Any] = page["items"][0]
+    return row
+
+
+@pytest.mark.storage
+async def test_who_changed_what_when_and_from_where(house: House) -> None:
+    owner = await house.owner("192.0.2.9")
+    [session] = await owner.data("GET", "/api/auth/sessions")
+    house.rig.clock.forward(seconds=5)
+    await owner.data("POST", "/api/settings/general", {"timezone": "Europe/Berlin", "session_hours": 3})
+    assert await last(owner) == {
+        "id": 3, "at": "2026-11-23T12:00:05.000Z", "action": "update_general_settings", "actor": OWNER,
+        "auth": "session", "key_id": None, "session_id": session["id"], "address": "192.0.2.9", "target": {},
+        "fields": ["session_hours", "timezone"],
+    }  # fmt: skip
+
+
+async def test_what_was_meant_is_told_by_ids_and_filters(house: House) -> None:
+    owner = await house.owner()
+    made = await owner.data("POST", "/api/instances/sonarr", INSTANCE)
+    told = await last(owner)
+    assert (told["action"], told["target"]) == ("create_instance", {"app_type": "sonarr", "id": str(made["id"])})
+    assert told["fields"] == ["api_key", "name", "url"]
+    path = f"/api/instances/sonarr/{made['id']}"
+    await owner.data("PATCH", path, {"enabled": False})
+    assert (await last(owner))["target"] == {"app_type": "sonarr", "instance_id": str(made["id"])}
+    await owner.data("DELETE", f"/api/history?instance_id={made['id']}&apikey_hint=x")
+    assert (await last(owner))["target"] == {"instance_id": str(made["id"])}
+    await owner.data("POST", "/api/state/reset", {"instance_id": made["id"]})
+    assert (await last(owner))["action"] == "reset_state"
+    assert (await last(owner))["target"] == {"instance_id": str(made["id"])}
+    for call in (("POST", "/api/hunting/pause", {"minutes": 5}), ("POST", "/api/hunting/resume"), ("DELETE", path)):
+        await owner.data(*call)
+    assert (await house.actions())[-3:] == ["pause_hunting", "resume_hunting", "delete_instance"]
+
+
+async def test_keys_are_named(house: House) -> None:
+    owner = await house.owner()
+    made = await owner.key("full")
+    for key, name, key_id in ((made["key"], "n", made["id"]), (KEY, "HUNTARR_API_KEY", None)):
+        program = await house.visitor("192.0.2.1", **{"X-Api-Key": key})
+        await program.data("POST", "/api/hunting/resume")
+        told = await last(owner)
+        assert (told["actor"], told["auth"], told["key_id"]) == (name, "api_key", key_id)
+        assert told["session_id"] is None
+
+
+async def test_what_failed_or_only_read_is_no_change(house: House) -> None:
+    owner = await house.owner()
+    before = await house.actions()
+    await owner.get("/api/settings")
+    await owner.post("/api/settings/general", {"timezone": "Nowhere/None"})
+    await owner.delete("/api/instances/sonarr/77")
+    await owner.post("/api/hunting/resume", **{"X-CSRF-Token": "wrong"})
+    tested = await owner.post("/api/instances/sonarr/test", {"url": "http://127.0.0.1:9", "api_key": "x"})
+    assert tested.status_code == 200
+    assert await house.actions() == before
+
+
+async def test_a_repeated_request_is_told_once(house: House) -> None:
+    owner = await house.owner()
+    for _ in range(2):
+        reply = await owner.post("/api/hunting/resume", **{"Idempotency-Key": "once"})
+    assert reply.headers["Idempotent-Replay"] == "true"
+    assert (await house.actions()).count("resume_hunting") == 1
+
+
+async def test_the_trail_of_a_life(house: House) -> None:
+    owner = await house.owner()
+    await (await house.visitor()).login("wrong password")
+    await (await house.visitor("192.0.2.3")).login(name="my-password-typed-here")
+    house.secrets.add("my-password-typed-here")
+    made = await owner.key("read")
+    await owner.delete(f"/api/auth/api-keys/{made['id']}")
+    device, _ = await owner.two_factor()
+    await owner.data("POST", "/api/auth/2fa/disable", {"password": PASSWORD, "code": device.code()})
+    house.secrets.add("a new password")
+    await owner.data("POST", "/api/auth/password", {"current_password": PASSWORD, "new_password": "a new password"})
+    other = await house.visitor()
+    await other.login("a new password")
+    [newest, _] = await owner.data("GET", "/api/auth/sessions")
+    await owner.delete(f"/api/auth/sessions/{newest['id']}")
+    await owner.post("/api/auth/logout")
+    assert await house.actions() == [
+        "create_owner", "login", "login_failed", "login_failed", "create_api_key", "delete_api_key",
+        "set_up_two_factor", "enable_two_factor", "disable_two_factor", "change_password", "login", "delete_session",
+        "logout",
+    ]  # fmt: skip
+    actors = [row.actor for row in await house.rows(Audit)]
+    assert actors[3] is None
+    assert set(actors[:3] + actors[4:]) == {OWNER}
+
+
+async def test_no_secret_of_an_app_is_told(house: House) -> None:
+    """The house itself checks the rest: `_assert_discreet`."""
+    owner = await house.owner()
+    await owner.data("POST", "/api/instances/sonarr", INSTANCE)
+    rows = json.dumps([row.model_dump(mode="json") for row in await house.rows(Audit)])
+    assert APP_KEY not in rows
+    assert INSTANCE["url"] not in rows
+
+
+async def test_every_change_of_every_route_is_told() -> None:
+    """A new route is told of by itself; one that is not says so where it is declared."""
+    untold = {
+        context.original_route.name
+        for context in iter_route_contexts(create_app().routes)
+        if isinstance(context.original_route, ApiRoute)
+        and context.original_route.methods != {"GET"}
+        and context.original_route.permission is not Permission.PUBLIC
+        and not context.original_route.declaration.is_told
+    }
+    assert untold == UNTOLD
+
+
+async def test_a_row_that_cannot_be_written_does_not_undo_the_change(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await house.owner()
+
+    async def full(self: AuditTrail, deed: Deed) -> None:
+        raise Unavailable("The database is full.")
+
+    monkeypatch.setattr(AuditTrail, "record", full)
+    assert (await owner.post("/api/settings/general", {"session_hours": 5})).status_code == 200
+    assert (await owner.data("GET", "/api/settings/general"))["session_hours"] == 5
+
+
+@pytest.mark.storage
+async def test_pages_and_filter(house: House) -> None:
+    owner = await house.owner()
+    for hours in (1, 2, 3):
+        await owner.data("POST", "/api/settings/general", {"session_hours": hours})
+    page = await owner.data("GET", "/api/audit?page_size=2&page=2")
+    assert [row["action"] for row in page["items"]] == ["update_general_settings", "login"]
+    assert (page["total"], page["page"], page["page_size"]) == (5, 2, 2)
+    page = await owner.data("GET", "/api/audit?action=login")
+    assert ([row["action"] for row in page["items"]], page["total"]) == (["login"], 1)
+
+
+@pytest.mark.storage
+async def test_a_year_is_kept_and_no_more_rows_than_anybody_reads(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "PURGE_BATCH", 2)
+    trail, clock = house.trust.audit, house.rig.clock
+    for number in range(5):
+        await trail.record(Deed(f"old {number}", ""))
+    clock.forward(days=364)
+    for number in range(4):
+        await trail.record(Deed(f"new {number}", ""))
+    assert await trail.purge() == 0
+    clock.forward(days=1, seconds=1)
+    assert await trail.purge() == 5
+    monkeypatch.setattr(audit, "MOST_ROWS", 3)
+    assert await trail.purge() == 1
+    assert await house.actions() == ["new 1", "new 2", "new 3"]

@@ -1,0 +1,76 @@
+"""The limits hold over all processes, and without Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.support.house import House, open_house
+from tests.support.rig import open_rig
+from tests.support.stores import redis_server
+
+pytestmark = pytest.mark.asyncio
+
+WRONG = "wrong horse battery"
+
+
+@pytest_asyncio.fixture
+async def neighbour(house: House, database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[House]:
+    """A second gateway process of the same installation."""
+    async with open_rig(database_url, redis_url, tmp_path) as other:
+        other.clock.now = house.rig.clock.now
+        async with open_house(other, beside=house) as opened:
+            yield opened
+
+
+@pytest.mark.storage
+async def test_two_processes_count_together(house: House, neighbour: House) -> None:
+    await house.make_owner()
+    here, there = await house.visitor(), await neighbour.visitor()
+    statuses = [(await visitor.login(WRONG)).status_code for visitor in (here, there) * 3]
+    assert statuses == [401] * 5 + [429]
+    assert (await here.login()).status_code == 429
+    for one in (house, neighbour):
+        one.rig.clock.forward(minutes=5)
+    assert (await there.login()).status_code == 200
+    assert (await here.login()).status_code == 200
+
+
+async def test_two_processes_at_once(house: House, neighbour: House) -> None:
+    await house.make_owner()
+    visitors = [await one.visitor() for one in (house, neighbour) * 8]
+    replies = await asyncio.gather(*(visitor.login(WRONG) for visitor in visitors))
+    assert sorted(reply.status_code for reply in replies) == [401] * 5 + [429] * 11
+
+
+async def test_without_redis_login_works_and_is_limited(database_url: str, tmp_path: Path) -> None:
+    async with open_rig(database_url, f"unix://{tmp_path}/nobody.sock", tmp_path) as rig, open_house(rig) as house:
+        await house.make_owner()
+        visitor = await house.visitor()
+        assert (await visitor.login()).status_code == 200
+        assert [(await visitor.login(WRONG)).status_code for _ in range(6)] == [401] * 5 + [429]
+        rig.clock.forward(minutes=5)
+        assert (await visitor.login()).status_code == 200
+        other = await house.visitor("192.0.2.1")
+        assert [(await other.login(WRONG)).status_code for _ in range(6)] == [401] * 5 + [429]
+
+
+async def test_what_was_counted_counts_when_redis_goes(database_url: str, tmp_path: Path) -> None:
+    with redis_server() as redis_url:
+        async with open_rig(database_url, redis_url, tmp_path) as rig, open_house(rig) as house:
+            await house.make_owner()
+            visitor = await house.visitor()
+            assert [(await visitor.login(WRONG)).status_code for _ in range(4)] == [401] * 4
+            await rig.container.redis.shutdown(nosave=True)
+            assert [(await visitor.login(WRONG)).status_code for _ in range(2)] == [401, 429]
+
+
+async def test_nothing_is_kept_for_ever(house: House) -> None:
+    await house.make_owner()
+    await (await house.visitor()).login(WRONG)
+    redis = house.rig.container.redis
+    keys = [key async for key in redis.scan_iter("huntarr:failures:*")]
+    assert len(keys) == 2
+    assert all([0 < await redis.pttl(key) <= 300_000 for key in keys])

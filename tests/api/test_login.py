@@ -1,0 +1,287 @@
+"""Logging in: one reply to everybody who is wrong, and a limit on how often."""
+
+import asyncio
+import threading
+from ipaddress import ip_network
+
+import pytest
+from argon2 import PasswordHasher
+from httpx import Response
+from pydantic import SecretStr
+
+from app.core.errors import TooManyRequests
+from app.users.models import Session, User
+from app.users.passwords import NOBODY, THREADS, WAITING, Passwords
+from tests.support.house import OWNER, PASSWORD, House, open_house
+from tests.support.rig import Rig
+
+pytestmark = pytest.mark.asyncio
+
+WRONG = "wrong horse battery"
+
+
+def as_seen(reply: Response) -> tuple[int, bytes, dict[str, str]]:
+    """All that a caller sees, but for the id of the request."""
+    return reply.status_code, reply.content, {k: v for k, v in reply.headers.items() if k != "x-request-id"}
+
+
+@pytest.mark.storage
+async def test_login_opens_a_session(house: House) -> None:
+    await house.make_owner()
+    visitor = await house.visitor()
+    reply = await visitor.login()
+    data = reply.json()["data"]
+    assert data == {
+        "username": OWNER, "csrf_token": visitor.csrf, "expires_at": "2026-11-24T12:00:00.000Z",
+    }  # fmt: skip
+    cookie = reply.headers["Set-Cookie"]
+    assert cookie.startswith("huntarr_session=")
+    assert [part for part in ("HttpOnly", "SameSite=lax", "Path=/", "Max-Age=86400") if part not in cookie] == []
+    assert "Secure" not in cookie
+    me = await visitor.data("GET", "/api/auth/me")
+    assert me == {
+        "username": OWNER, "auth": "session", "scope": "full", "csrf_token": visitor.csrf, "two_factor_enabled": False,
+    }  # fmt: skip
+    assert len(visitor.token) >= 43
+
+
+async def test_the_name_is_not_about_case_nor_the_password_about_keyboards(house: House) -> None:
+    local = await house.local()
+    composed, decomposed = "Caf\u00e9 au lait", "Cafe\u0301 au lait"
+    assert (await local.post("/api/setup", {"username": OWNER, "password": composed})).status_code == 201
+    assert (await local.login(decomposed, name=OWNER.upper())).status_code == 200
+    assert (await local.login(composed.upper())).status_code == 401
+
+
+async def test_behind_https_and_a_sub_path(rig: Rig) -> None:
+    async with open_house(rig, trusted_proxies=(ip_network("10.0.0.1"),), base_url="/huntarr") as house:
+        await house.trust.accounts.ensure_owner(
+            rig.settings.model_copy(update={"admin_username": OWNER, "admin_password": SecretStr(PASSWORD)})
+        )
+        given = {"username": OWNER, "password": PASSWORD}
+        for peer, is_secure in (("10.0.0.1", True), ("10.0.0.2", False)):
+            visitor = await house.visitor(peer, **{"X-Forwarded-Proto": "https"})
+            cookie = (await visitor.post("/huntarr/api/auth/login", given)).headers["Set-Cookie"]
+            assert ("Secure" in cookie) is is_secure
+            assert "Path=/huntarr;" in cookie + ";"
+
+
+async def test_wrong_is_wrong_whatever_is_wrong(house: House) -> None:
+    """Unknown user, wrong password, wrong code, no owner at all: the same bytes."""
+    no_owner = await (await house.visitor("192.0.2.1")).login()
+    visitor = await house.owner("192.0.2.2")
+    await visitor.two_factor()
+    replies = [
+        no_owner,
+        await (await house.visitor("192.0.2.3")).login(WRONG),
+        await (await house.visitor("192.0.2.4")).login(name="nobody"),
+        await (await house.visitor("192.0.2.5")).login(WRONG, code="000000"),
+        await (await house.visitor("192.0.2.6")).login(code="000000"),
+        await (await house.visitor("192.0.2.7")).login(code="aaaa-bbbb-cccc-dddd"),
+    ]
+    assert replies[0].status_code == 401
+    assert [as_seen(reply) == as_seen(replies[0]) for reply in replies] == [True] * len(replies)
+
+
+async def test_an_unknown_user_costs_the_same_work(house: House) -> None:
+    """The stand-in for nobody's hash is checked with today's parameters."""
+    hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+    assert hasher.check_needs_rehash(NOBODY) is False
+    assert len(NOBODY) == len(hasher.hash("x"))
+    assert await house.trust.passwords.verify("x", None) is False
+
+
+@pytest.mark.parametrize(
+    "body", [{"username": OWNER}, {"username": "", "password": "x"}, {"username": OWNER, "password": "x" * 257},
+             {"username": OWNER, "password": PASSWORD, "remember": True}, {"username": OWNER, "password": 1}],
+)  # fmt: skip
+async def test_what_is_no_login(house: House, body: dict[str, object]) -> None:
+    assert (await (await house.visitor()).post("/api/auth/login", body)).status_code == 422
+
+
+@pytest.mark.storage
+async def test_five_failures_and_then_a_rest(house: House) -> None:
+    await house.make_owner()
+    visitor = await house.visitor()
+    assert [(await visitor.login(WRONG)).status_code for _ in range(5)] == [401] * 5
+    house.rig.clock.forward(minutes=2)
+    refused = await visitor.login()
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "180")
+    assert await house.rows(Session) == []
+    house.rig.clock.forward(minutes=3)
+    assert (await visitor.login()).status_code == 200
+
+
+async def test_the_user_is_guarded_from_many_addresses(house: House) -> None:
+    await house.make_owner()
+    for number in range(5):
+        assert (await (await house.visitor(f"192.0.2.{number}")).login(WRONG)).status_code == 401
+    elsewhere = await house.visitor("198.51.100.1")
+    assert (await elsewhere.login()).status_code == 429
+    assert (await elsewhere.login(name=OWNER.upper())).status_code == 429
+    assert (await elsewhere.login(name="nobody")).status_code == 401  # and an unknown one looks alike:
+    for number in range(4):
+        await (await house.visitor(f"192.0.2.{10 + number}")).login(name="nobody")
+    assert (await (await house.visitor("198.51.100.2")).login(name="nobody")).status_code == 429
+
+
+async def test_an_address_cannot_try_many_names(house: House) -> None:
+    await house.make_owner()
+    visitor = await house.visitor("2001:db8::1")
+    assert [(await visitor.login(name=f"user {n}")).status_code for n in range(6)] == [401] * 5 + [429]
+    assert (await (await house.visitor("2001:db8::ffff:2")).login()).status_code == 429  # the same network
+    assert (await (await house.visitor("2001:db8:0:1::1")).login()).status_code == 200
+
+
+async def test_an_invented_forwarded_address_does_not_help(house: House) -> None:
+    await house.make_owner()
+    statuses = []
+    for number in range(6):
+        spoofer = await house.visitor("203.0.113.66", **{"X-Forwarded-For": f"10.0.0.{number}", "X-Real-IP": "::1"})
+        statuses.append((await spoofer.login(WRONG, name=f"user {number}")).status_code)
+    assert statuses == [401] * 5 + [429]
+
+
+async def test_callers_behind_a_trusted_proxy_are_told_apart(rig: Rig) -> None:
+    async with open_house(rig, trusted_proxies=(ip_network("10.0.0.1"),)) as house:
+        await house.make_owner()
+
+        async def knock(forwarded: str, name: str) -> int:
+            visitor = await house.visitor("10.0.0.1", **{"X-Forwarded-For": forwarded})
+            return (await visitor.login(WRONG, name=name)).status_code
+
+        # What the caller wrote itself stands on the left and does not count.
+        statuses = [await knock(f"192.0.2.{number}, 203.0.113.66", f"user {number}") for number in range(6)]
+        assert statuses == [401] * 5 + [429]
+        assert await knock("203.0.113.67", "user 7") == 401
+
+
+async def test_right_logins_at_once_all_succeed(house: House) -> None:
+    await house.make_owner()
+    visitors = [await house.visitor() for _ in range(12)]
+    replies = await asyncio.gather(*(visitor.login() for visitor in visitors))
+    assert [reply.status_code for reply in replies] == [200] * 12
+    assert len({visitor.token for visitor in visitors}) == 12
+    assert len({visitor.csrf for visitor in visitors}) == 12
+
+
+async def test_guesses_at_once_get_no_more_answers_than_one_by_one(house: House) -> None:
+    await house.make_owner()
+    visitors = [await house.visitor() for _ in range(THREADS + WAITING)]
+    replies = await asyncio.gather(*(visitor.login(f"{WRONG} {n}") for n, visitor in enumerate(visitors)))
+    assert sorted(reply.status_code for reply in replies) == [401] * 5 + [429] * (THREADS + WAITING - 5)
+    assert all(int(reply.headers["Retry-After"]) > 0 for reply in replies if reply.status_code == 429)
+    assert (await house.actions()).count("login_failed") == 5
+
+
+class LastToKnow:
+    """Argon2 that is slow with the right password: wrong ones are answered first, whatever the order of calls."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def hash(self, password: str) -> str:
+        return "unused"
+
+    def verify(self, hash: str, password: str) -> bool:  # noqa: A002 - argon2's own name
+        return password == PASSWORD and self.go.wait(30)
+
+    def check_needs_rehash(self, hash: str) -> bool:  # noqa: A002
+        return False
+
+
+async def test_a_right_guess_among_many_at_once_is_not_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was let through before the fifth failure and would be answered after it."""
+    await house.make_owner()
+    hasher = LastToKnow()
+    monkeypatch.setattr(house.trust.passwords, "_hasher", hasher)
+    guess = asyncio.create_task((await house.visitor()).login())
+    wrong = [await (await house.visitor()).login(WRONG) for _ in range(5)]
+    assert [reply.status_code for reply in wrong] == [401] * 5
+    hasher.go.set()
+    reply = await guess
+    assert reply.status_code == 429
+    assert "Set-Cookie" not in reply.headers
+    assert await house.rows(Session) == []
+
+
+class SlowHasher:
+    """Argon2 as slow as a test wants it: every check waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.begun = threading.Semaphore(0)
+        self.running = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def hash(self, password: str) -> str:
+        return f"hash of {len(password)}"
+
+    def verify(self, hash: str, password: str) -> bool:  # noqa: A002 - argon2's own name
+        with self._lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        self.begun.release()
+        self.go.wait(30)
+        with self._lock:
+            self.running -= 1
+        return False
+
+    def check_needs_rehash(self, hash: str) -> bool:  # noqa: A002
+        return False
+
+
+async def test_guessing_stalls_nobody_else(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes run off the loop, two at a time; who would wait behind twenty others is sent away at once."""
+    await house.make_owner()
+    hasher, passwords = SlowHasher(), house.trust.passwords
+    monkeypatch.setattr(passwords, "_hasher", hasher)
+    visitors = [await house.visitor(f"192.0.2.{n}") for n in range(32)]
+    tries = [asyncio.create_task(one.login(WRONG, name=f"user {n}")) for n, one in enumerate(visitors)]
+    for _ in range(THREADS):
+        await asyncio.to_thread(hasher.begun.acquire)
+    # Not one check can end before the event below: a hash on the loop would hang here for ever.
+    assert (await (await house.visitor()).get("/api/health")).status_code == 200
+    sent_away = 32 - THREADS - WAITING
+    done, _ = await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED)
+    while len(done) < sent_away:
+        more, _ = await asyncio.wait(set(tries) - done, return_when=asyncio.FIRST_COMPLETED)
+        done |= more
+    assert {task.result().status_code for task in done} == {429}
+    hasher.go.set()
+    statuses = sorted([(await task).status_code for task in tries])
+    assert statuses == [401] * (THREADS + WAITING) + [429] * sent_away
+    assert hasher.most == THREADS
+
+
+async def test_a_caller_who_gives_up_keeps_its_place_until_the_thread_is_free() -> None:
+    hasher = SlowHasher()
+    passwords = Passwords(hasher)
+    tries = [asyncio.create_task(passwords.verify("x", "y")) for _ in range(THREADS + WAITING)]
+    for _ in range(THREADS):
+        await asyncio.to_thread(hasher.begun.acquire)
+    for one in tries[:THREADS]:
+        one.cancel()
+    await asyncio.gather(*tries[:THREADS], return_exceptions=True)
+    with pytest.raises(TooManyRequests):
+        await passwords.verify("x", "y")
+    hasher.go.set()
+    assert await asyncio.gather(*tries[THREADS:]) == [False] * WAITING
+    passwords.close()
+
+
+async def test_an_old_hash_is_renewed_at_the_next_login(house: House) -> None:
+    await house.make_owner()
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    async with house.rig.container.db.session() as session:
+        user = await session.get(User, 1)
+        assert user is not None
+        user.password_hash = weak
+        session.add(user)
+    visitor = await house.visitor()
+    assert (await visitor.login()).status_code == 200
+    [user] = await house.rows(User)
+    assert "m=19456,t=2,p=1" in user.password_hash
+    assert (await visitor.login()).status_code == 200
+    assert [one.password_hash for one in await house.rows(User)] == [user.password_hash]

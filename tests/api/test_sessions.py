@@ -1,0 +1,246 @@
+"""Sessions: random, rotated, revocable, and of no use without their CSRF token."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from app.container import open_container
+from app.core.security import key_digest
+from app.users import credentials
+from app.users.models import OWNER_ID, Session
+from app.users.sessions import MOST_SESSIONS
+from tests.support.house import OWNER, PASSWORD, House, Visitor
+from worker import ticks
+
+pytestmark = pytest.mark.asyncio
+
+NEW_PASSWORD = "another good password"
+
+
+async def is_in(visitor: Visitor) -> bool:
+    return (await visitor.get("/api/auth/me")).status_code == 200
+
+
+async def change(visitor: Visitor, **headers: str) -> int:
+    return (await visitor.post("/api/hunting/resume", **headers)).status_code
+
+
+@pytest.mark.storage
+async def test_logout_ends_this_session_and_no_other(house: House) -> None:
+    one, other = await house.owner(), await house.owner()
+    token = one.token
+    reply = await one.post("/api/auth/logout")
+    assert (reply.status_code, reply.json()["data"]) == (200, None)
+    assert "huntarr_session=" in reply.headers["Set-Cookie"]
+    assert "Max-Age=0" in reply.headers["Set-Cookie"]
+    assert await is_in(one) is False
+    stolen = await house.visitor(Cookie=f"huntarr_session={token}")
+    assert await is_in(stolen) is False
+    assert await is_in(other)
+
+
+@pytest.mark.storage
+async def test_sessions_are_listed_and_revoked(house: House) -> None:
+    one, other = await house.owner("192.0.2.1"), await house.owner("192.0.2.2")
+    listed = await one.data("GET", "/api/auth/sessions")
+    assert [(row["address"], row["current"]) for row in listed] == [("192.0.2.2", False), ("192.0.2.1", True)]
+    assert set(listed[0]) == {"id", "created_at", "last_seen_at", "expires_at", "address", "user_agent", "current"}
+    assert await is_in(other)
+    assert (await one.delete(f"/api/auth/sessions/{listed[0]['id']}")).status_code == 200
+    assert await is_in(other) is False
+    assert (await one.delete(f"/api/auth/sessions/{listed[0]['id']}")).status_code == 404
+    assert len(await one.data("GET", "/api/auth/sessions")) == 1
+
+
+async def test_a_login_replaces_the_session_that_the_browser_had(house: House) -> None:
+    visitor = await house.owner()
+    before = visitor.token
+    await visitor.login()
+    assert visitor.token != before
+    assert await is_in(visitor)
+    assert await is_in(await house.visitor(Cookie=f"huntarr_session={before}")) is False
+    assert len(await house.rows(Session)) == 1
+
+
+async def test_a_token_of_the_callers_choosing_is_never_taken_over(house: House) -> None:
+    await house.make_owner()
+    fixed = "A" * 43
+    victim = await house.visitor()
+    reply = await victim.post("/api/auth/login", {"username": OWNER, "password": PASSWORD},
+                              Cookie=f"huntarr_session={fixed}")  # fmt: skip
+    assert reply.status_code == 200
+    assert victim.token != fixed
+    assert await is_in(await house.visitor(Cookie=f"huntarr_session={fixed}")) is False
+
+
+async def test_a_failed_login_leaves_the_session_alone(house: House) -> None:
+    visitor = await house.owner()
+    assert (await visitor.login("wrong password")).status_code == 401
+    assert await is_in(visitor)
+
+
+async def test_forged_cookies(house: House) -> None:
+    visitor = await house.owner()
+    [row] = await house.rows(Session)
+    token = visitor.token
+    forgeries = (
+        "", "0", "1", token[:-1], token + "x", token.swapcase(), row.token_digest, key_digest(token).hex(),
+        f'"{token}"', f"{token}; huntarr_session={token}", "é" * 43,
+    )  # fmt: skip
+    for forged in forgeries:
+        stranger = await house.visitor()
+        sent = [(b"Cookie", f"huntarr_session={forged}".encode())]
+        assert (await stranger.client.get("/api/auth/me", headers=sent)).status_code == 401, forged
+    assert await is_in(visitor)
+
+
+async def test_changes_need_the_token_of_this_very_session(house: House) -> None:
+    one, other = await house.owner(), await house.owner()
+    assert one.csrf is not None
+    assert other.csrf is not None
+    assert await change(one) == 200
+    for wrong in ("", other.csrf, one.csrf.upper(), one.token, one.csrf[:-1]):
+        assert await change(one, **{"X-CSRF-Token": wrong}) == 403, wrong
+    twice = [("X-CSRF-Token", one.csrf), ("X-CSRF-Token", one.csrf)]
+    assert (await one.client.post("/api/hunting/resume", headers=twice)).status_code == 403
+    one.csrf = None
+    assert await change(one) == 403
+    assert await is_in(one)
+    assert (await one.data("GET", "/api/auth/me"))["csrf_token"] is not None
+    assert await change(one) == 200  # learned from /me
+
+
+async def test_a_csrf_token_alone_is_nothing(house: House) -> None:
+    owner = await house.owner()
+    stranger = await house.visitor()
+    stranger.csrf = owner.csrf
+    assert await change(stranger) == 401
+
+
+@pytest.mark.storage
+async def test_a_new_password_ends_all_other_sessions_and_renews_this_one(house: House) -> None:
+    one, other = await house.owner(), await house.owner()
+    before, csrf = one.token, one.csrf
+    house.secrets.add(NEW_PASSWORD)
+    given = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    data = await one.data("POST", "/api/auth/password", given)
+    assert data["csrf_token"] == one.csrf != csrf
+    assert one.token != before
+    assert await is_in(one)
+    assert await change(one) == 200
+    assert await change(one, **{"X-CSRF-Token": str(csrf)}) == 403
+    assert await is_in(other) is False
+    assert await is_in(await house.visitor(Cookie=f"huntarr_session={before}")) is False
+    assert (await (await house.visitor()).login()).status_code == 401
+    assert (await (await house.visitor()).login(NEW_PASSWORD)).status_code == 200
+    assert len(await house.rows(Session)) == 2
+
+
+async def test_the_password_is_asked_for_and_guesses_are_counted(house: House) -> None:
+    visitor, other = await house.owner(), await house.owner()
+    wrong = {"current_password": "wrong password", "new_password": NEW_PASSWORD}
+    for body in ({**wrong, "new_password": "9 letters"}, {"new_password": NEW_PASSWORD}):
+        assert (await visitor.post("/api/auth/password", body)).status_code == 422
+    assert [(await visitor.post("/api/auth/password", wrong)).status_code for _ in range(6)] == [403] * 5 + [429]
+    right = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert (await other.post("/api/auth/password", right)).status_code == 429
+    assert (await other.post("/api/auth/2fa/setup", {"password": PASSWORD})).status_code == 429
+    assert (await (await house.visitor()).login()).status_code == 200  # logging in has its own limit
+    house.rig.clock.forward(minutes=5)
+    assert (await other.post("/api/auth/password", right)).status_code == 200
+    assert (await house.actions()).count("confirmation_failed") == 5
+
+
+async def test_a_session_ends_when_its_hours_are_over(house: House) -> None:
+    visitor = await house.owner()
+    assert (await visitor.post("/api/settings/general", {"session_hours": 2})).status_code == 200
+    for wrong in (0, 721):
+        assert (await visitor.post("/api/settings/general", {"session_hours": wrong})).status_code == 422
+    short = await house.owner()
+    house.rig.clock.forward(hours=1, minutes=59, seconds=59)
+    assert await is_in(short)
+    house.rig.clock.forward(seconds=1)
+    assert await is_in(short) is False
+    assert await is_in(visitor)
+    assert len(await visitor.data("GET", "/api/auth/sessions")) == 1
+    assert await house.trust.sessions.purge() == 1
+    assert len(await house.rows(Session)) == 1
+
+
+async def test_the_retention_tick_purges(house: House) -> None:
+    await house.owner()
+    house.rig.clock.forward(days=400)
+    await ticks.retention({"container": house.rig.container})
+    assert await house.rows(Session) == []
+    assert await house.actions() == []
+
+
+@pytest.mark.storage
+async def test_being_seen_is_written_once_a_minute(house: House) -> None:
+    visitor, clock = await house.owner(), house.rig.clock
+
+    async def seen() -> str:
+        for _ in range(3):
+            assert await is_in(visitor)
+        await house.trust.credentials.settle()
+        [row] = await house.rows(Session)
+        return str(row.last_seen_at.time())
+
+    assert await seen() == "12:00:00"
+    clock.forward(seconds=59)
+    assert await seen() == "12:00:00"
+    clock.forward(seconds=1)
+    assert await seen() == "12:01:00"
+    clock.forward(seconds=30)
+    assert await seen() == "12:01:00"
+
+
+@pytest.mark.storage
+async def test_what_another_process_revoked_is_over_within_a_second(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(credentials, "time", SimpleNamespace(monotonic=lambda: now))
+    visitor = await house.owner()
+    assert await is_in(visitor)
+    async with open_container(house.rig.settings, clock=house.rig.clock) as other:
+        [row] = await house.rows(Session)
+        await other.trust.sessions.revoke(row.id)
+    assert await is_in(visitor)  # still from memory
+    now += credentials.FRESH_SECONDS + 0.001
+    assert await is_in(visitor) is False
+
+
+async def test_a_look_up_that_a_revocation_overtakes_is_not_kept(house: House) -> None:
+    """Read before, kept after: without care the session would live on in memory."""
+    visitor = await house.owner()
+    trust = house.trust
+    digest = key_digest(visitor.token)
+    look_up = trust.credentials._session
+
+    async def overtaken(given: bytes) -> object:
+        found = await look_up(given)
+        [row] = await house.rows(Session)
+        await trust.sessions.revoke(row.id)
+        return found
+
+    trust.credentials._session = overtaken  # type: ignore[method-assign, assignment] # the race, made certain
+    await trust.credentials.by_session(digest)
+    trust.credentials._session = look_up  # type: ignore[method-assign]
+    assert await trust.credentials.by_session(digest) is None
+
+
+async def test_the_oldest_sessions_give_way(house: House) -> None:
+    visitor = await house.owner()
+    now = house.rig.clock.now
+    async with house.rig.container.db.session() as session:
+        session.add_all(
+            Session(user_id=OWNER_ID, token_digest=f"{n:064}", csrf_digest="0" * 64, created_at=now, expires_at=now,
+                    last_seen_at=now, address="", user_agent="")
+            for n in range(MOST_SESSIONS + 20)
+        )  # fmt: skip
+    newest = await house.owner()
+    assert len(await house.rows(Session)) == MOST_SESSIONS
+    assert await is_in(newest)
+    house.trust.credentials.forget()
+    assert await is_in(visitor) is False

@@ -1,0 +1,170 @@
+"""The first owner: once, by whoever is on the machine or knows the token that the server printed."""
+
+import asyncio
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from app.container import open_container
+from app.core.config import read_settings
+from app.core.errors import StartFailed
+from tests.support.house import OWNER, PASSWORD, House, open_house
+from tests.support.rig import Rig
+
+pytestmark = pytest.mark.asyncio
+
+BODY = {"username": OWNER, "password": PASSWORD}
+
+
+@pytest.mark.storage
+async def test_once_and_then_never_again(house: House) -> None:
+    local = await house.local()
+    assert await local.data("GET", "/api/setup/status") == {"setup_required": True}
+    reply = await local.post("/api/setup", BODY)
+    assert (reply.status_code, reply.json()["data"]) == (201, {"username": OWNER})
+    for again in (BODY, {"username": "other", "password": "another password"}):
+        assert (await local.post("/api/setup", again)).status_code == 409
+        assert (await (await house.visitor()).post("/api/setup", again)).status_code == 409
+    assert await local.data("GET", "/api/setup/status") == {"setup_required": False}
+    assert (await local.login()).status_code == 200
+    assert await house.actions() == ["create_owner", "login"]
+
+
+@pytest.mark.storage
+async def test_of_many_at_once_one_becomes_the_owner(house: House) -> None:
+    local = await house.local()
+    names = [f"owner {number}" for number in range(8)]
+    replies = await asyncio.gather(*(local.post("/api/setup", {**BODY, "username": name}) for name in names))
+    assert sorted(reply.status_code for reply in replies) == [201] + [409] * 7
+    winner = next(reply.json()["data"]["username"] for reply in replies if reply.status_code == 201)
+    statuses = [(await (await house.visitor(f"192.0.2.{n}")).login(name=name)).status_code
+                for n, name in enumerate(names)]  # fmt: skip
+    assert [name for name, status in zip(names, statuses, strict=True) if status == 200] == [winner]
+
+
+async def test_another_machine_needs_the_printed_token(house: House) -> None:
+    token = house.trust.accounts.setup_token()
+    stranger = await house.visitor()
+    for shown in ({}, {"setup_token": None}, {"setup_token": ""}, {"setup_token": token[:-1]}):
+        assert (await stranger.post("/api/setup", BODY | shown)).status_code == 403
+    assert await house.trust.accounts.has_owner() is False
+    assert (await stranger.post("/api/setup", BODY | {"setup_token": token})).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("peer", "host", "headers"),
+    [
+        ("203.0.113.7", "huntarr.example", {"X-Forwarded-For": "127.0.0.1"}),
+        ("203.0.113.7", "localhost", {}),
+        ("10.0.0.2", "localhost", {"X-Real-IP": "127.0.0.1"}),
+        # Behind a proxy on the same machine that nobody declared, everybody's peer is 127.0.0.1.
+        ("127.0.0.1", "localhost", {"X-Forwarded-For": "203.0.113.7"}),
+        ("127.0.0.1", "localhost", {"X-Forwarded-For": "127.0.0.1"}),
+        ("127.0.0.1", "localhost", {"Forwarded": "for=203.0.113.7"}),
+        ("127.0.0.1", "localhost", {"X-Forwarded-Proto": "https"}),
+        ("127.0.0.1", "localhost", {"Via": "1.1 proxy"}),
+        # A page of a stranger's, whose name was made to point to this machine.
+        ("127.0.0.1", "evil.example:9705", {}),
+        ("127.0.0.1", "localhost.evil.example", {}),
+        ("127.0.0.1", "127.0.0.1.evil.example", {}),
+        ("", "localhost", {}),
+    ],
+)
+async def test_nothing_that_is_sent_makes_a_caller_local(
+    house: House, peer: str, host: str, headers: dict[str, str]
+) -> None:
+    caller = await house.visitor(peer, host, **headers)
+    assert (await caller.post("/api/setup", BODY)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("peer", "host"),
+    [
+        ("127.0.0.1", "localhost:9705"),
+        ("127.0.0.5", "127.0.0.1:9705"),
+        ("::1", "[::1]:9705"),
+        ("::ffff:127.0.0.1", "LOCALHOST"),
+    ],
+)
+async def test_the_machine_itself_is_local(house: House, peer: str, host: str) -> None:
+    assert (await (await house.visitor(peer, host)).post("/api/setup", BODY)).status_code == 201
+
+
+async def test_who_comes_through_a_trusted_proxy_is_not_local(rig: Rig) -> None:
+    async with open_house(rig, trusted_proxies=(ip_network("127.0.0.0/8"),)) as house:
+        for forwarded in ("203.0.113.7", "127.0.0.1", "127.0.0.1, 127.0.0.1"):
+            caller = await house.local(**{"X-Forwarded-For": forwarded})
+            assert (await caller.post("/api/setup", BODY)).status_code == 403
+
+
+async def test_tokens_cannot_be_guessed_at_leisure(house: House) -> None:
+    stranger, body = await house.visitor(), BODY | {"setup_token": "guess"}
+    statuses = [(await stranger.post("/api/setup", body)).status_code for _ in range(6)]
+    assert statuses == [403] * 5 + [429]
+    right = BODY | {"setup_token": house.trust.accounts.setup_token()}
+    refused = await stranger.post("/api/setup", right)
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 300
+    assert (await (await house.visitor("192.0.2.1")).post("/api/setup", right)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**BODY, "password": "9 letters"},
+        {**BODY, "password": "x" * 257},
+        {**BODY, "username": "  "},
+        {**BODY, "username": "a\tb"},
+        {**BODY, "username": "x" * 65},
+        {**BODY, "is_admin": True},
+        {"username": OWNER},
+    ],
+)
+async def test_what_is_no_owner(house: House, body: dict[str, Any]) -> None:
+    reply = await (await house.local()).post("/api/setup", body)
+    assert reply.status_code == 422
+    assert str(body.get("password")) not in reply.text
+    assert await house.trust.accounts.has_owner() is False
+
+
+@pytest.mark.storage
+async def test_the_owner_of_the_environment_is_made_once_and_never_changed(rig: Rig) -> None:
+    def settings(name: str, password: str) -> Any:
+        return rig.settings.model_copy(update={"admin_username": name, "admin_password": SecretStr(password)})
+
+    for name, password in ((OWNER, PASSWORD), ("mallory", "another password")):
+        async with open_container(settings(name, password), clock=rig.clock):
+            pass
+    async with open_house(rig) as house:
+        assert (await (await house.visitor()).login()).status_code == 200
+        assert (await (await house.visitor()).login("another password")).status_code == 401
+        assert (await (await house.local()).post("/api/setup", BODY)).status_code == 409
+
+
+async def test_one_token_in_all_processes_and_after_a_restart(rig: Rig) -> None:
+    async with open_container(rig.settings) as other:
+        assert other.trust.accounts.setup_token() == rig.container.trust.accounts.setup_token()
+    async with open_container(rig.settings.model_copy(update={"redis_url": None})) as restarted:
+        assert restarted.trust.accounts.setup_token() == rig.container.trust.accounts.setup_token()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"admin_username": OWNER},
+        {"admin_password": PASSWORD},
+        {"admin_username": OWNER, "admin_password": "9 letters"},
+        {"admin_username": OWNER, "admin_password": "x" * 257},
+        {"admin_username": "x" * 65, "admin_password": PASSWORD},
+        {"admin_username": "   ", "admin_password": PASSWORD},
+        {"admin_username": OWNER, "admin_password": PASSWORD + "\udcff"},
+        {"api_key": "x" * 31},
+    ],
+)
+async def test_half_an_owner_stops_the_start_with_a_sentence(given: dict[str, str]) -> None:
+    with pytest.raises(StartFailed) as failure:
+        read_settings(**given)
+    assert "HUNTARR_A" in str(failure.value)
+    assert PASSWORD not in str(failure.value)

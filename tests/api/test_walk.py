@@ -1,0 +1,157 @@
+"""Every route of the application against every kind of caller: who is refused, and that no handler ran for them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from asgi_lifespan import LifespanManager
+from fastapi.routing import iter_route_contexts
+from httpx import ASGITransport, AsyncClient
+
+from app.api.auth import Permission
+from app.api.routing import ApiRoute
+from app.core.config import Settings
+from app.main import create_app
+from tests.support.house import House
+from tests.support.rig import KEY
+
+pytestmark = pytest.mark.asyncio
+
+# What lets a handler run: the rest of the container is out of reach, so one that ran would be seen.
+KERNEL = {"credentials", "clock", "settings", "replays", "box"}
+
+
+@dataclass
+class Sealed:
+    """A container in which only the kernel's parts work; whatever else is touched is noted, and fails."""
+
+    inner: Any
+    touched: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in KERNEL:
+            return getattr(self.inner, name)
+        self.touched.append(name)
+        raise AssertionError(f"a handler reached for {name}")
+
+
+@dataclass
+class Somebody:
+    """One kind of caller: headers, and with which status which permission refuses it."""
+
+    name: str
+    headers: dict[str, str]
+    refused: dict[Permission, int]
+    change: dict[Permission, int] | None = None
+
+    def expected(self, permission: Permission, method: str) -> int | None:
+        table = self.refused if method in ("GET", "HEAD") or self.change is None else self.change
+        return table.get(permission)
+
+
+NOBODY = dict.fromkeys((Permission.READ, Permission.FULL, Permission.SESSION_ONLY), 401)
+NOTHING_DONE = dict.fromkeys((Permission.READ, Permission.FULL, Permission.SESSION_ONLY), 403)
+ONLY_KEY = {Permission.SESSION_ONLY: 403}
+ONLY_READING = {Permission.FULL: 403, Permission.SESSION_ONLY: 403}
+
+
+async def everybody(house: House) -> list[Somebody]:
+    owner, revoked, other = await house.owner(), await house.owner(), await house.owner()
+    full, reading = (await owner.key("full"))["key"], (await owner.key("read"))["key"]
+    expired = (await owner.key("full", expires_at="2026-11-23T12:01:00Z"))["key"]
+    deleted = await owner.key("full")
+    await owner.delete(f"/api/auth/api-keys/{deleted['id']}")
+    dead = revoked.token
+    await revoked.post("/api/auth/logout")
+    house.rig.clock.forward(minutes=2)
+    cookie = {"Cookie": f"huntarr_session={owner.token}"}
+    return [
+        Somebody("nothing", {}, NOBODY),
+        Somebody("an invented address", {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1"}, NOBODY),
+        Somebody("a wrong key", {"X-Api-Key": "huntarr_" + "x" * 43}, NOBODY),
+        Somebody("an expired key", {"X-Api-Key": expired}, NOBODY),
+        Somebody("a deleted key", {"X-Api-Key": deleted["key"]}, NOBODY),
+        Somebody("a forged cookie", {"Cookie": "huntarr_session=forged"}, NOBODY),
+        Somebody("a session that was ended", {"Cookie": f"huntarr_session={dead}"}, NOBODY),
+        Somebody("a wrong key beside a session", {"X-Api-Key": "wrong"} | cookie, NOBODY),
+        Somebody("a reading key", {"X-Api-Key": reading}, ONLY_READING, NOTHING_DONE),
+        Somebody("a full key", {"X-Api-Key": full}, ONLY_KEY),
+        Somebody("the key of the environment", {"X-Api-Key": KEY}, ONLY_KEY),
+        Somebody("a session", cookie | {"X-CSRF-Token": str(owner.csrf)}, {}),
+        Somebody("a session without its token", cookie, {}, NOTHING_DONE),
+        Somebody("a session with another's token", cookie | {"X-CSRF-Token": str(other.csrf)}, {}, NOTHING_DONE),
+    ]
+
+
+@dataclass
+class Walk:
+    client: AsyncClient
+    sealed: Sealed
+    routes: list[ApiRoute]
+    callers: list[Somebody]
+
+
+@pytest_asyncio.fixture
+async def walk(house: House) -> AsyncIterator[Walk]:
+    callers = await everybody(house)
+    sealed = Sealed(house.rig.container)
+    app = create_app(Settings(data_dir=house.rig.settings.data_dir))
+    app.state.container = sealed
+    routes = [context.original_route for context in iter_route_contexts(app.routes)]
+    assert all(isinstance(route, ApiRoute) for route in routes)
+    async with LifespanManager(app) as alive:
+        served: Any = alive.app
+
+        async def from_anywhere(scope: Any, receive: Any, send: Any) -> None:
+            """Each call from an address of its own: the limit on wrong keys is not what this is about."""
+            number = next(addresses)
+            await served(scope | {"client": (f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 1)},
+                         receive, send)  # fmt: skip
+
+        addresses = iter(range(1, 1 << 24))
+        transport = ASGITransport(app=from_anywhere, raise_app_exceptions=False)
+        async with AsyncClient(transport=transport, base_url="http://huntarr") as client:
+            yield Walk(client, sealed, [route for route in routes if isinstance(route, ApiRoute)], callers)
+
+
+def address_of(route: ApiRoute) -> str:
+    path = route.path
+    for name in route.param_convertors:
+        path = path.replace(f"{{{name}}}", "sonarr" if name == "app_type" else "1")
+    return path
+
+
+async def test_every_route_against_every_caller(walk: Walk) -> None:
+    refused = allowed = 0
+    for route in walk.routes:
+        for method in sorted(route.methods | ({"HEAD"} if "GET" in route.methods else set())):
+            for somebody in walk.callers:
+                walk.sealed.touched.clear()
+                walk.client.cookies.clear()  # the page `/docs` hands out a ticket
+                # Broken JSON: whoever is let in gets no further than the body, or to a handler that is sealed off.
+                reply = await walk.client.request(method, address_of(route), headers=somebody.headers, content=b"{")
+                expected = somebody.expected(route.permission, method)
+                where = (method, route.path, somebody.name, reply.status_code)
+                if expected is None:
+                    allowed += 1
+                    assert reply.status_code not in (401, 403, 429), where
+                else:
+                    refused += 1
+                    assert reply.status_code == expected, where
+                    assert walk.sealed.touched == [], where
+    assert refused > 300
+    assert allowed > 100
+
+
+async def test_a_refusal_comes_before_the_body(walk: Walk) -> None:
+    """Whatever the body is: too large, not JSON, not there."""
+    for route in walk.routes:
+        if route.permission is Permission.PUBLIC or route.methods == {"GET"}:
+            continue
+        [method] = route.methods
+        for content, kind in ((b"x" * 2_000_000, "application/json"), (b"a=b", "text/plain"), (b"", "")):
+            headers = {"Content-Type": kind}
+            reply = await walk.client.request(method, address_of(route), headers=headers, content=content)
+            assert reply.status_code == 401, (method, route.path, kind)

@@ -1,0 +1,312 @@
+"""Secrets planted in a running service, and looked for where they have no business: replies, logs, tables, files."""
+
+import asyncio
+import re
+import socket
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyotp
+import pytest
+import redis
+from fastapi.routing import iter_route_contexts
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.api.routing import ApiRoute
+from app.core.redis import find_server
+from app.main import create_app
+from app.tables import METADATA
+from tests.support.service import ROOT, Service, command, environment, running
+from tests.support.stores import Postgres
+
+pytestmark = pytest.mark.timeout(180)
+
+PLANTED = {
+    "app": "c0ffee11c0ffee11c0ffee11c0ffee11",
+    "api_key": "canary-api-key-canary-api-key-canary-api-key",
+    "secret_key": "canary-secret-key-canary-secret-key-canary",
+    "password": "canary-owner-password",
+    "wrong": "canary-wrong-password",
+    "redis": "canary-redis-password",
+    "database": "canary-database-password",
+}
+# Where a secret is shown on purpose, once, to the one who made it.
+SHOWING = re.compile(r"POST /api/auth/(login|api-keys|2fa/setup|2fa/enable|password) |GET /api/auth/me ")
+
+
+class Echo(BaseHTTPRequestHandler):
+    """An app that fails and quotes the request, key and all."""
+
+    def do_GET(self) -> None:
+        body = f"<html>error: {self.path} {dict(self.headers)}</html>".encode()
+        self.send_response(500)
+        self.send_header("X-Quoted", self.headers.get("X-Api-Key", ""))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815 - the name in the standard library
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
+        """Quiet."""
+
+
+@contextmanager
+def echo() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@contextmanager
+def guarded_redis(folder: Path) -> Iterator[int]:
+    """A server with a password, which it reads from standard input: arguments are for everybody to see."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    server = subprocess.Popen([find_server(), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S603
+    assert server.stdin
+    server.stdin.write(f"port {port}\nbind 127.0.0.1\nrequirepass {PLANTED['redis']}\nsave ''\ndir {folder}\n".encode())
+    server.stdin.close()
+    with redis.Redis(port=port, password=PLANTED["redis"]) as client:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                client.ping()
+                break
+            except redis.ConnectionError:
+                time.sleep(0.02)
+    try:
+        yield port
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@dataclass
+class Inspector:
+    """Calls the service in every way and keeps all that it says."""
+
+    service: Service
+    app_url: str
+    secrets: dict[str, str] = field(default_factory=lambda: dict(PLANTED))
+    replies: list[tuple[str, str]] = field(default_factory=list)
+
+    def call(self, client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
+        reply = client.request(method, path, **options)
+        said = f"{reply.status_code} {dict(reply.headers)} {reply.text}"
+        self.replies.append((f"{method} {path} ", said))
+        return reply
+
+    def log_in(self, client: httpx.Client) -> None:
+        given = {"username": "owner", "password": PLANTED["password"]}
+        data = self.call(client, "POST", "/api/auth/login", json=given).json()["data"]
+        client.headers["X-CSRF-Token"] = self.secrets["csrf"] = data["csrf_token"]
+        self.secrets["session"] = client.cookies["huntarr_session"]
+
+    def make_secrets(self, client: httpx.Client) -> None:
+        made = self.call(client, "POST", "/api/auth/api-keys", json={"name": "n", "scope": "full"}).json()["data"]
+        self.secrets["new key"] = made["key"]
+        given = {"password": PLANTED["password"]}
+        secret = self.call(client, "POST", "/api/auth/2fa/setup", json=given).json()["data"]["secret"]
+        self.secrets["second factor"] = secret
+        code = {"code": pyotp.TOTP(secret).now()}
+        for number, one in enumerate(
+            self.call(client, "POST", "/api/auth/2fa/enable", json=code).json()["data"]["recovery_codes"]
+        ):
+            self.secrets[f"recovery code {number}"] = one
+        for body in ({"name": "TV", "url": self.app_url}, {"name": "none", "url": "http://127.0.0.1:9"}):
+            given = {**body, "api_key": PLANTED["app"]}
+            assert self.call(client, "POST", "/api/instances/sonarr", json=given).status_code == 201
+
+    def be_wrong(self, client: httpx.Client) -> None:
+        """Secrets in places where they do not belong, and bodies that cannot be read."""
+        app, wrong = PLANTED["app"], PLANTED["wrong"]
+        for body in (
+            {"name": "x", "url": f"http://user:{app}@127.0.0.1", "api_key": app},
+            {"name": "x", "url": f"http://127.0.0.1/{app} {app}", "api_key": app},
+            {"name": "x", "url": "http://127.0.0.1", "api_key": [app]},
+            {"name": "x", "url": "http://127.0.0.1", "api_key": app * 100},
+            {"name": {"x": app}, "url": "http://127.0.0.1", "api_key": app},
+        ):
+            assert self.call(client, "POST", "/api/instances/sonarr", json=body).status_code in (401, 422)
+        for content in (f'{{"api_key": "{app}"', f'["{app}"]', f'{{"api_key": "{app}\\u0000"}}', f'"{app}"'):
+            headers = {"Content-Type": "application/json"}
+            self.call(client, "POST", "/api/instances/sonarr", content=content, headers=headers)
+        given = {"username": "owner", "password": wrong}
+        for body in (
+            given,
+            {**given, "totp_code": wrong},
+            {**given, "password": [wrong]},
+            {"username": wrong, "password": wrong},
+        ):
+            assert self.call(client, "POST", "/api/auth/login", json=body).status_code in (401, 422, 429)
+        self.call(client, "POST", "/api/setup", json={**given, "setup_token": wrong})
+        self.call(client, "GET", "/api/stats", headers={"X-Api-Key": wrong})
+        self.call(client, "GET", f"/api/stats?apikey={wrong}")
+        self.call(
+            client,
+            "GET",
+            "/api/stats",
+            headers={"Authorization": f"Bearer {wrong}", "Cookie": f"huntarr_session={wrong}"},
+        )
+
+    def walk(self, client: httpx.Client, **options: Any) -> None:
+        """Every route, reading before deleting."""
+        found = [one.original_route for one in iter_route_contexts(create_app().routes)]
+        routes = [route for route in found if isinstance(route, ApiRoute)]
+        order = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        for method in order:
+            for route in routes:
+                if method in route.methods and route.path not in (
+                    "/api/auth/logout",
+                    "/api/auth/sessions/{session_id}",
+                ):
+                    path = re.sub(r"\{\w+\}", "1", route.path.replace("{app_type}", "sonarr"))
+                    self.call(client, method, path, **({} if method == "GET" else {"json": {}}), **options)
+
+    def assert_discreet(self, what: str, content: str) -> None:
+        for name, secret in self.secrets.items():
+            assert secret not in content, f"{name} stands in {what}"
+
+
+def exercise(service: Service, app_url: str) -> Inspector:
+    """A life in short: log in, make things, hunt, be wrong, call everything as everybody."""
+    inspector = Inspector(service, app_url)
+    with (
+        httpx.Client(base_url=service.url, timeout=30) as owner,
+        httpx.Client(base_url=service.url, timeout=30) as other,
+    ):
+        inspector.log_in(owner)
+        inspector.make_secrets(owner)
+        for path in ("/api/openapi.json", "/docs", "/login", "/metrics"):
+            inspector.call(owner, "GET", path)
+        for number in (1, 2):
+            inspector.call(owner, "POST", f"/api/instances/sonarr/{number}/test")
+            inspector.call(owner, "POST", "/api/instances/sonarr/test", json={"instance_id": number})
+            inspector.call(owner, "POST", "/api/hunts?wait=3", json={"instance_id": number})
+        inspector.be_wrong(other)
+        inspector.be_wrong(owner)
+        with_key: Mapping[str, str] = {"X-Api-Key": PLANTED["api_key"]}
+        inspector.walk(other)
+        inspector.walk(other, headers=with_key)
+        inspector.walk(owner)
+        inspector.call(other, "GET", f"/api/instances?apikey={PLANTED['api_key']}")
+        inspector.call(other, "GET", f"/api/nothing?apikey={PLANTED['api_key']}")
+    return inspector
+
+
+async def rows_of(url: str) -> str:
+    """Everything in the database, as text."""
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        tables = [table.name for table in METADATA.sorted_tables]
+        found = [
+            f"{table} {row}"
+            for table in tables
+            for row in await connection.execute(text(f'SELECT * FROM "{table}"'))  # noqa: S608 - our own names
+        ]
+    await engine.dispose()
+    return "\n".join(found)
+
+
+def command_lines() -> str:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().decode(errors="replace"))
+        except OSError:  # it has ended meanwhile
+            continue
+    return "\n".join(found)
+
+
+def inspect_all(inspector: Inspector, running_lines: str) -> None:
+    shown = [(call, said) for call, said in inspector.replies if not SHOWING.match(call)]
+    assert len(shown) > 150
+    for call, said in shown:
+        inspector.assert_discreet(f"the reply to {call}", said)
+    for call, said in inspector.replies:  # not even there: what was only ever told to us
+        for name in PLANTED:
+            assert PLANTED[name] not in said, f"{name} stands in the reply to {call}"
+    inspector.assert_discreet("the output", inspector.service.output)
+    inspector.assert_discreet("a command line", running_lines)
+    assert len(inspector.service.lines) > 100
+    assert "/api/instances" in inspector.service.output
+
+
+def given() -> dict[str, str]:
+    return {
+        "api_key": PLANTED["api_key"],
+        "secret_key": PLANTED["secret_key"],
+        "admin_username": "owner",
+        "admin_password": PLANTED["password"],
+        "log_level": "DEBUG",
+    }
+
+
+def test_on_sqlite_and_the_embedded_redis(tmp_path: Path) -> None:
+    with echo() as app_url, running(tmp_path, **given()) as service:
+        inspector = exercise(service, app_url)
+        lines = command_lines()
+        service.stop()
+    assert "huntarr" in lines or "app.cli" in lines
+    inspect_all(inspector, lines)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name == "huntarr.db" for path in files)
+    for path in files:
+        inspector.assert_discreet(str(path), path.read_bytes().decode("latin-1"))
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_on_postgresql_and_a_redis_with_a_password(tmp_path: Path, postgres: Postgres) -> None:
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    with guarded_redis(folder) as port, postgres.copy() as plain, echo() as app_url:
+        redis_url = f"redis://:{PLANTED['redis']}@127.0.0.1:{port}/0"
+        database_url = plain.replace("postgres@", f"postgres:{PLANTED['database']}@")
+        with running(tmp_path / "data", redis_url=redis_url, database_url=database_url, **given()) as service:
+            inspector = exercise(service, app_url)
+            lines = command_lines()
+            with redis.Redis(port=port, password=PLANTED["redis"]) as client:
+                kept = " ".join(f"{key!r} {client.dump(key)!r}" for key in client.keys("*"))
+            service.stop()
+        inspect_all(inspector, lines)
+        rows = asyncio.run(rows_of(plain))
+        assert "instances" in rows
+        inspector.assert_discreet("the database", rows)
+        assert kept
+        inspector.assert_discreet("redis", kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HUNTARR_REDIS_URL", "http://user:canary-of-a-wrong-setting@host"),
+        ("HUNTARR_DATABASE_URL", "mysql://user:canary-of-a-wrong-setting@host/name"),
+        ("HUNTARR_API_KEY", "canary-of-a-wrong-setting"),
+        ("HUNTARR_SECRET_KEY", "canary-of-a-wrong-setting"),
+        ("HUNTARR_DATABASE_URL", "postgresql://user:canary-of-a-wrong-setting@127.0.0.1:9/name"),
+        ("HUNTARR_DATABASE_URL", "postgresql://user:canary-of-a-wrong-setting@nowhere.invalid/name"),
+        ("HUNTARR_PORT", "canary-of-a-wrong-setting"),
+    ],
+)
+def test_a_start_that_fails_names_the_setting_and_not_its_value(tmp_path: Path, name: str, value: str) -> None:
+    done = subprocess.run(  # noqa: S603 - our own program
+        command("serve"), cwd=ROOT, env=environment(tmp_path, {name: value}), text=True, capture_output=True, timeout=50
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("huntarr: ")
+    assert "canary" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

@@ -1,0 +1,271 @@
+"""`huntarr rotate-key`: everything or nothing, recoverable at any moment; and a wrong key stops the start."""
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Column, Integer, String, Table
+from sqlmodel import SQLModel, select
+
+from app.core import heartbeat, keyfile
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.errors import StartFailed
+from app.core.redis import make_redis, redis_settings
+from app.core.security import KEY_FILE, SecretBox
+from app.instances.models import Instance
+from app.replays.models import Replay
+from app.rotation import reseal, rotate
+from app.sealing import CHECK, PROOF, open_box
+from app.settings.models import SettingsSection
+from tests.support.service import ROOT, command, environment
+
+pytestmark = pytest.mark.asyncio
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+OLD, NEW = "old-key-old-key-old-key-old-key-old-key", "new-key-new-key-new-key-new-key-new-key"
+API_KEY = "0123456789abcdef0123456789abcdef"
+FOREIGN = SecretBox("another-another-another-another-another").seal("not ours")
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    db = Database(url)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+def settings_of(url: str, folder: Path, **given: object) -> Settings:
+    return Settings.model_validate({"data_dir": folder, "database_url": url, **given})
+
+
+async def fill(db: Database, box: SecretBox) -> None:
+    """A sealed value in a column, in a wide text, and deep inside JSON; and texts that only look like one."""
+    sealed = {"tokens": [{"value": box.seal("bot token"), "note": FOREIGN}], "size": 3}
+    instance = Instance(
+        app_type="sonarr", name="TV", url="http://tv:8989", api_key=box.seal(API_KEY),
+        overrides={"note": "gAAAAA is how they begin"}, created_at=NOON, updated_at=NOON,
+    )  # fmt: skip
+    replay = Replay(
+        caller="key:1", key="k", fingerprint="f", attempt="a", created_at=NOON, status=201, body=box.seal("x" * 300_000)
+    )
+    async with db.session() as session:
+        session.add_all([instance, replay, SettingsSection(name="apprise", stored=sealed, updated_at=NOON)])
+
+
+async def assert_sealed_with(db: Database, box: SecretBox) -> None:
+    async with db.reading() as session:
+        instance = (await session.exec(select(Instance))).one()
+        replay = (await session.exec(select(Replay))).one()
+        section = await session.get(SettingsSection, "apprise")
+    assert box.opened(instance.api_key) == API_KEY
+    assert instance.overrides == {"note": "gAAAAA is how they begin"}
+    assert box.opened(replay.body or "") == "x" * 300_000
+    assert section is not None
+    assert box.opened(section.stored["tokens"][0]["value"]) == "bot token"
+    assert section.stored["tokens"][0]["note"] == FOREIGN
+    assert section.stored["size"] == 3
+
+
+def modes(folder: Path, pattern: str) -> set[int]:
+    return {stat.S_IMODE(path.stat().st_mode) for path in folder.glob(pattern)}
+
+
+def content(folder: Path, pattern: str) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob(pattern))
+
+
+@pytest.mark.storage
+async def test_every_sealed_value_is_sealed_anew(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url) as db:
+        await open_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
+        await fill(db, SecretBox(OLD))
+        assert await rotate(settings_of(database_url, tmp_path, secret_key=OLD), NEW) == 4
+        await assert_sealed_with(db, SecretBox(NEW))
+        box = await open_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
+        async with db.reading() as session:
+            check = await session.get(SettingsSection, CHECK)
+    assert check is not None
+    assert box.opened(check.stored["sealed"]) == PROOF
+
+
+@pytest.mark.storage
+async def test_a_failure_changes_nothing(database_url: str, tmp_path: Path) -> None:
+    class Failing(SecretBox):
+        left = 2
+
+        def seal(self, plain: str) -> str:
+            if not self.left:
+                raise RuntimeError("the power is gone")
+            self.left -= 1
+            return super().seal(plain)
+
+    async with opened(database_url) as db:
+        await fill(db, SecretBox(OLD))
+        with pytest.raises(RuntimeError, match="power"):
+            await reseal(db, SecretBox(OLD), Failing(NEW))
+        await assert_sealed_with(db, SecretBox(OLD))
+
+
+@pytest.mark.storage
+async def test_a_table_of_tomorrow_takes_part(database_url: str) -> None:
+    table = Table(
+        "tomorrow", SQLModel.metadata, Column("a", Integer, primary_key=True), Column("b", Integer, primary_key=True),
+        Column("narrow", String(20)), Column("token", String(500)),
+    )  # fmt: skip
+    old, new = SecretBox(OLD), SecretBox(NEW)
+    try:
+        async with opened(database_url) as db:
+            async with db.engines[0].begin() as connection:
+                await connection.run_sync(table.create)
+                await connection.execute(
+                    table.insert(), [{"a": 1, "b": n, "narrow": "n", "token": old.seal(str(n))} for n in range(3)]
+                )
+            assert await reseal(db, old, new) == 3
+            async with db.engines[0].begin() as connection:
+                rows = (await connection.execute(table.select().order_by(table.c.b))).all()
+        assert [new.opened(row.token) for row in rows] == ["0", "1", "2"]
+    finally:
+        SQLModel.metadata.remove(table)
+
+
+async def test_the_key_file_is_exchanged(database_url: str, tmp_path: Path) -> None:
+    settings = settings_of(database_url, tmp_path)
+    path = tmp_path / KEY_FILE
+    async with opened(database_url) as db:
+        await fill(db, await open_box(db, settings))
+        before = keyfile.read(path)
+        assert await rotate(settings, None) == 4
+        assert keyfile.read(path) != before
+        assert keyfile.read(keyfile.previous(path)) == before
+        await assert_sealed_with(db, await open_box(db, settings))
+    assert not keyfile.following(path).exists()
+    assert modes(tmp_path, "secret.key*") == {0o600}
+
+
+async def test_no_value_of_the_old_key_stays_in_the_file(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url) as db:
+        await fill(db, SecretBox(OLD))
+        async with db.reading() as session:
+            token = (await session.exec(select(Instance.api_key))).one()
+    assert token.encode() in content(tmp_path, "huntarr.db*")
+    await rotate(settings_of(database_url, tmp_path, secret_key=OLD), NEW)
+    assert token.encode() not in content(tmp_path, "huntarr.db*")
+
+
+@pytest.mark.parametrize("moment", ["prepared", "resealed", "old key kept", "exchanged"])
+async def test_a_crash_at_any_moment_leaves_a_key_that_fits(database_url: str, tmp_path: Path, moment: str) -> None:
+    settings, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
+    async with opened(database_url) as db:
+        old = await open_box(db, settings)
+        await fill(db, old)
+        new = SecretBox(keyfile.prepare(path))
+        if moment != "prepared":
+            await reseal(db, old, new)
+        if moment == "old key kept":
+            os.link(path, keyfile.previous(path))
+        if moment == "exchanged":
+            keyfile.exchange(path)
+        await assert_sealed_with(db, await open_box(db, settings))
+        assert await rotate(settings, None) == 4
+        await assert_sealed_with(db, await open_box(db, settings))
+    assert not keyfile.following(path).exists()
+
+
+async def test_a_wrong_key_stops_the_start_of_an_empty_installation(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url) as db:
+        await open_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
+        await open_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
+        with pytest.raises(StartFailed, match="another key"):
+            await open_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
+
+
+async def test_a_wrong_key_stops_the_start_of_a_database_without_a_check(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url) as db:
+        await fill(db, SecretBox(OLD))
+        with pytest.raises(StartFailed, match="another key"):
+            await open_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
+
+
+async def test_a_prepared_key_that_does_not_fit_is_not_taken(database_url: str, tmp_path: Path) -> None:
+    settings, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
+    async with opened(database_url) as db:
+        await open_box(db, settings)
+        keyfile.prepare(path)
+        path.write_text("a-key-that-somebody-put-there-by-mistake\n")
+        with pytest.raises(StartFailed, match="another key"):
+            await open_box(db, settings)
+    assert keyfile.following(path).exists()
+
+
+async def test_wrong_old_and_new_keys_are_refused(database_url: str, tmp_path: Path) -> None:
+    async with opened(database_url) as db:
+        await fill(db, SecretBox(OLD))
+        right = settings_of(database_url, tmp_path, secret_key=OLD)
+        with pytest.raises(StartFailed, match="at least 32 characters"):
+            await rotate(right, "short")
+        with pytest.raises(StartFailed, match="another key"):
+            await rotate(settings_of(database_url, tmp_path, secret_key="w" * 40), NEW)
+        await rotate(right, NEW)
+        with pytest.raises(StartFailed, match="with the new key already"):
+            await rotate(right, NEW)
+        await assert_sealed_with(db, SecretBox(NEW))
+
+
+async def test_it_refuses_while_somebody_works_on_the_data_folder(database_url: str, tmp_path: Path) -> None:
+    settings = settings_of(database_url, tmp_path, secret_key=OLD)
+    with keyfile.in_use(tmp_path), keyfile.in_use(tmp_path), pytest.raises(StartFailed, match="stop it first"):
+        await rotate(settings, NEW)
+    with keyfile.exclusively(tmp_path), pytest.raises(StartFailed, match="rotate-key"), keyfile.in_use(tmp_path):
+        pass
+    assert await rotate(settings, NEW) == 1
+
+
+@pytest.mark.parametrize("kind", [heartbeat.GATEWAYS, heartbeat.WORKERS])
+async def test_it_refuses_while_somebody_elsewhere_is_alive(
+    database_url: str, redis_url: str, tmp_path: Path, kind: str
+) -> None:
+    settings = settings_of(database_url, tmp_path, secret_key=OLD, redis_url=SecretStr(redis_url))
+    redis = make_redis(redis_settings(settings))
+    await heartbeat.beat(redis, "elsewhere:1:abc", NOON, heartbeat.COUNTS_FOR, kind)
+    with pytest.raises(StartFailed, match="stop it everywhere"):
+        await rotate(settings, NEW, clock=lambda: NOON)
+    await heartbeat.leave(redis, "elsewhere:1:abc", kind)
+    await redis.aclose(close_connection_pool=True)
+    assert await rotate(settings, NEW, clock=lambda: NOON) == 1
+
+
+async def test_it_asks_to_be_told_when_redis_cannot_tell(database_url: str, tmp_path: Path) -> None:
+    nowhere = SecretStr(f"unix://{tmp_path / 'nobody.sock'}")
+    settings = settings_of(database_url, tmp_path, secret_key=OLD, redis_url=nowhere)
+    with pytest.raises(StartFailed, match="--all-stopped"):
+        await rotate(settings, NEW)
+    assert await rotate(settings, NEW, all_stopped=True) == 1
+
+
+@pytest.mark.parametrize("way", ["file", "environment", "standard input"])
+async def test_the_command(tmp_path: Path, way: str) -> None:
+    given = {} if way == "file" else {"HUNTARR_SECRET_KEY": OLD}
+    if way == "environment":
+        given["HUNTARR_NEW_SECRET_KEY"] = NEW
+    done = subprocess.run(  # noqa: ASYNC221, S603 - the command as a user runs it; nothing else runs in this test
+        command("rotate-key"), cwd=ROOT, env=environment(tmp_path, given), text=True, capture_output=True, timeout=50,
+        input=f"{NEW}\n",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "1 secrets are sealed with the new key" in done.stdout
+    assert OLD not in done.stdout + done.stderr
+    assert NEW not in done.stdout + done.stderr
+    assert all(json.loads(line) for line in done.stdout.splitlines()[:-1])
+    url = f"sqlite+aiosqlite:///{tmp_path / 'huntarr.db'}"
+    async with opened(url) as db:
+        await open_box(db, settings_of(url, tmp_path, **({} if way == "file" else {"secret_key": NEW})))
