@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Column, Integer, String, Table
@@ -25,9 +26,7 @@ from app.replays.models import Replay
 from app.rotation import reseal, rotate
 from app.sealing import CHECK, PROOF, open_box
 from app.settings.models import SettingsSection
-from tests.support.service import ROOT, command, environment
-
-pytestmark = pytest.mark.asyncio
+from tests.support.service import ROOT, command, environment, running
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 OLD, NEW = "old-key-old-key-old-key-old-key-old-key", "new-key-new-key-new-key-new-key-new-key"
@@ -85,6 +84,7 @@ def content(folder: Path, pattern: str) -> bytes:
 
 
 @pytest.mark.storage
+@pytest.mark.asyncio
 async def test_every_sealed_value_is_sealed_anew(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url) as db:
         await open_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
@@ -99,6 +99,7 @@ async def test_every_sealed_value_is_sealed_anew(database_url: str, tmp_path: Pa
 
 
 @pytest.mark.storage
+@pytest.mark.asyncio
 async def test_a_failure_changes_nothing(database_url: str, tmp_path: Path) -> None:
     class Failing(SecretBox):
         left = 2
@@ -117,6 +118,7 @@ async def test_a_failure_changes_nothing(database_url: str, tmp_path: Path) -> N
 
 
 @pytest.mark.storage
+@pytest.mark.asyncio
 async def test_a_table_of_tomorrow_takes_part(database_url: str) -> None:
     table = Table(
         "tomorrow", SQLModel.metadata, Column("a", Integer, primary_key=True), Column("b", Integer, primary_key=True),
@@ -138,6 +140,7 @@ async def test_a_table_of_tomorrow_takes_part(database_url: str) -> None:
         SQLModel.metadata.remove(table)
 
 
+@pytest.mark.asyncio
 async def test_the_key_file_is_exchanged(database_url: str, tmp_path: Path) -> None:
     settings = settings_of(database_url, tmp_path)
     path = tmp_path / KEY_FILE
@@ -152,6 +155,7 @@ async def test_the_key_file_is_exchanged(database_url: str, tmp_path: Path) -> N
     assert modes(tmp_path, "secret.key*") == {0o600}
 
 
+@pytest.mark.asyncio
 async def test_no_value_of_the_old_key_stays_in_the_file(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url) as db:
         await fill(db, SecretBox(OLD))
@@ -163,6 +167,7 @@ async def test_no_value_of_the_old_key_stays_in_the_file(database_url: str, tmp_
 
 
 @pytest.mark.parametrize("moment", ["prepared", "resealed", "old key kept", "exchanged"])
+@pytest.mark.asyncio
 async def test_a_crash_at_any_moment_leaves_a_key_that_fits(database_url: str, tmp_path: Path, moment: str) -> None:
     settings, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
     async with opened(database_url) as db:
@@ -181,6 +186,7 @@ async def test_a_crash_at_any_moment_leaves_a_key_that_fits(database_url: str, t
     assert not keyfile.following(path).exists()
 
 
+@pytest.mark.asyncio
 async def test_a_wrong_key_stops_the_start_of_an_empty_installation(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url) as db:
         await open_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
@@ -189,6 +195,7 @@ async def test_a_wrong_key_stops_the_start_of_an_empty_installation(database_url
             await open_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
 
 
+@pytest.mark.asyncio
 async def test_a_wrong_key_stops_the_start_of_a_database_without_a_check(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url) as db:
         await fill(db, SecretBox(OLD))
@@ -196,6 +203,7 @@ async def test_a_wrong_key_stops_the_start_of_a_database_without_a_check(databas
             await open_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
 
 
+@pytest.mark.asyncio
 async def test_a_prepared_key_that_does_not_fit_is_not_taken(database_url: str, tmp_path: Path) -> None:
     settings, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
     async with opened(database_url) as db:
@@ -207,6 +215,7 @@ async def test_a_prepared_key_that_does_not_fit_is_not_taken(database_url: str, 
     assert keyfile.following(path).exists()
 
 
+@pytest.mark.asyncio
 async def test_wrong_old_and_new_keys_are_refused(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url) as db:
         await fill(db, SecretBox(OLD))
@@ -221,6 +230,7 @@ async def test_wrong_old_and_new_keys_are_refused(database_url: str, tmp_path: P
         await assert_sealed_with(db, SecretBox(NEW))
 
 
+@pytest.mark.asyncio
 async def test_it_refuses_while_somebody_works_on_the_data_folder(database_url: str, tmp_path: Path) -> None:
     settings = settings_of(database_url, tmp_path, secret_key=OLD)
     with keyfile.in_use(tmp_path), keyfile.in_use(tmp_path), pytest.raises(StartFailed, match="stop it first"):
@@ -231,6 +241,7 @@ async def test_it_refuses_while_somebody_works_on_the_data_folder(database_url: 
 
 
 @pytest.mark.parametrize("kind", [heartbeat.GATEWAYS, heartbeat.WORKERS])
+@pytest.mark.asyncio
 async def test_it_refuses_while_somebody_elsewhere_is_alive(
     database_url: str, redis_url: str, tmp_path: Path, kind: str
 ) -> None:
@@ -244,6 +255,7 @@ async def test_it_refuses_while_somebody_elsewhere_is_alive(
     assert await rotate(settings, NEW, clock=lambda: NOON) == 1
 
 
+@pytest.mark.asyncio
 async def test_it_asks_to_be_told_when_redis_cannot_tell(database_url: str, tmp_path: Path) -> None:
     nowhere = SecretStr(f"unix://{tmp_path / 'nobody.sock'}")
     settings = settings_of(database_url, tmp_path, secret_key=OLD, redis_url=nowhere)
@@ -253,6 +265,7 @@ async def test_it_asks_to_be_told_when_redis_cannot_tell(database_url: str, tmp_
 
 
 @pytest.mark.parametrize("way", ["file", "environment", "standard input"])
+@pytest.mark.asyncio
 async def test_the_command(tmp_path: Path, way: str) -> None:
     given = {} if way == "file" else {"HUNTARR_SECRET_KEY": OLD}
     if way == "environment":
@@ -269,3 +282,39 @@ async def test_the_command(tmp_path: Path, way: str) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'huntarr.db'}"
     async with opened(url) as db:
         await open_box(db, settings_of(url, tmp_path, **({} if way == "file" else {"secret_key": NEW})))
+
+
+def rotate_key(folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603 - our own program
+        command("rotate-key"), cwd=ROOT, env=environment(folder, {}), text=True, capture_output=True, timeout=50
+    )
+
+
+def test_a_running_service_is_left_alone_and_the_next_one_finds_everything(tmp_path: Path) -> None:
+    owner = {"username": "owner", "password": "correct horse battery"}
+    with running(tmp_path) as service, httpx.Client(base_url=service.url) as client:
+        assert client.post("/api/setup", json=owner).status_code == 201
+        token = client.post("/api/auth/login", json=owner).json()["data"]["csrf_token"]
+        session = dict(client.cookies)
+        headers = {"X-CSRF-Token": token, "Idempotency-Key": "once"}
+        given = {"name": "TV", "url": "http://127.0.0.1:9", "api_key": API_KEY}
+        made = client.post("/api/instances/sonarr", json=given, headers=headers)
+        assert made.status_code == 201
+        refused = rotate_key(tmp_path)
+        assert refused.returncode == 1
+        assert "stop it first" in refused.stderr
+    done = rotate_key(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("3 secrets are sealed with the new key.")
+    with running(tmp_path) as service, httpx.Client(base_url=service.url, cookies=session) as client:
+        again = client.post("/api/instances/sonarr", json=given, headers=headers)
+        # What makes two requests the same is hashed with the key, so nobody can say it of this one: not done twice.
+        assert again.status_code == 409, again.text
+        tested = client.post("/api/instances/sonarr/1/test", headers={"X-CSRF-Token": token})
+        assert tested.json()["data"]["error_code"] == "unreachable"
+    (tmp_path / "secret.key").write_text("w" * 43 + "\n")
+    wrong = subprocess.run(  # noqa: S603 - our own program
+        command("serve"), cwd=ROOT, env=environment(tmp_path, {}), text=True, capture_output=True, timeout=50
+    )
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("huntarr: The stored secrets were encrypted with another key")
