@@ -20,6 +20,10 @@ SOURCE = Path(__file__).resolve().parents[2] / "alembic"
 INSTALLED = Path(__file__).resolve().parents[1] / "_alembic"
 
 
+HAS_REVISION_SQLITE = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
+HAS_REVISION_POSTGRESQL = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'alembic_version'"
+
+
 def folder() -> Path:
     """The migrations: beside `app/` in a checkout, inside it when installed as a wheel."""
     return SOURCE if (SOURCE / "env.py").exists() else INSTALLED
@@ -67,10 +71,9 @@ def _line(cause: BaseException) -> str:
 async def _revision(url: str) -> str | None:
     """The schema's revision; `None` for a database that is empty."""
     db = Database(url)
-    place = "sqlite_master WHERE name" if db.is_sqlite else "information_schema.tables WHERE table_name"
     try:
         async with db.engines[-1].connect() as connection:
-            found = await connection.execute(text(f"SELECT count(*) FROM {place} = 'alembic_version'"))  # noqa: S608
+            found = await connection.execute(text(HAS_REVISION_SQLITE if db.is_sqlite else HAS_REVISION_POSTGRESQL))
             if not found.scalar_one():
                 return None
             return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()

@@ -138,7 +138,7 @@ class Fuzzer:
 
 
 Callers = dict[str, Headers]
-PASSPHRASE = "fuzzers have to log in as well"  # noqa: S105 - of a service that lives for one run
+PASSPHRASE = "fuzzers have to log in as well"
 
 
 def callers(service: Service) -> Callers:
