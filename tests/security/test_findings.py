@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from fastapi.routing import iter_route_contexts
-from structlog.testing import capture_logs
 
 from app.api.auth import Permission
 from app.api.routing import ApiRoute
@@ -176,13 +175,13 @@ async def test_finding_10_codes_are_counted_and_secrets_stay_out_of_the_log(hous
     owner = await house.owner()
     device, _ = await owner.two_factor()
     guesser = await house.visitor("203.0.113.20")
-    with capture_logs() as lines:
-        statuses = [(await guesser.login(code=f"{number:06}")).status_code for number in range(7)]
-        house.rig.clock.forward(minutes=6)
-        assert (await guesser.login(code=device.code())).status_code == 200
+    statuses = [(await guesser.login(code=f"{number:06}")).status_code for number in range(7)]
     assert statuses == [401] * 5 + [429] * 2
-    logged = repr(lines)
-    assert all(secret not in logged for secret in (device.code(), device.secret, guesser.token, PASSWORD))
+    house.rig.clock.forward(minutes=6)
+    code = device.code()
+    assert (await guesser.login(code=code)).status_code == 200
+    # The house searches its log and tables for these when it closes.
+    house.secrets |= {code, device.secret, guesser.token, PASSWORD}
 
 
 @pytest.mark.asyncio
