@@ -1,6 +1,8 @@
 # Every target sets up what it needs, in .venv; `make` alone lists them. GNU make 3.81 or newer, Python 3.11 or newer.
 
-PYTHON ?= python3
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$each $(NEW_ENOUGH) && echo $$each && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 RUNTIME := .venv/.runtime-installed
@@ -24,7 +26,7 @@ demo: $(DEV) ## run the service with a simulated Sonarr and Radarr, and hunt
 	@$(BIN)/python -m scripts.demo $(ARGS)
 
 test: $(DEV) ## run all tests (ARGS="tests/core -k lease" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
 lint: $(DEV) ## every check that is not a test
 	@$(BIN)/ruff check --quiet .
@@ -53,10 +55,9 @@ lock: $(DEV) ## resolve the dependencies anew within pyproject.toml (ARGS=--upgr
 	@$(UV_LOCK) --group dev --constraint requirements/runtime.txt $(ARGS) --output-file requirements/dev.txt
 
 $(BIN)/pip:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
-		"Huntarr needs Python 3.11 or newer; '$(PYTHON)' is older or not there. Name another: make PYTHON=python3.12" \
-		"$(MAKECMDGOALS)" >&2; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@python="$(PYTHON)"; "$${python:-python3}" $(NEW_ENOUGH) || { echo \
+		"Huntarr needs Python 3.11 or newer, and '$${python:-python3}' is older or not there." \
+		"Name another: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 1; }; "$${python:-python3}" -m venv .venv
 
 $(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing what Huntarr needs into .venv (once) ..."

@@ -54,10 +54,11 @@ def make_worker(container: Container, **options: Any) -> Worker:
 def crons() -> list[CronJob]:
     """The ticks, in UTC; a `job_id` of our own would block each for a minute (docs/architecture.md)."""
     every_5, every_15 = set(range(0, 60, 5)), {3, 18, 33, 48}
+    every_4 = set(range(0, 60, 4))  # housekeeping costs an instance at most 3 requests in 10 minutes
     return [
         _cron(ticks.due, second=every_5),
         _cron(ticks.reconcile, second=every_15),
-        _cron(ticks.unsettled, second={10}),
+        _cron(ticks.unsettled, minute=every_4, second={10}),
         _cron(ticks.follow_settings, second={25, 55}),
         _cron(ticks.retention, minute={7}, second={20}),
     ]

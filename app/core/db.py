@@ -1,7 +1,7 @@
 """The database: engine, units of work, column types, and the few places where SQLite and PostgreSQL differ."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,6 +124,14 @@ def _sqlite_engine(url: str, *, write: bool) -> AsyncEngine:
         if not write:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def _end_transaction(connection: Any, _record: ConnectionPoolEntry, _failure: BaseException | None) -> None:
+        # A cancelled unit of work throws its connection away. SQLite keeps a closed one, and its write lock, until
+        # the last cursor is gone: so the transaction is ended first, in the connection's own thread.
+        driver = connection.driver_connection
+        with suppress(ValueError):  # it never came to be connected
+            driver._tx.put_nowait((None, driver._conn.rollback))
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:

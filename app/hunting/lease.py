@@ -40,20 +40,22 @@ class Leases:
     async def hold(self, instance_id: int) -> AsyncIterator[bool]:
         """Hold the instance for the block; false when somebody else does. The block is cancelled if it is lost."""
         key, token = _key(instance_id), secrets.token_hex(16)
-        if not await self._redis.set(key, token, px=self._millis, nx=True):
-            yield False
-            return
         holder = asyncio.current_task()
-        renewal = asyncio.create_task(self._renew(key, token, holder))
+        renewal: asyncio.Task[None] | None = None
         try:
-            yield True
+            is_ours = bool(await self._redis.set(key, token, px=self._millis, nx=True))
+            if is_ours:
+                renewal = asyncio.create_task(self._renew(key, token, holder))
+            yield is_ours
         except asyncio.CancelledError:
-            if renewal.done() and not renewal.cancelled() and holder is not None:
+            if renewal is not None and renewal.done() and not renewal.cancelled() and holder is not None:
                 holder.uncancel()  # it was the renewal that cancelled us, not the worker
                 raise LeaseLost from None
             raise
         finally:
-            renewal.cancel()
+            if renewal is not None:
+                renewal.cancel()
+            # Also when we were cancelled before Redis answered: the key may be ours all the same.
             with suppress(RedisError, OSError):
                 await asyncio.shield(self._release(keys=[key], args=[token]))
 

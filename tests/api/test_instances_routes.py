@@ -464,3 +464,18 @@ async def test_the_count_of_states_is_that_of_instances(rig: Rig, api: AsyncClie
     async with rig.container.db.reading() as session:
         rows = (await session.exec(select(InstanceState).where(col(InstanceState.next_hunt_at).is_not(None)))).all()
     assert [row.instance_id for row in rows] == [1, 2, 3]
+
+
+@pytest.mark.storage
+async def test_whatever_an_app_says_of_itself_can_be_kept(api: AsyncClient) -> None:
+    """PostgreSQL refuses text that is longer than its column; no app's words may break the write that records them."""
+    long = "9" * 5000
+    body = json.dumps({"appName": "Sonarr", "version": long, "databaseType": long, "urlBase": long}).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with plain_server(head + body) as url:
+        made = await created(api, url=url)
+        data(await api.post(f"{SONARR}/{made['id']}/test"))
+    async with plain_server(b"HTTP/1.1 500 Oops\r\nContent-Length: 5000\r\n\r\n" + long.encode()) as url:
+        data(await api.patch(f"{SONARR}/{made['id']}", json={"url": url, "api_key": SECRET}))
+        data(await api.post(f"{SONARR}/{made['id']}/test"))
+    assert data(await api.get(f"{SONARR}/{made['id']}"))["online"] is False

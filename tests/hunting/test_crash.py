@@ -1,5 +1,6 @@
 """A worker that dies at any step of a hunt: the next one ends it, and no item is searched twice."""
 
+import asyncio
 import random
 from typing import Any
 
@@ -112,4 +113,27 @@ async def test_a_hunt_whose_workers_always_die_ends_as_failed(rig: Rig) -> None:
     await rig.container.runner.run(hunt_id)
     hunt = await rig.container.hunts.get(hunt_id)
     assert (hunt.status, hunt.reason) == (HuntStatus.FAILED, "gave_up")
+    await check_books(rig, app)
+
+
+@pytest.mark.storage
+async def test_a_hunt_survives_being_cancelled_at_any_moment(rig: Rig) -> None:
+    """As SIGTERM does it: also inside a transaction and between two bytes of an answer."""
+    app, instance = await hunted_instance(rig)
+    rng, cancelled = random.Random(5), 0
+    for _ in range(40):
+        rig.clock.forward(hours=1)
+        hunt_id = await queued(rig, instance)
+        task = asyncio.create_task(rig.container.runner.run(hunt_id))
+        for _ in range(rng.randrange(400)):
+            if task.done():
+                break
+            await asyncio.sleep(0)
+        task.cancel()
+        [outcome] = await asyncio.gather(task, return_exceptions=True)
+        cancelled += isinstance(outcome, asyncio.CancelledError)
+        await rig.container.runner.run(hunt_id)
+        hunt = await rig.container.hunts.get(hunt_id)
+        assert hunt.status is HuntStatus.COMPLETED, hunt.message
+    assert cancelled > 20
     await check_books(rig, app)

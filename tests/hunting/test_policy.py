@@ -117,7 +117,7 @@ def test_what_is_in_the_queue_is_skipped_if_that_is_wanted() -> None:
 
 
 def test_when_several_reasons_hold_the_first_in_their_order_is_told() -> None:
-    order = [
+    order: list[tuple[dict[str, Any], Reason]] = [
         ({"monitored": True}, Reason.UNMONITORED),
         ({"key": "episode:2"}, Reason.QUEUED),
         ({"season": 3}, Reason.SPECIALS),

@@ -16,10 +16,9 @@ from app.container import open_container
 from app.core.config import LogFormat, LogLevel, Settings
 from app.core.logging import setup_logging
 from app.hunting.sending import Pace
+from tests.support.rig import KEY, SECRET
 from worker.main import run_alone
 
-SECRET = "a-secret-key-for-tests-0123456789"
-KEY = "huntarr_test-key-0123456789012345678901234567890"
 LEASE_SECONDS = 1.0
 
 
@@ -95,6 +94,14 @@ class WorkerProcess:
             return await asyncio.to_thread(self._process.wait, seconds)
         except subprocess.TimeoutExpired:
             return None
+
+    def wait_for(self, line: str, seconds: float = 30) -> None:
+        """Until it has logged this."""
+        deadline = time.monotonic() + seconds
+        while line not in self.output:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no {line!r} in: {self.output}")
+            time.sleep(0.02)
 
     @property
     def output(self) -> str:

@@ -17,6 +17,7 @@ from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
 from worker import ticks
+from worker.main import crons
 
 pytestmark = pytest.mark.asyncio
 
@@ -193,3 +194,23 @@ async def test_a_job_that_comes_twice_or_too_late_does_nothing(rig: Rig) -> None
     await rig.container.runner.run(4711)
     await rig.container.runner.settle(4711)
     assert rig.apps[instance.id].log.total == before
+
+
+async def test_the_ticks_ask_an_app_at_most_three_times_in_ten_minutes(rig: Rig) -> None:
+    """A search that hangs in the app for hours is looked at by every tick."""
+    app = rig.radarr(LibrarySpec.with_missing(5), command_seconds=20_000)
+    instance = await rig.add(app, command_timeout_minutes=1)
+    await rig.hunt(instance)
+    await rig.work()  # the test of a new instance is none of the ticks
+    rig.clock.now = rig.clock.now.replace(minute=30, second=0)
+    app.log.reset()
+    [cron] = [one for one in crons() if one.name == "tick:unsettled"]
+    assert isinstance(cron.minute, set)
+    for _ in range(40):
+        rig.clock.forward(minutes=1)
+        if rig.clock.now.minute in cron.minute:
+            await ticks.unsettled(ctx(rig))
+            await rig.work()
+    times = [record.at for record in app.log.records]
+    assert len(times) >= 8
+    assert all(sum(start <= at < start + 600 for at in times) <= 3 for start in times)
