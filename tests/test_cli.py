@@ -27,6 +27,7 @@ pytestmark = pytest.mark.timeout(120)
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "a-value-that-must-not-be-shown"
+KEY = "huntarr_key-of-the-command-line-tests-0123456789"
 START_SECONDS = 30  # for a machine that does much else; what is promised is measured elsewhere
 FAIL_SECONDS = 5
 
@@ -34,7 +35,7 @@ FAIL_SECONDS = 5
 def environment(folder: Path, **settings: object) -> dict[str, str]:
     """Ours and nobody else's: no HUNTARR_ variable of the machine counts."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUNTARR_")}
-    given = {"data_dir": folder, "port": 0, "log_format": "json", **settings}
+    given = {"data_dir": folder, "port": 0, "log_format": "json", "api_key": KEY, **settings}
     return clean | {f"HUNTARR_{name.upper()}": str(value) for name, value in given.items()}
 
 
@@ -85,8 +86,7 @@ def serving(folder: Path, *arguments: str, **settings: object) -> Iterator[Serve
     try:
         url = _address(process)
         _wait_until_ready(f"{url}/ping")
-        key = settings.get("api_key") or (folder / "api.key").read_text().strip()
-        yield Served(process, url, folder, {"X-Api-Key": str(key)})
+        yield Served(process, url, folder, {"X-Api-Key": str(settings.get("api_key", KEY))})
     finally:
         process.kill()
         process.wait(10)
@@ -179,16 +179,13 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
         assert server.get("/api/settings/general").json()["data"]["hunting_paused"] is True
 
 
-def test_the_keys_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+def test_the_secret_key_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        for name in ("api.key", "secret.key"):
-            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
-        before = {name: (tmp_path / name).read_text() for name in ("api.key", "secret.key")}
-        assert before["api.key"].startswith("huntarr_")
-        assert len(before["api.key"].strip()) == len("huntarr_") + 43
+        assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
+        before = (tmp_path / "secret.key").read_text()
         server.end()
     with serving(tmp_path):
-        assert {name: (tmp_path / name).read_text() for name in before} == before
+        assert (tmp_path / "secret.key").read_text() == before
 
 
 def test_keys_from_the_environment_leave_no_files(tmp_path: Path) -> None:
@@ -261,6 +258,8 @@ WRONG = {
     "redis_url": [f"http://:{SECRET}@redis", f"redis://:{SECRET}@redis:{SECRET}", f"redis://redis/{SECRET}", SECRET],
     "secret_key": ["too-short-a-key"],
     "api_key": ["too-short-a-key", f"with spaces in it {SECRET}", f"ключ-{SECRET * 2}"],
+    "admin_username": ["n" * 65],
+    "admin_password": [SECRET[:9]],
     "log_level": ["LOUD"],
     "log_format": ["xml"],
     "base_url": [f"/a?{SECRET}", "/a/../b", "http://a/b"],
@@ -293,13 +292,11 @@ def test_a_file_in_the_place_of_the_data_folder(tmp_path: Path) -> None:
     assert "HUNTARR_DATA_DIR" in said_one_sentence(ran(file, "serve", seconds=FAIL_SECONDS + 10))
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("api.key", b""), ("secret.key", b"short"), ("secret.key", b"\xff\xfe\x00 not text")]
-)
-def test_a_key_file_without_a_key(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff\xfe\x00 not text"])
+def test_a_key_file_without_a_key(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "secret.key").write_bytes(content)
     sentence = said_one_sentence(ran(tmp_path, "serve"))
-    assert f"The key file {tmp_path / name} holds no key" in sentence
+    assert f"The key file {tmp_path / 'secret.key'} " in sentence
     assert _leftovers(tmp_path) == []
 
 

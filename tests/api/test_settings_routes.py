@@ -51,7 +51,7 @@ async def test_any_subset_is_merged_and_only_its_section_is_returned(api: AsyncC
         ("general", {"log_level": "LOUD"}, "log_level"),
         ("general", {"history_retention_days": -1}, "history_retention_days"),
         ("general", {"history_retention_days": 10**40}, "history_retention_days"),
-        ("general", {"session_hours": 24}, "session_hours"),
+        ("general", {"backup_retention": 7}, "backup_retention"),
         ("general", {"tmdb_api_key": "x"}, "tmdb_api_key"),
         ("sonarr", {"interval_minutes": 4}, "interval_minutes"),
         ("sonarr", {"hourly_cap": 0}, "hourly_cap"),
