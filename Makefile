@@ -12,7 +12,7 @@ UV_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run demo test lint fmt bench openapi migration lock
+.PHONY: help setup run demo test lint fmt bench fuzz chaos openapi migration lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,7 +26,7 @@ demo: $(DEV) ## run the service with a simulated Sonarr and Radarr, and hunt
 	@$(BIN)/python -m scripts.demo $(ARGS)
 
 test: $(DEV) ## run all tests (ARGS="tests/core -k lease" for some)
-	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(DEV) ## every check that is not a test
 	@$(BIN)/ruff check --quiet .
@@ -43,6 +43,12 @@ fmt: $(DEV) ## format the code and fix what can be fixed
 
 bench: $(DEV) ## measure, beside the targets (ARGS=--quick for a short form)
 	@$(BIN)/python -m scripts.bench $(ARGS)
+
+fuzz: $(DEV) ## 10,000 requests made from openapi.json against a running service, some 15 minutes
+	@$(BIN)/python -m scripts.fuzz $(ARGS)
+
+chaos: $(DEV) ## 200 hunts in a row while workers are killed with SIGKILL, some 5 minutes
+	@$(BIN)/python -m tests.chaos.kill $(ARGS)
 
 openapi: $(RUNTIME) ## write openapi.json anew
 	@$(BIN)/huntarr openapi --write

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.deps import Paging
-from app.api.routing import ApiRouter, full
+from app.api.routing import ApiRouter, read
 from app.api.services import Trail
 from app.api.tags import Tag
 from app.core.schemas import Page, Reply
@@ -17,7 +17,7 @@ Action = Annotated[str | None, Query(max_length=64, description="One action, suc
 
 
 @router.get("", summary="Changes and log-ins, newest first")
-@full
+@read
 async def list_audit(trail: Trail, paging: Paging, action: Action = None) -> Reply[Page[AuditOut]]:
     """Kept for a year."""
     found = await trail.page(action=action, page=paging.page, page_size=paging.page_size)
