@@ -65,6 +65,8 @@ class Tally:
     """What the passes of a hunt came to."""
 
     searches: int = 0
+    pretended: int = 0
+    """Searches that a dry run would have sent."""
     errors: int = 0
     closed: Closed | None = None
     message: str | None = None
@@ -179,11 +181,12 @@ class HuntRunner:
         database: AppDatabase,
         tally: Tally,
     ) -> None:
-        batch = await self._batch(job, hunt_pass)
+        batch = await self._batch(job, hunt_pass, tally)
         if batch <= 0:
             return
         async with self._db.reading() as session:
             left = (await self._ledger.caps(session, job.hold.instance_id, job.hunting)).left
+        left = left if left is None else max(0, left - tally.pretended)
         try:
             selection, walk = await survey.select(hunt_pass, database=database, queue=queue, batch=batch, left=left)
         except ArrError as failure:
@@ -194,7 +197,9 @@ class HuntRunner:
             return
         judged = [one for one in selection.judged if job.dry_run or one.decision.reason is not Reason.SEARCH]
         cursor = None
-        if not job.dry_run:
+        if job.dry_run:
+            tally.pretended += len(selection.choices)
+        else:
             sent = await sender.send(hunt_pass, selection.choices, deadline=job.started_at + SEND_LIMIT)
             judged += sent.left
             tally.searches += len(sent.searched)
@@ -215,11 +220,12 @@ class HuntRunner:
                 health.seen_trouble(state, sent.trouble, self._clock())
                 session.add(state)
 
-    async def _batch(self, job: Job, hunt_pass: HuntPass) -> int:
+    async def _batch(self, job: Job, hunt_pass: HuntPass, tally: Tally) -> int:
         """Searches left to this pass: its batch or the caller's limit, less what was sent, by a dead worker too."""
-        if job.limit is not None:
-            return job.limit - await self._ledger.sent_in(job.hold.hunt_id)
-        return job.hunting.of(hunt_pass).batch - await self._ledger.sent_in(job.hold.hunt_id, hunt_pass)
+        batch = job.hunting.of(hunt_pass).batch
+        if job.limit is None or batch == 0:  # 0 turns the pass off, whoever asks
+            return batch - await self._ledger.sent_in(job.hold.hunt_id, hunt_pass)
+        return job.limit - tally.pretended - await self._ledger.sent_in(job.hold.hunt_id)
 
     async def _queue(self, job: Job, survey: Survey, tally: Tally) -> QueueFacts:
         try:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -137,6 +138,25 @@ async def test_a_limit_counts_over_all_passes(rig: Rig) -> None:
     hunt = await rig.hunt(instance, limit=3, passes=["cutoff"])
     assert {item.hunt_pass for item in hunt.items} == {"cutoff"}
     assert hunt.searched == 3
+
+
+async def test_a_pass_that_is_off_stays_off_whoever_asks(rig: Rig) -> None:
+    app = rig.sonarr(LibrarySpec(missing_share=0.5, cutoff_share=0.4, series=3), grab_share=0)
+    instance = await rig.add(app, missing_mode="episode", cutoff_batch=0)
+    assert {item.hunt_pass for item in (await rig.hunt(instance, limit=50)).items} == {"missing"}
+    assert (await rig.hunt(instance, limit=5, passes=["cutoff"])).searched == 0
+
+
+async def test_a_dry_run_keeps_to_caps_and_limit_over_all_passes(rig: Rig) -> None:
+    app = rig.sonarr(LibrarySpec(missing_share=0.4, cutoff_share=0.4, series=5), grab_share=0)
+    instance = await rig.add(app, missing_mode="episode", missing_batch=3, cutoff_batch=3, hourly_cap=4)
+
+    async def pretended(**given: Any) -> list[str]:
+        hunt = await rig.hunt(instance, dry_run=True, **given)
+        return [item.hunt_pass for item in hunt.items if item.decision is Reason.SEARCH]
+
+    assert await pretended() == ["missing"] * 3 + ["cutoff"]
+    assert await pretended(limit=2) == ["missing"] * 2
 
 
 async def test_a_dry_run_decides_like_the_next_hunt_and_changes_nothing(rig: Rig) -> None:
