@@ -1,5 +1,6 @@
 """What was measured, beside what must hold, as one table."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ QUICK = Sizes(
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that `share` of them do not exceed."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def spread(seconds: Sequence[float]) -> str:
