@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from scripts.bench import hunts, serving
+from scripts.bench import hunts, logins, serving
 from scripts.bench.figures import QUICK, Figure, Sizes, table
 from scripts.children import children
 
@@ -14,6 +14,7 @@ PARTS = {
     "many instances": hunts.many_instances,
     "few rows": serving.few_rows,
     "many rows": serving.many_rows,
+    "wrong logins": logins.wrong_logins,
 }
 
 
