@@ -96,7 +96,10 @@ def _field(location: Sequence[str | int]) -> str:
 
 
 def _message(text: str) -> str:
-    return text.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    text = text.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if text.startswith("Value should have "):  # Pydantic's word for the length of a secret
+        return text.replace(" items after validation", " characters").replace(" item after validation", " character")
+    return text
 
 
 def _seconds(wait: timedelta) -> str:

@@ -126,6 +126,7 @@ async def test_what_is_no_owner(house: House, body: dict[str, Any]) -> None:
     reply = await (await house.local()).post("/api/setup", body)
     assert reply.status_code == 422
     assert str(body.get("password")) not in reply.text
+    assert " items " not in reply.text
     assert await house.trust.accounts.has_owner() is False
 
 
