@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ _TOTALS: Any = select(StatTotal.app_type, StatTotal.instance_id).add_columns(
     *(getattr(StatTotal, name) for name in COUNTERS)
 )
 _OPEN_HUNTS = select(Hunt.status, func.count()).where(col(Hunt.status).in_(OPEN)).group_by(Hunt.status)
+
+NOTHING: Mapping[str, int] = dict.fromkeys(COUNTERS, 0)
+GENERATED_AT = re.compile(rb'"generated_at":"[^"]*",')
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +157,23 @@ class StatsService:
 
 def _answer(stats: StatsOut) -> Answer:
     """The tag is a weak one: it does not change while only the time of the answer does."""
-    reply = STATS_REPLY(data=stats)
-    lasting = stats.model_dump_json(exclude={"generated_at"}).encode()
-    return Answer(reply.model_dump_json().encode(), f'W/"{hashlib.blake2b(lasting, digest_size=16).hexdigest()}"')
+    body = STATS_REPLY(data=stats).model_dump_json().encode()
+    lasting = GENERATED_AT.sub(b"", body, count=1)
+    return Answer(body, f'W/"{hashlib.blake2b(lasting, digest_size=16).hexdigest()}"')
 
 
 def _instance(row: Any, layers: Sequence[Mapping[str, Any]], spent: Spending, counted: Any) -> InstanceStatsOut:
     return InstanceStatsOut(
-        **_summed([counted] if counted else []), id=row.id, name=row.name, enabled=row.enabled, online=row.online,
+        **(_counted(counted) if counted else NOTHING), id=row.id, name=row.name, enabled=row.enabled, online=row.online,
         version=row.version, error=row.error, missing_total=row.missing_total, cutoff_total=row.cutoff_total,
         queue_total=row.queue_total, searches_this_hour=spent.hour, hourly_cap=one_setting("hourly_cap", *layers),
         searches_today=spent.day, daily_cap=one_setting("daily_cap", *layers), last_hunt_at=row.last_hunt_at,
         next_hunt_at=row.next_hunt_at if row.enabled else None, checked_at=row.checked_at,
     )  # fmt: skip
+
+
+def _counted(row: Any) -> dict[str, int]:
+    return {name: getattr(row, name) for name in COUNTERS}
 
 
 def _summed(rows: Sequence[Any]) -> dict[str, int]:
