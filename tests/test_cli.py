@@ -21,6 +21,7 @@ import pytest
 
 from app.cli import main
 from app.core.config import Settings
+from app.core.redis import socket_path
 from tests.support import stores
 
 pytestmark = pytest.mark.timeout(120)
@@ -78,9 +79,9 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **settings: object) -> Iterator[Served]:
+def serving(folder: Path, *arguments: str, cwd: Path = ROOT, **settings: object) -> Iterator[Served]:
     process = subprocess.Popen(  # noqa: S603 - our own command line
-        command("serve", *arguments), env=environment(folder, **settings), cwd=ROOT,
+        command("serve", *arguments), env=environment(folder, **settings), cwd=cwd,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
@@ -177,6 +178,14 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
         found = server.get(f"/api/instances/sonarr/{made['id']}").json()["data"]
         assert (found["name"], found["created_at"]) == (made["name"], made["created_at"])
         assert server.get("/api/settings/general").json()["data"]["hunting_paused"] is True
+
+
+def test_the_folder_may_be_named_from_where_one_stands(tmp_path: Path) -> None:
+    with serving(tmp_path, cwd=tmp_path, data_dir="data") as server:
+        assert server.get("/api/ready").status_code == 200
+        assert server.end() == 0
+    assert (tmp_path / "data" / "redis" / "server.log").exists()
+    assert not socket_path(tmp_path / "data").parent.exists()
 
 
 def test_the_secret_key_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:

@@ -130,8 +130,9 @@ async def embedded_redis(settings: Settings) -> AsyncIterator[None]:
             await _answering(socket, None)
             yield
             return
+        socket.parent.mkdir(mode=0o700, exist_ok=True)  # the one before us may have removed it since we looked
         socket.unlink(missing_ok=True)
-        folder = settings.data_dir / "redis"
+        folder = (settings.data_dir / "redis").resolve()  # the server changes into it before it opens its files
         folder.mkdir(parents=True, exist_ok=True)
         keeper = asyncio.create_task(_keep(find_server(), socket, folder))
         try:
@@ -141,6 +142,8 @@ async def embedded_redis(settings: Settings) -> AsyncIterator[None]:
             keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await keeper
+            with suppress(OSError):
+                socket.parent.rmdir()
 
 
 async def _keep(binary: str, socket: Path, folder: Path) -> None:
