@@ -3,13 +3,9 @@
 from sqlmodel import Field, SQLModel
 
 
-class StatTotal(SQLModel, table=True):
-    """Counters of an instance since the last reset; they outlive the instance."""
+class Counters(SQLModel):
+    """What is counted of an instance."""
 
-    __tablename__ = "stat_totals"
-
-    app_type: str = Field(primary_key=True, max_length=20)
-    instance_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     hunted: int = 0
     upgraded: int = 0
     grabbed: int = 0
@@ -17,16 +13,20 @@ class StatTotal(SQLModel, table=True):
     errors: int = 0
 
 
-class StatDay(SQLModel, table=True):
-    """The same counters of one UTC day."""
+class StatTotal(Counters, table=True):
+    """Since the last reset; they outlive the instance."""
+
+    __tablename__ = "stat_totals"
+
+    app_type: str = Field(primary_key=True, max_length=20)
+    instance_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+
+
+class StatDay(Counters, table=True):
+    """Of one UTC day."""
 
     __tablename__ = "stat_days"
 
     day: str = Field(primary_key=True, max_length=10)
     app_type: str = Field(primary_key=True, max_length=20)
     instance_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    hunted: int = 0
-    upgraded: int = 0
-    grabbed: int = 0
-    imported: int = 0
-    errors: int = 0

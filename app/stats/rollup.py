@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.db import day_of, upsert
-from app.stats.models import StatDay, StatTotal
+from app.stats.models import Counters, StatDay, StatTotal
 
-COUNTERS = ("hunted", "upgraded", "grabbed", "imported", "errors")
+COUNTERS = tuple(Counters.model_fields)
 
 
 async def count(session: AsyncSession, app_type: str, instance_id: int, now: datetime, **facts: int) -> None:
