@@ -1,7 +1,6 @@
 """The doorbell: names of jobs and how they are rung. Rows are the truth; a lost ring is rung again by a tick."""
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from arq.connections import ArqRedis
@@ -51,19 +50,3 @@ class ArqQueue:
             return await self._redis.enqueue_job(job, *ids, _job_id=job_id) is not None
         except (RedisError, OSError, TimeoutError) as failure:
             raise Unavailable(NO_REDIS) from failure
-
-
-@dataclass
-class MemoryQueue:
-    """A queue for tests in which it is not the point: it remembers what was rung."""
-
-    rung: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
-
-    async def require(self) -> None:
-        """It is always there."""
-
-    async def enqueue(self, job: str, *ids: int, job_id: str) -> bool:
-        if job_id in self.rung:
-            return False
-        self.rung[job_id] = (job, ids)
-        return True

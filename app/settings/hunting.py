@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from app.arr.models import AppType, HuntPass, Mode
+from app.arr.registry import REGISTRY
 from app.core.errors import Invalid
 from app.core.schemas import In
 from app.settings.general import optional
@@ -157,11 +158,6 @@ else:
         **{name: optional(field) for name, field in HuntingSettings.model_fields.items()},
     )
 
-MODES: Mapping[AppType, frozenset[Mode]] = {
-    AppType.SONARR: frozenset({Mode.AUTO, Mode.EPISODE, Mode.SEASON}),
-    AppType.RADARR: frozenset({Mode.AUTO, Mode.MOVIE}),
-}
-
 
 def merged_values(
     stored: Mapping[str, Any], given: HuntingIn, app_type: AppType, *, prefix: str = "body.hunting"
@@ -170,8 +166,8 @@ def merged_values(
     changes = given.model_dump(mode="json", exclude_unset=True)
     for name in ("missing_mode", "cutoff_mode"):
         mode = changes.get(name)
-        if mode is not None and Mode(mode) not in MODES[app_type]:
-            words = ", ".join(sorted(MODES[app_type]))
+        if mode is not None and Mode(mode) not in REGISTRY[app_type].modes:
+            words = ", ".join(sorted(REGISTRY[app_type].modes))
             raise Invalid(f"{name} of {app_type} is one of: {words}.", field=f"{prefix}.{name}")
     merged = {**stored, **changes}
     return {name: value for name, value in merged.items() if value is not None}
