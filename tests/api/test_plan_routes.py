@@ -49,7 +49,7 @@ overrides = st.fixed_dictionaries(
 async def test_the_plan_says_what_a_hunt_of_the_same_moment_says(rig: Rig, api: AsyncClient) -> None:
     cases: list[tuple[LibrarySpec, dict[str, Any], bool]] = []
 
-    @settings(max_examples=25, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(libraries, overrides, st.booleans())
     def collect(library: LibrarySpec, hunting: dict[str, Any], is_radarr: bool) -> None:
         cases.append((library, hunting, is_radarr))
