@@ -13,13 +13,44 @@ class AppType(StrEnum):
 
     SONARR = "sonarr"
     RADARR = "radarr"
+    LIDARR = "lidarr"
+    READARR = "readarr"
+    WHISPARR = "whisparr"
+
+
+class Variant(StrEnum):
+    """Which of the apps that share the name Whisparr; the others have none."""
+
+    V2 = "v2"
+    V3 = "v3"
+    V3_LISTLESS = "v3-listless"
+    """Whisparr v3 before it had wanted lists (arr contracts §3.2)."""
+
+    @property
+    def label(self) -> str:
+        """What callers read: `v2` or `v3`."""
+        return self.value[:2]
 
 
 class HuntPass(StrEnum):
-    """Which list of the app a hunt works on."""
+    """What a hunt looks for: what is missing, what is below its cutoff, what has too low a custom-format score."""
 
     MISSING = "missing"
     CUTOFF = "cutoff"
+    UPGRADE = "upgrade"
+
+
+class Unit(StrEnum):
+    """What one search covers: an item, a season, or an owner with all that it has."""
+
+    EPISODE = "episode"
+    SEASON = "season"
+    SERIES = "series"
+    MOVIE = "movie"
+    ALBUM = "album"
+    ARTIST = "artist"
+    BOOK = "book"
+    AUTHOR = "author"
 
 
 class Mode(StrEnum):
@@ -28,15 +59,12 @@ class Mode(StrEnum):
     AUTO = "auto"
     EPISODE = "episode"
     SEASON = "season"
+    SERIES = "series"
     MOVIE = "movie"
-
-
-class Unit(StrEnum):
-    """What one search covers."""
-
-    EPISODE = "episode"
-    SEASON = "season"
-    MOVIE = "movie"
+    ALBUM = "album"
+    ARTIST = "artist"
+    BOOK = "book"
+    AUTHOR = "author"
 
 
 class SortKey(StrEnum):
@@ -73,16 +101,33 @@ class AppStatus:
     version: str
     database: Database
     url_base: str
+    variant: Variant | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseDates:
-    """When an item came or comes out; `cinema`, `digital` and `physical` only for movies, `air` only for episodes."""
+    """When an item came or comes out: `released` where the app knows one date, the other three at Radarr's movies."""
 
-    air: datetime | None = None
+    released: datetime | None = None
     cinema: datetime | None = None
     digital: datetime | None = None
     physical: datetime | None = None
+
+    @property
+    def known(self) -> tuple[datetime, ...]:
+        return tuple(at for at in (self.released, self.cinema, self.digital, self.physical) if at is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What an item has: of several files the first id, the lowest score, and the quality of that one."""
+
+    file_id: int
+    quality: str | None = None
+    score: int | None = None
+    """The custom-format score; `None` where the app keeps none."""
+    cutoff_met: bool | None = None
+    """Whether the quality meets its cutoff, scores aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +147,8 @@ class WantedItem:
     season: int | None = None
     tag_ids: frozenset[int] = frozenset()
     quality_profile_id: int | None = None
+    file: FileFacts | None = None
+    """Only where the record itself tells (arr contracts §3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,22 +172,82 @@ class QueueRow:
     tracked_state: str | None
     tracked_status: str | None
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the download is complete and the app does not import it by itself (arr contracts §5.2)."""
+        if self.tracked_state in ("importBlocked", "importFailed"):
+            return True
+        return self.tracked_state == "importPending" and self.tracked_status in ("warning", "error")
+
 
 @dataclass(frozen=True, slots=True)
 class SeasonFacts:
     """What decides between a season search and episode searches."""
 
-    number: int
-    monitored: bool
     aired: int
     """Episodes that aired and are monitored, or have a file."""
     with_file: int
     ended: bool
+    """Whether every monitored episode has a date, and none of them is to come."""
+    last_search_at: datetime | None = None
+    """The latest search of any of its episodes; `None` also where the app does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upgradable:
+    """An item whose file has a lower custom-format score than its profile asks for; its `file` is known."""
+
+    item: WantedItem
+    score: int
+    cutoff_score: int
+
+    @property
+    def gap(self) -> int:
+        return self.cutoff_score - self.score
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryStep:
+    """A stretch of the library, read from one id on; `is_empty` when no id of it is in use."""
+
+    items: tuple[Upgradable, ...]
+    next_id: int
+    requests: int
+    is_empty: bool = False
+
+
+class HistoryKind(StrEnum):
+    """What happened to a download; the apps' other events are not read."""
+
+    GRABBED = "grabbed"
+    IMPORTED = "imported"
+    INCOMPLETE = "incomplete"
+    """The app imported a part of it, or nothing (only Lidarr and Readarr tell, arr contracts §6.4)."""
+    FAILED = "failed"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One event of the app's history, in the app's own time."""
+
+    kind: HistoryKind
+    at: datetime
+    item_id: int
+    owner_id: int | None = None
+    season: int | None = None
+    download_id: str | None = None
+    release_title: str | None = None
+    indexer: str | None = None
+    quality: str | None = None
+    score: int | None = None
+    by_search: bool | None = None
+    """Whether a search that somebody asked for led to the grab; `None` where the app does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchTarget:
-    """One search the app is asked for: an item by `item_id`, or a season by `owner_id` and `season`."""
+    """One search: an item by `item_id`, an owner by `owner_id`, a season by `owner_id` and `season`."""
 
     unit: Unit
     item_id: int | None = None
@@ -193,3 +300,8 @@ class QualityProfile:
 
     profile_id: int
     name: str
+    upgrade_allowed: bool = False
+    cutoff_score: int = 0
+    """The custom-format score that a file should have; 0 where the app keeps none."""
+    mark: str = ""
+    """Another one after any change of what the profile takes or prefers."""
