@@ -15,10 +15,12 @@ from app.core.keyfile import in_use
 from app.core.queue import ArqQueue
 from app.core.redis import make_redis, redis_settings
 from app.core.security import SecretBox
-from app.hunting.ledger import HuntLedger
+from app.hunting.engine import make_engine
+from app.hunting.follow_up import FollowUp
+from app.hunting.lease import LEASE_SECONDS
 from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
-from app.hunting.runner import LEASE_SECONDS, HuntRunner
+from app.hunting.runner import HuntRunner
 from app.hunting.sending import Pace
 from app.hunting.service import HuntService
 from app.hunting.totals import Totals
@@ -49,6 +51,7 @@ class Container:
     planner: Planner
     records: HuntRecords
     runner: HuntRunner
+    follow_up: FollowUp
     stats: StatsService
     trust: Trust
 
@@ -98,9 +101,8 @@ def _wire(
     queue = ArqQueue(redis)
     general = SettingsService(db, clock, log_level=settings.log_level)
     instances = InstanceService(db, queue, http, box, general, clock)
-    ledger = HuntLedger(db, general, clock)
+    engine = make_engine(db, redis, http, instances, general, clock, lease_seconds=lease_seconds, pace=pace)
     totals = Totals()
-    runner = HuntRunner(db, redis, http, instances, general, ledger, clock, lease_seconds=lease_seconds, pace=pace)
     return Container(
         settings=settings,
         clock=clock,
@@ -111,10 +113,11 @@ def _wire(
         replays=ReplayService(db, box, clock),
         general=general,
         instances=instances,
-        hunts=HuntService(db, queue, general, totals, runner.leases, clock),
-        planner=Planner(db, http, instances, general, ledger, clock),
+        hunts=HuntService(db, queue, general, totals, engine.leases, clock),
+        planner=engine.planner,
         records=HuntRecords(db, instances, general, totals, clock),
-        runner=runner,
+        runner=engine.runner,
+        follow_up=engine.follow_up,
         stats=StatsService(db, redis, general, clock),
         trust=make_trust(settings, db, redis, box, general, clock),
     )

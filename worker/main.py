@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from app.container import Container
 from app.core.heartbeat import WORKERS, counted
-from app.core.queue import PROBE_INSTANCE, RUN_HUNT, SETTLE, dump, load
+from app.core.queue import FOLLOW_UP, PROBE_INSTANCE, RUN_HUNT, dump, load
 from app.core.redis import make_redis, redis_settings
 from worker import tasks, ticks
 
@@ -35,7 +35,7 @@ def make_worker(container: Container, **options: Any) -> Worker:
     return Worker(
         functions=[
             func(tasks.run_hunt, name=RUN_HUNT, timeout=HUNT_SECONDS, max_tries=3, keep_result=0),
-            func(tasks.settle, name=SETTLE, timeout=HUNT_SECONDS, max_tries=1, keep_result=0),
+            func(tasks.follow_up, name=FOLLOW_UP, timeout=HUNT_SECONDS, max_tries=1, keep_result=0),
             func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=1, keep_result=0),
         ],
         redis_pool=redis,
@@ -54,11 +54,10 @@ def make_worker(container: Container, **options: Any) -> Worker:
 def crons() -> list[CronJob]:
     """The ticks, in UTC; a `job_id` of our own would block each for a minute (docs/architecture.md)."""
     every_5, every_15 = set(range(0, 60, 5)), {3, 18, 33, 48}
-    every_4 = set(range(0, 60, 4))  # housekeeping costs an instance at most 3 requests in 10 minutes
     return [
         _cron(ticks.due, second=every_5),
         _cron(ticks.reconcile, second=every_15),
-        _cron(ticks.unsettled, minute=every_4, second={10}),
+        _cron(ticks.follow_ups, second={10}),
         _cron(ticks.follow_settings, second={25, 55}),
         _cron(ticks.retention, minute={7}, second={20}),
     ]

@@ -17,9 +17,9 @@ async def run_hunt(ctx: dict[Any, Any], hunt_id: int) -> None:
     await container_of(ctx).runner.run(hunt_id)
 
 
-async def settle(ctx: dict[Any, Any], instance_id: int) -> None:
-    """Find out what came of searches that no hunt waits for."""
-    await container_of(ctx).runner.settle(instance_id)
+async def follow_up(ctx: dict[Any, Any], instance_id: int) -> None:
+    """Find out what came of the searches of an instance, and what changed in its app."""
+    await container_of(ctx).follow_up.run(instance_id)
 
 
 async def probe_instance(ctx: dict[Any, Any], instance_id: int) -> None:

@@ -30,9 +30,9 @@ async def follow_settings(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).general.apply_level()
 
 
-async def unsettled(ctx: dict[Any, Any]) -> None:
-    """Searches of which nobody knows yet what came, and instances that nobody has asked yet."""
-    await container_of(ctx).hunts.ring_unsettled()
+async def follow_ups(ctx: dict[Any, Any]) -> None:
+    """Instances that are to be looked after, and those that nobody has asked yet."""
+    await container_of(ctx).hunts.ring_follow_ups()
     await container_of(ctx).instances.ring_untested()
 
 

@@ -33,6 +33,9 @@ class ErrorCode(StrEnum):
     CONFLICT = "conflict"
 
 
+GONE = (ErrorCode.UNREACHABLE, ErrorCode.TIMEOUT, ErrorCode.TLS, ErrorCode.STARTING, ErrorCode.BLOCKED_ADDRESS)
+
+
 class ArrError(UpstreamFailed):
     """One failed call. The message is a whole sentence without secrets.
 
@@ -55,6 +58,11 @@ class ArrError(UpstreamFailed):
         self.http_status = http_status
         self.may_have_reached = may_have_reached
         self.transient = transient
+
+    @property
+    def ends_all(self) -> bool:
+        """Whether nothing else should be asked of the app now: it is gone, or asked to be left alone."""
+        return self.code in GONE or self.retry_after is not None
 
 
 class ArrTimeout(ArrError, UpstreamTimeout):

@@ -11,7 +11,7 @@ from app.core.errors import Unavailable
 
 RUN_HUNT = "run_hunt"
 PROBE_INSTANCE = "probe_instance"
-SETTLE = "settle"
+FOLLOW_UP = "follow_up"
 
 NO_REDIS = "Redis is not available: nothing can be queued now. Try again in a moment."
 REQUIRE_SECONDS = 3.0

@@ -1,9 +1,11 @@
 """From the records of the app's lists to candidates: what each is called for ever, and which comes first."""
 
 import random
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
+from app.arr.base import ArrClient
 from app.arr.models import QueueRow, SearchTarget, Unit, WantedItem
 from app.hunting.policy import Candidate
 from app.settings.hunting import Order, ReleaseDate
@@ -19,19 +21,35 @@ def season_key(owner_id: int, season: int) -> str:
     return f"{Unit.SEASON}:{owner_id}:{season}"
 
 
-def names_of(item: WantedItem) -> frozenset[str]:
-    """What a search that covers the item may be called: by itself, or by its season."""
-    names = {item_key(item.unit, item.item_id)}
-    if item.owner_id is not None and item.season is not None:
-        names.add(season_key(item.owner_id, item.season))
-    return frozenset(names)
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an app's items are part of, and what of that can be searched as a whole."""
+
+    item: Unit
+    owner: Unit | None
+    has_seasons: bool
+
+    @classmethod
+    def of(cls, client: ArrClient | type[ArrClient]) -> "Shape":
+        return cls(client.item, client.owner, client.has_seasons)
+
+    def group(self, owner_id: int | None, season: int | None) -> str | None:
+        """The key of a season, where the app has any."""
+        is_known = self.has_seasons and owner_id is not None and season is not None
+        return season_key(owner_id or 0, season or 0) if is_known else None
+
+    def owner_key(self, owner_id: int | None) -> str | None:
+        """The key of a series, artist or author."""
+        return None if self.owner is None or owner_id is None else item_key(self.owner, owner_id)
+
+    def names(self, item: WantedItem) -> frozenset[str]:
+        """What a search that covers the item may be called: by itself, or by what it is part of."""
+        wholes = (self.group(item.owner_id, item.season), self.owner_key(item.owner_id))
+        return frozenset((item_key(self.item, item.item_id), *(key for key in wholes if key is not None)))
 
 
-def candidate_of(item: WantedItem, release_date: ReleaseDate) -> Candidate:
-    """A record of a wanted list as the decision sees it."""
-    group = None
-    if item.owner_id is not None and item.season is not None:
-        group = season_key(item.owner_id, item.season)
+def candidate_of(item: WantedItem, shape: Shape, release_date: ReleaseDate) -> Candidate:
+    """A record of a list as the decision sees it."""
     return Candidate(
         key=item_key(item.unit, item.item_id),
         title=item.title,
@@ -40,10 +58,12 @@ def candidate_of(item: WantedItem, release_date: ReleaseDate) -> Candidate:
         item_id=item.item_id,
         owner_id=item.owner_id,
         owner_title=item.owner_title,
-        season=item.season,
-        group=group,
+        season=item.season if shape.has_seasons else None,
+        group=shape.group(item.owner_id, item.season),
+        owner=shape.owner_key(item.owner_id),
         available=item.available,
         released_at=released_at(item, release_date),
+        release_dates=item.dates.known,
         added_at=item.added_at,
         last_search_at=item.last_search_at,
         tag_ids=item.tag_ids,
@@ -54,35 +74,38 @@ def candidate_of(item: WantedItem, release_date: ReleaseDate) -> Candidate:
 def released_at(item: WantedItem, release_date: ReleaseDate) -> datetime | None:
     """The date that counts as the release of `item`; `None` when the app does not know it."""
     dates = item.dates
-    if dates.air is not None:
-        return dates.air
+    if release_date is ReleaseDate.AVAILABLE and item.available is not None:
+        return None
+    if dates.released is not None:
+        return dates.released
     chosen = {
         ReleaseDate.DIGITAL: dates.digital,
         ReleaseDate.PHYSICAL: dates.physical,
         ReleaseDate.CINEMA: dates.cinema,
-        ReleaseDate.AVAILABLE: None,
     }
-    if release_date in chosen:
-        return chosen[release_date]
-    return min((at for at in (dates.cinema, dates.digital, dates.physical) if at is not None), default=None)
+    return chosen[release_date] if release_date in chosen else min(dates.known, default=None)
 
 
 def target_of(candidate: Candidate) -> SearchTarget:
     """What the app is asked for."""
-    if candidate.unit == Unit.SEASON:
-        return SearchTarget(Unit.SEASON, owner_id=candidate.owner_id, season=candidate.season)
-    return SearchTarget(Unit(candidate.unit), item_id=candidate.item_id)
+    return search_target(candidate.unit, candidate.item_id, candidate.owner_id, candidate.season)
 
 
-def queued_keys(rows: Iterable[QueueRow], unit: Unit) -> frozenset[str]:
-    """The keys of all that is in the app's queue: the items, and the seasons that they are part of."""
-    keys: set[str] = set()
+def search_target(unit: str, item_id: int | None, owner_id: int | None, season: int | None) -> SearchTarget:
+    """The same from the columns of a stored search: an item by its id, else a whole by its owner."""
+    if item_id is not None:
+        return SearchTarget(Unit(unit), item_id=item_id)
+    return SearchTarget(Unit(unit), owner_id=owner_id, season=season)
+
+
+def queued_keys(rows: Iterable[QueueRow], shape: Shape) -> frozenset[str]:
+    """The keys of all that is in the app's queue: the items, and the wholes that they are part of."""
+    keys: set[str | None] = set()
     for row in rows:
         if row.item_id:
-            keys.add(item_key(unit, row.item_id))
-        if row.owner_id and row.season is not None:
-            keys.add(season_key(row.owner_id, row.season))
-    return frozenset(keys)
+            keys.add(item_key(shape.item, row.item_id))
+        keys |= {shape.group(row.owner_id, row.season), shape.owner_key(row.owner_id)}
+    return frozenset(key for key in keys if key is not None)
 
 
 def downloads(rows: Iterable[QueueRow]) -> int:
@@ -96,14 +119,20 @@ def active_downloads(rows: Iterable[QueueRow]) -> int:
     return downloads(row for row in rows if row.status in ("queued", "downloading") and row.tracked_status not in stuck)
 
 
-def in_order(candidates: Collection[Candidate], order: Order, rng: random.Random) -> list[Candidate]:
+def in_order(
+    candidates: Collection[Candidate],
+    order: Order,
+    rng: random.Random,
+    last_search: Callable[[Candidate], datetime | None],
+) -> list[Candidate]:
     """The candidates of one page in the order that the user asked for."""
     listed = list(candidates)
     if order is Order.RANDOM:
         rng.shuffle(listed)
         return listed
     if order is Order.LONGEST_UNSEARCHED:
-        return sorted(listed, key=lambda one: (one.last_search_at is not None, _seconds(one.last_search_at)))
+        searched = {one.key: last_search(one) for one in listed}
+        return sorted(listed, key=lambda one: (searched[one.key] is not None, _seconds(searched[one.key])))
     sign = -1 if order is Order.NEWEST else 1
     return sorted(listed, key=lambda one: (one.released_at is None, sign * _seconds(one.released_at)))
 

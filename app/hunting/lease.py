@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 import structlog
 from redis.asyncio import Redis
@@ -19,8 +20,20 @@ from app.instances.models import InstanceState
 
 log = structlog.get_logger(__name__)
 
+LEASE_SECONDS = 45.0
 RENEW = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end"
 RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The right to write for an instance, as long as `fence` is the newest."""
+
+    hunt_id: int
+    instance_id: int
+    instance_name: str
+    app_type: str
+    fence: int
 
 
 class LeaseLost(Exception):

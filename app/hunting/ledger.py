@@ -1,8 +1,8 @@
 """The books of the hunt: what was searched, reserved and learned. Every write is one short transaction that checks
 the fence, so that a worker that was taken over can write nothing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import col, delete, func, or_, select, update
@@ -12,30 +12,21 @@ from app.arr.models import Command, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.hunting.budget import DAY, Caps, Spent, caps
-from app.hunting.lease import check_fence
-from app.hunting.models import CapEntry, Hunt, Ledger, Outcome, Search, Skip, WalkCursor
-from app.hunting.policy import Candidate, Reason, Record, merged
+from app.hunting.lease import Hold, check_fence
+from app.hunting.models import UNSETTLED, AppMarks, CapEntry, Hunt, Ledger, Outcome, Search, Skip, WalkCursor
+from app.hunting.outcomes import Result, of_command
+from app.hunting.policy import Reason, Record, forgotten
 from app.hunting.selection import Choice, Judged, Remembered
+from app.hunting.tracking import FOLLOW_UP_AFTER, counter_of, result_of, settle
 from app.hunting.walk import Cursor
 from app.instances.health import seen_working
 from app.instances.models import InstanceState
 from app.settings.hunting import HuntingSettings
 from app.settings.service import SettingsService
-from app.stats.rollup import count
+from app.stats.rollup import count, count_pass
 
-FRUITLESS = (Outcome.NOTHING_FOUND, Outcome.SEARCH_FAILED)
-LONGEST_TEXT = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """The right to write for an instance, as long as `fence` is the newest."""
-
-    hunt_id: int
-    instance_id: int
-    instance_name: str
-    app_type: str
-    fence: int
+FORGOTTEN = "The app no longer knows the command."
+NOBODY_WOKE = AppMarks(instance_id=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +53,39 @@ class HuntLedger:
         self._settings = settings
         self._clock = clock
 
-    async def recall(self, instance_id: int, hunt_pass: HuntPass, page: Sequence[Candidate]) -> Remembered:
-        """What is remembered of the items of a page, of their seasons and of the episodes in those.
+    async def recall(
+        self,
+        instance_id: int,
+        hunt_pass: HuntPass,
+        keys: Collection[str],
+        groups: Collection[str] = (),
+        owners: Collection[str] = (),
+        *,
+        with_all_of_owners: bool = False,
+    ) -> Remembered:
+        """What is remembered of `keys` and `owners`, and of all that is part of the seasons `groups`.
 
         A search of another pass counts for the cooldown too: a season search also looks for what is below its cutoff.
         """
-        keys = {one.key for one in page} | {one.group for one in page if one.group}
-        groups = {one.group for one in page if one.group}
+        touched = [col(Ledger.media_key).in_({*keys, *groups, *owners})]
+        touched += [col(Ledger.group_key).in_(groups)] if groups else []
+        touched += [col(Ledger.owner_key).in_(owners)] if owners and with_all_of_owners else []
         async with self._db.reading() as session:
             state = await session.get(InstanceState, instance_id)
+            marks = await session.get(AppMarks, instance_id)
             query = select(Ledger).where(
                 col(Ledger.instance_id) == instance_id,
                 col(Ledger.hunt_pass).in_([one.value for one in HuntPass]),
-                or_(col(Ledger.media_key).in_(keys), col(Ledger.group_key).in_(groups)),
+                or_(*touched),
             )
             rows = (await session.exec(query)).all()
-        return _remembered(rows, hunt_pass, keys, state.reset_at if state else None)
+        reset_at = state.reset_at if state else None
+        found = _Recollection(hunt_pass, reset_at, marks or NOBODY_WOKE)
+        for key in {*keys, *groups, *owners}:
+            found.expect(key)
+        for row in rows:
+            found.add(row)
+        return found.remembered()
 
     async def caps(self, session: AsyncSession, instance_id: int, hunting: HuntingSettings) -> Caps:
         """What is used of the caps of the instance."""
@@ -96,7 +104,7 @@ class HuntLedger:
         async with self._db.session() as session:
             await check_fence(session, hold.instance_id, hold.fence)
             now = self._clock()  # not before the lock: a later entry never has an earlier time
-            stop = await self._stopped(session, hold, hunting)
+            stop = await self._stopped(session, hold, hunting, one.units)
             if stop is not None:
                 return stop
             previous = await session.get(Ledger, (hold.instance_id, hunt_pass.value, one.key))
@@ -104,70 +112,97 @@ class HuntLedger:
                 hunt_id=hold.hunt_id, instance_id=hold.instance_id, instance_name=hold.instance_name,
                 app_type=hold.app_type, hunt_pass=hunt_pass.value, media_key=one.key, unit=one.unit,
                 title=one.title[:400], item_id=one.item_id, owner_id=one.owner_id, season=one.season,
-                picked=choice.picked, searched_at=now, previous_at=previous.last_searched_at if previous else None,
+                picked=choice.picked, units=one.units, searched_at=now,
+                previous_at=previous.last_searched_at if previous else None,
             )  # fmt: skip
+            if choice.before is not None:
+                search.file_before, search.quality_before = choice.before.file_id, choice.before.quality
+                search.score_before = choice.before.score
             session.add(search)
             await session.flush()
             search_id = search.id or 0
-            await self._remember(session, hold, hunt_pass, one, now)
-            session.add(CapEntry(instance_id=hold.instance_id, search_id=search_id, units=1, reserved_at=now))
+            await self._remember(session, hold, hunt_pass, choice, now)
+            session.add(CapEntry(instance_id=hold.instance_id, search_id=search_id, units=one.units, reserved_at=now))
         return Reserved(search_id, one.key)
 
-    async def accepted(self, hold: Hold, search_id: int, command_id: int) -> None:
+    async def accepted(self, hold: Hold, search_id: int, command: Command) -> None:
         """The app took the command: from now on it counts as searched."""
         async with self._db.session() as session:
             state = await check_fence(session, hold.instance_id, hold.fence)
+            now = self._clock()
             search = await session.get_one(Search, search_id)
-            search.command_id, search.outcome = command_id, Outcome.PENDING.value
+            search.command_id, search.outcome = command.command_id, Outcome.PENDING.value
+            search.command_began_at = command.started_at or command.queued_at or now
             session.add(search)
             seen_working(state)
+            state.follow_up_at = min(state.follow_up_at or now + FOLLOW_UP_AFTER, now + FOLLOW_UP_AFTER)
             session.add(state)
             hunt = await session.get(Hunt, search.hunt_id)
             if hunt is not None:
                 hunt.searched += 1
                 session.add(hunt)
-            await count(session, hold.app_type, hold.instance_id, self._clock(), **{_counter(search): 1})
+            await count(session, hold.app_type, hold.instance_id, now, **{counter_of(search): 1})
+            await count_pass(session, hold.app_type, hold.instance_id, search.hunt_pass, now, searches=1)
 
     async def refused(self, hold: Hold, search_id: int, message: str) -> None:
         """The command never ran: its units and its cooldown are given back, the attempt stays in the history."""
         async with self._db.session() as session:
             await check_fence(session, hold.instance_id, hold.fence)
-            await self._give_back(session, hold, search_id)
-            await self._close(session, hold, search_id, Outcome.SEARCH_FAILED, message)
+            search = await self._give_back(session, hold, search_id)
+            await settle(session, search, Result(Outcome.SEARCH_FAILED, message), self._clock(), ran=False)
 
     async def withdrawn(self, hold: Hold, search_id: int) -> None:
         """The app took the command and dropped it on our cancel before it began: nothing was searched."""
         async with self._db.session() as session:
             await check_fence(session, hold.instance_id, hold.fence)
-            search = await self._give_back(session, hold, search_id)
-            search.outcome, search.ended_at = Outcome.SEARCH_FAILED.value, self._clock()
+            now, search = self._clock(), await self._give_back(session, hold, search_id)
+            search.outcome, search.ended_at = Outcome.SEARCH_FAILED.value, now
             search.message = "Cancelled before the app began."
             session.add(search)
             await session.exec(
                 update(Hunt).where(col(Hunt.id) == search.hunt_id).values(searched=col(Hunt.searched) - 1)
             )
-            await count(session, hold.app_type, hold.instance_id, self._clock(), **{_counter(search): -1})
+            await count(session, hold.app_type, hold.instance_id, now, **{counter_of(search): -1})
+            await count_pass(session, hold.app_type, hold.instance_id, search.hunt_pass, now, searches=-1)
 
-    async def ended(self, hold: Hold, search_id: int, outcome: Outcome, message: str | None) -> None:
-        """What came of a search that the app did run."""
+    async def unclear(self, hold: Hold, search_id: int, message: str) -> None:
+        """Nobody can say whether the app searched; the cooldown runs all the same."""
         async with self._db.session() as session:
             await check_fence(session, hold.instance_id, hold.fence)
-            search = await self._close(session, hold, search_id, outcome, message)
-            row = await session.get(Ledger, (hold.instance_id, search.hunt_pass, search.media_key))
-            if row is not None:
-                row.last_outcome = outcome.value
-                if outcome in FRUITLESS:
-                    row.fruitless += 1
-                elif outcome is Outcome.GRABBED:
-                    row.fruitless = 0
-                session.add(row)
+            search = await session.get_one(Search, search_id)
+            await settle(session, search, Result(Outcome.UNKNOWN, message), self._clock())
+
+    async def command_over(self, hold: Hold, search_id: int, command: Command, *, is_tracked: bool) -> Outcome:
+        """The app did run the search: what it says of it, for a start."""
+        async with self._db.session() as session:
+            await check_fence(session, hold.instance_id, hold.fence)
+            now, search = self._clock(), await session.get_one(Search, search_id)
+            search.settled_at = now
+            search.command_began_at = command.started_at or search.command_began_at
+            search.command_ended_at = command.ended_at or search.command_began_at
+            if search.outcome in UNSETTLED:  # else the history was quicker, and knows more
+                said = of_command(command, is_tracked=is_tracked)
+                result = replace(result_of(search), outcome=said.outcome, message=said.message)
+                await settle(session, search, result, now)
+            session.add(search)
+        return Outcome(search.outcome)
+
+    async def command_forgotten(self, hold: Hold, search_id: int, *, is_tracked: bool) -> None:
+        """The app no longer knows the command: only its history can still tell what came of it."""
+        async with self._db.session() as session:
+            await check_fence(session, hold.instance_id, hold.fence)
+            now, search = self._clock(), await session.get_one(Search, search_id)
+            search.settled_at, search.message = now, FORGOTTEN
+            if not is_tracked:
+                await settle(session, search, Result(Outcome.UNKNOWN, FORGOTTEN), now)
+            session.add(search)
 
     async def unsettled(self, instance_id: int) -> list[Search]:
-        """Searches of the instance of which we do not know yet what came, oldest first."""
+        """Searches of the instance whose commands may still be out, oldest first."""
         query = (
             select(Search)
-            .where(col(Search.instance_id) == instance_id)
-            .where(col(Search.outcome).in_([Outcome.SENDING.value, Outcome.PENDING.value]))
+            .where(col(Search.instance_id) == instance_id, col(Search.settled_at).is_(None))
+            .where(col(Search.outcome).in_(UNSETTLED))
             .order_by(col(Search.id))
         )
         async with self._db.reading() as session:
@@ -245,29 +280,39 @@ class HuntLedger:
                 await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total"])
             if hunt_pass is HuntPass.MISSING:
                 state.missing_total = total
-            else:
+            elif hunt_pass is HuntPass.CUTOFF:
                 state.cutoff_total = total
             session.add(state)
 
-    async def _stopped(self, session: AsyncSession, hold: Hold, hunting: HuntingSettings) -> Stop | None:
+    async def searched_owners(self, hunt_id: int) -> set[int]:
+        """Whose items the hunt has searched: ids of owners, or of the items where they have none."""
+        query = select(Search.owner_id, Search.item_id).where(
+            col(Search.hunt_id) == hunt_id, col(Search.command_id).is_not(None)
+        )
+        async with self._db.reading() as session:
+            found = (await session.exec(query)).all()
+        return {owner_id or item_id or 0 for owner_id, item_id in found} - {0}
+
+    async def _stopped(self, session: AsyncSession, hold: Hold, hunting: HuntingSettings, units: int) -> Stop | None:
         hunt = await session.get_one(Hunt, hold.hunt_id)
         if hunt.cancel_requested:
             return Stop(Reason.CANCELLED, "cancelled")
         if (await self._settings.general_in(session)).hunting_paused:
             return Stop(Reason.CANCELLED, "paused")
         used = await self.caps(session, hold.instance_id, hunting)
-        return None if used.allows(1) else Stop(Reason.CAP, used.closed_by or "hourly_cap")
+        return None if used.allows(units) else Stop(Reason.CAP, used.closed_by or "hourly_cap")
 
     async def _remember(
-        self, session: AsyncSession, hold: Hold, hunt_pass: HuntPass, one: Candidate, now: datetime
+        self, session: AsyncSession, hold: Hold, hunt_pass: HuntPass, choice: Choice, now: datetime
     ) -> None:
-        row = {
-            "instance_id": hold.instance_id, "hunt_pass": hunt_pass.value, "media_key": one.key,
-            "group_key": one.group, "unit": one.unit, "title": one.title[:400], "last_searched_at": now,
-            "fruitless": 0,
+        one = choice.candidate
+        key = {"instance_id": hold.instance_id, "hunt_pass": hunt_pass.value, "media_key": one.key}
+        facts = {
+            "group_key": one.group, "owner_key": one.owner, "unit": one.unit, "title": one.title[:400],
+            "last_searched_at": now, "fruitless": choice.fruitless, "profile_id": one.quality_profile_id,
+            "tag_ids": sorted(choice.tag_ids),
         }  # fmt: skip
-        key = ["instance_id", "hunt_pass", "media_key"]
-        await upsert(session, Ledger, [row], key=key, replace=["group_key", "unit", "title", "last_searched_at"])
+        await upsert(session, Ledger, [key | facts], key=list(key), replace=list(facts))
 
     async def _give_back(self, session: AsyncSession, hold: Hold, search_id: int) -> Search:
         """The cap units and the cooldown of a search that never ran."""
@@ -279,43 +324,51 @@ class HuntLedger:
             session.add(row)
         return search
 
-    async def _close(
-        self, session: AsyncSession, hold: Hold, search_id: int, outcome: Outcome, message: str | None
-    ) -> Search:
-        search = await session.get_one(Search, search_id)
-        search.outcome, search.ended_at = outcome.value, self._clock()
-        search.message = message[:LONGEST_TEXT] if message else None
-        session.add(search)
-        facts = {Outcome.GRABBED: {"grabbed": 1}, Outcome.SEARCH_FAILED: {"errors": 1}}.get(outcome)
-        if facts:
-            await count(session, hold.app_type, hold.instance_id, self._clock(), **facts)
-        if outcome is Outcome.SEARCH_FAILED:
-            await session.exec(update(Hunt).where(col(Hunt.id) == search.hunt_id).values(errors=col(Hunt.errors) + 1))
-        return search
+
+@dataclass
+class _Recollection:
+    """Ledger rows on their way to what a selection remembers."""
+
+    hunt_pass: HuntPass
+    reset_at: datetime | None
+    marks: AppMarks
+    by_key: dict[str, list[Record]] = field(default_factory=dict)
+    by_whole: dict[str, list[Record]] = field(default_factory=dict)
+    own: dict[str, Record] = field(default_factory=dict)
+    failed_seasons: dict[str, datetime] = field(default_factory=dict)
+
+    def expect(self, key: str) -> None:
+        """An instance that was reset forgets also what only the app remembers."""
+        if self.reset_at is not None:
+            self.by_key[key] = [Record(reset_at=self.reset_at)]
+
+    def add(self, row: Ledger) -> None:
+        is_own = row.hunt_pass == self.hunt_pass
+        record = self._record(row, is_own=is_own)
+        self.by_key.setdefault(row.media_key, []).append(record)
+        for whole in (row.group_key, row.owner_key):
+            if whole is not None:
+                self.by_whole.setdefault(whole, []).append(record)
+        if is_own:
+            self.own[row.media_key] = record
+            searched = forgotten(record).last_searched_at
+            if row.last_outcome == Outcome.NOTHING_FOUND and searched is not None:
+                self.failed_seasons[row.media_key] = searched
+
+    def remembered(self) -> Remembered:
+        return Remembered(self.by_key, self.by_whole, self.own, self.failed_seasons)
+
+    def _record(self, row: Ledger, *, is_own: bool) -> Record:
+        woken = self.marks.profiles_woken.get(str(row.profile_id))
+        return Record(
+            last_searched_at=row.last_searched_at,
+            fruitless=row.fruitless if is_own else 0,
+            reset_at=_latest(row.reset_at, self.reset_at),
+            woken_at=_latest(self.marks.woken_at, datetime.fromisoformat(woken) if woken else None),
+            profile_id=row.profile_id,
+            tag_ids=frozenset(row.tag_ids) if row.tag_ids is not None else None,
+        )
 
 
-def _counter(search: Search) -> str:
-    return "hunted" if search.hunt_pass == HuntPass.MISSING else "upgraded"
-
-
-def _remembered(rows: Sequence[Ledger], hunt_pass: HuntPass, keys: set[str], reset_at: datetime | None) -> Remembered:
-    found: dict[str, list[Record]] = {key: [Record(reset_at=reset_at)] for key in keys} if reset_at else {}
-    by_group: dict[str, list[Record]] = {}
-    for row in rows:
-        resets = [at for at in (row.reset_at, reset_at) if at is not None]
-        fruitless = row.fruitless if row.hunt_pass == hunt_pass else 0
-        record = Record(row.last_searched_at, fruitless, max(resets, default=None))
-        found.setdefault(row.media_key, []).append(record)
-        if row.group_key:
-            by_group.setdefault(row.group_key, []).append(record)
-    return Remembered({key: merged(records) for key, records in found.items()}, by_group)
-
-
-def outcome_of(command: Command) -> tuple[Outcome, str | None]:
-    """What the app says of a command that is over; it counts the releases that it sent to the download client."""
-    if command.status.value == "completed":
-        grabs = command.grabs
-        if grabs is None:
-            return Outcome.UNKNOWN, command.message
-        return (Outcome.GRABBED if grabs else Outcome.NOTHING_FOUND), command.message
-    return Outcome.SEARCH_FAILED, command.message or f"The app says: {command.status.value}."
+def _latest(*moments: datetime | None) -> datetime | None:
+    return max((at for at in moments if at is not None), default=None)

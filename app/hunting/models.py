@@ -33,14 +33,21 @@ class Trigger(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What came of a search. `sending` and `pending` are still open."""
+    """What came of a search. `sending` and `pending` are open, `grabbed` is until the import or for seven days."""
 
     SENDING = "sending"
     PENDING = "pending"
     NOTHING_FOUND = "nothing_found"
     GRABBED = "grabbed"
+    IMPORTED = "imported"
+    IMPORT_FAILED = "import_failed"
+    LOST = "lost"
     SEARCH_FAILED = "search_failed"
     UNKNOWN = "unknown"
+
+
+UNSETTLED = (Outcome.SENDING.value, Outcome.PENDING.value)
+FOLLOWED = "outcome IN ('sending', 'pending', 'grabbed', 'import_failed')"
 
 
 class Hunt(SQLModel, table=True):
@@ -101,8 +108,8 @@ class Search(SQLModel, table=True):
         Index(
             "ix_searches_open",
             "instance_id",
-            sqlite_where=text("outcome IN ('sending', 'pending')"),
-            postgresql_where=text("outcome IN ('sending', 'pending')"),
+            sqlite_where=text(FOLLOWED),
+            postgresql_where=text(FOLLOWED),
         ),
         {"sqlite_autoincrement": True},
     )
@@ -129,6 +136,24 @@ class Search(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     previous_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When the item was searched before; what the ledger goes back to when this search never ran."""
+    command_began_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """In the app's own time, as `command_ended_at`, `grabbed_at` and `imported_at` are."""
+    command_ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    download_ids: list[str] = Field(default_factory=list, sa_type=JSON)
+    """The downloads that it led to."""
+    failed_ids: list[str] = Field(default_factory=list, sa_type=JSON)
+    """Those of them that failed."""
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When its command was seen to be over, in our time."""
+    grabbed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    imported_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    indexer: str | None = Field(default=None, max_length=300)
+    release_title: str | None = Field(default=None, max_length=300)
+    file_before: int | None = None
+    quality_before: str | None = Field(default=None, max_length=300)
+    score_before: int | None = None
+    quality_after: str | None = Field(default=None, max_length=300)
+    score_after: int | None = None
 
 
 class Skip(SQLModel, table=True):
@@ -153,6 +178,7 @@ class Ledger(SQLModel, table=True):
     __tablename__ = "ledger"
     __table_args__ = (
         Index("ix_ledger_group", "instance_id", "hunt_pass", "group_key"),
+        Index("ix_ledger_owner", "instance_id", "hunt_pass", "owner_key"),
         Index("ix_ledger_searched", "instance_id", "hunt_pass", "last_searched_at"),
     )
 
@@ -160,11 +186,18 @@ class Ledger(SQLModel, table=True):
     hunt_pass: str = Field(primary_key=True, max_length=20)
     media_key: str = Field(primary_key=True, max_length=80)
     group_key: str | None = Field(default=None, max_length=80)
+    """The season that it is part of."""
+    owner_key: str | None = Field(default=None, max_length=80)
+    """The series, artist or author that it belongs to."""
     unit: str = Field(max_length=20)
     title: str = Field(max_length=400)
     last_searched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     fruitless: int = 0
     last_outcome: str | None = Field(default=None, max_length=20)
+    profile_id: int | None = None
+    """Its quality profile when it was searched; another one since then wakes it."""
+    tag_ids: list[int] | None = Field(default=None, sa_type=JSON)
+    """Its tags then, without the one that we write."""
     reset_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
@@ -182,7 +215,7 @@ class CapEntry(SQLModel, table=True):
 
 
 class WalkCursor(SQLModel, table=True):
-    """How far the walk through a wanted list has come."""
+    """How far the walk through a wanted list, or through the library, has come."""
 
     __tablename__ = "walk_cursors"
 
@@ -190,3 +223,37 @@ class WalkCursor(SQLModel, table=True):
     hunt_pass: str = Field(primary_key=True, max_length=20)
     offset: int = 0
     total: int = 0
+
+
+class DerivedList(SQLModel, table=True):
+    """What the library of an app without wanted lists lacks, as it was at `read_at`."""
+
+    __tablename__ = "derived_lists"
+
+    instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
+    url: str = Field(max_length=500)
+    """Where it was read: another address is another library."""
+    read_at: datetime = Field(sa_type=UtcDateTime)
+    movies: bytes
+    """JSON."""
+
+
+class AppMarks(SQLModel, table=True):
+    """What an app was set up like at the last look, and since when its items are worth another search."""
+
+    __tablename__ = "app_marks"
+
+    instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
+    indexers: list[int] | None = Field(default=None, sa_type=JSON)
+    indexers_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    profiles: dict[str, str] | None = Field(default=None, sa_type=JSON)
+    """Profile id to the mark of its contents."""
+    profiles_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    formats: str | None = Field(default=None, max_length=100)
+    formats_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    woken_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """A new indexer, or changed custom formats: everything."""
+    profiles_woken: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    """Profile id to the moment at which its contents had changed."""
+    looked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """The last request of these looks, or for lost commands: they are rationed."""

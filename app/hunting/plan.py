@@ -7,18 +7,19 @@ from datetime import datetime
 
 from app.arr.errors import ArrError
 from app.arr.http import ArrHttp
-from app.arr.models import AppType, Connection, HuntPass
+from app.arr.models import AppType, HuntPass
 from app.arr.models import Database as AppDatabase
-from app.arr.registry import make_client
 from app.core.clock import Clock
 from app.core.db import Database
+from app.hunting.derived import DerivedLists
 from app.hunting.gates import Closed, before_network, by_queue
+from app.hunting.jobs import App
 from app.hunting.ledger import HuntLedger
 from app.hunting.models import Trigger
 from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut
 from app.hunting.selection import Selection
 from app.hunting.survey import Lexicon, Survey
-from app.hunting.wanted import WantedWalk
+from app.hunting.wanted import Walk
 from app.instances.models import InstanceState
 from app.instances.service import InstanceService
 from app.settings.hunting import HuntingSettings
@@ -27,15 +28,13 @@ from app.settings.service import SettingsService
 
 @dataclass(frozen=True, slots=True)
 class Outset:
-    """What a plan begins with; `database` is `None` until the app was asked for the first time."""
+    """What a plan begins with."""
 
     now: datetime
-    app_type: AppType
-    connection: Connection
+    app: App
     hunting: HuntingSettings
     closed: Closed | None
     left: int | None
-    database: AppDatabase | None
     next_hunt_at: datetime | None
 
 
@@ -48,11 +47,13 @@ class Draft:
     requests: int = 1
     passes: list[PlanPassOut] = field(default_factory=list)
 
-    def add(self, hunt_pass: HuntPass, selection: Selection, walk: WantedWalk) -> None:
+    def add(self, hunt_pass: HuntPass, selection: Selection, walk: Walk) -> None:
         self.passes.append(_shown(hunt_pass, selection))
         self.requests += walk.requests + selection.looks
+        if hunt_pass is HuntPass.CUTOFF and any(choice.before is None for choice in selection.choices):
+            self.requests += 1  # the hunt asks what they have now
         if self.left is not None:
-            self.left -= len(selection.choices)
+            self.left -= selection.units
 
 
 class Planner:
@@ -65,6 +66,7 @@ class Planner:
         instances: InstanceService,
         settings: SettingsService,
         ledger: HuntLedger,
+        derived: DerivedLists,
         clock: Clock,
         *,
         rng: Callable[[], random.Random] = random.Random,
@@ -74,6 +76,7 @@ class Planner:
         self._instances = instances
         self._settings = settings
         self._ledger = ledger
+        self._derived = derived
         self._clock = clock
         self._rng = rng
         self._lexicon = Lexicon()
@@ -81,23 +84,24 @@ class Planner:
     async def plan(self, instance_id: int) -> PlanOut:
         """`NotFound` for an unknown instance; an app that cannot be asked is said in the plan, not raised."""
         outset = await self._outset(instance_id)
-        client = make_client(outset.app_type, self._http, outset.connection)
-        survey = Survey(
-            client, self._ledger, self._lexicon, outset.hunting,
-            instance_id=instance_id, now=outset.now, rng=self._rng(),
-        )  # fmt: skip
         draft = Draft(closed=outset.closed, left=outset.left)
         try:
-            database = outset.database or (await client.status()).database
+            app = outset.app if outset.app.is_known else (await outset.app.identified(self._http))[0]
         except ArrError as failure:
             draft.closed = draft.closed or Closed("offline", failure.message)
         else:
-            await self._look(outset, survey, database, draft)
+            survey = Survey(
+                app.client(self._http), self._ledger, self._lexicon, self._derived, outset.hunting,
+                instance_id=instance_id, url=app.connection.url, database=app.database or AppDatabase.SQLITE,
+                now=outset.now, rng=self._rng(), pretends=True,
+            )  # fmt: skip
+            await self._look(outset, survey, draft)
         searches = sum(one.searches for one in draft.passes)
         return PlanOut(
             instance_id=instance_id, would_run=draft.closed is None, reason=draft.closed and draft.closed.reason,
             message=draft.closed and draft.closed.message, next_hunt_at=outset.next_hunt_at, passes=draft.passes,
-            searches=searches, requests=draft.requests + searches,
+            searches=searches, units=sum(item.units for one in draft.passes for item in one.items if item.picked),
+            requests=draft.requests + searches,
         )  # fmt: skip
 
     async def _outset(self, instance_id: int) -> Outset:
@@ -113,13 +117,12 @@ class Planner:
             general, hunting, state, used, enabled=instance.enabled, trigger=Trigger.INTERVAL, now=now
         )
         return Outset(
-            now=now, app_type=AppType(instance.app_type), hunting=hunting, closed=closed, left=used.left,
-            connection=self._instances.connection(instance, general, hunting),
-            database=AppDatabase(state.database) if state.database else None,
+            now=now, hunting=hunting, closed=closed, left=used.left,
+            app=App.of(AppType(instance.app_type), self._instances.connection(instance, general, hunting), state),
             next_hunt_at=state.next_hunt_at if instance.enabled else None,
         )  # fmt: skip
 
-    async def _look(self, outset: Outset, survey: Survey, database: AppDatabase, draft: Draft) -> None:
+    async def _look(self, outset: Outset, survey: Survey, draft: Draft) -> None:
         """The queue and every pass, also when a gate is closed: the decisions are worth seeing all the same."""
         try:
             queue = await survey.queue()
@@ -130,11 +133,12 @@ class Planner:
         draft.closed = draft.closed or by_queue(outset.hunting, queue)
         for hunt_pass in HuntPass:
             batch = outset.hunting.of(hunt_pass).batch
-            if batch == 0:
-                draft.passes.append(_nothing(hunt_pass))
+            refusal = survey.refusal(hunt_pass)
+            if batch == 0 or refusal is not None:
+                draft.passes.append(_nothing(hunt_pass, error=refusal))
                 continue
             try:
-                found = await survey.select(hunt_pass, database=database, queue=queue, batch=batch, left=draft.left)
+                found = await survey.select(hunt_pass, queue=queue, batch=batch, left=draft.left)
             except ArrError as failure:
                 draft.passes.append(_nothing(hunt_pass, error=failure.message))
                 draft.requests += 1
@@ -156,6 +160,7 @@ def _shown(hunt_pass: HuntPass, selection: Selection) -> PlanPassOut:
             decision=one.decision.reason,
             until=one.decision.until,
             picked=picked.get(one.candidate.key),
+            units=one.candidate.units,
         )
         for one in selection.judged
     ]

@@ -11,6 +11,7 @@ class Reason(StrEnum):
 
     SEARCH = "search"
     COOLDOWN = "cooldown"
+    PARKED = "parked"
     QUEUED = "queued"
     UNMONITORED = "unmonitored"
     UNRELEASED = "unreleased"
@@ -28,26 +29,39 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An item, or a season, that could be searched. `key` is its stable identity, `group` the season it is part of."""
+    """An item, a season or an owner that could be searched; `key` is its stable identity."""
 
     key: str
     title: str
     unit: str
     monitored: bool
     item_id: int | None = None
+    """`None` for a whole: a season, or all that an owner has."""
     owner_id: int | None = None
     owner_title: str | None = None
     season: int | None = None
     group: str | None = None
+    """The key of the season that it is part of."""
+    owner: str | None = None
+    """The key of the series, artist or author that it belongs to."""
     available: bool | None = None
     """What the app itself says; `None` where it says nothing."""
     released_at: datetime | None = None
     """By the release date that counts; `None` when it is not known."""
+    release_dates: tuple[datetime, ...] = ()
+    """Every date on which it came or comes out, somewhere."""
     added_at: datetime | None = None
     last_search_at: datetime | None = None
     """The app's own record: somebody else may have searched."""
     tag_ids: frozenset[int] = frozenset()
     quality_profile_id: int | None = None
+    units: int = 1
+    """Searches that the app will do for it."""
+
+    @property
+    def wholes(self) -> tuple[str, ...]:
+        """The keys of what covers it: its season, its owner."""
+        return tuple(key for key in (self.group, self.owner) if key is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,12 @@ class Record:
     fruitless: int = 0
     reset_at: datetime | None = None
     """Searches before this moment are forgotten, the app's own record of them too."""
+    woken_at: datetime | None = None
+    """When something changed for all that are like it: fruitless searches before this moment count no more."""
+    profile_id: int | None = None
+    """Its quality profile at the last search; `None` where that is not known."""
+    tag_ids: frozenset[int] | None = None
+    """Its tags then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +87,8 @@ class Rules:
     cooldown: timedelta
     backoff_factor: float = 1.0
     backoff_max: timedelta = timedelta(days=90)
+    park_after: int = 0
+    """Fruitless searches in a row after which an item waits for a change; 0 = it never does."""
     fresh_window: timedelta = timedelta(0)
     fresh_retry: timedelta = timedelta(hours=2)
     release_grace: timedelta = timedelta(0)
@@ -78,6 +100,8 @@ class Rules:
     """`None` when no tag is asked for; an empty set when none of the asked ones exists in the app."""
     exclude_tags: frozenset[int] = frozenset()
     exclude_profiles: frozenset[int] = frozenset()
+    own_tag: int | None = None
+    """The tag that we write ourselves: it is no change of the item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +114,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class SeasonShape:
-    """Counts of a season that decide between one season search and searches of its episodes."""
+    """What decides between one season search and searches of its episodes."""
 
     aired: int
     with_file: int
@@ -98,7 +122,6 @@ class SeasonShape:
 
 
 SEARCH = Decision(Reason.SEARCH)
-SEASON = "season"
 LEAST_FOR_SEASON = 3
 LONGEST_AHEAD = timedelta(days=1)
 """A past event that is dated further ahead comes from a clock that was wrong: it must not block an item for years."""
@@ -112,7 +135,7 @@ def decide(
         return Decision(Reason.UNMONITORED)
     if rules.skip_queued and candidate.key in queued:
         return Decision(Reason.QUEUED)
-    return _filtered(candidate, rules) or _too_early(candidate, rules, now) or _cooling(candidate, rules, record, now)
+    return _filtered(candidate, rules) or _too_early(candidate, rules, now) or _resting(candidate, rules, record, now)
 
 
 def _filtered(candidate: Candidate, rules: Rules) -> Decision | None:
@@ -142,8 +165,10 @@ def _too_early(candidate: Candidate, rules: Rules, now: datetime) -> Decision | 
     return None
 
 
-def _cooling(candidate: Candidate, rules: Rules, record: Record, now: datetime) -> Decision:
+def _resting(candidate: Candidate, rules: Rules, record: Record, now: datetime) -> Decision:
     until = cooldown_end(candidate, rules, record, now)
+    if until is not None and 0 < rules.park_after <= record.fruitless:
+        return Decision(Reason.PARKED)
     return Decision(Reason.COOLDOWN, until) if until is not None and now < until else SEARCH
 
 
@@ -156,7 +181,7 @@ def cooldown_end(candidate: Candidate, rules: Rules, record: Record, now: dateti
     ]
     if not searched:
         return None
-    released = candidate.released_at if candidate.unit != SEASON else None  # one fresh episode renews no other
+    released = candidate.released_at if candidate.item_id is not None else None  # one fresh item renews no other
     if rules.fresh_window and released is not None and released <= now < released + rules.fresh_window:
         return max(searched) + rules.fresh_retry
     return max(searched) + wait_after(rules, record.fruitless)
@@ -179,8 +204,32 @@ def wait_after(rules: Rules, fruitless: int) -> timedelta:
     return wait
 
 
+def weighed(record: Record, candidate: Candidate, rules: Rules, now: datetime) -> Record:
+    """`record` without its fruitless searches, if something changed since that makes the next one worth more."""
+    return replace(record, fruitless=0) if record.fruitless and has_changed(record, candidate, rules, now) else record
+
+
+def has_changed(record: Record, candidate: Candidate, rules: Rules, now: datetime) -> bool:
+    """Whether a release date passed, or the profile, the tags or the app itself changed since the last search."""
+    searched = record.last_searched_at
+    if searched is None:
+        return False
+    if any(moment is not None and searched <= moment for moment in (record.woken_at, record.reset_at)):
+        return True
+    if any(searched < date <= now for date in candidate.release_dates):
+        return True
+    if record.profile_id is not None and record.profile_id != candidate.quality_profile_id:
+        return True
+    return record.tag_ids is not None and record.tag_ids != marked_tags(candidate, rules)
+
+
+def marked_tags(candidate: Candidate, rules: Rules) -> frozenset[int]:
+    """The tags whose change means something: not the one that we write."""
+    return candidate.tag_ids - {rules.own_tag}
+
+
 def merged(records: Collection[Record]) -> Record:
-    """What is known of a unit from all that touches it: the season it is part of, or the episodes it covers."""
+    """What is known of a unit from all that touches it: the wholes that it is part of, or the items it covers."""
     searched = [r.last_searched_at for r in records if r.last_searched_at is not None]
     resets = [r.reset_at for r in records if r.reset_at is not None]
     return Record(
@@ -194,7 +243,7 @@ def forgotten(record: Record) -> Record:
     """The record after its own reset, which then says nothing of anything else."""
     searched, reset_at = record.last_searched_at, record.reset_at
     counts = searched is not None and (reset_at is None or searched > reset_at)
-    return Record(searched if counts else None, record.fruitless)
+    return replace(record, last_searched_at=searched if counts else None, reset_at=None)
 
 
 def wants_season(shape: SeasonShape | None, threshold: float) -> bool:
@@ -205,11 +254,28 @@ def wants_season(shape: SeasonShape | None, threshold: float) -> bool:
     return lacking >= LEAST_FOR_SEASON and lacking / shape.aired >= threshold
 
 
-def as_season(episode: Candidate, last_search_at: datetime | None) -> Candidate:
+def as_season(episode: Candidate, unit: str, last_search_at: datetime | None) -> Candidate:
     """The season that an episode stands for: the same identity whichever episode came first."""
     if episode.group is None:
         raise ValueError("only an episode has a season")
     title = f"{episode.owner_title or 'Series'} - Season {episode.season}"
     return replace(
-        episode, key=episode.group, group=None, item_id=None, unit=SEASON, title=title, last_search_at=last_search_at
+        episode, key=episode.group, group=None, item_id=None, unit=unit, title=title, last_search_at=last_search_at
+    )
+
+
+def as_owner(item: Candidate, unit: str, last_search_at: datetime | None) -> Candidate:
+    """The series, artist or author that an item stands for."""
+    if item.owner is None:
+        raise ValueError("the item has no owner")
+    return replace(
+        item,
+        key=item.owner,
+        group=None,
+        owner=None,
+        item_id=None,
+        season=None,
+        unit=unit,
+        title=item.owner_title or f"{unit.capitalize()} {item.owner_id}",
+        last_search_at=last_search_at,
     )

@@ -14,7 +14,18 @@ from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.core.schemas import Page
 from app.hunting.budget import DAY, HOUR, Window
-from app.hunting.models import OPEN, CapEntry, Hunt, HuntStatus, Ledger, Outcome, Search, Skip
+from app.hunting.models import (
+    OPEN,
+    UNSETTLED,
+    AppMarks,
+    CapEntry,
+    Hunt,
+    HuntStatus,
+    Ledger,
+    Outcome,
+    Search,
+    Skip,
+)
 from app.hunting.policy import Rules, wait_after
 from app.hunting.schemas import (
     CapOut,
@@ -33,7 +44,6 @@ from app.settings.service import SettingsService
 
 DELETE_BATCH = 5000
 SKIPS_LAST = timedelta(days=30)
-UNSETTLED = (Outcome.SENDING.value, Outcome.PENDING.value)
 GONE = "The instance was deleted."
 MOST_STEPS = 200
 
@@ -55,7 +65,7 @@ class HuntRecords:
         query = select(Search).order_by(col(Search.searched_at).desc(), col(Search.id).desc())
         async with self._db.reading() as session:
             rows, total = await self._totals.page(session, query, Search, wanted, page=page, page_size=page_size)
-        items = [SearchOut.model_validate(row) for row in rows]
+        items = [_searched(row) for row in rows]
         return Page[SearchOut](items=items, total=total, page=page, page_size=page_size)
 
     async def clear_history(self, wanted: HistoryFilter) -> int:
@@ -101,15 +111,15 @@ class HuntRecords:
         now = self._clock()
         async with self._db.reading() as session:
             settings = await self._settings(session, instance_id)
+            marks = {row.instance_id: row for row in (await session.exec(select(AppMarks))).all()}
             wanted = and_(col(Ledger.instance_id).in_(settings), col(Ledger.last_searched_at).is_not(None))
             if status is not None:
-                cooling = _cooling(settings, now)
-                wanted = and_(wanted, cooling if status is StateStatus.COOLDOWN else ~cooling)
+                wanted = and_(wanted, _has_status(status, settings, marks, now))
             keys = (col(Ledger.instance_id), col(Ledger.media_key), col(Ledger.hunt_pass))
             query = select(Ledger).where(wanted).order_by(col(Ledger.last_searched_at).desc(), *keys)
             rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
             total = (await session.exec(select(func.count()).select_from(Ledger).where(wanted))).one()
-        items = [_state(row, settings[row.instance_id], now) for row in rows]
+        items = [_state(row, settings[row.instance_id], marks.get(row.instance_id), now) for row in rows]
         return Page[StateOut](items=items, total=total, page=page, page_size=page_size)
 
     async def reset_state(self, given: StateResetIn) -> StateResetOut:
@@ -174,33 +184,96 @@ def _waits(settings: HuntingSettings, hunt_pass: HuntPass) -> list[timedelta]:
     return waits
 
 
-def _cooling(settings: Mapping[int, HuntingSettings], now: datetime) -> ColumnElement[bool]:
-    """Rows that are cooling down; instances with the same cooldowns share their terms."""
-    groups: dict[tuple[HuntPass, tuple[timedelta, ...]], list[int]] = {}
+def _has_status(
+    status: StateStatus, settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppMarks], now: datetime
+) -> ColumnElement[bool]:
+    parked, cooling = _parked(settings, marks), _cooling(settings, marks, now)
+    if status is StateStatus.PARKED:
+        return parked
+    return and_(cooling, ~parked) if status is StateStatus.COOLDOWN else and_(~cooling, ~parked)
+
+
+def _parked(settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppMarks]) -> ColumnElement[bool]:
+    """Rows with too many fruitless searches; what changed in the item itself is only seen at the next look at it."""
+    terms: list[ColumnElement[bool]] = [false()]
+    for instance_id, one in settings.items():
+        if one.park_after:
+            ours = col(Ledger.instance_id) == instance_id
+            terms.append(and_(ours, _fruitless(marks.get(instance_id)) >= one.park_after))
+    return and_(_counts(), or_(*terms))
+
+
+def _cooling(
+    settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppMarks], now: datetime
+) -> ColumnElement[bool]:
+    """Rows that are cooling down; instances with the same cooldowns, and no changes, share their terms."""
+    groups: dict[tuple[HuntPass, tuple[timedelta, ...], int], list[int]] = {}
     for instance_id, one in settings.items():
         for hunt_pass in HuntPass:
-            groups.setdefault((hunt_pass, tuple(_waits(one, hunt_pass))), []).append(instance_id)
+            woken = instance_id if _is_woken(marks.get(instance_id)) else 0
+            groups.setdefault((hunt_pass, tuple(_waits(one, hunt_pass)), woken), []).append(instance_id)
     terms: list[ColumnElement[bool]] = [false()]
-    for (hunt_pass, waits), ids in groups.items():
+    for (hunt_pass, waits, woken), ids in groups.items():
         ours = and_(col(Ledger.instance_id).in_(ids), col(Ledger.hunt_pass) == hunt_pass.value)
+        fruitless = _fruitless(marks.get(woken))
         for step, wait in enumerate(waits):
-            is_step = col(Ledger.fruitless) >= step if step == len(waits) - 1 else col(Ledger.fruitless) == step
+            is_step = fruitless >= step if step == len(waits) - 1 else fruitless == step
             terms.append(and_(ours, is_step, col(Ledger.last_searched_at) > now - wait))
-    counts = or_(col(Ledger.reset_at).is_(None), col(Ledger.last_searched_at) > col(Ledger.reset_at))
-    return and_(counts, or_(*terms))
+    return and_(_counts(), or_(*terms))
 
 
-def _state(row: Ledger, settings: HuntingSettings, now: datetime) -> StateOut:
-    searched, until = row.last_searched_at, None
+def _counts() -> ColumnElement[bool]:
+    return or_(col(Ledger.reset_at).is_(None), col(Ledger.last_searched_at) > col(Ledger.reset_at))
+
+
+def _is_woken(marks: AppMarks | None) -> bool:
+    return marks is not None and (marks.woken_at is not None or bool(marks.profiles_woken))
+
+
+def _fruitless(marks: AppMarks | None) -> Any:
+    """Fruitless searches that still count after the changes that were seen in the app."""
+    woken: list[ColumnElement[bool]] = []
+    if marks is not None and marks.woken_at is not None:
+        woken.append(col(Ledger.last_searched_at) <= marks.woken_at)
+    for profile_id, at in (marks.profiles_woken if marks is not None else {}).items():
+        changed_at = datetime.fromisoformat(at)
+        woken.append(and_(col(Ledger.profile_id) == int(profile_id), col(Ledger.last_searched_at) <= changed_at))
+    return case((or_(*woken), 0), else_=col(Ledger.fruitless)) if woken else col(Ledger.fruitless)
+
+
+def _state(row: Ledger, settings: HuntingSettings, marks: AppMarks | None, now: datetime) -> StateOut:
+    searched, until, fruitless = row.last_searched_at, None, row.fruitless
     if searched is not None and (row.reset_at is None or searched > row.reset_at):
+        woken = marks.profiles_woken.get(str(row.profile_id)) if marks is not None else None
+        moments = [marks.woken_at if marks else None, datetime.fromisoformat(woken) if woken else None]
+        fruitless = 0 if any(at is not None and searched <= at for at in moments) else fruitless
         waits = _waits(settings, HuntPass(row.hunt_pass))
-        until = searched + waits[min(row.fruitless, len(waits) - 1)]
+        until = searched + waits[min(fruitless, len(waits) - 1)]
     cools = until is not None and now < until
+    status = StateStatus.COOLDOWN if cools else StateStatus.READY
+    if until is not None and 0 < settings.park_after <= fruitless:
+        status = StateStatus.PARKED
     return StateOut(
         instance_id=row.instance_id, hunt_pass=HuntPass(row.hunt_pass), media_key=row.media_key, unit=row.unit,
-        title=row.title, status=StateStatus.COOLDOWN if cools else StateStatus.READY, last_searched_at=searched,
-        cooldown_until=until if cools else None, fruitless=row.fruitless, last_outcome=row.last_outcome,
+        title=row.title, status=status, last_searched_at=searched, fruitless=fruitless,
+        cooldown_until=until if status is StateStatus.COOLDOWN else None, last_outcome=row.last_outcome,
     )  # fmt: skip
+
+
+def _searched(row: Search) -> SearchOut:
+    """The row, with the times that the app itself measured."""
+    began_at = row.command_began_at
+    return SearchOut.model_validate(
+        {
+            **row.model_dump(),
+            "seconds_to_grab": _seconds(began_at, row.grabbed_at),
+            "seconds_to_import": _seconds(began_at, row.imported_at),
+        }
+    )
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> int | None:
+    return None if start is None or end is None else max(0, round((end - start).total_seconds()))
 
 
 async def _make_known(session: AsyncSession, instance_id: int, media_key: str) -> None:

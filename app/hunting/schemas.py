@@ -28,7 +28,7 @@ class HuntIn(In):
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     app_type: AppType | None = None
     passes: Annotated[list[HuntPass], AfterValidator(_in_order)] | None = Field(
-        None, min_length=1, max_length=10, description="Both by default; missing always comes first."
+        None, min_length=1, max_length=10, description="All by default; always in the order missing, cutoff, upgrade."
     )
     limit: int | None = Field(None, ge=1, le=100, description="Searches in all, instead of the batches' sizes.")
     dry_run: bool = Field(False, description="Decide and record, but search nothing.")
@@ -83,6 +83,7 @@ class HuntItemOut(Out):
     message: str | None
     command_id: int | None
     searched_at: UtcTime | None
+    release_title: str | None = Field(description="The release that was grabbed.")
 
 
 class HuntDetailOut(HuntOut):
@@ -103,12 +104,21 @@ class SearchOut(Out):
     media_key: str
     unit: Unit
     title: str
-    picked: str
+    picked: str = Field(description="Why it was this item's turn.")
+    units: int = Field(description="Searches that the app did for it: 1, or as many as an owner has seasons or items.")
     outcome: Outcome
     message: str | None
     command_id: int | None
     searched_at: UtcTime
-    ended_at: UtcTime | None
+    ended_at: UtcTime | None = Field(description="When the app had searched.")
+    quality_before: str | None = Field(description="Of the file that was there; null for what was missing.")
+    score_before: int | None
+    quality_after: str | None = Field(description="Of the release that was grabbed, then of the imported file.")
+    score_after: int | None
+    indexer: str | None
+    release_title: str | None
+    seconds_to_grab: int | None = Field(description="From the begin of the search, by the app's clock.")
+    seconds_to_import: int | None
 
 
 class DeletedOut(Out):
@@ -118,10 +128,11 @@ class DeletedOut(Out):
 
 
 class StateStatus(StrEnum):
-    """Whether an item that was searched may be searched again."""
+    """Whether an item that was searched may be searched again; `parked` until something changes."""
 
     COOLDOWN = "cooldown"
     READY = "ready"
+    PARKED = "parked"
 
 
 class StateOut(Out):
@@ -135,7 +146,7 @@ class StateOut(Out):
     status: StateStatus
     last_searched_at: UtcTime | None
     cooldown_until: UtcTime | None
-    fruitless: int = Field(description="Searches in a row that found nothing.")
+    fruitless: int = Field(description="Searches in a row that led to no import, as far as they still count.")
     last_outcome: Outcome | None
 
 
@@ -184,16 +195,17 @@ class PlanItemOut(Out):
     decision: Reason
     until: UtcTime | None
     picked: str | None
+    units: int = Field(description="What the search would take from the caps.")
 
 
 class PlanPassOut(Out):
-    """What one pass of the next hunt would do; `error` when the app could not be asked."""
+    """What one pass of the next hunt would do."""
 
     hunt_pass: HuntPass = Field(serialization_alias="pass")
     total: int | None = Field(description="Length of the app's list.")
     searches: int
     items: list[PlanItemOut]
-    error: str | None
+    error: str | None = Field(description="Why the pass would not run: the app's failure, or what the app lacks.")
 
 
 class PlanOut(Out):
@@ -206,6 +218,7 @@ class PlanOut(Out):
     next_hunt_at: UtcTime | None
     passes: list[PlanPassOut]
     searches: int = Field(description="Searches that the next hunt would send.")
+    units: int = Field(description="What they would take from the caps.")
     requests: int = Field(description="Requests to the app that such a hunt costs, without waiting for its searches.")
 
 

@@ -10,10 +10,11 @@ import structlog
 
 from app.arr.base import ArrClient
 from app.arr.errors import ArrError
-from app.arr.models import Command, CommandStatus, HuntPass, SearchTarget, Unit
+from app.arr.models import Command, CommandStatus, HuntPass, SearchTarget
 from app.core.clock import Clock
-from app.hunting.candidates import target_of
-from app.hunting.ledger import Hold, HuntLedger, Reserved, Stop, outcome_of
+from app.hunting.candidates import search_target, target_of
+from app.hunting.lease import Hold
+from app.hunting.ledger import HuntLedger, Reserved, Stop
 from app.hunting.models import Outcome, Search
 from app.hunting.policy import Decision, Reason
 from app.hunting.selection import Choice, Judged
@@ -140,19 +141,19 @@ class SearchSender:
             if search.outcome == Outcome.PENDING:
                 await self._settle_pending(search, by_id.get(search.command_id or 0))
                 continue
-            found = _newest(commands, _target_of_row(search), since=search.searched_at, taken=taken)
+            found = _newest(commands, _target_of(search), since=search.searched_at, taken=taken)
             if found is None:
-                await self._ledger.ended(self._hold, search_id, Outcome.UNKNOWN, "The worker ended while sending it.")
+                await self._ledger.unclear(self._hold, search_id, "The worker ended while sending it.")
                 continue
             taken.add(found.command_id)
-            await self._ledger.accepted(self._hold, search_id, found.command_id)
+            await self._ledger.accepted(self._hold, search_id, found)
             self._out[found.command_id] = Out(search_id, search.searched_at)
             await self._note(found)
 
     async def _settle_pending(self, search: Search, command: Command | None) -> None:
         if search.command_id is None or command is None:
-            message = "The app no longer knows the command."
-            await self._ledger.ended(self._hold, search.id or 0, Outcome.UNKNOWN, message)
+            is_tracked = self._hunting.track_outcomes
+            await self._ledger.command_forgotten(self._hold, search.id or 0, is_tracked=is_tracked)
             return
         self._out[search.command_id] = Out(search.id or 0, search.searched_at)
         await self._note(command)
@@ -172,7 +173,7 @@ class SearchSender:
         finally:
             self._last_sent = self._pace.monotonic()
             self._looks = 0
-        await self._ledger.accepted(self._hold, reserved.search_id, command.command_id)
+        await self._ledger.accepted(self._hold, reserved.search_id, command)
         self._out[command.command_id] = Out(reserved.search_id, self._clock())
         log.info("search sent", media_key=reserved.media_key, unit=target.unit, command_id=command.command_id)
         sent.searched.add(reserved.media_key)
@@ -199,7 +200,7 @@ class SearchSender:
         taken = await self._ledger.adopted(self._hold.instance_id)
         found = _newest(commands, target, since=began_at, taken=taken)
         if found is None:
-            await self._ledger.ended(self._hold, reserved.search_id, Outcome.UNKNOWN, message)
+            await self._ledger.unclear(self._hold, reserved.search_id, message)
         return found
 
     async def _make_room(self, deadline: datetime) -> None:
@@ -250,12 +251,13 @@ class SearchSender:
             return
         del self._out[command.command_id]
         self._looks = 0
-        outcome, message = outcome_of(command)
         if command.status is CommandStatus.CANCELLED:
             await self._ledger.withdrawn(self._hold, out.search_id)
             return
+        outcome = await self._ledger.command_over(
+            self._hold, out.search_id, command, is_tracked=self._hunting.track_outcomes
+        )
         log.info("search ended", command_id=command.command_id, outcome=outcome)
-        await self._ledger.ended(self._hold, out.search_id, outcome, message)
 
     def _give_up_on(self, is_lost: Callable[[Out], bool]) -> None:
         """Stop waiting; the search stays `pending` in the books and is settled by a later look."""
@@ -281,8 +283,5 @@ def _newest(commands: Sequence[Command], target: SearchTarget, *, since: datetim
     return max(fitting, key=lambda one: one.command_id, default=None)
 
 
-def _target_of_row(search: Search) -> SearchTarget:
-    unit = Unit(search.unit)
-    if unit is Unit.SEASON:
-        return SearchTarget(unit, owner_id=search.owner_id, season=search.season)
-    return SearchTarget(unit, item_id=search.item_id)
+def _target_of(search: Search) -> SearchTarget:
+    return search_target(search.unit, search.item_id, search.owner_id, search.season)

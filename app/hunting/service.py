@@ -12,7 +12,7 @@ from app.arr.models import AppType, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.core.errors import Conflict, NotFound, Unavailable
-from app.core.queue import RUN_HUNT, SETTLE, Queue
+from app.core.queue import FOLLOW_UP, RUN_HUNT, Queue
 from app.core.schemas import Page
 from app.hunting.lease import Leases
 from app.hunting.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
@@ -30,7 +30,6 @@ POLL_SECONDS = 0.2
 DUE_AT_ONCE = 1000
 RING_AFTER = timedelta(seconds=30)
 RING_ANEW = timedelta(minutes=1)
-SETTLE_AFTER = timedelta(minutes=2)
 
 
 class HuntService:
@@ -116,22 +115,25 @@ class HuntService:
         held = await self._leases.held([hunt.instance_id for hunt in hunts if hunt.instance_id is not None])
         await self._ring([hunt for hunt in hunts if hunt.instance_id not in held])
 
-    async def ring_unsettled(self) -> None:
-        """Ring for instances whose searches no hunt waits for any more."""
-        before = self._clock() - SETTLE_AFTER
+    async def ring_follow_ups(self) -> None:
+        """Ring for instances that are to be looked after between their hunts."""
+        now = self._clock()
         busy = select(Hunt.instance_id).where(col(Hunt.status).in_(OPEN), col(Hunt.instance_id).is_not(None))
+        due, rest_until = col(InstanceState.follow_up_at), col(InstanceState.rest_until)
         query = (
-            select(Search.instance_id)
-            .where(col(Search.outcome).in_([Outcome.SENDING.value, Outcome.PENDING.value]))
-            .where(col(Search.instance_id).is_not(None), col(Search.instance_id).not_in(busy))
-            .where(col(Search.searched_at) < before)
-            .distinct()
+            select(InstanceState.instance_id, InstanceState.follow_up_at)
+            .join(Instance)
+            .where(col(Instance.enabled).is_(True), col(InstanceState.instance_id).not_in(busy))
+            .where(or_(due.is_(None), due <= now), or_(rest_until.is_(None), rest_until <= now))
+            .limit(DUE_AT_ONCE)
         )
         async with self._db.reading() as session:
             waiting = (await session.exec(query)).all()
-        for instance_id in waiting:
-            if instance_id is not None:
-                await self._queue.enqueue(SETTLE, instance_id, job_id=f"settle:{instance_id}")
+        for instance_id, due_at in waiting:
+            # A new id for each look and minute: arq locks the id of a killed worker's job for half an hour.
+            since = int(due_at.timestamp()) if due_at is not None else 0
+            bucket = int((now - due_at) / RING_ANEW) if due_at is not None else 0
+            await self._queue.enqueue(FOLLOW_UP, instance_id, job_id=f"follow-up:{instance_id}:{since}:{bucket}")
 
     async def _wait(self, hunt_ids: Sequence[int], seconds: float) -> list[HuntOut]:
         """The hunts when all have ended, or when the time is over."""
@@ -206,7 +208,7 @@ def _searched(row: Search) -> HuntItemOut:
     return HuntItemOut(
         hunt_pass=HuntPass(row.hunt_pass), media_key=row.media_key, unit=row.unit, title=row.title,
         decision=Reason.SEARCH, until=None, picked=row.picked, search_id=row.id, outcome=Outcome(row.outcome),
-        message=row.message, command_id=row.command_id, searched_at=row.searched_at,
+        message=row.message, command_id=row.command_id, searched_at=row.searched_at, release_title=row.release_title,
     )  # fmt: skip
 
 
@@ -214,5 +216,5 @@ def _skipped(row: Skip) -> HuntItemOut:
     return HuntItemOut(
         hunt_pass=HuntPass(row.hunt_pass), media_key=row.media_key, unit=row.unit, title=row.title,
         decision=Reason(row.reason), until=row.until, picked=None, search_id=None, outcome=None, message=None,
-        command_id=None, searched_at=None,
+        command_id=None, searched_at=None, release_title=None,
     )  # fmt: skip

@@ -3,13 +3,41 @@
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import dataclass
+from typing import Protocol
 
-from app.arr.base import ArrClient
 from app.arr.models import Database, HuntPass, SortKey, WantedItem, WantedPage
 from app.hunting import walk
-from app.hunting.candidates import names_of
+from app.hunting.candidates import Shape
 from app.hunting.walk import Cursor, Leg, Place
 from app.settings.hunting import Order
+
+
+class WantedSource(Protocol):
+    """Who serves the wanted lists: the app itself, or what we derived from its library."""
+
+    @property
+    def tells_last_search(self) -> bool:
+        """Whether the lists can be sorted by the last search, and their records show it."""
+        ...
+
+    async def wanted(
+        self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int
+    ) -> WantedPage: ...
+
+
+class Walk(Protocol):
+    """What a pass reads its items from."""
+
+    requests: int
+    total: int
+
+    def pages(self) -> AsyncGenerator[tuple[WantedItem, ...], None]:
+        """What may be searched, a page after the other; the caller stops when its batch is full."""
+        ...
+
+    def cursor_after(self, searched: Collection[str], left: Collection[str]) -> Cursor:
+        """Where the next hunt goes on; both hold keys of items and of wholes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +53,15 @@ class WantedWalk:
 
     PostgreSQL sorts nulls last: what was never searched is in front only of the descending list. Where that is more
     than a head, the walk has two legs: those of the descending list first, then the ascending list up to them.
+
+    Where the app does not tell of its searches, there is no head: the walk itself goes round, in the order of the
+    releases, so that what we searched the longest ago comes next.
     """
 
     def __init__(
         self,
-        client: ArrClient,
+        source: WantedSource,
+        shape: Shape,
         hunt_pass: HuntPass,
         *,
         order: Order,
@@ -37,11 +69,15 @@ class WantedWalk:
         cursor: Cursor,
         batch: int,
         rng: random.Random,
+        spent: int = 0,
+        page_cost: int = 1,
     ) -> None:
-        self._client = client
+        self._source = source
+        self._shape = shape
         self._pass = hunt_pass
         self._order = order
-        self._by_search_time = order in (Order.LONGEST_UNSEARCHED, Order.RANDOM)
+        self._by_search_time = source.tells_last_search and order in (Order.LONGEST_UNSEARCHED, Order.RANDOM)
+        self._goes_round = not source.tells_last_search and order is Order.LONGEST_UNSEARCHED
         self._nulls_last = database is Database.POSTGRESQL
         self._cursor = cursor
         self._head = walk.head_size(batch)
@@ -50,7 +86,9 @@ class WantedWalk:
         self._walked: list[Row] = []
         self._start = Place(Leg.LIST, 0)
         self._end: Place | None = None
-        self.requests = 0
+        self._reads = 0
+        self._page_cost = page_cost
+        self.requests = spent
         self.total = 0
 
     async def pages(self) -> AsyncGenerator[tuple[WantedItem, ...], None]:
@@ -62,8 +100,10 @@ class WantedWalk:
             if self.total <= self._head and is_front:
                 self._end = self._start
                 return
+        if self._goes_round and self._cursor.offset:
+            await self._read(1, 1)  # only how long the list is now: what left it moved the rest
         place = first = self._resumed(front)
-        span = walk.span_from(place.offset, walk.MAX_PAGES - self.requests)
+        span = walk.span_from(place.offset, walk.MAX_PAGES - self._reads)
         while True:
             for number in range(span.first, span.last + 1):
                 page = await self._read(number, span.size, place.leg, walked=True)
@@ -89,7 +129,7 @@ class WantedWalk:
             return walk.kept(place, total=self.total, moved=self._moved(searched, place))
         stop = next((one.place for one in self._walked if one.names & set(left)), None)
         place = stop or self._end
-        if stop is not None and self._rng.random() * self._distance(place) < walk.PAGE_SIZE:
+        if stop is not None and not self._goes_round and self._rng.random() * self._distance(place) < walk.PAGE_SIZE:
             place = self._start
         return walk.kept(place, total=self.total, moved=self._moved(searched, place))
 
@@ -126,6 +166,8 @@ class WantedWalk:
 
     async def _heads(self) -> AsyncIterator[tuple[WantedPage, bool]]:
         """The first pages, each with whether it is the front of the list that the cursor walks through."""
+        if self._goes_round:
+            return
         if self._order is Order.RANDOM:
             pages = -(-self._cursor.total // self._head) or 1
             yield await self._read(self._rng.randrange(pages) + 1, self._head), pages == 1
@@ -143,10 +185,11 @@ class WantedWalk:
     async def _read(self, page: int, size: int, leg: Leg = Leg.LIST, *, walked: bool = False) -> WantedPage:
         sort = SortKey.LAST_SEARCH if self._by_search_time else SortKey.RELEASED
         descending = leg is Leg.NEVER or self._order is Order.NEWEST
-        found = await self._client.wanted(self._pass, sort=sort, descending=descending, page=page, page_size=size)
-        self.requests += 1
+        found = await self._source.wanted(self._pass, sort=sort, descending=descending, page=page, page_size=size)
+        self._reads += 1
+        self.requests += self._page_cost
         self.total = found.total
-        rows = [Row(Place(leg, at), names_of(item)) for at, item in enumerate(found.items, (page - 1) * size)]
+        rows = [Row(Place(leg, at), self._shape.names(item)) for at, item in enumerate(found.items, (page - 1) * size)]
         self._rows.update({item.item_id: row for item, row in zip(found.items, rows, strict=True)})
         self._walked += rows if walked else []
         return found

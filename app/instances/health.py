@@ -17,6 +17,7 @@ def seen_online(state: InstanceState, status: AppStatus, now: datetime) -> bool:
     recovered = state.online is False
     state.online, state.error, state.error_code, state.checked_at = True, None, None, now
     state.version, state.database = status.version, status.database.value
+    state.variant = status.variant.value if status.variant is not None else None
     if recovered:
         state.failures, state.rest_until = 0, None
     return recovered

@@ -37,6 +37,8 @@ class InstanceState(SQLModel, table=True):
 
     instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
     version: str | None = None
+    variant: str | None = Field(default=None, max_length=20)
+    """Which of the apps that share a name; `None` where there is only one."""
     database: str | None = Field(default=None, max_length=20)
     online: bool | None = None
     error_code: str | None = Field(default=None, max_length=40)
@@ -54,5 +56,9 @@ class InstanceState(SQLModel, table=True):
     next_hunt_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     reset_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """Searches before this moment are forgotten (`POST /api/state/reset`)."""
+    follow_up_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    """When to look after what came of searches, and after changes in the app."""
+    history_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """The newest event of the app's history that was read, in the app's own time."""
     fence: int = 0
     """Grows with every worker that takes the instance over; a write with an older number is refused."""

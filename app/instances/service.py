@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.errors import ArrError, ErrorCode
 from app.arr.http import ArrHttp
-from app.arr.models import AppStatus, AppType, Connection
+from app.arr.models import AppStatus, AppType, Connection, Variant
 from app.arr.probe import Probe, probe
 from app.core.addresses import MAX_URL_LENGTH, normalise_url
 from app.core.clock import Clock
@@ -29,6 +29,7 @@ from app.settings.service import SettingsService
 log = structlog.get_logger(__name__)
 
 JITTER = 0.1
+FIRST_FOLLOW_UP = timedelta(minutes=5)
 NOT_AS_EXPECTED = "The app did not answer as expected."
 PROBES_AT_ONCE = 100
 LONGEST_PROBE_SECONDS = 50.0  # it may look twice, and a reply is due within two minutes
@@ -75,7 +76,10 @@ class InstanceService:
             session.add(row)
             await _flush_unique(session, app_type, url)
             hunting = await self.hunting(session, row)
-            session.add(InstanceState(instance_id=_id(row), next_hunt_at=now + interval(hunting)))
+            state = InstanceState(
+                instance_id=_id(row), next_hunt_at=now + interval(hunting), follow_up_at=now + FIRST_FOLLOW_UP
+            )
+            session.add(state)
             await session.flush()
             shown = await self._show(session, row)
         await self._ring_probe(shown.id)
@@ -193,7 +197,8 @@ class InstanceService:
         if url in (None, row.url) and key == self._box.open(row.api_key):
             return False
         row.url, row.api_key = url or row.url, self._box.seal(key)
-        state.online = state.version = state.database = state.error = state.error_code = state.checked_at = None
+        state.online = state.version = state.variant = state.database = state.checked_at = None
+        state.error = state.error_code = state.history_at = None
         state.failures, state.rest_until = 0, None
         return True
 
@@ -233,7 +238,8 @@ class InstanceService:
     def _learn(self, state: InstanceState, found: Probe) -> None:
         """What the hunt would have learned of the same answer."""
         if found.ok and found.app_name and found.version and found.database:
-            health.seen_online(state, AppStatus(found.app_name, found.version, found.database, ""), self._clock())
+            status = AppStatus(found.app_name, found.version, found.database, "", found.variant)
+            health.seen_online(state, status, self._clock())
         else:
             failure = ArrError(
                 found.error_code or ErrorCode.BAD_RESPONSE, found.error or NOT_AS_EXPECTED, may_have_reached=False
@@ -289,7 +295,8 @@ def _take_over(row: Instance, given: InstancePatch, *, keep_overrides: bool) -> 
 def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings) -> InstanceOut:
     return InstanceOut(
         id=_id(row), app_type=AppType(row.app_type), name=row.name, enabled=row.enabled, url=row.url,
-        api_key=masked(row.api_key), hunting=hunting, overrides=row.overrides, version=state.version, variant=None,
-        database=state.database, online=state.online, error=state.error, checked_at=state.checked_at,
-        created_at=row.created_at, updated_at=row.updated_at,
+        api_key=masked(row.api_key), hunting=hunting, overrides=row.overrides, version=state.version,
+        variant=Variant(state.variant).label if state.variant else None, database=state.database,
+        online=state.online, error=state.error, checked_at=state.checked_at, created_at=row.created_at,
+        updated_at=row.updated_at,
     )  # fmt: skip

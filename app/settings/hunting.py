@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model
 
 from app.arr.models import AppType, HuntPass, Mode
 from app.arr.registry import REGISTRY
@@ -73,7 +73,13 @@ def _trimmed(words: list[str]) -> list[str]:
     return list(seen)
 
 
+def modes_by_app() -> str:
+    """A sentence for the documents, such as `Sonarr: auto, episode, season; Radarr: auto, movie.`"""
+    return "; ".join(f"{spec.label}: {', '.join(spec.modes)}" for spec in REGISTRY.values()) + "."
+
+
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100), AfterValidator(_trimmed)]
+TagLabel = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[a-z0-9-]{1,50}$")]
 Hours = Annotated[int, Field(ge=0, le=8760)]
 Batch = Annotated[int, Field(ge=0, le=50)]
 
@@ -88,7 +94,10 @@ class HuntingSettings(BaseModel):
     interval_minutes: int = Field(30, ge=5, le=10080, description="Minutes between automatic hunts, ±10 %.")
     missing_batch: Batch = Field(2, description="Searches of missing items in one hunt; 0 turns the pass off.")
     cutoff_batch: Batch = Field(1, description="Searches of items below their cutoff; 0 turns the pass off.")
-    missing_mode: Mode = Field(Mode.AUTO, description="Sonarr: episode, season or auto; Radarr: movie or auto.")
+    upgrade_batch: Batch = Field(
+        0, description="Searches of items whose custom-format score is too low; 0 turns the pass off."
+    )
+    missing_mode: Mode = Field(Mode.AUTO, description=f"What one search covers. {modes_by_app()}")
     cutoff_mode: Mode = Field(Mode.AUTO, description="As `missing_mode`; auto searches single items here.")
     season_threshold: float = Field(
         0.5,
@@ -99,8 +108,15 @@ class HuntingSettings(BaseModel):
     order: Order = Field(Order.LONGEST_UNSEARCHED, description="Which items come first.")
     missing_cooldown_hours: Hours = Field(168, description="Least time between two searches of a missing item.")
     cutoff_cooldown_hours: Hours = Field(336, description="Least time between two searches below the cutoff.")
+    upgrade_cooldown_hours: Hours = Field(720, description="Least time between two searches for a better score.")
     backoff_factor: float = Field(2, ge=1, le=10, description="Each fruitless search multiplies the cooldown by it.")
     backoff_max_days: int = Field(90, ge=1, le=3650, description="The longest that a cooldown grows to.")
+    park_after: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Fruitless searches after which an item waits until something changes; 0 is never.",
+    )
     hourly_cap: int = Field(20, ge=1, le=400, description="Searches in any 60 minutes.")
     daily_cap: int = Field(0, ge=0, le=9600, description="Searches in any 24 hours; 0 is no cap.")
     min_gap_seconds: int = Field(3, ge=0, le=600, description="Least time between two searches of this instance.")
@@ -112,8 +128,8 @@ class HuntingSettings(BaseModel):
         0, description="For this long after its release an item is retried sooner; 0 is off."
     )
     fresh_retry_hours: int = Field(2, ge=1, le=8760, description="The cooldown within `fresh_window_hours`.")
-    release_date: ReleaseDate = Field(ReleaseDate.EARLIEST, description="Radarr: the date that counts as release.")
-    include_specials: bool = Field(False, description="Sonarr: search season 0 too.")
+    release_date: ReleaseDate = Field(ReleaseDate.EARLIEST, description="Movies: the date that counts as release.")
+    include_specials: bool = Field(False, description="Search season 0 too.")
     include_unreleased: bool = Field(False, description="Search what is not released or not available yet.")
     release_grace_hours: Hours = Field(6, description="Leave a fresh release to RSS for this long.")
     added_grace_hours: Hours = Field(24, description="Leave a fresh addition to RSS for this long.")
@@ -122,6 +138,10 @@ class HuntingSettings(BaseModel):
     exclude_quality_profiles: Names = Field(default=[], description="No items with one of these quality profiles.")
     windows: list[HuntingWindow] = Field(
         default=[], max_length=50, description="Automatic hunts run only inside these times; empty is always."
+    )
+    track_outcomes: bool = Field(True, description="Follow every search to its import, by the app's history.")
+    tag_searched: TagLabel | None = Field(
+        None, description="Label that is added to what was searched: the series, movie, artist or author."
     )
     command_timeout_minutes: int = Field(15, ge=1, le=25, description="How long the end of a search is waited for.")
     request_concurrency: int = Field(2, ge=1, le=4, description="Parallel requests to this instance.")
@@ -134,7 +154,9 @@ class HuntingSettings(BaseModel):
         """What holds for one pass."""
         if hunt_pass is HuntPass.MISSING:
             return PassSettings(self.missing_batch, self.missing_mode, self.missing_cooldown_hours)
-        return PassSettings(self.cutoff_batch, self.cutoff_mode, self.cutoff_cooldown_hours)
+        if hunt_pass is HuntPass.CUTOFF:
+            return PassSettings(self.cutoff_batch, self.cutoff_mode, self.cutoff_cooldown_hours)
+        return PassSettings(self.upgrade_batch, Mode.AUTO, self.upgrade_cooldown_hours)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,3 +30,17 @@ class StatDay(Counters, table=True):
     day: str = Field(primary_key=True, max_length=10)
     app_type: str = Field(primary_key=True, max_length=20)
     instance_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+
+
+class StatPass(SQLModel, table=True):
+    """Of one pass of an instance on one UTC day: what its searches led to."""
+
+    __tablename__ = "stat_passes"
+
+    day: str = Field(primary_key=True, max_length=10)
+    app_type: str = Field(primary_key=True, max_length=20)
+    instance_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    hunt_pass: str = Field(primary_key=True, max_length=20)
+    searches: int = 0
+    grabbed: int = 0
+    imported: int = 0

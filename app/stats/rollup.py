@@ -5,9 +5,10 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.db import day_of, upsert
-from app.stats.models import Counters, StatDay, StatTotal
+from app.stats.models import Counters, StatDay, StatPass, StatTotal
 
 COUNTERS = tuple(Counters.model_fields)
+YIELDS = ("searches", "grabbed", "imported")
 
 
 async def count(session: AsyncSession, app_type: str, instance_id: int, now: datetime, **facts: int) -> None:
@@ -15,3 +16,12 @@ async def count(session: AsyncSession, app_type: str, instance_id: int, now: dat
     row = {"app_type": app_type, "instance_id": instance_id, **{name: facts.get(name, 0) for name in COUNTERS}}
     await upsert(session, StatTotal, [row], key=["app_type", "instance_id"], add=COUNTERS)
     await upsert(session, StatDay, [{**row, "day": day_of(now)}], key=["day", "app_type", "instance_id"], add=COUNTERS)
+
+
+async def count_pass(
+    session: AsyncSession, app_type: str, instance_id: int, hunt_pass: str, now: datetime, **facts: int
+) -> None:
+    """Add `facts` (named as in `YIELDS`) to the pass on this day."""
+    row = {"day": day_of(now), "app_type": app_type, "instance_id": instance_id, "hunt_pass": hunt_pass}
+    values = {**row, **{name: facts.get(name, 0) for name in YIELDS}}
+    await upsert(session, StatPass, [values], key=list(row), add=YIELDS)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from app.arr.models import AppType
+from app.arr.models import AppType, HuntPass
 from app.core.schemas import In, Out, UtcTime
 
 
@@ -10,7 +10,7 @@ class CountersOut(Out):
     """Counted since the last reset. `grabbed` and `imported` are confirmed by the app."""
 
     hunted: int = Field(description="Missing items searched.")
-    upgraded: int = Field(description="Items below their cutoff searched.")
+    upgraded: int = Field(description="Items searched for something better.")
     grabbed: int
     imported: int
     errors: int
@@ -66,10 +66,23 @@ class DayOut(CountersOut):
     day: str = Field(examples=["2026-11-23"])
 
 
+class YieldOut(Out):
+    """What the searches of one pass of an instance led to, over all days of the timeline."""
+
+    instance_id: int
+    app_type: AppType
+    hunt_pass: HuntPass = Field(serialization_alias="pass")
+    searches: int
+    grabbed: int
+    imported: int
+    searches_per_import: float | None = Field(description="Null as long as nothing was imported.")
+
+
 class TimelineOut(Out):
-    """One entry for each day, the oldest first."""
+    """One entry for each day, the oldest first, and what came of it by instance and pass."""
 
     days: list[DayOut]
+    yields: list[YieldOut]
 
 
 class StatsResetIn(In):

@@ -23,8 +23,8 @@ from app.hunting.records import Spending, spent_by_instance
 from app.instances.models import Instance, InstanceState
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
-from app.stats.models import StatDay, StatTotal
-from app.stats.rollup import COUNTERS
+from app.stats.models import StatDay, StatPass, StatTotal
+from app.stats.rollup import COUNTERS, YIELDS
 from app.stats.schemas import (
     AppStatsOut,
     CountersOut,
@@ -33,6 +33,7 @@ from app.stats.schemas import (
     QueueStatsOut,
     StatsOut,
     TimelineOut,
+    YieldOut,
 )
 
 FRESH_SECONDS = 1.0
@@ -127,15 +128,24 @@ class StatsService:
         query: Any = select(StatDay.day, *sums).where(col(StatDay.day) >= day_of(first)).group_by(StatDay.day)
         if app_type is not None:
             query = query.where(StatDay.app_type == app_type)
+        passes: Any = select(StatPass.app_type, StatPass.instance_id, StatPass.hunt_pass).add_columns(
+            *(func.sum(getattr(StatPass, name)) for name in YIELDS)
+        )
+        passes = passes.where(col(StatPass.day) >= day_of(first))
+        if app_type is not None:
+            passes = passes.where(StatPass.app_type == app_type)
+        keys = (StatPass.app_type, StatPass.instance_id, StatPass.hunt_pass)
         async with self._db.reading() as session:
             found = {row[0]: row[1:] for row in (await session.exec(query)).all()}
+            led_to = (await session.exec(passes.group_by(*keys).order_by(*keys))).all()
         names = [day_of(first + timedelta(days=number)) for number in range(days)]
         nothing = (0,) * len(COUNTERS)
         return TimelineOut(
             days=[
                 DayOut(day=name, **dict(zip(COUNTERS, map(int, found.get(name, nothing)), strict=True)))
                 for name in names
-            ]
+            ],
+            yields=[_yield(row) for row in led_to],
         )
 
     async def reset(self, app_type: AppType | None) -> None:
@@ -169,6 +179,15 @@ def _instance(row: Any, layers: Sequence[Mapping[str, Any]], spent: Spending, co
         queue_total=row.queue_total, searches_this_hour=spent.hour, hourly_cap=one_setting("hourly_cap", *layers),
         searches_today=spent.day, daily_cap=one_setting("daily_cap", *layers), last_hunt_at=row.last_hunt_at,
         next_hunt_at=row.next_hunt_at if row.enabled else None, checked_at=row.checked_at,
+    )  # fmt: skip
+
+
+def _yield(row: Any) -> YieldOut:
+    app_type, instance_id, hunt_pass, *sums = row
+    searches, grabbed, imported = map(int, sums)
+    return YieldOut(
+        app_type=app_type, instance_id=instance_id, hunt_pass=hunt_pass, searches=searches, grabbed=grabbed,
+        imported=imported, searches_per_import=round(searches / imported, 2) if imported else None,
     )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ class Massacre:
             async with container.db.reading() as session:
                 if not (await session.exec(query)).all():
                     return
-            await container.hunts.ring_unsettled()
+            await container.hunts.ring_follow_ups()
             await asyncio.sleep(0.2)
 
     async def _judge(self, container: Container) -> None:

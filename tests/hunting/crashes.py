@@ -10,7 +10,7 @@ from app.arr.bodies import Json
 from app.arr.http import TRIES, ArrHttp, Method, Param
 from app.arr.models import Connection
 from app.core.db import Database
-from app.hunting.ledger import HuntLedger
+from app.hunting.engine import make_engine
 from app.hunting.runner import HuntRunner
 from app.hunting.sending import Pace
 from tests.support.rig import Rig
@@ -89,12 +89,11 @@ async def stepping_runner(rig: Rig, step: Step, *, lease_seconds: float = 5) -> 
     made = rig.container
     db, http = SteppingDatabase(rig.settings.database, step), SteppingHttp(step)
     pace = Pace(sleep=sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4))
-    ledger = HuntLedger(db, made.general, rig.clock)
+    engine = make_engine(
+        db, made.redis, http, made.instances, made.general, rig.clock, lease_seconds=lease_seconds, pace=pace
+    )
     try:
-        yield HuntRunner(
-            db, made.redis, http, made.instances, made.general, ledger, rig.clock,
-            lease_seconds=lease_seconds, pace=pace,
-        )  # fmt: skip
+        yield engine.runner
     finally:
         await http.aclose()
         await db.close()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from app.arr.http import ArrHttp
 from app.arr.models import Connection, Database, HuntPass, ReleaseDates, SortKey, Unit, WantedItem, WantedPage
 from app.arr.radarr import RadarrClient
+from app.hunting.candidates import Shape
 from app.hunting.walk import Cursor
 from app.hunting.wanted import WantedWalk
 from app.settings.hunting import Order
@@ -113,8 +114,8 @@ class Walker:
     async def hunt(self, may_search: Callable[[int], bool]) -> list[int]:
         """One hunt: what it searched, in this order."""
         walk = WantedWalk(
-            self.client, HuntPass.MISSING, order=self.order, database=self.client.database, cursor=self.cursor,
-            batch=self.batch, rng=self.rng,
+            self.client, Shape.of(self.client), HuntPass.MISSING, order=self.order, database=self.client.database,
+            cursor=self.cursor, batch=self.batch, rng=self.rng,
         )  # fmt: skip
         chosen: list[int] = []
         left: set[str] = set()

@@ -97,7 +97,7 @@ async def test_a_search_of_a_dead_worker_is_settled_without_another_hunt(rig: Ri
     hunt = await rig.container.hunts.get(hunt_id)
     assert hunt.status is HuntStatus.CANCELLED
     rig.clock.forward(minutes=3)
-    await rig.container.runner.settle(instance.id)
+    await rig.container.follow_up.run(instance.id)
     await check_books(rig, app)
     assert len(app.searcher.records) == 1
     hunt = await rig.container.hunts.get(hunt_id)

@@ -14,6 +14,7 @@ from app.hunting.policy import (
     Record,
     Rules,
     SeasonShape,
+    as_owner,
     as_season,
     cooldown_end,
     decide,
@@ -37,6 +38,7 @@ PLAIN = Candidate(
     owner_id=9,
     season=3,
     group="season:9:3",
+    owner="series:9",
     released_at=NOW - 100 * DAY,
     added_at=NOW - 100 * DAY,
     tag_ids=frozenset({1}),
@@ -159,7 +161,8 @@ SPANS = st.integers(0, 8760).map(lambda hours: timedelta(hours=hours))
 ALL_RULES = st.builds(
     Rules, cooldown=SPANS, backoff_factor=st.floats(1, 10), backoff_max=st.integers(1, 3650).map(timedelta),
     fresh_window=SPANS, fresh_retry=SPANS, release_grace=SPANS, added_grace=SPANS, include_specials=st.booleans(),
-    include_unreleased=st.booleans(), skip_queued=st.booleans(), include_tags=st.one_of(st.none(), IDS),
+    include_unreleased=st.booleans(), park_after=st.integers(0, 5), skip_queued=st.booleans(),
+    include_tags=st.one_of(st.none(), IDS),
     exclude_tags=IDS, exclude_profiles=IDS,
 )  # fmt: skip
 QUEUED = st.frozensets(st.sampled_from(["episode:1", "episode:2"]))
@@ -236,20 +239,28 @@ def test_what_is_known_of_a_unit_is_the_strictest_of_what_touches_it(records: li
 
 EPISODE = replace(PLAIN, key="episode:1")
 SIBLING = replace(PLAIN, key="episode:2")
-SEASON = as_season(EPISODE, None)
+SEASON = as_season(EPISODE, "season", None)
+SERIES = as_owner(EPISODE, "series", None)
 
 
-def reason_of(candidate: Candidate, remembered: Remembered) -> Reason:
-    return decide(candidate, RULES, remembered.of(candidate), now=NOW).reason
+def reason_of(candidate: Candidate, remembered: Remembered, rules: Rules = RULES) -> Reason:
+    return decide(candidate, rules, remembered.of(candidate, rules, NOW), now=NOW).reason
 
 
 def test_an_episode_cools_down_with_its_season() -> None:
-    assert reason_of(EPISODE, Remembered({"season:9:3": SEARCHED})) is Reason.COOLDOWN
-    assert reason_of(EPISODE, Remembered({"season:9:4": SEARCHED})) is Reason.SEARCH
+    assert reason_of(EPISODE, Remembered({"season:9:3": [SEARCHED]})) is Reason.COOLDOWN
+    assert reason_of(EPISODE, Remembered({"season:9:4": [SEARCHED]})) is Reason.SEARCH
+
+
+def test_an_episode_and_a_season_cool_down_with_their_series_and_the_series_with_them() -> None:
+    known = Remembered({"series:9": [SEARCHED]})
+    assert [reason_of(one, known) for one in (EPISODE, SEASON, SERIES)] == [Reason.COOLDOWN] * 3
+    assert reason_of(SERIES, Remembered({}, {"series:9": [SEARCHED]})) is Reason.COOLDOWN
+    assert reason_of(SERIES, Remembered({"series:8": [SEARCHED]})) is Reason.SEARCH
 
 
 def test_a_season_cools_down_with_each_of_its_episodes_and_an_episode_not_with_another() -> None:
-    known = Remembered({"episode:2": SEARCHED}, {"season:9:3": [SEARCHED]})
+    known = Remembered({"episode:2": [SEARCHED]}, {"season:9:3": [SEARCHED]})
     assert reason_of(SEASON, known) is Reason.COOLDOWN
     assert reason_of(SIBLING, known) is Reason.COOLDOWN
     assert reason_of(EPISODE, known) is Reason.SEARCH
@@ -267,19 +278,81 @@ def test_a_season_is_not_renewed_by_one_fresh_episode() -> None:
     fresh = replace(PLAIN, released_at=NOW - 10 * HOUR)
     rules = replace(RULES, fresh_window=DAY, fresh_retry=2 * HOUR)
     assert decide(fresh, rules, Record(last_searched_at=NOW - 3 * HOUR), now=NOW).reason is Reason.SEARCH
-    season = as_season(fresh, NOW - 3 * HOUR)
+    season = as_season(fresh, "season", NOW - 3 * HOUR)
     assert decide(season, rules, Record(), now=NOW).reason is Reason.COOLDOWN
 
 
 def test_a_season_is_the_same_whichever_episode_came_first() -> None:
-    one, other = as_season(EPISODE, None), as_season(SIBLING, None)
+    one, other = as_season(EPISODE, "season", None), as_season(SIBLING, "season", None)
     assert one == other
     assert (one.key, one.unit, one.item_id, one.group) == ("season:9:3", "season", None, None)
 
 
 def test_only_an_episode_has_a_season() -> None:
     with pytest.raises(ValueError, match="only an episode"):
-        as_season(replace(PLAIN, group=None), None)
+        as_season(replace(PLAIN, group=None), "season", None)
+
+
+def test_an_owner_is_the_same_whichever_item_came_first() -> None:
+    album = replace(
+        PLAIN, key="album:1", unit="album", group=None, owner="artist:9", season=None, owner_title="The Band"
+    )
+    one = as_owner(album, "artist", None)
+    assert one == as_owner(replace(album, key="album:2", item_id=2), "artist", None)
+    assert (one.key, one.unit, one.item_id, one.title, one.wholes) == ("artist:9", "artist", None, "The Band", ())
+    with pytest.raises(ValueError, match="no owner"):
+        as_owner(replace(album, owner=None), "artist", None)
+
+
+PARKING = replace(RULES, park_after=3)
+TIRED = Record(last_searched_at=NOW - 100 * DAY, fruitless=3)
+
+
+@pytest.mark.parametrize(
+    ("record", "item", "is_parked"),
+    [
+        (TIRED, {}, True),
+        (replace(TIRED, fruitless=2), {}, False),
+        (replace(TIRED, last_searched_at=None), {}, False),
+        (replace(TIRED, woken_at=NOW - DAY), {}, False),
+        (replace(TIRED, woken_at=NOW - 101 * DAY), {}, True),
+        (replace(TIRED, reset_at=NOW - DAY), {}, False),
+        (replace(TIRED, profile_id=4), {}, True),
+        (replace(TIRED, profile_id=5), {}, False),
+        (replace(TIRED, tag_ids=frozenset({1})), {}, True),
+        (replace(TIRED, tag_ids=frozenset({2})), {}, False),
+        (replace(TIRED, tag_ids=frozenset({1})), {"tag_ids": frozenset({1, 77})}, True),
+        (TIRED, {"release_dates": (NOW - 200 * DAY, NOW - DAY)}, False),
+        (TIRED, {"release_dates": (NOW - 200 * DAY, NOW + DAY)}, True),
+    ],
+)
+def test_an_item_is_parked_after_searches_in_vain_until_something_changes(
+    record: Record, item: dict[str, Any], is_parked: bool
+) -> None:
+    rules = replace(PARKING, own_tag=77)
+    candidate = replace(EPISODE, **item)
+    expected = Reason.PARKED if is_parked else Reason.SEARCH
+    assert reason_of(candidate, Remembered({"episode:1": [record]}), rules) is expected
+    rested = replace(rules, park_after=0)
+    assert reason_of(candidate, Remembered({"episode:1": [record]}), rested) is Reason.SEARCH
+
+
+def test_a_change_takes_the_backoff_away_and_leaves_the_cooldown() -> None:
+    tired = Record(last_searched_at=NOW - 10 * DAY, fruitless=2)
+    assert reason_of(EPISODE, Remembered({"episode:1": [tired]})) is Reason.COOLDOWN
+    woken = replace(tired, woken_at=NOW - DAY)
+    assert reason_of(EPISODE, Remembered({"episode:1": [woken]})) is Reason.SEARCH
+    recent = replace(woken, last_searched_at=NOW - 2 * DAY)
+    assert reason_of(EPISODE, Remembered({"episode:1": [recent]})) is Reason.COOLDOWN
+
+
+def test_a_season_that_was_searched_in_vain_goes_on_by_episodes() -> None:
+    failed = {"season:9:3": NOW - DAY}
+    assert Remembered(failed_seasons=failed).is_next_singly(EPISODE)
+    older, newer = Record(last_searched_at=NOW - 2 * DAY), Record(last_searched_at=NOW - HOUR)
+    assert Remembered(own={"episode:1": older}, failed_seasons=failed).is_next_singly(EPISODE)
+    assert not Remembered(own={"episode:1": newer}, failed_seasons=failed).is_next_singly(EPISODE)
+    assert not Remembered().is_next_singly(EPISODE)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ async def test_a_hunt_that_waits_for_a_slow_search_ends_soon_after_its_cancellat
     assert (hunt.status, hunt.searched) == (HuntStatus.CANCELLED, 2)
     assert rig.clock.now - began_at < timedelta(minutes=2)
     rig.clock.forward(minutes=14)
-    await rig.container.runner.settle(instance.id)
+    await rig.container.follow_up.run(instance.id)
     await check_books(rig, app)
     assert len(app.searcher.records) == 2
 
@@ -87,7 +87,7 @@ async def test_a_command_that_the_app_has_not_begun_is_taken_back_and_costs_noth
     hunt = await run_and_do(rig, hunt_id, "after a wait", 5, lambda: rig.container.hunts.cancel(hunt_id))
     assert (hunt.status, hunt.searched) == (HuntStatus.CANCELLED, 1)
     rig.clock.forward(minutes=5)
-    await rig.container.runner.settle(instance.id)
+    await rig.container.follow_up.run(instance.id)
     assert len(app.searcher.records) == 1
     async with rig.container.db.reading() as session:
         assert len((await session.exec(select(CapEntry))).all()) == 1
@@ -240,5 +240,5 @@ async def test_a_search_that_takes_too_long_is_left_to_a_later_look(rig: Rig) ->
     assert (hunt.status, item.outcome) == (HuntStatus.COMPLETED, Outcome.PENDING)
     assert timedelta(minutes=5) <= rig.clock.now - began_at < timedelta(minutes=7)
     rig.clock.forward(minutes=21)
-    await rig.container.runner.settle(instance.id)
+    await rig.container.follow_up.run(instance.id)
     await check_books(rig, app)

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from asgi_lifespan import LifespanManager
 from httpx import ASGITransport, AsyncClient
@@ -21,9 +21,9 @@ from app.instances.schemas import InstanceIn, InstanceOut
 from app.main import create_app
 from app.settings.hunting import HuntingIn
 from tests.simulator import LibrarySpec, SimApp, SimClock, SimSettings, serve
+from tests.simulator.flavours import AppKind
 from worker.main import make_worker
 
-Flavour = Literal["sonarr", "sonarr5", "radarr"]
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 KEY = "huntarr_test-key-0123456789012345678901234567890"
 SECRET = "a-secret-key-for-tests-0123456789"
@@ -71,7 +71,7 @@ class Rig:
     ) -> InstanceOut:
         """Serve `app` on loopback and make an instance of it."""
         url = await self._stack.enter_async_context(serve(app))
-        app_type = AppType.RADARR if app.flavour.kind == "radarr" else AppType.SONARR
+        app_type = AppType(app.flavour.app_type)
         given = InstanceIn(
             name=name or f"{app_type} {len(self.apps) + 1}",
             enabled=enabled,
@@ -90,7 +90,7 @@ class Rig:
     def radarr(self, library: LibrarySpec | None = None, **settings: Any) -> SimApp:
         return self.simulated("radarr", library, **settings)
 
-    def simulated(self, flavour: Flavour, library: LibrarySpec | None = None, **settings: Any) -> SimApp:
+    def simulated(self, flavour: AppKind, library: LibrarySpec | None = None, **settings: Any) -> SimApp:
         return SimApp(flavour, SimSettings(**settings), library=library, clock=SimClock(self.clock))
 
     async def hunt(self, instance: InstanceOut, **given: Any) -> HuntDetailOut:

@@ -153,7 +153,7 @@ async def test_an_instance_that_rests_is_not_asked_about_old_searches(rig: Rig) 
         session.add(state)
     rig.clock.forward(minutes=3)
     app.log.reset()
-    await rig.container.runner.settle(instance.id)
+    await rig.container.follow_up.run(instance.id)
     assert app.log.total == 0
 
 
@@ -192,7 +192,7 @@ async def test_a_job_that_comes_twice_or_too_late_does_nothing(rig: Rig) -> None
     before = rig.apps[instance.id].log.total
     await rig.container.runner.run(hunt.id)
     await rig.container.runner.run(4711)
-    await rig.container.runner.settle(4711)
+    await rig.container.follow_up.run(4711)
     assert rig.apps[instance.id].log.total == before
 
 
