@@ -3,11 +3,19 @@
 from typing import Literal
 
 from tests.simulator.flavour import Flavour
+from tests.simulator.lidarr import LIDARR
 from tests.simulator.radarr import RADARR
+from tests.simulator.readarr import READARR
 from tests.simulator.sonarr import SONARR_4, SONARR_5
 
-AppKind = Literal["sonarr", "sonarr5", "radarr"]
-_FLAVOURS: dict[AppKind, Flavour] = {"sonarr": SONARR_4, "sonarr5": SONARR_5, "radarr": RADARR}
+AppKind = Literal["sonarr", "sonarr5", "radarr", "lidarr", "readarr"]
+_FLAVOURS: dict[AppKind, Flavour] = {
+    "sonarr": SONARR_4,
+    "sonarr5": SONARR_5,
+    "radarr": RADARR,
+    "lidarr": LIDARR,
+    "readarr": READARR,
+}
 
 
 def flavour_of(kind: AppKind) -> Flavour:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.simulator import LibrarySpec, SimApp, SimClock, SimSettings
-from tests.simulator.library import DAY
+from tests.simulator.shelf import DAY
 from tests.simulator_tests.caller import Caller
 
 
