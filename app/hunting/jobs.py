@@ -12,7 +12,8 @@ from app.arr.errors import ArrError
 from app.arr.http import ArrHttp
 from app.arr.models import AppStatus, AppType, Connection, HuntPass, Variant
 from app.arr.models import Database as AppDatabase
-from app.arr.registry import REGISTRY, identify, make_client
+from app.arr.identify import identify
+from app.arr.registry import REGISTRY, make_client
 from app.core.clock import Clock
 from app.core.db import Database
 from app.hunting.gates import Closed, before_network

@@ -88,7 +88,8 @@ def from_history(tracked: Sequence[Tracked], events: Iterable[Named]) -> Finding
     found = Findings()
     now = {one.search_id: one.result for one in tracked}
     owners = {download_id: one.search_id for one in tracked for download_id in one.result.download_ids}
-    for named in sorted(events, key=lambda one: one.event.at):
+    # Times are whole seconds: of one second the grab is the beginning.
+    for named in sorted(events, key=lambda one: (one.event.at, one.event.kind is not HistoryKind.GRABBED)):
         event = named.event
         search_id = owners.get(event.download_id or "")
         if event.kind is HistoryKind.GRABBED and search_id is None:
@@ -159,6 +160,8 @@ def _grabbed(result: Result, event: HistoryEvent) -> Result:
 
 def _moved_on(result: Result, event: HistoryEvent) -> Result:
     """An import is the best that can come of it; a failure counts as long as there was none."""
+    if result.grabbed_at is not None and event.at < result.grabbed_at:
+        return result
     if event.kind is HistoryKind.IMPORTED:
         if result.imported_at is not None:
             return result

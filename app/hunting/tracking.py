@@ -91,7 +91,8 @@ class OutcomeTracker:
         async with self._db.session() as session:
             await check_fence(session, hold.instance_id, hold.fence)
             old = col(Search.searched_at) <= now - LOST_AFTER
-            query = select(Search).where(col(Search.instance_id) == hold.instance_id, text(FOLLOWED), old)
+            ours = (col(Search.instance_id) == hold.instance_id, col(Search.command_began_at).is_not(None))
+            query = select(Search).where(*ours, text(FOLLOWED), old)
             rows = (await session.exec(query)).all()
             await _apply(session, {row.id or 0: given_up(result_of(row), row.searched_at, now) for row in rows}, now)
 

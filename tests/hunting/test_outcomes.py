@@ -196,7 +196,7 @@ def test_reading_the_history_in_two_parts_that_overlap_tells_the_same(
 ) -> None:
     """As long as no search is called over in between."""
     searches = [replace(one, is_over=False) for one in _made(raw)]
-    ordered = sorted(events, key=lambda one: one.event.at)
+    ordered = sorted(events, key=lambda one: (one.event.at, one.event.kind is not HistoryKind.GRABBED))
     whole = from_history(searches, ordered)
     first = from_history(searches, ordered[:cut])
     between = [replace(one, result=first.results.get(one.search_id, one.result)) for one in searches]
