@@ -54,8 +54,8 @@ def candidate_of(item: WantedItem, release_date: ReleaseDate) -> Candidate:
 def released_at(item: WantedItem, release_date: ReleaseDate) -> datetime | None:
     """The date that counts as the release of `item`; `None` when the app does not know it."""
     dates = item.dates
-    if dates.air is not None:
-        return dates.air
+    if dates.released is not None:
+        return dates.released
     chosen = {
         ReleaseDate.DIGITAL: dates.digital,
         ReleaseDate.PHYSICAL: dates.physical,

@@ -50,7 +50,7 @@ class Remembered:
 
 
 Recall = Callable[[Sequence[Candidate]], Awaitable[Remembered]]
-Seasons = Callable[[int], Awaitable[Mapping[int, SeasonFacts]]]
+Seasons = Callable[[int, int], Awaitable[SeasonFacts | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Selection:
     choices: list[Choice] = field(default_factory=list)
     total: int = 0
     looks: int = 0
-    """Series that were asked for their seasons."""
+    """Seasons that were asked for."""
 
     @property
     def left(self) -> set[str]:
@@ -111,7 +111,7 @@ class Selector:
         self._seen: set[str] = set()
         self._chosen: set[str] = set()
         self._by_episodes: set[str] = set()
-        self._facts: dict[int, Mapping[int, SeasonFacts]] = {}
+        self._facts: dict[tuple[int, int], SeasonFacts | None] = {}
         self._last_in_season: dict[str, datetime] = {}
         self._result = Selection()
 
@@ -171,12 +171,13 @@ class Selector:
         return as_season(candidate, self._last_in_season.get(candidate.group))
 
     async def _is_worth(self, season: Candidate) -> bool:
-        """`auto`: whether enough of the season lacks. The app is asked once per series, and only before a choice."""
+        """`auto`: whether enough of the season lacks. The app is asked once per season, and only before a choice."""
         if self._seasons is None or season.owner_id is None or season.season is None:
             return False
-        if season.owner_id not in self._facts:
-            self._facts[season.owner_id] = await self._seasons(season.owner_id)
-        facts = self._facts[season.owner_id].get(season.season)
+        key = (season.owner_id, season.season)
+        if key not in self._facts:
+            self._facts[key] = await self._seasons(*key)
+        facts = self._facts[key]
         shape = SeasonShape(facts.aired, facts.with_file, facts.ended) if facts is not None else None
         return wants_season(shape, self._settings.season_threshold)
 

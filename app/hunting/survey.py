@@ -109,7 +109,7 @@ class Survey:
             await self._rules(hunt_pass),
             mode,
             recall=lambda page: self._ledger.recall(self._instance_id, hunt_pass, page),
-            seasons=self._seasons if Unit.SEASON in self._client.units else None,
+            seasons=self._season if Unit.SEASON in self._client.units else None,
             queued=queue.keys,
             now=self._now,
             rng=self._rng,
@@ -137,12 +137,12 @@ class Survey:
             exclude_profiles=_ids(hunting.exclude_quality_profiles, words.profiles),
         )
 
-    async def _seasons(self, owner_id: int) -> Mapping[int, SeasonFacts]:
+    async def _season(self, owner_id: int, number: int) -> SeasonFacts | None:
         try:
-            return await self._client.seasons(owner_id)
+            return await self._client.season(owner_id, number, now=self._now)
         except ArrError as failure:
-            log.warning("series not read; its episodes are searched singly", owner_id=owner_id, error=failure.message)
-            return {}
+            log.warning("season not read; its episodes are searched singly", owner_id=owner_id, error=failure.message)
+            return None
 
 
 def _ids(names: list[str], known: Mapping[str, int]) -> frozenset[int]:

@@ -1,6 +1,7 @@
 """The clients: what they ask, and how whatever comes back becomes our values."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from json import dumps
 from typing import TypeAlias
@@ -22,15 +23,16 @@ from app.arr.models import (
     Connection,
     Database,
     HuntPass,
+    Mode,
     QualityProfile,
     QueueRow,
     ReleaseDates,
     SearchTarget,
-    SeasonFacts,
     SortKey,
     Unit,
     WantedItem,
 )
+from app.arr.readings import read_all
 from app.arr.registry import REGISTRY, make_client
 
 pytestmark = pytest.mark.asyncio
@@ -100,13 +102,29 @@ async def first(client: ArrClient, sort: SortKey = SortKey.LAST_SEARCH) -> tuple
     return (await client.wanted(HuntPass.MISSING, sort=sort, descending=False, page=1, page_size=20)).items
 
 
+CLIENTS = [client for spec in REGISTRY.values() for client in spec.clients.values()]
+
+
 @pytest.mark.parametrize("app_type", AppType)
 async def test_every_app_is_registered_with_what_it_can_do(app_type: AppType) -> None:
     spec = REGISTRY[app_type]
     assert spec.app_type is app_type
-    assert spec.client.prefix.startswith("/api/v")
-    assert set(spec.client.sort_keys) == set(SortKey)
-    assert {str(mode) for mode in spec.modes} - {"auto"} <= {str(unit) for unit in spec.units}
+    assert spec.prefix.startswith("/api/v")
+    assert {str(mode) for mode in spec.modes} - {"auto"} == {str(unit) for unit in spec.units}
+    assert (len(spec.variants) > 1) is (None not in spec.clients)
+    for variant, client in spec.clients.items():
+        facts = (client.app_type, client.app_name, client.prefix, client.default_port, client.variant)
+        assert facts == (app_type, spec.label, spec.prefix, spec.default_port, variant)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_what_is_said_of_a_client_is_of_one_piece(client: type[ArrClient]) -> None:
+    units = {client.item, client.owner, Unit.SEASON if client.has_seasons else None} - {None}
+    assert client.units == units == set(client.searches)
+    assert client.modes[0] is Mode.AUTO
+    assert {str(mode) for mode in client.modes[1:]} == {str(unit) for unit in units}
+    told = {SortKey.RELEASED} | ({SortKey.LAST_SEARCH} if client.tells_last_search else set())
+    assert set(client.sort_keys) == (told if client.has_wanted else set())
 
 
 async def test_status(app: App, sonarr: ArrClient) -> None:
@@ -155,7 +173,7 @@ async def test_a_wanted_episode(app: App, sonarr: ArrClient) -> None:
             title="The Quiet Ledger - S01E02 - Chapter",
             unit=Unit.EPISODE,
             monitored=True,
-            dates=ReleaseDates(air=WHEN),
+            dates=ReleaseDates(released=WHEN),
             added_at=datetime(2020, 5, 1, tzinfo=UTC),
             last_search_at=WHEN,
             owner_id=3,
@@ -173,6 +191,7 @@ async def test_a_wanted_episode(app: App, sonarr: ArrClient) -> None:
         "sortDirection": "descending",
         "monitored": "true",
         "includeSeries": "true",
+        "includeEpisodeFile": "true",
     }
 
 
@@ -263,7 +282,7 @@ async def test_dates_become_aware_utc_or_nothing(
     app: App, sonarr: ArrClient, value: object, moment: datetime | None
 ) -> None:
     app.says(page(EPISODE | {"airDateUtc": value}))
-    assert [item.dates.air for item in await first(sonarr)] == [moment]
+    assert [item.dates.released for item in await first(sonarr)] == [moment]
 
 
 async def test_records_that_cannot_be_read_are_left_out_and_counted(app: App, sonarr: ArrClient) -> None:
@@ -314,13 +333,16 @@ json_values = st.recursive(
 
 @given(record=st.dictionaries(st.sampled_from([*EPISODE, *MOVIE]), json_values), app_type=st.sampled_from(AppType))
 async def test_no_record_makes_more_than_a_value_or_a_skip(record: dict[str, object], app_type: AppType) -> None:
-    client = make_client(app_type, ArrHttp("1"), Connection("http://app.test", "key"))
-    items, skipped = client._wanted_items([record])
-    assert len(items) + skipped == 1
+    client = REGISTRY[app_type].clients[REGISTRY[app_type].variants[0] if REGISTRY[app_type].variants else None]
+    readable, skipped = read_all(client.record, [record], "records")
+    assert len(readable) + skipped == 1
+    items = [one.item(client.item) for one in readable]
     for item in items:
         assert item.item_id > 0
         assert "\x00" not in item.title
-        assert all(date is None or date.tzinfo is UTC for date in (item.added_at, item.last_search_at, item.dates.air))
+        assert all(
+            date is None or date.tzinfo is UTC for date in (item.added_at, item.last_search_at, item.dates.released)
+        )
 
 
 async def test_the_queue_of_sonarr(app: App, sonarr: ArrClient) -> None:
@@ -473,38 +495,8 @@ async def test_tags_and_profiles(app: App, radarr: ArrClient) -> None:
     app.says([{"id": 1, "label": "anime"}, {"id": 2}, {"id": 3, "label": "keep"}])
     assert await radarr.tags() == {1: "anime", 3: "keep"}
     app.says([{"id": 1, "name": "Any", "cutoff": 3}, {}])
-    assert await radarr.quality_profiles() == [QualityProfile(1, "Any")]
+    assert [replace(one, mark="") for one in await radarr.quality_profiles()] == [QualityProfile(1, "Any")]
     app.says({})
     for ask in (radarr.tags, radarr.quality_profiles, radarr.commands):
         with pytest.raises(ArrError):
             await ask()
-
-
-async def test_seasons(app: App, sonarr: ArrClient) -> None:
-    over = {"episodeCount": 10, "episodeFileCount": 4, "previousAiring": STAMP}
-    app.says(
-        {
-            "seasons": [
-                {"seasonNumber": 0, "monitored": False},
-                {"seasonNumber": 1, "monitored": True, "statistics": over},
-                {
-                    "seasonNumber": 2,
-                    "monitored": True,
-                    "statistics": over | {"nextAiring": STAMP, "episodeCount": None},
-                },
-                {"seasonNumber": None},
-            ]
-        }
-    )
-    assert await sonarr.seasons(3) == {
-        0: SeasonFacts(0, monitored=False, aired=0, with_file=0, ended=False),
-        1: SeasonFacts(1, monitored=True, aired=10, with_file=4, ended=True),
-        2: SeasonFacts(2, monitored=True, aired=0, with_file=4, ended=False),
-    }
-    assert app.last.url.path == "/tv/api/v3/series/3"
-
-
-async def test_radarr_has_no_seasons(app: App, radarr: ArrClient) -> None:
-    with pytest.raises(ArrError, match="no seasons"):
-        await radarr.seasons(1)
-    assert app.asked == []
