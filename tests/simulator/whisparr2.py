@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import catalogues
 from tests.simulator.flavour import SortKeys
+from tests.simulator.shared_commands import by_name, without_priority
 from tests.simulator.sonarr import SONARR_4
 from tests.simulator.wire import Json, stamp
 
@@ -45,6 +46,7 @@ WHISPARR_2 = dataclasses.replace(
     base_redirect=302,
     head_ping=False,
     completion_message="Completed",
+    command_kinds=by_name(without_priority(SONARR_4.command_kinds.values())),
     seasons_are_years=True,
     missing_keys=_WANTED_KEYS,
     cutoff_keys=_WANTED_KEYS,

@@ -10,7 +10,7 @@ from tests.simulator.flavour import CommandField, CommandKind, CommandWork, Hand
 from tests.simulator.radarr import RADARR
 from tests.simulator.radarr_resources import full_movie
 from tests.simulator.routes.system import body_of, lost
-from tests.simulator.shared_commands import by_name
+from tests.simulator.shared_commands import by_name, without_priority
 from tests.simulator.whisparr3_resources import cast, old_scene, performer, scene, studio
 from tests.simulator.wire import Reply, Request, json_reply
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.simulator.application import SimApp
 
 _KINDS = (
-    *RADARR.command_kinds.values(),
+    *(kind for kind in RADARR.command_kinds.values() if kind.name != "RefreshCollections"),
     CommandKind(
         "PerformersSearch",
         (CommandField("performerIds", "ints"), CommandField("studioIds", "ints", ())),
@@ -158,6 +158,7 @@ WHISPARR_3_OLD = dataclasses.replace(
     base_redirect=302,
     head_ping=False,
     completion_message="Completed",
+    command_kinds=by_name(without_priority(_KINDS)),
     queue=dataclasses.replace(
         RADARR.queue,
         keys=SortKeys({}, "timeleft", unknown="free"),
