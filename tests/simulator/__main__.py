@@ -22,10 +22,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--app", choices=get_args(AppKind), default="sonarr", help="sonarr = v4, sonarr5 = the v5 tree")
     add("--host", default="127.0.0.1", help="address to listen on")
     add("--port", type=int, default=0, help="0 = any free port")
-    add("--series", type=int, default=20, help="series in the library (Sonarr)")
+    add("--series", type=int, default=20, help="series in the library (Sonarr, Whisparr v2)")
     add("--seasons", type=int, default=3)
     add("--episodes", type=int, default=10, help="per season")
-    add("--movies", type=int, default=200, help="movies in the library (Radarr)")
+    add("--movies", type=int, default=200, help="movies in the library (Radarr), scenes among them (Whisparr v3)")
+    add("--artists", type=int, default=40, help="artists in the library (Lidarr)")
+    add("--albums", type=int, default=5, help="per artist")
+    add("--authors", type=int, default=40, help="authors in the library (Readarr)")
+    add("--books", type=int, default=5, help="per author")
     add("--missing", type=int, help="instead of the sizes above: exactly this many plain missing items")
     add("--missing-share", type=float, default=0.4)
     add("--cutoff-share", type=float, default=0.1)
@@ -56,6 +60,10 @@ def _spec(options: argparse.Namespace) -> LibrarySpec:
         seasons=options.seasons,
         episodes=options.episodes,
         movies=options.movies,
+        artists=options.artists,
+        albums=options.albums,
+        authors=options.authors,
+        books=options.books,
         missing_share=options.missing_share,
         cutoff_share=options.cutoff_share,
     )

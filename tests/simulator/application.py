@@ -12,9 +12,11 @@ from tests.simulator.downloads import Download, Downloads
 from tests.simulator.faults import FaultBook
 from tests.simulator.flavour import Flavour, SimSettings
 from tests.simulator.flavours import AppKind, flavour_of
+from tests.simulator.indexers import Indexers
 from tests.simulator.library import Library
 from tests.simulator.pipeline import answer
-from tests.simulator.searching import Searcher
+from tests.simulator.searching import Outcome, Searcher
+from tests.simulator.shelf import Moment
 from tests.simulator.spec import LibrarySpec, fill
 from tests.simulator.truth import RequestLog, truth
 from tests.simulator.wire import Json, Reply, Request
@@ -40,11 +42,13 @@ class SimApp:
         self.library = Library(
             self.db,
             self.clock,
+            catalogue=self.flavour.catalogue,
             root=self.flavour.root_folder,
             cutoff_first_season=self.flavour.cutoff_first_season,
         )
         self.started_at = self.clock.timestamp()
         self.starting_until = 0.0
+        self.indexers = Indexers(self.settings.indexers)
         self.downloads = Downloads(self)
         self.chronicle = Chronicle(self)
         self.searcher = Searcher(self)
@@ -59,7 +63,7 @@ class SimApp:
         self._totals: dict[tuple[str, bool], tuple[int, float, int]] = {}
         self._paged = 0
         if library is not None:
-            fill(self.library, library, movie_like=self.flavour.movie_like, seed=self.settings.seed)
+            fill(self.library, library, self.flavour, seed=self.settings.seed)
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -110,6 +114,33 @@ class SimApp:
             self.commands.start_next(self.clock.timestamp())
             return command
 
+    def add_owner(self, **fields: Any) -> int:
+        """A series, artist or author, whichever this app has; `title`, `monitored`, `tags` … as in `Library`."""
+        library = self.library
+        builders = {"series": library.add_series, "artist": library.add_artist, "author": library.add_author}
+        return builders[self.flavour.owner or ""](**fields)
+
+    def add_item(self, owner_id: int | None = None, *, released: Moment = None, **fields: Any) -> int:
+        """An episode, movie, album or book, whichever this app has, of an owner of its own unless told."""
+        library = self.library
+        if self.flavour.owner is None:
+            return library.add_movie(digital=released, **fields)
+        owner = self.add_owner() if owner_id is None else owner_id
+        match self.flavour.item:
+            case "album":
+                return library.add_album(owner, release_date=released, **fields)
+            case "book":
+                return library.add_book(owner, release_date=released, **fields)
+        season = fields.pop("season", 1)
+        number = self.db.number("SELECT count(*) FROM items WHERE parent_id = ? AND season = ?", (owner, season)) + 1
+        return library.add_episode(owner, season, number, air_date=released, **fields)
+
+    def rss_grab(self, *item_ids: int, outcome: Outcome = "import") -> Download:
+        """The app finds a release of these items by itself, in an indexer's feed: no command, no search time."""
+        with self.db.lock:
+            self.settle()
+            return self.searcher.grab_from_feed(item_ids, outcome, self.clock.timestamp())
+
     def next_serial(self) -> int:
         """Number of the paged request; equal sort values change places with it."""
         self._paged += 1
@@ -122,7 +153,7 @@ class SimApp:
         join = "LEFT JOIN parents p ON p.id = i.parent_id WHERE i.wanted = ? AND"
         if kind == "cutoff":
             return f"{join} i.cutoff_unmet = 1", [int(monitored)]
-        return f"{join} i.file_id = 0 AND +i.due_at <= ?", [int(monitored), int(now)]
+        return f"{join} i.parts_had < i.parts AND +i.due_at <= ?", [int(monitored), int(now)]
 
     def wanted_total(self, kind: Literal["missing", "cutoff"], monitored: bool, now: float) -> int:
         """Counted once and kept until the data change or the next item falls due."""
@@ -134,25 +165,27 @@ class SimApp:
                 "SELECT count(*) FROM items WHERE wanted = ? AND cutoff_unmet = 1", (int(monitored),)
             )
         else:
-            missing = "SELECT count(*) FROM items WHERE wanted = ? AND file_id = 0 AND due_at <= ?"
+            missing = "SELECT count(*) FROM items WHERE wanted = ? AND parts_had < parts AND due_at <= ?"
             total = self.db.number(missing, (int(monitored), int(now)))
-        later = "SELECT min(due_at) FROM items WHERE wanted = ? AND file_id = 0 AND due_at > ?"
+        later = "SELECT min(due_at) FROM items WHERE wanted = ? AND parts_had < parts AND due_at > ?"
         upcoming = self.db.row(later, (int(monitored), int(now)))
         until = upcoming[0] if upcoming and upcoming[0] is not None else float("inf")
         self._totals[kind, monitored] = (self.db.version, until, total)
         return total
 
     def item_name(self, item: Row) -> str:
-        """`The Quiet Ledger 3 S01E02` or `The Quiet Ledger 3 2015`."""
+        """`The Quiet Ledger 3 S01E02`, `The Quiet Ledger 3 2015` or `An Artist An Album`."""
         if item["parent_id"] is None:
             return f"{item['title']} {item['year']}"
-        return f"{self.library.parent(item['parent_id'])['title']} S{item['season']:02}E{item['number'] or 0:02}"
+        owner = self.library.parent(item["parent_id"])["title"]
+        if not self.flavour.seasons:
+            return f"{owner} {item['title']}"
+        return f"{owner} S{item['season']:02}E{item['number'] or 0:02}"
 
     def search_again(self, download: Download, now: float) -> None:
         """The app's own search after a failed download; its trigger is `unspecified` (arr contracts §5.4)."""
         words = self.flavour.words
-        name = "moviessearch" if self.flavour.movie_like else "episodesearch"
-        kind = self.flavour.command_kinds[name]
+        kind = self.flavour.command_kinds[words.search.lower()]
         self.commands.push(kind, {words.items_field: list(download.item_ids)}, now)
         self.commands.start_next(now)
 

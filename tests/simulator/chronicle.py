@@ -6,8 +6,7 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator.downloads import Download
-from tests.simulator.qualities import quality_model
-from tests.simulator.wire import Json, epoch_of, present, stamp
+from tests.simulator.wire import Json, epoch_of, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -26,14 +25,15 @@ class Chronicle:
         *,
         date: datetime | float | None = None,
         download_id: str | None = None,
-        quality_id: int = 5,
+        quality_id: int | None = None,
+        score: int = 0,
         source_title: str = "Some.Release-SIM",
         data: dict[str, str] | None = None,
     ) -> int:
         """Add a history row directly; `event` is the app's word, e.g. `grabbed`."""
-        item = self._app.library.item(item_id)
-        moment = epoch_of(self._app.clock.timestamp() if date is None else date)
-        return self._insert(item_id, item["parent_id"], event, moment or 0, source_title, download_id, quality_id, data)
+        moment = epoch_of(self._app.clock.timestamp() if date is None else date) or 0
+        quality = self._app.flavour.catalogue.usual if quality_id is None else quality_id
+        return self._insert(item_id, event, moment, source_title, download_id, (quality, score), data or {})
 
     def grabbed(self, download: Download, now: float, *, source: str = "UserInvokedSearch") -> None:
         self.record(
@@ -61,48 +61,51 @@ class Chronicle:
         )
 
     def replaced(self, item_id: int, download: Download, now: float) -> None:
-        """The old file goes when a better one is imported."""
-        event = "movieFileDeleted" if self._app.flavour.movie_like else "episodeFileDeleted"
-        old = self._app.db.row("SELECT * FROM files WHERE item_id = ?", (item_id,))
-        quality = old["quality_id"] if old else 0
-        data = {"reason": "Upgrade"}
-        self._insert(item_id, download.parent_id, event, int(now), download.title, None, quality, data)
+        """The old files go when better ones are imported."""
+        event, data = self._app.flavour.history.file_deleted, {"reason": "Upgrade"}
+        for old in self._app.library.files_of(item_id):
+            worth = (old["quality_id"], old["score"])
+            self._insert(item_id, event, int(now), download.title, None, worth, data, old["part"])
 
-    def record(self, event: str, download: Download, now: float, data: dict[str, str]) -> None:
-        """One row per item of the download."""
+    def record(
+        self,
+        event: str,
+        download: Download,
+        now: float,
+        data: dict[str, str],
+        *,
+        item_id: int | None = None,
+        part: int = 0,
+    ) -> None:
+        """One row for an item of the download, or for each of them."""
         common = {"downloadClient": download.client, "downloadClientName": download.client, **data}
-        for item_id in download.item_ids:
-            self._insert(
-                item_id,
-                download.parent_id,
-                event,
-                int(now),
-                download.title,
-                download.download_id,
-                download.quality_id,
-                common,
-            )
+        worth = (download.quality_id, download.score)
+        for each in download.item_ids if item_id is None else [item_id]:
+            self._insert(each, event, int(now), download.title, download.download_id, worth, common, part)
 
     def _insert(
         self,
         item_id: int,
-        parent_id: int | None,
         event: str,
         date_at: int,
         title: str,
         download_id: str | None,
-        quality_id: int,
-        data: dict[str, str] | None,
+        worth: tuple[int, int],
+        data: dict[str, str],
+        part: int = 0,
     ) -> int:
+        item = self._app.db.row("SELECT parent_id FROM items WHERE id = ?", (item_id,))
         values: dict[str, Any] = {
             "item_id": item_id,
-            "parent_id": parent_id,
+            "parent_id": item["parent_id"] if item else None,
+            "part": part,
             "event": self._app.flavour.event_number(event),
             "date_at": date_at,
             "source_title": title,
             "download_id": download_id,
-            "quality_id": quality_id,
-            "data": json.dumps(data or {}),
+            "quality_id": worth[0],
+            "score": worth[1],
+            "data": json.dumps(data),
         }
         return self._app.db.insert("history", values)
 
@@ -111,24 +114,24 @@ class Chronicle:
         return self._app.db.number(sql, (download_id, self._app.flavour.event_number("grabbed"))) > 0
 
     def record_json(self, row: Row) -> Json:
-        words = self._app.flavour.words
-        owners: Json = {words.items_field.removesuffix("s"): row["item_id"]}
-        if words.parent_field:
-            owners[words.parent_field] = row["parent_id"]
-        data = json.loads(row["data"])
-        return present(
-            {
-                **owners,
-                "sourceTitle": row["source_title"],
-                "languages": [{"id": 1, "name": "English"}],
-                "quality": quality_model(row["quality_id"], movie=self._app.flavour.movie_like),
-                "customFormats": [],
-                "customFormatScore": int(data.get("customFormatScore", 0)),
-                "qualityCutoffNotMet": False,
-                "date": stamp(row["date_at"]),
-                "downloadId": row["download_id"],
-                "eventType": self._app.flavour.history_events[row["event"]],
-                "data": data,
-                "id": row["id"],
-            }
-        )
+        flavour = self._app.flavour
+        owners: Json = {flavour.words.item_field: row["item_id"]}
+        if flavour.words.parent_field:
+            owners[flavour.words.parent_field] = row["parent_id"]
+        if flavour.history.part_field:
+            owners[flavour.history.part_field] = row["item_id"] * 1000 + row["part"] if row["part"] else 0
+        shape = {
+            **owners,
+            "sourceTitle": row["source_title"],
+            "languages": [{"id": 1, "name": "English"}],
+            "quality": flavour.catalogue.model(row["quality_id"]),
+            "customFormats": [],
+            "customFormatScore": row["score"],
+            "qualityCutoffNotMet": False,
+            "date": stamp(row["date_at"]),
+            "downloadId": row["download_id"],
+            "eventType": flavour.history.events[row["event"]],
+            "data": json.loads(row["data"]),
+            "id": row["id"],
+        }
+        return flavour.fitted(self._app, "history", shape, row)

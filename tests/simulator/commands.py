@@ -193,7 +193,7 @@ class CommandQueue:
             command.exception = f"{failure}\n   at NzbDrone.Core.Messaging.Commands.CommandExecutor.ExecuteCommand"
             return
         command.status, command.result = "completed", "successful"
-        command.message = command.kind.message or message
+        command.message = self.flavour.completion_message or command.kind.message or message
 
 
 def _field(spec: CommandField, given: Mapping[str, Any]) -> Any:
@@ -234,7 +234,7 @@ def command_json(command: Command, flavour: Flavour, *, in_memory: bool = True) 
     flags = {
         **_BASE,
         "sendUpdatesToClient": kind.sends_updates,
-        "completionMessage": kind.message,
+        "completionMessage": flavour.completion_message or kind.message,
         "requiresDiskAccess": kind.disk_access,
         "isExclusive": kind.exclusive,
         "isTypeExclusive": kind.type_exclusive if flavour.body_has_type_exclusive else None,

@@ -1,6 +1,7 @@
 """One in-memory SQLite database per simulated app: real NULL ordering, real LIMITs, fast at 200,000 items.
 
-"parents" are series, artists, authors; "items" are what is searched for: episodes, movies, albums, books.
+"parents" are series, artists, authors; "items" are what is searched for: episodes, movies, albums, books. An item has
+`parts` (an album its tracks, everything else 1) and a file per part that is there; `file_id` is the first of them.
 """
 
 # ruff: noqa: S608 - table and column names are this package's own; values are always bound
@@ -20,18 +21,23 @@ CREATE TABLE items (
     title TEXT, sort_title TEXT, year INTEGER, status TEXT, monitored INTEGER NOT NULL, wanted INTEGER NOT NULL,
     profile_id INTEGER, tags TEXT, runtime INTEGER, added_at INTEGER, air_at INTEGER, due_at INTEGER,
     cinema_at INTEGER, digital_at INTEGER, physical_at INTEGER, availability TEXT, root TEXT,
+    kind TEXT, studio_id INTEGER, performers TEXT NOT NULL DEFAULT '[]', editions INTEGER NOT NULL DEFAULT 1,
+    parts INTEGER NOT NULL DEFAULT 1, parts_had INTEGER NOT NULL DEFAULT 0,
     file_id INTEGER NOT NULL DEFAULT 0, cutoff_unmet INTEGER NOT NULL DEFAULT 0, last_search_at INTEGER);
 CREATE TABLE files (
     id INTEGER PRIMARY KEY, item_id INTEGER, parent_id INTEGER, season INTEGER, quality_id INTEGER, score INTEGER,
-    size INTEGER, added_at INTEGER, scene_name TEXT);
+    size INTEGER, added_at INTEGER, scene_name TEXT, part INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE history (
-    id INTEGER PRIMARY KEY, item_id INTEGER, parent_id INTEGER, event INTEGER, date_at INTEGER, source_title TEXT,
-    download_id TEXT, quality_id INTEGER, data TEXT);
+    id INTEGER PRIMARY KEY, item_id INTEGER, parent_id INTEGER, part INTEGER, event INTEGER, date_at INTEGER,
+    source_title TEXT, download_id TEXT, quality_id INTEGER, score INTEGER, data TEXT);
 CREATE TABLE blocklist (
-    id INTEGER PRIMARY KEY, parent_id INTEGER, item_ids TEXT, date_at INTEGER, source_title TEXT, quality_id INTEGER);
+    id INTEGER PRIMARY KEY, parent_id INTEGER, item_ids TEXT, date_at INTEGER, source_title TEXT, quality_id INTEGER,
+    protocol TEXT, indexer TEXT);
+CREATE TABLE studios (id INTEGER PRIMARY KEY, title TEXT, monitored INTEGER);
+CREATE TABLE performers (id INTEGER PRIMARY KEY, name TEXT, monitored INTEGER);
 CREATE TABLE tags (id INTEGER PRIMARY KEY, label TEXT UNIQUE);
 CREATE INDEX items_by_parent ON items (parent_id, season, number);
-CREATE INDEX missing_by_due ON items (wanted, due_at) WHERE file_id = 0;
+CREATE INDEX missing_by_due ON items (wanted, due_at) WHERE parts_had < parts;
 CREATE INDEX files_by_item ON files (item_id);
 CREATE INDEX files_by_parent ON files (parent_id);
 CREATE INDEX history_by_date ON history (date_at);
@@ -40,7 +46,7 @@ CREATE INDEX history_by_item ON history (item_id);
 # The two databases order NULLs differently (§3.1, hunting.md §3); an index that fits keeps the first page cheap.
 _WANTED_INDEXES = [
     (f"{name}_by_{column}", column, condition)
-    for name, condition in (("missing", "file_id = 0"), ("cutoff", "cutoff_unmet = 1"))
+    for name, condition in (("missing", "parts_had < parts"), ("cutoff", "cutoff_unmet = 1"))
     for column in ("last_search_at", "air_at")
 ]
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from sqlite3 import Row
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.simulator.qualities import quality_model
 from tests.simulator.wire import Json, stamp, timespan
 
 if TYPE_CHECKING:
@@ -91,24 +90,33 @@ class Downloads:
 
     # --- putting things in ------------------------------------------------------------------------------------------
 
-    def add(self, item_ids: list[int], *, title: str | None = None, grabbed: bool = False, **fields: Any) -> Download:
+    def add(
+        self,
+        item_ids: list[int],
+        *,
+        title: str | None = None,
+        grabbed: bool = False,
+        source: str = "UserInvokedSearch",
+        **fields: Any,
+    ) -> Download:
         """Queue a download row directly; no items = a download that the app cannot map. Fields as in `Download`."""
         first = self._app.library.item(item_ids[0]) if item_ids else None
         now = fields.pop("added_at", self._app.clock.timestamp())
+        quality_id = fields.pop("quality_id", self._app.flavour.catalogue.usual)
         download = Download(
             download_id=fields.pop("download_id", None) or self.new_id(fields.get("protocol", "torrent")),
-            title=title or (self.release_title(first, fields.get("quality_id", 5)) if first else "Unknown.Release-SIM"),
+            title=title or (self.release_title(first, quality_id) if first else "Unknown.Release-SIM"),
             item_ids=list(item_ids),
             parent_id=first["parent_id"] if first else None,
-            season=first["season"] if first and first["parent_id"] else None,
-            quality_id=fields.pop("quality_id", 5),
+            season=first["season"] if first and self._app.flavour.seasons else None,
+            quality_id=quality_id,
             added_at=now,
             grabbed=grabbed,
             **fields,
         )
         self.all[download.download_id] = download
         if grabbed:
-            self._app.chronicle.grabbed(download, now)
+            self._app.chronicle.grabbed(download, now, source=source)
         return download
 
     def new_id(self, protocol: str) -> str:
@@ -119,7 +127,7 @@ class Downloads:
 
     def release_title(self, item: Row, quality_id: int) -> str:
         name = self._app.item_name(item)
-        return f"{name.replace(' ', '.')}.{quality_model(quality_id, movie=False)['quality']['name']}-SIM"
+        return f"{name.replace(' ', '.')}.{self._app.flavour.catalogue.qualities[quality_id].name}-SIM"
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -134,7 +142,7 @@ class Downloads:
             elif download.plan == "download_failed":
                 self.fail(download, moment, redownload=self._app.settings.auto_redownload_failed)
             else:
-                self._block(download)
+                self._block(download, moment)
 
     def refresh(self, now: float) -> None:
         """RefreshMonitoredDownloads: poll the clients now (arr contracts §4.4)."""
@@ -165,12 +173,13 @@ class Downloads:
 
     def _rows_of(self, download: Download, moment: float) -> list[QueueRow]:
         status, tracked, state, left, seconds = self._progress(download, moment)
-        per_item = self._app.flavour.rows_per_item
+        word_of_item = self._app.flavour.queue.row_suffix
+        per_item = word_of_item is not None
         items: list[int | None] = [*download.item_ids] if per_item and download.item_ids else [None]
         word = "pending" if download.pending else "trackedDownload"
         rows = []
         for item_id in items:
-            suffix = f"-ep{item_id}" if per_item and item_id is not None else ""
+            suffix = f"-{word_of_item}{item_id}" if per_item and item_id is not None else ""
             row_id = hash31(f"{word}-{download.client}-{download.download_id}{suffix}")
             owner = item_id if per_item else next(iter(download.item_ids), None)
             messages = download.messages
@@ -207,11 +216,13 @@ class Downloads:
         self._app.db.insert(
             "blocklist",
             {
-                "parent_id": download.parent_id if self._app.flavour.rows_per_item else download.item_ids[0],
+                "parent_id": download.parent_id if self._app.flavour.owner else download.item_ids[0],
                 "item_ids": json.dumps(download.item_ids),
                 "date_at": int(now),
                 "source_title": download.title,
                 "quality_id": download.quality_id,
+                "protocol": download.protocol,
+                "indexer": download.indexer,
             },
         )
 
@@ -219,37 +230,45 @@ class Downloads:
         self.forget(download)
         known = self._app.db.by_ids("items", download.item_ids)
         download.item_ids = [item_id for item_id in download.item_ids if item_id in known]
-        for item_id, row in known.items():
-            if row["file_id"]:
-                self._app.chronicle.replaced(item_id, download, now)
-            file_id = self._app.library.add_file(
+        chronicle, shape = self._app.chronicle, self._app.flavour.history
+        for item_id in download.item_ids:
+            chronicle.replaced(item_id, download, now)
+            self._app.library.add_file(
                 item_id,
                 quality_id=download.quality_id,
                 score=download.score,
                 size=download.size // len(download.item_ids),
                 name=download.title,
             )
-            self._app.db.change("UPDATE files SET added_at = ? WHERE id = ?", (int(now), file_id))
-        self._app.chronicle.record(
-            "downloadFolderImported", download, now, {"importedPath": f"/library/{download.title}"}
-        )
+            self._app.db.change("UPDATE files SET added_at = ? WHERE item_id = ?", (int(now), item_id))
+            for file in self._app.library.files_of(item_id):
+                told = {"fileId": str(file["id"]), "importedPath": f"/library/{download.title}/{file['part']}"}
+                chronicle.record(shape.imported, download, now, told, item_id=item_id, part=file["part"])
+            if shape.item_imported:
+                chronicle.record(shape.item_imported, download, now, {}, item_id=item_id)
 
-    def _block(self, download: Download) -> None:
+    def _block(self, download: Download, now: float) -> None:
         """An import that the app refuses stays in the queue until a person acts."""
-        download.status, download.tracked_status, download.tracked_state = "completed", "warning", "importBlocked"
+        download.status, download.tracked_status = "completed", "warning"
+        download.tracked_state = self._app.flavour.queue.blocked_state
         download.size_left, download.seconds_left = 0, 0.0
-        reason = "Not an upgrade for existing file(s). Existing quality: Bluray-1080p."
-        download.messages = [{"title": f"{download.title}.mkv", "messages": [reason]}]
+        best = self._app.flavour.catalogue.qualities[download.quality_id].name
+        reason = f"Not an upgrade for existing file(s). Existing quality: {best}."
+        download.messages = [{"title": download.title, "messages": [reason]}]
+        incomplete = self._app.flavour.history.import_incomplete
+        if incomplete:
+            told = {"statusMessages": json.dumps(download.messages)}
+            self._app.chronicle.record(incomplete, download, now, told)
 
 
 def queue_json(row: QueueRow, app: "SimApp", now: float) -> Json:
-    """The fields that every app's queue record shares (arr contracts §5.2); owners are added by the route."""
-    download, movie = row.download, app.flavour.movie_like
+    """The fields that every app's queue record shares (arr contracts §5.2); the route adds owners, drops nulls."""
+    download = row.download
     tracked = not download.pending
     ends_at = None if row.seconds_left is None else now + row.seconds_left
     return {
         "languages": [{"id": 1, "name": "English"}],
-        "quality": quality_model(download.quality_id, movie=movie),
+        "quality": app.flavour.catalogue.model(download.quality_id),
         "customFormats": [],
         "customFormatScore": download.score,
         "size": download.size,

@@ -6,11 +6,13 @@ from functools import cached_property
 from sqlite3 import Row
 from typing import TYPE_CHECKING, Any, Literal
 
+from tests.simulator.qualities import Catalogue
 from tests.simulator.wire import Json, Reply, Request
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
     from tests.simulator.commands import Command
+    from tests.simulator.downloads import QueueRow
 
 CommandWork = Callable[["SimApp", "Command", float], str | None]
 Handler = Callable[["SimApp", Request], Reply]
@@ -52,6 +54,66 @@ class ItemWords:
     parent_field: str | None  # "seriesId"
     unknown_flag: str  # "includeUnknownSeriesItems"
     kind: str  # the class in "X with ID n does not exist"
+    search: str  # the command that searches items by their ids
+    parent_kind: str = ""
+
+    @property
+    def item_field(self) -> str:
+        return self.items_field.removesuffix("s")
+
+    @property
+    def owners_field(self) -> str:
+        """The list of ids that editors and filters take: series, artists, authors, or the movies themselves."""
+        return f"{self.parent_field}s" if self.parent_field else self.items_field
+
+
+@dataclass(frozen=True, slots=True)
+class SortKeys:
+    """The sort keys of a list, and what becomes of any other (arr contracts §3.2, §5.1, §6.4)."""
+
+    known: Mapping[str, str]  # lower-case key -> SQL expression
+    default: str
+    unknown: Literal["default", "error", "constant", "free"] = "default"
+    without_table: bool = False  # Readarr drops the part before the dot
+
+
+def queue_keys(*own: str) -> SortKeys:
+    """The allow-list that Sonarr, Radarr and new eros share, and an app's own; unknown ones mean timeleft (§5.1)."""
+    shared = (
+        *("added", "downloadClient", "estimatedCompletionTime", "indexer", "languages", "progress", "protocol"),
+        *("quality", "size", "status", "timeleft", "title"),
+    )
+    return SortKeys({key.lower(): "" for key in (*shared, *own)}, "timeleft")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueShape:
+    """How an app's queue looks and what it can be asked (arr contracts §5)."""
+
+    keys: SortKeys
+    row_suffix: str | None = None  # "ep": a row per item, its id made with that word; None: a row per download
+    filters: frozenset[str] = frozenset(("owners", "protocol", "quality", "status"))
+    single_quality: bool = False
+    blocked_state: str = "importBlocked"
+    change_category: bool = True
+    blocklists_pending: bool = False  # without being asked, when a pending release is removed
+    details_include_item: bool = False
+    fields: Callable[["SimApp", "QueueRow"], Json] | None = None  # what only this app's rows have
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryShape:
+    """An app's history events and what it can be asked (arr contracts §6.4)."""
+
+    events: Mapping[int, str]
+    keys: SortKeys
+    imported: str  # one per file
+    file_deleted: str
+    item_imported: str | None = None  # one per item besides
+    import_incomplete: str | None = None
+    filters: frozenset[str] = frozenset(("owners", "quality"))
+    single_event: bool = False
+    part_field: str | None = None  # "trackId"
 
 
 @dataclass(frozen=True)
@@ -59,32 +121,51 @@ class Flavour:
     """One app in one version."""
 
     kind: str
+    app_type: Literal["sonarr", "radarr", "lidarr", "readarr", "whisparr"]
     app_name: str
     version: str
     words: ItemWords
     movie_like: bool
+    catalogue: Catalogue
     command_kinds: Mapping[str, CommandKind]  # by lower-case name
-    wanted_sort_keys: Mapping[str, str]  # lower-case key -> SQL expression
-    wanted_default_key: str
-    queue_sort_keys: frozenset[str]
-    history_sort_keys: Mapping[str, str]
-    history_events: Mapping[int, str]
     command_work: Mapping[str, CommandWork]  # by name
+    missing_keys: SortKeys
+    cutoff_keys: SortKeys
+    queue: QueueShape
+    history: HistoryShape
     item_json: Callable[["SimApp", Sequence[Row], Request], list[Json]]
     include_owners: Callable[["SimApp", int | None, Request], Json]  # series, episode, movie if asked for
     routes: Sequence[Route]
     prefix: str = "api/v3"
     api_index: Mapping[str, Any] = field(default_factory=lambda: {"current": "v3", "deprecated": []})
     base_redirect: int = 307  # 302 in Readarr and both older Whisparrs (§1.4)
+    head_ping: bool = True
     invalid_operation: int = 500  # 400 in the Sonarr v5 tree (§1.7)
     lost_resource: Literal["problem", "empty", "message"] = "problem"
     workers: int = 3
+    seasons: bool = False
+    seasons_are_years: bool = False  # Whisparr v2 (§8)
     cutoff_first_season: int | None = None  # Sonarr leaves specials out of cutoff only (§3.3)
-    rows_per_item: bool = True  # one queue row per episode; Radarr one per download (§5.2)
+    row_per_edition: bool = False  # Readarr's wanted lists repeat a book with several monitored editions (§3.3)
+    released_is_available: bool = False  # Whisparr v3 looks at nothing but the status (§3.3)
     body_has_type_exclusive: bool = False
+    completion_message: str | None = None  # both older Whisparrs never say how many were grabbed (§4.3)
     strict_blocklist: bool = False  # S5: blocklisting without a grab is a 400 (§5.4)
     status_fields: Mapping[str, Any] = field(default_factory=dict)
     root_folder: str = "/tv"
+    # A relative of an app is told by what its resources lack or have besides (Appendix A).
+    lacks: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    adds: Mapping[str, Callable[["SimApp", Any], Json]] = field(default_factory=dict)
+
+    @property
+    def item(self) -> str:
+        """episode, movie, album or book."""
+        return self.words.item
+
+    @property
+    def owner(self) -> str | None:
+        """series, artist or author; None where items stand for themselves."""
+        return self.words.parent
 
     @cached_property
     def route_table(self) -> dict[str, dict[str, Handler]]:
@@ -94,8 +175,14 @@ class Flavour:
             table.setdefault(path.lower(), {})[method] = handler
         return table
 
-    def event_number(self, name: str) -> int:
-        return next(number for number, word in self.history_events.items() if word == name)
+    def event_number(self, word: str) -> int:
+        return next(number for number, name in self.history.events.items() if name == word)
+
+    def fitted(self, app: "SimApp", resource: str, shape: Json, source: Any = None) -> Json:
+        """A shared resource as this app writes it: nulls left out (§1.6), `source` is the row it is made from."""
+        lacks = self.lacks.get(resource, frozenset())
+        extra = self.adds[resource](app, source) if resource in self.adds else {}
+        return {name: value for name, value in (shape | extra).items() if value is not None and name not in lacks}
 
 
 @dataclass(slots=True)

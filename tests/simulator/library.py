@@ -1,50 +1,17 @@
-"""What a simulated app holds: series and episodes or movies, their files, profiles and tags, built case by case."""
-
-# ruff: noqa: S608 - table and column names are this package's own; values are always bound
+"""Builders of what a simulated app holds, case by case: series, movies, scenes, artists, authors and what is theirs."""
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from sqlite3 import Row
 from typing import Any
 
-from tests.simulator.clock import SimClock
-from tests.simulator.database import Database
-from tests.simulator.qualities import Profile, stock_profiles
+from tests.simulator.shelf import Moment, Shelf, slug, sort_title
 from tests.simulator.wire import epoch_of
 
-Moment = datetime | float | None
-DAY = 86_400
-_FAR_PAST = 30 * DAY
-_AT_ONCE = 0  # Radarr has no date rule: every movie with a year is listed (arr contracts §3.3)
+_AT_ONCE = 0  # the movie-like apps have no date rule: every movie with a year is listed (arr contracts §3.3)
 
 
-def sort_title(title: str) -> str:
-    lowered = title.lower()
-    return lowered.removeprefix("the ").removeprefix("a ")
-
-
-def slug(title: str) -> str:
-    return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())
-
-
-class Library:
-    """Builders and direct changes; dates are aware datetimes or epoch seconds."""
-
-    def __init__(self, database: Database, clock: SimClock, *, root: str, cutoff_first_season: int | None) -> None:
-        self.db = database
-        self.clock = clock
-        self.root = root
-        self.profiles: dict[int, Profile] = {profile.id: profile for profile in stock_profiles()}
-        self._cutoff_first_season = cutoff_first_season
-
-    # --- building ---------------------------------------------------------------------------------------------------
-
-    def tag(self, label: str) -> int:
-        """The id of a tag, made if need be; labels are lower-cased (arr contracts §6.3)."""
-        lowered = label.lower()
-        found = self.db.row("SELECT id FROM tags WHERE label = ?", (lowered,))
-        return int(found["id"]) if found else self.db.insert("tags", {"label": lowered})
+class Library(Shelf):
+    """Dates are aware datetimes or epoch seconds; none given = 30 days ago."""
 
     def add_series(
         self,
@@ -62,22 +29,16 @@ class Library:
         seasons: Iterable[int] = (),
     ) -> int:
         """Seasons appear with their first episode; name some in `seasons` to have empty ones."""
-        series_id = self.db.insert(
-            "parents",
-            {
-                "title": title,
-                "sort_title": sort_title(title),
-                "slug": slug(title),
-                "year": year,
-                "status": "ended" if ended else "continuing",
-                "kind": series_type,
-                "monitored": int(monitored),
-                "profile_id": profile_id,
-                "tags": self._tag_ids(tags),
-                "runtime": runtime,
-                "added_at": self._past(added),
-                "root": self.root,
-            },
+        series_id = self._add_parent(
+            title,
+            monitored=monitored,
+            ended=ended,
+            tags=tags,
+            profile_id=profile_id,
+            added=added,
+            runtime=runtime,
+            year=year,
+            kind=series_type,
         )
         for number in seasons:
             self.set_season(series_id, number, monitored=seasons_monitored)
@@ -93,7 +54,7 @@ class Library:
         air_date: Moment = None,
         monitored: bool = True,
         has_file: bool = False,
-        quality_id: int = 5,
+        quality_id: int | None = None,
         score: int = 0,
         last_search: Moment = None,
         runtime: int = 0,
@@ -136,12 +97,14 @@ class Library:
         physical: Moment = None,
         status: str = "released",
         has_file: bool = False,
-        quality_id: int = 5,
+        quality_id: int | None = None,
         score: int = 0,
         last_search: Moment = None,
         added: Moment = None,
         runtime: int = 110,
+        **more: Any,
     ) -> int:
+        """The three dates and `minimum_availability` are Radarr's; Whisparr goes by `status` alone."""
         return self._insert_item(
             {
                 "title": title,
@@ -158,157 +121,124 @@ class Library:
                 "physical_at": epoch_of(physical),
                 "availability": minimum_availability,
                 "last_search_at": epoch_of(last_search),
+                "kind": "movie",
+                **more,
             },
             (quality_id, score) if has_file else None,
         )
 
-    def add_file(
-        self, item_id: int, *, quality_id: int = 5, score: int = 0, size: int = 1_500_000_000, name: str | None = None
+    def add_scene(
+        self,
+        *,
+        title: str = "A Scene",
+        release_date: Moment = None,
+        studio: str | None = "A Studio",
+        performers: Sequence[str] = (),
+        **movie: Any,
     ) -> int:
-        """Give an item a file (in place of the one it had)."""
-        item = self.item(item_id)
-        self.db.change("DELETE FROM files WHERE item_id = ?", (item_id,))
-        file_id = self.db.insert(
-            "files",
+        """Whisparr v3; the rest as for `add_movie`. Studios and performers appear with their first scene."""
+        people = json.dumps([self.performer(name) for name in performers])
+        studio_id = None if studio is None else self.studio(studio)
+        columns: dict[str, Any] = {"kind": "scene", "studio_id": studio_id, "performers": people}
+        return self.add_movie(title=title, digital=self._past(release_date), **movie, **columns)
+
+    def studio(self, title: str) -> int:
+        """The id of a studio, made if need be."""
+        found = self.db.row("SELECT id FROM studios WHERE title = ?", (title,))
+        return int(found["id"]) if found else self.db.insert("studios", {"title": title, "monitored": 1})
+
+    def performer(self, name: str) -> int:
+        """The id of a performer, made if need be."""
+        found = self.db.row("SELECT id FROM performers WHERE name = ?", (name,))
+        return int(found["id"]) if found else self.db.insert("performers", {"name": name, "monitored": 1})
+
+    def add_artist(self, *, title: str = "An Artist", **owner: Any) -> int:
+        """`monitored`, `ended`, `tags`, `profile_id`, `added` as for a series."""
+        return self._add_parent(title, **owner)
+
+    def add_author(self, *, title: str = "An Author", **owner: Any) -> int:
+        """`monitored`, `ended`, `tags`, `profile_id`, `added` as for a series."""
+        return self._add_parent(title, **owner)
+
+    def add_album(
+        self, artist_id: int, *, title: str = "An Album", tracks: int = 10, tracks_had: int | None = None, **item: Any
+    ) -> int:
+        """`tracks_had` of the `tracks` have files; the rest as for `add_book`. A partial album counts as missing."""
+        wanted = tracks_had if tracks_had is not None else tracks if item.pop("has_file", False) else 0
+        quality_id, score = item.pop("quality_id", None), item.pop("score", 0)
+        album_id = self._add_owned(artist_id, title, parts=tracks, **item)
+        if wanted:
+            self.add_file(album_id, quality_id=quality_id, score=score, parts=wanted)
+        return album_id
+
+    def add_book(self, author_id: int, *, title: str = "A Book", editions: int = 1, **item: Any) -> int:
+        """`release_date`, `released=False` (no date), `monitored`, `has_file`, `quality_id`, `score`, `last_search`.
+
+        With more than one monitored edition the wanted lists repeat the book (arr contracts §3.3).
+        """
+        has_file, quality_id, score = item.pop("has_file", False), item.pop("quality_id", None), item.pop("score", 0)
+        book_id = self._add_owned(author_id, title, editions=editions, **item)
+        if has_file:
+            self.add_file(book_id, quality_id=quality_id, score=score)
+        return book_id
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _add_parent(
+        self,
+        title: str,
+        *,
+        monitored: bool = True,
+        ended: bool = False,
+        tags: Sequence[str] = (),
+        profile_id: int = 1,
+        added: Moment = None,
+        runtime: int = 0,
+        year: int | None = None,
+        kind: str | None = None,
+    ) -> int:
+        columns = {
+            "title": title,
+            "sort_title": sort_title(title),
+            "slug": slug(title),
+            "year": year,
+            "status": "ended" if ended else "continuing",
+            "kind": kind,
+            "monitored": int(monitored),
+            "profile_id": profile_id,
+            "tags": self._tag_ids(tags),
+            "runtime": runtime,
+            "added_at": self._past(added),
+            "root": self.root,
+        }
+        return self.db.insert("parents", columns)
+
+    def _add_owned(
+        self,
+        parent_id: int,
+        title: str,
+        *,
+        release_date: Moment = None,
+        released: bool = True,
+        monitored: bool = True,
+        last_search: Moment = None,
+        parts: int = 1,
+        editions: int = 1,
+    ) -> int:
+        owner = self.parent(parent_id)
+        released_at = self._past(release_date) if released or release_date is not None else None
+        return self._insert_item(
             {
-                "item_id": item_id,
-                "parent_id": item["parent_id"],
-                "season": item["season"],
-                "quality_id": quality_id,
-                "score": score,
-                "size": size,
-                "added_at": int(self.clock.timestamp()),
-                "scene_name": name,
+                "parent_id": parent_id,
+                "title": title,
+                "monitored": int(monitored),
+                "wanted": int(monitored and owner["monitored"]),
+                "added_at": owner["added_at"],
+                "air_at": released_at,
+                "due_at": released_at,
+                "last_search_at": epoch_of(last_search),
+                "parts": parts,
+                "editions": editions,
             },
+            None,
         )
-        self.db.change("UPDATE items SET file_id = ? WHERE id = ?", (file_id, item_id))
-        self.recompute_cutoff([item_id])
-        return file_id
-
-    def remove_file(self, item_id: int) -> None:
-        self.db.change("DELETE FROM files WHERE item_id = ?", (item_id,))
-        self.db.change("UPDATE items SET file_id = 0, cutoff_unmet = 0 WHERE id = ?", (item_id,))
-
-    def set_quality(self, item_id: int, quality_id: int, *, score: int | None = None) -> None:
-        """Change what the item's file is worth."""
-        self.db.change("UPDATE files SET quality_id = ? WHERE item_id = ?", (quality_id, item_id))
-        if score is not None:
-            self.db.change("UPDATE files SET score = ? WHERE item_id = ?", (score, item_id))
-        self.recompute_cutoff([item_id])
-
-    # --- changing ---------------------------------------------------------------------------------------------------
-
-    def set_profile(self, profile: Profile) -> None:
-        """Add a quality profile or replace the one with its id."""
-        self.profiles[profile.id] = profile
-        self.recompute_cutoff()
-
-    def set_season(self, series_id: int, number: int, *, monitored: bool) -> None:
-        self.db.change("INSERT OR REPLACE INTO seasons VALUES (?, ?, ?)", (series_id, number, int(monitored)))
-
-    def update_parent(self, parent_id: int, **columns: Any) -> None:
-        """Change columns of a series; what depends on them follows."""
-        self._update("parents", parent_id, columns)
-        self.db.change(
-            "UPDATE items SET wanted = monitored AND (SELECT p.monitored FROM parents p WHERE p.id = :id)"
-            " WHERE parent_id = :id",
-            {"id": parent_id},
-        )
-        if "profile_id" in columns:
-            ids = [row["id"] for row in self.db.rows("SELECT id FROM items WHERE parent_id = ?", (parent_id,))]
-            self.recompute_cutoff(ids)
-
-    def update_item(self, item_id: int, **columns: Any) -> None:
-        """Change columns of an episode or a movie; what depends on them follows."""
-        self._update("items", item_id, columns)
-        self.db.change(
-            "UPDATE items SET wanted = monitored AND"
-            " coalesce((SELECT p.monitored FROM parents p WHERE p.id = parent_id), 1)"
-            " WHERE id = ?",
-            (item_id,),
-        )
-        if "profile_id" in columns:
-            self.recompute_cutoff([item_id])
-
-    def remove_item(self, item_id: int) -> None:
-        self.db.change("DELETE FROM files WHERE item_id = ?", (item_id,))
-        self.db.change("DELETE FROM items WHERE id = ?", (item_id,))
-
-    def remove_parent(self, parent_id: int) -> None:
-        for table, column in (
-            ("files", "parent_id"),
-            ("items", "parent_id"),
-            ("seasons", "parent_id"),
-            ("parents", "id"),
-        ):
-            self.db.change(f"DELETE FROM {table} WHERE {column} = ?", (parent_id,))
-
-    def recompute_cutoff(self, item_ids: Sequence[int] | None = None) -> None:
-        """Keep the column that the cutoff list reads; format scores play no part in it (arr contracts §3.3)."""
-        floor = self._cutoff_first_season
-        for profile in self.profiles.values():
-            below = ",".join(str(quality) for quality in sorted(profile.below_cutoff())) or "-1"
-            season = f" AND season >= {floor}" if floor is not None else ""
-            rule = f"(SELECT quality_id FROM files WHERE files.id = file_id) IN ({below}){season}"
-            owner = "coalesce(profile_id, (SELECT profile_id FROM parents WHERE parents.id = parent_id)) = ?"
-            sql = f"UPDATE items SET cutoff_unmet = {rule} WHERE file_id <> 0 AND {owner}"
-            if item_ids is None:
-                self.db.change(sql, (profile.id,))
-            else:
-                self.db.change_many(f"{sql} AND id = ?", [(profile.id, item_id) for item_id in item_ids])
-
-    # --- reading ----------------------------------------------------------------------------------------------------
-
-    def parent(self, parent_id: int) -> Row:
-        row = self.db.row("SELECT * FROM parents WHERE id = ?", (parent_id,))
-        if row is None:
-            raise KeyError(f"no series {parent_id}")
-        return row
-
-    def item(self, item_id: int) -> Row:
-        row = self.db.row("SELECT * FROM items WHERE id = ?", (item_id,))
-        if row is None:
-            raise KeyError(f"no item {item_id}")
-        return row
-
-    def profile_of(self, item: Row) -> Profile:
-        profile_id = item["profile_id"] or self.parent(item["parent_id"])["profile_id"]
-        return self.profiles[profile_id]
-
-    def search_times(self) -> dict[int, float | None]:
-        """Every item's lastSearchTime, for asserting."""
-        return {row["id"]: row["last_search_at"] for row in self.db.rows("SELECT id, last_search_at FROM items")}
-
-    def missing_ids(self, *, monitored: bool = True) -> set[int]:
-        """The truth about wanted/missing at this moment."""
-        rows = self.db.rows(
-            "SELECT id FROM items WHERE wanted = ? AND file_id = 0 AND due_at <= ?",
-            (int(monitored), int(self.clock.timestamp())),
-        )
-        return {row["id"] for row in rows}
-
-    def cutoff_ids(self, *, monitored: bool = True) -> set[int]:
-        """The truth about wanted/cutoff at this moment."""
-        rows = self.db.rows("SELECT id FROM items WHERE wanted = ? AND cutoff_unmet = 1", (int(monitored),))
-        return {row["id"] for row in rows}
-
-    def _insert_item(self, columns: dict[str, Any], file: tuple[int, int] | None) -> int:
-        """`file` is the quality and the format score of the item's file."""
-        derived = {"sort_title": sort_title(columns["title"]), "wanted": columns["monitored"], "root": self.root}
-        item_id = self.db.insert("items", {**derived, **columns})
-        if file is not None:
-            self.add_file(item_id, quality_id=file[0], score=file[1])
-        return item_id
-
-    def _update(self, table: str, row_id: int, columns: dict[str, Any]) -> None:
-        if not columns:
-            return
-        sets = ", ".join(f"{name} = ?" for name in columns)
-        self.db.change(f"UPDATE {table} SET {sets} WHERE id = ?", (*columns.values(), row_id))
-
-    def _tag_ids(self, labels: Sequence[str]) -> str:
-        return json.dumps([self.tag(label) for label in labels])
-
-    def _past(self, moment: Moment) -> int:
-        known = epoch_of(moment)
-        return int(self.clock.timestamp()) - _FAR_PAST if known is None else known

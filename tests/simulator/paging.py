@@ -1,16 +1,18 @@
 """Paging as the apps do it: no tiebreak, no maximum size, and page 0 is page 1 (arr contracts §3.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from tests.simulator import errors
 from tests.simulator.database import Database
+from tests.simulator.flavour import SortKeys
 from tests.simulator.wire import Json, Reply, Request, json_reply
 
 _DIRECTIONS = {"default": 0, "ascending": 1, "descending": 2}
 _INT_MAX = 2**31 - 1
+_CONSTANT = "'a quoted name that is no column'"  # what SQLite makes of an unknown column in quotes: a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +80,34 @@ def _to_int(name: str, text: str) -> int:
     return value
 
 
-def read_page(request: Request, keys: Mapping[str, str], default_key: str, *, default_descending: bool = False) -> Page:
-    """Allow-listed keys are compared without case, others silently become the default (arr contracts §3.2)."""
-    key = request.first("sortKey") or default_key
-    if key.lower() not in keys:
-        key = default_key
+def read_page(request: Request, keys: SortKeys, *, default_descending: bool = False) -> Page:
+    """Known keys are compared without case; what becomes of others differs (arr contracts §3.2)."""
+    key, expression = _sorting(request.first("sortKey") or keys.default, keys)
     return Page(
         page=integer(request, "page", 1),
         size=integer(request, "pageSize", 10),
         key=key,
-        expression=keys[key.lower()],
+        expression=expression,
         descending=_descending(request, default_descending),
     )
+
+
+def _sorting(key: str, keys: SortKeys) -> tuple[str, str]:
+    """The effective key and its SQL."""
+    name = key.lower()
+    if keys.without_table:
+        name = name.rpartition(".")[2]
+    if name in keys.known:
+        return key, keys.known[name]
+    match keys.unknown:
+        case "default":
+            return _sorting(keys.default, keys)
+        case "error":
+            raise errors.message(500, f"SQL logic error: no such column: {key}")
+        case "constant":
+            return key, _CONSTANT
+        case "free":
+            return key, ""
 
 
 def _descending(request: Request, default_descending: bool) -> bool:
@@ -115,6 +133,8 @@ def sorted_ids(
     """The ids of one page of `source` (FROM … WHERE …); equal sort values swap places from request to request."""
     if page.size < 0 and db.kind == "postgreSQL":
         raise errors.message(500, "2201W: LIMIT must not be negative")
+    if page.expression == _CONSTANT and db.kind == "postgreSQL":
+        raise errors.message(500, f"42703: column {page.key} does not exist")
     order = db.order_by(page.expression, row_id, descending=page.descending)
     sql = f"SELECT {row_id}, {page.expression} {source} {order} LIMIT ? OFFSET ?"
     if page.size <= 0 or tie_block <= 1:

@@ -43,7 +43,7 @@ def _pass(app: "SimApp", request: Request, is_api: bool) -> Reply:
     if app.clock.timestamp() < app.starting_until:
         return starting(app.flavour, is_api)
     if request.path.lower().rstrip("/") == "/ping":
-        return _ping(request)
+        return _ping(app.flavour, request)
     return _api(app, request) if is_api else _static(app, request)
 
 
@@ -73,11 +73,11 @@ def _preflight(request: Request) -> Reply:
     return Reply(204, headers=headers, bare=True)
 
 
-def _ping(request: Request) -> Reply:
-    if request.method == "HEAD":
+def _ping(flavour: Flavour, request: Request) -> Reply:
+    if request.method == "HEAD" and flavour.head_ping:
         return Reply(200, media="application/json; charset=utf-8")
     if request.method != "GET":
-        return Reply(405, headers=[("Allow", "GET, HEAD")])
+        return _wrong_method(["GET", "HEAD"] if flavour.head_ping else ["GET"])
     return json_reply({"status": "OK"})
 
 

@@ -1,41 +1,21 @@
-"""Qualities and quality profiles, with the apps' rule of what lies below a cutoff (arr contracts §3.3, §6.2)."""
+"""Quality profiles, with the apps' rule of what lies below a cutoff, and their JSON (arr contracts §3.3, §6.2)."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tests.simulator.wire import Json
+
+QualityForm = Literal["series", "movie", "bare"]
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
     id: int
     name: str
-    source: str
-    resolution: int
-    movie_source: str
-    modifier: str = "none"
-
-
-QUALITIES = {
-    quality.id: quality
-    for quality in (
-        Quality(0, "Unknown", "unknown", 0, "unknown"),
-        Quality(1, "SDTV", "television", 480, "tv"),
-        Quality(2, "DVD", "dvd", 480, "dvd"),
-        Quality(3, "WEBDL-1080p", "web", 1080, "webdl"),
-        Quality(4, "HDTV-720p", "television", 720, "tv"),
-        Quality(5, "WEBDL-720p", "web", 720, "webdl"),
-        Quality(6, "Bluray-720p", "bluray", 720, "bluray"),
-        Quality(7, "Bluray-1080p", "bluray", 1080, "bluray"),
-        Quality(8, "WEBDL-480p", "web", 480, "webdl"),
-        Quality(9, "HDTV-1080p", "television", 1080, "tv"),
-        Quality(14, "WEBRip-720p", "webRip", 720, "webrip"),
-        Quality(15, "WEBRip-1080p", "webRip", 1080, "webrip"),
-        Quality(16, "HDTV-2160p", "television", 2160, "tv"),
-        Quality(18, "WEBDL-2160p", "web", 2160, "webdl"),
-        Quality(19, "Bluray-2160p", "bluray", 2160, "bluray"),
-    )
-}
+    source: str = ""
+    resolution: int = 0
+    movie_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,84 +60,101 @@ class Profile:
         return [quality for item in self.items if item.allowed for quality in item.qualities]
 
 
-LADDER: tuple[tuple[int, str, tuple[int, ...]], ...] = (
-    (0, "", (0,)),
-    (0, "", (1,)),
-    (0, "", (8,)),
-    (0, "", (2,)),
-    (0, "", (4,)),
-    (0, "", (9,)),
-    (1001, "WEB 720p", (14, 5)),
-    (0, "", (6,)),
-    (1002, "WEB 1080p", (15, 3)),
-    (0, "", (7,)),
-    (0, "", (16,)),
-    (0, "", (18,)),
-    (0, "", (19,)),
-)
+Steps = tuple[tuple[int, str, tuple[int, ...]], ...]
 
 
-def ladder(allowed: set[int]) -> tuple[ProfileItem, ...]:
-    return tuple(ProfileItem(members, bool(allowed & set(members)), group, name) for group, name, members in LADDER)
+def ladder(steps: Steps, allowed: set[int]) -> tuple[ProfileItem, ...]:
+    return tuple(ProfileItem(members, bool(allowed & set(members)), group, name) for group, name, members in steps)
 
 
-def stock_profiles() -> list[Profile]:
-    """A variety: plain, with a group as cutoff and a format score, without upgrades, and a demanding one."""
+@dataclass(slots=True)
+class CustomFormat:
+    """Only its id, its name and its rules are told; nothing in the simulator matches by them."""
+
+    id: int
+    name: str
+    specifications: list[Json] = field(default_factory=list)
+
+    def as_json(self) -> Json:
+        return {
+            "name": self.name,
+            "includeCustomFormatWhenRenaming": False,
+            "specifications": self.specifications,
+            "id": self.id,
+        }
+
+
+def title_rule(name: str, pattern: str) -> Json:
+    """A custom format's rule on the release's title."""
+    return {
+        "name": name,
+        "implementation": "ReleaseTitleSpecification",
+        "implementationName": "Release Title",
+        "infoLink": "https://wiki.servarr.com/",
+        "negate": False,
+        "required": False,
+        "fields": [{"order": 0, "name": "value", "label": "Regular Expression", "value": pattern, "type": "textbox"}],
+    }
+
+
+def stock_formats() -> list[CustomFormat]:
     return [
-        Profile(1, "Any", ladder({1, 8, 2, 4, 9, 14, 5, 6, 15, 3, 7}), cutoff=4),
-        Profile(
-            2, "HD-1080p", ladder({9, 15, 3, 7}), cutoff=1002, cutoff_format_score=100, format_scores={1: 50, 2: 50}
-        ),
-        Profile(3, "No upgrades", ladder({4, 14, 5, 6}), cutoff=6, upgrade_allowed=False, cutoff_format_score=100),
-        Profile(4, "Ultra-HD", ladder({16, 18, 19}), cutoff=19, format_scores={1: 100}),
+        CustomFormat(1, "Preferred Group", [title_rule("Group", r"-SIM\b")]),
+        CustomFormat(2, "HDR", [title_rule("HDR", r"\bHDR\b")]),
     ]
 
 
-CUSTOM_FORMATS = {1: "Preferred Group", 2: "HDR"}
+@dataclass(frozen=True)
+class Catalogue:
+    """The qualities that an app knows, its stock profiles, and how it writes them."""
 
+    qualities: Mapping[int, Quality]
+    stock_profiles: Callable[[], list[Profile]]
+    usual: int  # what a file has when nothing is said: good enough for profile 1
+    low: tuple[int, ...]  # below the cutoff of the profiles 1 to 3
+    high: tuple[int, ...]  # at or above it
+    form: QualityForm
+    min_upgrade_score: bool = False
+    language: bool = False
 
-def quality_json(quality_id: int, *, movie: bool) -> Json:
-    quality = QUALITIES[quality_id]
-    shape: Json = {
-        "id": quality.id,
-        "name": quality.name,
-        "source": quality.movie_source if movie else quality.source,
-        "resolution": quality.resolution,
-    }
-    if movie:
-        shape["modifier"] = quality.modifier
-    return shape
+    def quality(self, quality_id: int) -> Json:
+        quality = self.qualities[quality_id]
+        shape: Json = {"id": quality.id, "name": quality.name}
+        if self.form == "bare":
+            return shape
+        shape["source"] = quality.source if self.form == "series" else quality.movie_source
+        shape["resolution"] = quality.resolution
+        if self.form == "movie":
+            shape["modifier"] = "none"
+        return shape
 
+    def model(self, quality_id: int) -> Json:
+        """A quality with its revision, as files, queue rows and history records have it."""
+        return {"quality": self.quality(quality_id), "revision": {"version": 1, "real": 0, "isRepack": False}}
 
-def quality_model(quality_id: int, *, movie: bool, version: int = 1) -> Json:
-    revision = {"version": version, "real": 0, "isRepack": False}
-    return {"quality": quality_json(quality_id, movie=movie), "revision": revision}
-
-
-def profile_json(profile: Profile, *, movie: bool) -> Json:
-    items: list[Any] = []
-    for item in profile.items:
-        members = [
-            {"quality": quality_json(q, movie=movie), "items": [], "allowed": item.allowed} for q in item.qualities
-        ]
-        if item.group_id:
-            items.append({"name": item.name, "items": members, "allowed": item.allowed, "id": item.group_id})
-        else:
-            items.append(members[0])
-    shape: Json = {
-        "name": profile.name,
-        "upgradeAllowed": profile.upgrade_allowed,
-        "cutoff": profile.cutoff,
-        "items": items,
-        "minFormatScore": profile.min_format_score,
-        "cutoffFormatScore": profile.cutoff_format_score,
-        "minUpgradeFormatScore": 1,
-        "formatItems": [
-            {"format": format_id, "name": name, "score": profile.format_scores.get(format_id, 0)}
-            for format_id, name in CUSTOM_FORMATS.items()
-        ],
-        "id": profile.id,
-    }
-    if movie:
-        shape["language"] = {"id": -1, "name": "Any"}
-    return shape
+    def profile(self, profile: Profile, formats: Mapping[int, CustomFormat]) -> Json:
+        items: list[Any] = []
+        for item in profile.items:
+            members = [{"quality": self.quality(q), "items": [], "allowed": item.allowed} for q in item.qualities]
+            if item.group_id:
+                items.append({"name": item.name, "items": members, "allowed": item.allowed, "id": item.group_id})
+            else:
+                items.append(members[0])
+        shape: Json = {
+            "name": profile.name,
+            "upgradeAllowed": profile.upgrade_allowed,
+            "cutoff": profile.cutoff,
+            "items": items,
+            "minFormatScore": profile.min_format_score,
+            "cutoffFormatScore": profile.cutoff_format_score,
+            "formatItems": [
+                {"format": known.id, "name": known.name, "score": profile.format_scores.get(known.id, 0)}
+                for known in formats.values()
+            ],
+            "id": profile.id,
+        }
+        if self.min_upgrade_score:
+            shape["minUpgradeFormatScore"] = 1
+        if self.language:
+            shape["language"] = {"id": -1, "name": "Any"}
+        return shape

@@ -3,8 +3,19 @@
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
+from tests.simulator import catalogues
 from tests.simulator.commands import Command, CommandFailed
-from tests.simulator.flavour import CommandField, CommandKind, CommandWork, Flavour, ItemWords
+from tests.simulator.flavour import (
+    CommandField,
+    CommandKind,
+    CommandWork,
+    Flavour,
+    HistoryShape,
+    ItemWords,
+    QueueShape,
+    SortKeys,
+    queue_keys,
+)
 from tests.simulator.radarr_resources import include_owners, movie_list
 from tests.simulator.radarr_routes import ROUTES
 from tests.simulator.routes import history, queue, system, wanted
@@ -75,15 +86,8 @@ _WORK: dict[str, CommandWork] = {
     "CutoffUnmetMoviesSearch": _cutoff_search,
 }
 
-RADARR = Flavour(
-    kind="radarr",
-    app_name="Radarr",
-    version="5.28.0.10274",
-    words=ItemWords("movie", "movieIds", None, None, "includeUnknownMovieItems", "Movie"),
-    movie_like=True,
-    command_kinds=by_name(_KINDS),
-    command_work=_WORK,
-    wanted_sort_keys={
+_WANTED_KEYS = SortKeys(
+    {
         "moviemetadata.digitalrelease": "i.digital_at",
         "moviemetadata.incinemas": "i.cinema_at",
         "moviemetadata.physicalrelease": "i.physical_at",
@@ -91,33 +95,61 @@ RADARR = Flavour(
         "moviemetadata.year": "i.year",
         "movies.lastsearchtime": "i.last_search_at",
     },
-    wanted_default_key="movieMetadata.sortTitle",
-    queue_sort_keys=frozenset(
-        (
-            *("added", "downloadClient", "estimatedCompletionTime", "indexer", "languages", "progress", "protocol"),
-            *("quality", "size", "status", "timeleft", "title", "movies.sortTitle", "year"),
-        )
+    "movieMetadata.sortTitle",
+)
+
+RADARR = Flavour(
+    kind="radarr",
+    app_name="Radarr",
+    version="5.28.0.10274",
+    app_type="radarr",
+    words=ItemWords(
+        item="movie",
+        items_field="movieIds",
+        parent=None,
+        parent_field=None,
+        unknown_flag="includeUnknownMovieItems",
+        kind="Movie",
+        search="MoviesSearch",
     ),
-    history_sort_keys={
-        "date": "h.date_at",
-        "languages": "h.id",
-        "quality": "h.quality_id",
-        "moviemetadata.sorttitle": "i.sort_title",
-    },
-    history_events={
-        0: "unknown",
-        1: "grabbed",
-        3: "downloadFolderImported",
-        4: "downloadFailed",
-        6: "movieFileDeleted",
-        7: "movieFolderImported",
-        8: "movieFileRenamed",
-        9: "downloadIgnored",
-    },
+    movie_like=True,
+    catalogue=catalogues.MOVIES,
+    command_kinds=by_name(_KINDS),
+    command_work=_WORK,
+    missing_keys=_WANTED_KEYS,
+    cutoff_keys=_WANTED_KEYS,
+    queue=QueueShape(keys=queue_keys("movies.sortTitle", "year")),
+    history=HistoryShape(
+        events={
+            0: "unknown",
+            1: "grabbed",
+            3: "downloadFolderImported",
+            4: "downloadFailed",
+            6: "movieFileDeleted",
+            7: "movieFolderImported",
+            8: "movieFileRenamed",
+            9: "downloadIgnored",
+        },
+        keys=SortKeys(
+            {
+                "date": "h.date_at",
+                "languages": "h.id",
+                "quality": "h.quality_id",
+                "moviemetadata.sorttitle": "i.sort_title",
+            },
+            "date",
+        ),
+        imported="downloadFolderImported",
+        file_deleted="movieFileDeleted",
+    ),
     item_json=movie_list,
     include_owners=include_owners,
     routes=[*system.ROUTES, *wanted.ROUTES, *queue.ROUTES, *history.ROUTES, *ROUTES],
-    rows_per_item=False,
     body_has_type_exclusive=True,
+    lacks={
+        "rootfolder": frozenset(("totalSpace",)),
+        "tagdetail": frozenset(("restrictionIds",)),
+        "indexer": frozenset(("seasonSearchMaximumSingleEpisodeAge",)),
+    },
     root_folder="/movies",
 )

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
-from tests.simulator.library import DAY, slug
 from tests.simulator.paging import flag
-from tests.simulator.qualities import CUSTOM_FORMATS, quality_model
-from tests.simulator.wire import Json, Request, present, stamp
+from tests.simulator.shelf import DAY, slug
+from tests.simulator.wire import Json, Request, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -29,6 +28,8 @@ def available_at(row: Row) -> float:
 
 
 def is_available(app: "SimApp", row: Row) -> bool:
+    if app.flavour.released_is_available:
+        return bool(row["status"] == "released")
     moment = available_at(row)
     if moment == 0.0:
         return True
@@ -53,7 +54,9 @@ def full_movie(app: "SimApp", row: Row, file: Row | None, *, scores: bool) -> Js
 def movie_json(app: "SimApp", row: Row, file: Row | None) -> Json:
     path = f"{row['root']}/{row['title']} ({row['year']})"
     size = file["size"] if file else 0
-    return present(
+    return app.flavour.fitted(
+        app,
+        "movie",
         {
             **_movie_metadata(row),
             "alternateTitles": [],
@@ -76,7 +79,8 @@ def movie_json(app: "SimApp", row: Row, file: Row | None) -> Json:
                 "releaseGroups": ["SIM"] if file else [],
             },
             "id": row["id"],
-        }
+        },
+        row,
     )
 
 
@@ -118,8 +122,9 @@ def _images(row_id: int) -> list[Json]:
 def file_json(app: "SimApp", row: Row, movie: Row, *, scores: bool) -> Json:
     name = row["scene_name"] or f"{movie['title']} ({movie['year']})"
     profile = app.library.profiles[movie["profile_id"]]
-    formats = [{"id": 1, "name": CUSTOM_FORMATS[1]}] if row["score"] else []
-    return present(
+    return app.flavour.fitted(
+        app,
+        "moviefile",
         {
             "movieId": row["item_id"],
             "relativePath": f"{name}.mkv",
@@ -130,13 +135,14 @@ def file_json(app: "SimApp", row: Row, movie: Row, *, scores: bool) -> Json:
             "releaseGroup": "SIM",
             "edition": "",
             "languages": [_ENGLISH],
-            "quality": quality_model(row["quality_id"], movie=True),
-            "customFormats": formats if scores else None,
+            "quality": app.flavour.catalogue.model(row["quality_id"]),
+            "customFormats": app.library.formats_of(row) if scores else None,
             "customFormatScore": row["score"] if scores else None,
             "indexerFlags": 0,
             "qualityCutoffNotMet": row["quality_id"] in profile.below_cutoff(),
             "id": row["id"],
-        }
+        },
+        row,
     )
 
 

@@ -1,24 +1,27 @@
 """Radarr's own routes: movies, files and the movie editor (arr contracts §6.1)."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.simulator import errors
+from tests.simulator.editing import created, edit_many, put_changes, with_status
 from tests.simulator.flavour import Route
 from tests.simulator.paging import flag, integers, optional_integer
 from tests.simulator.radarr_resources import file_json, full_movie, movie_list
 from tests.simulator.routes.history import history_of_parent
 from tests.simulator.routes.system import check_new, date_window, fields_of, id_list, lost
-from tests.simulator.tagging import retag
-from tests.simulator.wire import Json, Reply, Request, json_reply
+from tests.simulator.wire import Reply, Request, json_reply
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
 
 
 def list_movies(app: "SimApp", request: Request) -> Reply:
-    tmdb_id = optional_integer(request, "tmdbId")
-    if tmdb_id is not None:
+    """All movies, or the one with a foreign id; stashId is Whisparr's."""
+    tmdb_id, stash_id = optional_integer(request, "tmdbId"), request.first("stashId")
+    if app.flavour.app_type == "whisparr" and stash_id is not None:
+        rows = app.db.rows("SELECT * FROM items WHERE 'scene-' || id = ?", (stash_id,))
+    elif tmdb_id is not None:
         rows = app.db.rows("SELECT * FROM items WHERE id = ?", (tmdb_id - 100_000,))
     else:
         rows = app.db.rows("SELECT * FROM items ORDER BY id")
@@ -38,13 +41,8 @@ def put_movie(app: "SimApp", request: Request) -> Reply:
     fields = fields_of(request)
     if app.db.row("SELECT id FROM items WHERE id = ?", (request.path_id,)) is None:
         raise errors.missing_row("Movie", request.path_id)
-    changes = _changes(app, fields)
-    if "tags" in fields:
-        changes["tags"] = json.dumps(id_list(fields, "tags"))
-    app.library.update_item(request.path_id, **changes)
-    reply = get_movie(app, request)
-    reply.status = 202
-    return reply
+    app.library.update_item(request.path_id, **put_changes(app, fields))
+    return with_status(get_movie(app, request), 202)
 
 
 def delete_movie(app: "SimApp", request: Request) -> Reply:
@@ -56,32 +54,9 @@ def delete_movie(app: "SimApp", request: Request) -> Reply:
 
 def edit_movies(app: "SimApp", request: Request) -> Reply:
     """PUT movie/editor: 202 with the changed movies."""
-    fields = fields_of(request)
-    ids = id_list(fields, "movieIds")
-    rows = app.db.by_ids("items", ids)
-    if len(rows) < len(ids):
-        raise errors.message(500, f"Expected query to return {len(ids)} rows but returned {len(rows)}")
-    for movie_id, row in rows.items():
-        changes = _changes(app, fields)
-        if fields.get("tags") is not None:
-            changes["tags"] = json.dumps(retag(json.loads(row["tags"]), fields))
-        app.library.update_item(movie_id, **changes)
+    ids = edit_many(app, request)
     changed = app.db.by_ids("items", ids)
     return json_reply(movie_list(app, [changed[movie_id] for movie_id in ids], request), 202)
-
-
-def _changes(app: "SimApp", fields: Json) -> dict[str, Any]:
-    changes: dict[str, Any] = {}
-    if fields.get("monitored") is not None:
-        changes["monitored"] = int(bool(fields["monitored"]))
-    if fields.get("qualityprofileid") is not None:
-        if fields["qualityprofileid"] not in app.library.profiles:
-            text = "Quality profile does not exist"
-            raise errors.validation(("QualityProfileId", text, "QualityProfileExistsValidator"))
-        changes["profile_id"] = int(fields["qualityprofileid"])
-    if fields.get("minimumavailability") is not None:
-        changes["availability"] = str(fields["minimumavailability"])
-    return changes
 
 
 def calendar(app: "SimApp", request: Request) -> Reply:
@@ -106,10 +81,7 @@ def post_movie(app: "SimApp", request: Request) -> Reply:
     )
     app.library.update_item(movie_id, tags=json.dumps(id_list(fields, "tags")))
     request.path_id = movie_id
-    reply = get_movie(app, request)
-    reply.status = 201
-    reply.headers.append(("Location", f"{app.url_base}/{app.flavour.prefix}/movie/{movie_id}"))
-    return reply
+    return created(app, get_movie(app, request), f"movie/{movie_id}")
 
 
 def list_files(app: "SimApp", request: Request) -> Reply:
@@ -137,7 +109,7 @@ def delete_file(app: "SimApp", request: Request) -> Reply:
     row = app.db.row("SELECT * FROM files WHERE id = ?", (request.path_id,))
     if row is None:
         raise errors.missing_row("MovieFile", request.path_id)
-    app.library.remove_file(row["item_id"])
+    app.library.remove_file_row(row)
     return json_reply({})
 
 

@@ -13,6 +13,7 @@ from tests.simulator.wire import Json, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
+    from tests.simulator.downloads import Download
 
 Outcome = Literal["grab", "nothing", "fail", "import", "import_failed", "download_failed"]
 Unit = Literal["episode", "season", "movie", "album", "artist", "book", "author"]
@@ -70,14 +71,15 @@ class Searcher:
         forced = next((self._forced.pop(item_id) for item_id in ids if item_id in self._forced), None)
         if forced == "fail":
             raise CommandFailed("NzbDrone.Core.Indexers.Exceptions.SimulatedException: Search failed")
-        grabbed = 0
-        if app.settings.indexers > 0:
+        grabbed, indexers = 0, app.indexers.searching
+        if indexers > 0:
             # Without an enabled indexer the search completes, but nothing is marked (arr contracts §4.3).
             moment = [(int(now), item_id) for item_id in ids]
             app.db.change_many("UPDATE items SET last_search_at = ? WHERE id = ?", moment, moves_totals=False)
-            grabbed = self._grab(unit, items, now, forced)
+            source = "UserInvokedSearch" if command.trigger == "manual" else "Search"
+            grabbed = self._grab(unit, items, now, forced, source)
         first = items[0]
-        season = first["season"] if first["parent_id"] is not None else None
+        season = first["season"] if app.flavour.seasons else None
         self.records.append(
             SearchRecord(
                 now,
@@ -88,7 +90,7 @@ class Searcher:
                 tuple(ids),
                 first["parent_id"],
                 season,
-                app.settings.indexers,
+                indexers,
                 grabbed,
             )
         )
@@ -106,7 +108,16 @@ class Searcher:
             row for row in self._app.db.rows(f"SELECT i.* FROM items i {rule}", parameters) if row["id"] not in queued
         ]
 
-    def _grab(self, unit: str, items: Sequence[Row], now: float, forced: Outcome | None) -> int:
+    def grab_from_feed(self, item_ids: Sequence[int], outcome: Outcome, now: float) -> "Download":
+        """What an RSS sync does when a release fits: it is grabbed, whoever searched or not."""
+        items = [self._app.library.item(item_id) for item_id in item_ids]
+        rng = random.Random(f"{self._app.settings.seed}/rss/{item_ids[0]}/{now}")
+        quality = self._quality_for(items[0], rng)
+        if quality is None:
+            raise ValueError(f"no release is better than what item {item_ids[0]} has")
+        return self._start(items, quality, now, rng, outcome, "Rss")
+
+    def _grab(self, unit: str, items: Sequence[Row], now: float, forced: Outcome | None, source: str) -> int:
         ids = [row["id"] for row in items]
         attempt = self._attempts[ids[0]] = self._attempts.get(ids[0], 0) + 1
         # One generator per search, so that the order in which parallel commands end does not change an outcome.
@@ -119,21 +130,27 @@ class Searcher:
         if not open_items:
             return 0
         if len(open_items) > 1 and (forced or rng.random() < self._app.settings.season_pack_share):
-            self._start(open_items, now, rng, forced)
+            self._try(open_items, now, rng, forced, source)
             return 1
         chosen = open_items if len(open_items) == 1 else rng.sample(open_items, rng.randint(1, len(open_items)))
         for row in chosen:
-            self._start([row], now, rng, forced)
+            self._try([row], now, rng, forced, source)
         return len(chosen)
+
+    def _try(self, items: Sequence[Row], now: float, rng: random.Random, forced: Outcome | None, source: str) -> None:
+        quality = self._quality_for(items[0], rng)
+        if quality is not None:
+            self._start(items, quality, now, rng, forced, source)
 
     def _quality_for(self, item: Row, rng: random.Random) -> tuple[int, int] | None:
         """A quality and a format score that the app would take for this item, or None if nothing can be better."""
         profile = self._app.library.profile_of(item)
         allowed = profile.allowed_qualities()
         score = max(profile.cutoff_format_score, profile.min_format_score)
-        if not item["file_id"]:
+        if item["parts_had"] < item["parts"]:
             return rng.choice(allowed), rng.choice((0, score))
-        file = self._app.db.row("SELECT * FROM files WHERE id = ?", (item["file_id"],))
+        worst = "SELECT quality_id, min(score) AS score FROM files WHERE item_id = ?"
+        file = self._app.db.row(worst, (item["id"],))
         if file is None or not (profile.upgrade_allowed or item["cutoff_unmet"]):
             return None
         if item["cutoff_unmet"]:
@@ -142,20 +159,26 @@ class Searcher:
             return (rng.choice(good or allowed[-1:]), score) if good or allowed else None
         return (file["quality_id"], score) if file["score"] < profile.cutoff_format_score else None
 
-    def _start(self, items: Sequence[Row], now: float, rng: random.Random, forced: Outcome | None) -> None:
+    def _start(
+        self,
+        items: Sequence[Row],
+        quality: tuple[int, int],
+        now: float,
+        rng: random.Random,
+        forced: Outcome | None,
+        source: str,
+    ) -> "Download":
         settings = self._app.settings
-        quality = self._quality_for(items[0], rng)
-        if quality is None:
-            return
         usenet = rng.random() < settings.usenet_share
         plan = forced if forced in ("import", "import_failed", "download_failed") else self._plan(rng)
         length = settings.download_seconds * rng.uniform(0.5, 1.5)
         fields: dict[str, Any] = {"protocol": "usenet", "client": "SABnzbd"} if usenet else {}
         name = self._app.downloads.release_title(items[0], quality[0])
-        self._app.downloads.add(
+        return self._app.downloads.add(
             [row["id"] for row in items],
             title=name if len(items) == 1 else f"{name}.Pack",
             grabbed=True,
+            source=source,
             quality_id=quality[0],
             score=quality[1],
             size=rng.randint(400, 4_000) * 1_000_000 * len(items),

@@ -5,11 +5,22 @@ import json
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
+from tests.simulator import catalogues
 from tests.simulator.commands import Command, CommandFailed
-from tests.simulator.flavour import CommandField, CommandKind, CommandWork, Flavour, ItemWords
+from tests.simulator.flavour import (
+    CommandField,
+    CommandKind,
+    CommandWork,
+    Flavour,
+    HistoryShape,
+    ItemWords,
+    QueueShape,
+    SortKeys,
+    queue_keys,
+)
 from tests.simulator.routes import history, queue, system, wanted
 from tests.simulator.shared_commands import SHARED_KINDS, SHARED_WORK, by_name
-from tests.simulator.sonarr_resources import episode_list, include_owners
+from tests.simulator.sonarr_resources import episode_list, include_owners, queue_fields
 from tests.simulator.sonarr_routes import ROUTES
 
 if TYPE_CHECKING:
@@ -165,43 +176,66 @@ _WORK: dict[str, CommandWork] = {
     "CutoffUnmetEpisodeSearch": _cutoff_search,
 }
 
-SONARR_4 = Flavour(
-    kind="sonarr",
-    app_name="Sonarr",
-    version="4.0.19.2979",
-    words=ItemWords("episode", "episodeIds", "series", "seriesId", "includeUnknownSeriesItems", "Episode"),
-    movie_like=False,
-    command_kinds=by_name(_KINDS),
-    command_work=_WORK,
-    wanted_sort_keys={
+_WANTED_KEYS = SortKeys(
+    {
         "episodes.airdateutc": "i.air_at",
         "episodes.lastsearchtime": "i.last_search_at",
         "series.sorttitle": "p.sort_title",
     },
-    wanted_default_key="episodes.airDateUtc",
-    queue_sort_keys=frozenset(
-        (
-            *("added", "downloadClient", "estimatedCompletionTime", "indexer", "languages", "progress", "protocol"),
-            *("quality", "size", "status", "timeleft", "title", "language", "episode", "episode.airDateUtc"),
-            *("episodes.airDateUtc", "episode.title", "episodes.title", "series.sortTitle"),
-        )
+    "episodes.airDateUtc",
+)
+
+SONARR_4 = Flavour(
+    kind="sonarr",
+    app_name="Sonarr",
+    version="4.0.19.2979",
+    app_type="sonarr",
+    words=ItemWords(
+        item="episode",
+        items_field="episodeIds",
+        parent="series",
+        parent_field="seriesId",
+        unknown_flag="includeUnknownSeriesItems",
+        kind="Episode",
+        search="EpisodeSearch",
+        parent_kind="Series",
     ),
-    history_sort_keys={"date": "h.date_at", "series.sorttitle": "p.sort_title"},
-    history_events={
-        0: "unknown",
-        1: "grabbed",
-        2: "seriesFolderImported",
-        3: "downloadFolderImported",
-        4: "downloadFailed",
-        5: "episodeFileDeleted",
-        6: "episodeFileRenamed",
-        7: "downloadIgnored",
-    },
+    movie_like=False,
+    catalogue=catalogues.EPISODES,
+    command_kinds=by_name(_KINDS),
+    command_work=_WORK,
+    missing_keys=_WANTED_KEYS,
+    cutoff_keys=_WANTED_KEYS,
+    queue=QueueShape(
+        keys=queue_keys(
+            *("language", "episode", "episode.airDateUtc", "episodes.airDateUtc", "episode.title", "episodes.title"),
+            "series.sortTitle",
+        ),
+        row_suffix="ep",
+        fields=queue_fields,
+    ),
+    history=HistoryShape(
+        events={
+            0: "unknown",
+            1: "grabbed",
+            2: "seriesFolderImported",
+            3: "downloadFolderImported",
+            4: "downloadFailed",
+            5: "episodeFileDeleted",
+            6: "episodeFileRenamed",
+            7: "downloadIgnored",
+        },
+        keys=SortKeys({"date": "h.date_at", "series.sorttitle": "p.sort_title"}, "date"),
+        imported="downloadFolderImported",
+        file_deleted="episodeFileDeleted",
+    ),
     item_json=episode_list,
     include_owners=include_owners,
     routes=[*system.ROUTES, *wanted.ROUTES, *queue.ROUTES, *history.ROUTES, *ROUTES],
+    seasons=True,
     cutoff_first_season=1,
     status_fields={"sqliteVersion": "3.45.1"},
+    lacks={"rootfolder": frozenset(("totalSpace",)), "tagdetail": frozenset(("releaseProfileIds",))},
     root_folder="/tv",
 )
 
@@ -214,6 +248,7 @@ SONARR_5 = dataclasses.replace(
     lost_resource="empty",
     strict_blocklist=True,
     status_fields={"sqliteVersion": "3.45.1", "isContainerized": True, "runtimeVersion": "10.0.1"},
+    lacks={"tagdetail": frozenset(("releaseProfileIds",))},
     command_kinds=by_name(
         (
             *(kind for kind in _KINDS if kind.fields is not _WIDE),

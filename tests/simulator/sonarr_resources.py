@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
+from tests.simulator.downloads import QueueRow
 from tests.simulator.paging import flag
-from tests.simulator.qualities import CUSTOM_FORMATS, quality_model
 from tests.simulator.wire import Json, Request, present, stamp
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def series_list(app: "SimApp", rows: Sequence[Row]) -> list[Json]:
 
 def series_plain(app: "SimApp", row: Row, seasons: Sequence[Row]) -> Json:
     """As it comes inside other records: no statistics, alternateTitles or rootFolderPath (arr contracts §3.4)."""
-    return present(
+    return app.flavour.fitted(
+        app,
+        "series",
         {
             **_series_metadata(row),
             "title": row["title"],
@@ -69,7 +71,8 @@ def series_plain(app: "SimApp", row: Row, seasons: Sequence[Row]) -> Json:
             "ratings": {"votes": 100, "value": 7.5},
             "languageProfileId": 1,
             "id": row["id"],
-        }
+        },
+        row,
     )
 
 
@@ -111,7 +114,7 @@ def _series_full(app: "SimApp", row: Row, seasons: Sequence[Row], statistics: Se
         "lastAired": stamp(max(lasts, default=None)),
         "statistics": _series_statistics(statistics),
     }
-    return present({**series_plain(app, row, seasons), "seasons": shown, **more})
+    return app.flavour.fitted(app, "series", {**series_plain(app, row, seasons), "seasons": shown, **more}, row)
 
 
 def _counts(files: int, episodes: int, total: int, size: int) -> Json:
@@ -148,7 +151,7 @@ def _images(kind: str, row_id: int) -> list[Json]:
 
 def episode_list(app: "SimApp", rows: Sequence[Row], request: Request) -> list[Json]:
     """Episodes with what the request asks to include."""
-    records = [_episode(row) for row in rows]
+    records = [_episode(app, row) for row in rows]
     if flag(request, "includeImages", False):
         for record in records:
             record["images"] = _images("episode", record["id"])
@@ -172,8 +175,10 @@ def plain_series(app: "SimApp", ids: set[int]) -> dict[int, Json]:
     return found
 
 
-def _episode(row: Row) -> Json:
-    return present(
+def _episode(app: "SimApp", row: Row) -> Json:
+    return app.flavour.fitted(
+        app,
+        "episode",
         {
             "seriesId": row["parent_id"],
             "tvdbId": 1_000_000 + row["id"],
@@ -190,7 +195,8 @@ def _episode(row: Row) -> Json:
             "monitored": bool(row["monitored"]),
             "unverifiedSceneNumbering": False,
             "id": row["id"],
-        }
+        },
+        row,
     )
 
 
@@ -199,7 +205,9 @@ def file_json(app: "SimApp", row: Row) -> Json:
     series = app.library.parent(row["parent_id"])
     profile = app.library.profiles[series["profile_id"]]
     name = row["scene_name"] or f"{series['title']} {row['season']}x{row['item_id']}"
-    return present(
+    return app.flavour.fitted(
+        app,
+        "episodefile",
         {
             "seriesId": row["parent_id"],
             "seasonNumber": row["season"],
@@ -210,15 +218,23 @@ def file_json(app: "SimApp", row: Row) -> Json:
             "sceneName": row["scene_name"],
             "releaseGroup": "SIM",
             "languages": [_ENGLISH],
-            "quality": quality_model(row["quality_id"], movie=False),
-            "customFormats": [{"id": 1, "name": CUSTOM_FORMATS[1]}] if row["score"] else [],
+            "quality": app.flavour.catalogue.model(row["quality_id"]),
+            "customFormats": app.library.formats_of(row),
             "customFormatScore": row["score"],
             "indexerFlags": 0,
             "releaseType": "singleEpisode",
             "qualityCutoffNotMet": row["quality_id"] in profile.below_cutoff(),
             "id": row["id"],
-        }
+        },
+        row,
     )
+
+
+def queue_fields(app: "SimApp", row: QueueRow) -> Json:
+    """What only a series' queue rows have."""
+    known = row.item_id is not None
+    has_file = known and app.db.number("SELECT file_id FROM items WHERE id = ?", (row.item_id,)) > 0
+    return {"seasonNumber": row.download.season if known else None, "episodeHasFile": has_file}
 
 
 def include_owners(app: "SimApp", item_id: int | None, request: Request) -> Json:
@@ -234,5 +250,5 @@ def include_owners(app: "SimApp", item_id: int | None, request: Request) -> Json
         if with_series:
             shape["series"] = plain_series(app, {row["parent_id"]})[row["parent_id"]]
         if with_episode:
-            shape["episode"] = _episode(row)
+            shape["episode"] = _episode(app, row)
     return shape

@@ -1,15 +1,23 @@
 """Sonarr's own routes: series, episodes, files and the series editor (arr contracts §6.1)."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.simulator import errors
+from tests.simulator.editing import (
+    created,
+    delete_owner,
+    edit_many,
+    monitor_items,
+    put_changes,
+    put_item,
+    with_status,
+)
 from tests.simulator.flavour import Route
 from tests.simulator.paging import flag, integers, optional_integer
 from tests.simulator.routes.history import history_of_parent
-from tests.simulator.routes.system import check_new, date_window, fields_of, id_list, lost
+from tests.simulator.routes.system import check_new, date_window, fields_of, id_list, known_owner, lost
 from tests.simulator.sonarr_resources import episode_list, file_json, plain_series, series_list
-from tests.simulator.tagging import retag
 from tests.simulator.wire import Reply, Request, json_reply, named
 
 if TYPE_CHECKING:
@@ -37,53 +45,18 @@ def put_series(app: "SimApp", request: Request) -> Reply:
     fields = fields_of(request)
     if app.db.row("SELECT id FROM parents WHERE id = ?", (request.path_id,)) is None:
         raise errors.missing_row("Series", request.path_id)
-    changes: dict[str, Any] = {}
-    if "monitored" in fields:
-        changes["monitored"] = int(bool(fields["monitored"]))
-    if "qualityprofileid" in fields:
-        changes["profile_id"] = _known_profile(app, fields["qualityprofileid"])
-    if "tags" in fields:
-        changes["tags"] = json.dumps(id_list(fields, "tags"))
     for season in fields.get("seasons") or []:
         entry = named(season)
         app.library.set_season(request.path_id, entry["seasonnumber"], monitored=bool(entry["monitored"]))
-    app.library.update_parent(request.path_id, **changes)
-    reply = get_series(app, request)
-    reply.status = 202
-    return reply
-
-
-def delete_series(app: "SimApp", request: Request) -> Reply:
-    if app.db.row("SELECT id FROM parents WHERE id = ?", (request.path_id,)) is None:
-        raise errors.missing_row("Series", request.path_id)
-    app.library.remove_parent(request.path_id)
-    return json_reply({})
+    app.library.update_parent(request.path_id, **put_changes(app, fields))
+    return with_status(get_series(app, request), 202)
 
 
 def edit_series(app: "SimApp", request: Request) -> Reply:
     """PUT series/editor: 202 with the changed series."""
-    fields = fields_of(request)
-    ids = id_list(fields, "seriesIds")
-    rows = app.db.by_ids("parents", ids)
-    if len(rows) < len(ids):
-        raise errors.message(500, f"Expected query to return {len(ids)} rows but returned {len(rows)}")
-    for series_id, row in rows.items():
-        changes: dict[str, Any] = {}
-        if fields.get("monitored") is not None:
-            changes["monitored"] = int(bool(fields["monitored"]))
-        if fields.get("qualityprofileid") is not None:
-            changes["profile_id"] = _known_profile(app, fields["qualityprofileid"])
-        if fields.get("tags") is not None:
-            changes["tags"] = json.dumps(retag(json.loads(row["tags"]), fields))
-        app.library.update_parent(series_id, **changes)
+    ids = edit_many(app, request)
     changed = plain_series(app, set(ids))
     return json_reply([changed[series_id] for series_id in ids], 202)
-
-
-def _known_profile(app: "SimApp", profile_id: Any) -> int:
-    if profile_id not in app.library.profiles:
-        raise errors.validation(("QualityProfileId", "Quality profile does not exist", "QualityProfileExistsValidator"))
-    return int(profile_id)
 
 
 def list_episodes(app: "SimApp", request: Request) -> Reply:
@@ -103,7 +76,7 @@ def list_episodes(app: "SimApp", request: Request) -> Reply:
         rows = app.db.rows("SELECT * FROM items WHERE file_id = ?", (file_id,))
     else:
         raise errors.bad_request("seriesId or episodeIds must be provided")
-    return json_reply(episode_list(app, rows, request))
+    return json_reply([app.flavour.fitted(app, "listed_episode", e) for e in episode_list(app, rows, request)])
 
 
 def get_episode(app: "SimApp", request: Request) -> Reply:
@@ -116,23 +89,7 @@ def get_episode(app: "SimApp", request: Request) -> Reply:
 
 
 def put_episode(app: "SimApp", request: Request) -> Reply:
-    """Only the monitored flag of an episode can be changed."""
-    fields = fields_of(request)
-    if app.db.row("SELECT id FROM items WHERE id = ?", (request.path_id,)) is None:
-        raise errors.missing_row("Episode", request.path_id)
-    app.library.update_item(request.path_id, monitored=int(bool(fields.get("monitored"))))
-    reply = get_episode(app, request)
-    reply.status = 202
-    return reply
-
-
-def monitor_episodes(app: "SimApp", request: Request) -> Reply:
-    fields = fields_of(request)
-    ids = id_list(fields, "episodeIds")
-    for item_id in app.db.by_ids("items", ids):
-        app.library.update_item(item_id, monitored=int(bool(fields.get("monitored"))))
-    rows = app.db.by_ids("items", ids)
-    return json_reply(episode_list(app, list(rows.values()), request), 202)
+    return put_item(app, request, get_episode)
 
 
 def calendar(app: "SimApp", request: Request) -> Reply:
@@ -153,15 +110,13 @@ def post_series(app: "SimApp", request: Request) -> Reply:
     )
     app.library.update_parent(series_id, tags=json.dumps(id_list(fields, "tags")))
     request.path_id = series_id
-    reply = get_series(app, request)
-    reply.status = 201
-    reply.headers.append(("Location", f"{app.url_base}/{app.flavour.prefix}/series/{series_id}"))
-    return reply
+    return created(app, get_series(app, request), f"series/{series_id}")
 
 
 def list_files(app: "SimApp", request: Request) -> Reply:
     series_id, ids = optional_integer(request, "seriesId"), integers(request, "episodeFileIds")
     if series_id is not None:
+        known_owner(app, series_id)
         rows = app.db.rows("SELECT * FROM files WHERE parent_id = ? ORDER BY id", (series_id,))
     elif ids:
         rows = list(app.db.by_ids("files", ids).values())
@@ -181,7 +136,7 @@ def delete_file(app: "SimApp", request: Request) -> Reply:
     row = app.db.row("SELECT * FROM files WHERE id = ?", (request.path_id,))
     if row is None:
         raise errors.missing_row("EpisodeFile", request.path_id)
-    app.library.remove_file(row["item_id"])
+    app.library.remove_file_row(row)
     return json_reply({})
 
 
@@ -191,9 +146,9 @@ ROUTES: list[Route] = [
     ("PUT", "series/editor", edit_series),
     ("GET", "series/{id}", get_series),
     ("PUT", "series/{id}", put_series),
-    ("DELETE", "series/{id}", delete_series),
+    ("DELETE", "series/{id}", delete_owner),
     ("GET", "episode", list_episodes),
-    ("PUT", "episode/monitor", monitor_episodes),
+    ("PUT", "episode/monitor", monitor_items),
     ("GET", "episode/{id}", get_episode),
     ("PUT", "episode/{id}", put_episode),
     ("GET", "episodefile", list_files),

@@ -16,21 +16,23 @@ if TYPE_CHECKING:
 
 
 def list_history(app: "SimApp", request: Request) -> Reply:
-    page = read_page(request, app.flavour.history_sort_keys, "date", default_descending=True)
-    words = app.flavour.words
+    shape, words = app.flavour.history, app.flavour.words
+    page = read_page(request, shape.keys, default_descending=True)
     rules: list[str] = ["1 = 1"]
     values: list[Any] = []
-    _any_of("h.event", _numbers(app, request), rules, values)
+    events = integers(request, "eventType")
+    _any_of("h.event", events[:1] if shape.single_event else events, rules, values)
     if (download_id := request.first("downloadId")) is not None:
         rules.append("h.download_id = ?")
         values.append(download_id)
     if words.parent_field:
-        single = optional_integer(request, words.items_field.removesuffix("s"))
+        single = optional_integer(request, words.item_field)
         _any_of("h.item_id", [] if single is None else [single], rules, values)
-        _any_of("h.parent_id", integers(request, "seriesIds"), rules, values)
-    else:
-        _any_of("h.item_id", integers(request, words.items_field), rules, values)
-    _any_of("h.quality_id", integers(request, "quality"), rules, values)
+    if "owners" in shape.filters:
+        column = "h.parent_id" if words.parent_field else "h.item_id"
+        _any_of(column, integers(request, words.owners_field), rules, values)
+    if "quality" in shape.filters:
+        _any_of("h.quality_id", integers(request, "quality"), rules, values)
     where = f"WHERE {' AND '.join(rules)}"
     owners = "LEFT JOIN items i ON i.id = h.item_id LEFT JOIN parents p ON p.id = h.parent_id"
     source = f"FROM history h {owners} {where}"
@@ -55,16 +57,20 @@ def history_since(app: "SimApp", request: Request) -> Reply:
 
 
 def history_of_parent(app: "SimApp", request: Request) -> Reply:
-    """history/series?seriesId[&seasonNumber] or history/movie?movieId, newest first."""
+    """history/series?seriesId[&seasonNumber], history/artist?artistId[&albumId] and so on, newest first."""
     words = app.flavour.words
-    name = words.parent_field or words.items_field.removesuffix("s")
+    name = words.parent_field or words.item_field
     owner = optional_integer(request, name)
     column = "parent_id" if words.parent_field else "item_id"
     rules, values = [f"{column} = ?"], [owner or 0]
     season = optional_integer(request, "seasonNumber")
-    if season is not None and words.parent_field:
+    if season is not None and app.flavour.seasons:
         rules.append("(SELECT season FROM items WHERE items.id = item_id) = ?")
         values.append(season)
+    item = optional_integer(request, words.item_field)
+    if item is not None and words.parent_field and not app.flavour.seasons:
+        rules.append("item_id = ?")
+        values.append(item)
     _any_of("event", _event_words(app, request), rules, values)
     rows = app.db.rows(f"SELECT * FROM history WHERE {' AND '.join(rules)} ORDER BY date_at DESC, id DESC", values)
     return json_reply(_records(app, request, rows))
@@ -74,24 +80,19 @@ def mark_failed(app: "SimApp", request: Request) -> Reply:
     """POST history/failed/{id}: blocklist, and search again if the app is set up so."""
     row = app.db.row("SELECT * FROM history WHERE id = ?", (request.path_id,))
     if row is None:
-        raise errors.missing_row("EpisodeHistory" if app.flavour.words.parent else "MovieHistory", request.path_id)
+        kind = "EntityHistory" if app.flavour.history.item_imported else f"{app.flavour.words.kind}History"
+        raise errors.missing_row(kind, request.path_id)
     download = app.downloads.all.get(row["download_id"] or "")
     if download is not None:
         app.downloads.fail(download, app.clock.timestamp(), redownload=app.settings.auto_redownload_failed)
     return json_reply({})
 
 
-def _numbers(app: "SimApp", request: Request) -> list[int]:
-    """The paged list takes event numbers, repeated; words are a binding error."""
-    del app
-    return integers(request, "eventType")
-
-
 def _event_words(app: "SimApp", request: Request) -> list[int]:
     text = request.first("eventType")
     if text is None:
         return []
-    by_word = {word.lower(): number for number, word in app.flavour.history_events.items()}
+    by_word = {word.lower(): number for number, word in app.flavour.history.events.items()}
     number = by_word.get(text.lower(), int(text) if text.isdigit() else None)
     if number is None:
         raise errors.bad_value("eventType", text)

@@ -1,15 +1,15 @@
 """The queue: pages, details, status and removal (arr contracts §5)."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator import errors
 from tests.simulator.downloads import Download, QueueRow, queue_json
-from tests.simulator.flavour import Route
+from tests.simulator.flavour import Route, SortKeys
 from tests.simulator.paging import Page, flag, integers, optional_integer, read_page
-from tests.simulator.qualities import QUALITIES
 from tests.simulator.routes.system import fields_of, id_list
-from tests.simulator.wire import Json, Reply, Request, json_reply, present, stamp
+from tests.simulator.wire import Json, Reply, Request, json_reply, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -27,7 +27,7 @@ _SORT_VALUES: Mapping[str, Callable[[QueueRow], Any]] = {
     "indexer": lambda row: row.download.indexer,
     "progress": lambda row: row.progress,
     "protocol": lambda row: row.download.protocol,
-    "quality": lambda row: QUALITIES[row.download.quality_id].resolution,
+    "quality": lambda row: row.download.quality_id,
     "size": lambda row: row.download.size,
     "status": lambda row: row.status,
     "title": lambda row: row.download.title,
@@ -35,8 +35,7 @@ _SORT_VALUES: Mapping[str, Callable[[QueueRow], Any]] = {
 
 
 def list_queue(app: "SimApp", request: Request) -> Reply:
-    keys = {key.lower(): key for key in app.flavour.queue_sort_keys}
-    page = read_page(request, keys, "timeleft")
+    page = read_page(request, app.flavour.queue.keys)
     if page.size == 0 and page.page > 1:
         raise errors.message(500, "Attempted to divide by zero.")
     rows = _ordered(_filtered(app, request), page)
@@ -53,7 +52,7 @@ def queue_details(app: "SimApp", request: Request) -> Reply:
     """Everything at once, unknown items included (arr contracts §5.3)."""
     words, rows = app.flavour.words, app.downloads.rows(app.clock.timestamp())
     if words.parent_field is None:
-        owner = optional_integer(request, words.items_field.removesuffix("s"))
+        owner = optional_integer(request, words.item_field)
         rows = [row for row in rows if owner is None or row.item_id == owner]
     else:
         owner, wanted = optional_integer(request, words.parent_field), integers(request, words.items_field)
@@ -112,10 +111,11 @@ def grab_pending(app: "SimApp", request: Request) -> Reply:
 
 def _remove(app: "SimApp", request: Request, download: Download) -> None:
     from_client, blocklist = flag(request, "removeFromClient", True), flag(request, "blocklist", False)
-    skip, change = flag(request, "skipRedownload", False), flag(request, "changeCategory", False)
+    skip = flag(request, "skipRedownload", False)
+    change = app.flavour.queue.change_category and flag(request, "changeCategory", False)
     now = app.clock.timestamp()
     if download.pending:
-        if blocklist and download.item_ids:
+        if (blocklist or app.flavour.queue.blocklists_pending) and download.item_ids:
             app.downloads.blocklist(download, now)
         app.downloads.forget(download)
         return
@@ -139,18 +139,20 @@ def _blocklist(app: "SimApp", download: Download, now: float, *, skip: bool) -> 
 
 
 def _filtered(app: "SimApp", request: Request) -> list[QueueRow]:
-    words = app.flavour.words
+    words, shape = app.flavour.words, app.flavour.queue
     rows = app.downloads.rows(app.clock.timestamp())
     if not flag(request, words.unknown_flag, False):
         rows = [row for row in rows if row.item_id is not None]
-    owners = integers(request, "movieIds" if words.parent is None else f"{words.parent_field}s")
+    owners = integers(request, words.owners_field) if "owners" in shape.filters else []
     if owners:
         rows = [row for row in rows if (row.item_id if words.parent is None else row.download.parent_id) in owners]
-    qualities = integers(request, "quality")
+    qualities = integers(request, "quality") if "quality" in shape.filters else []
+    if shape.single_quality:
+        qualities = qualities[:1]
     if qualities:
         rows = [row for row in rows if row.download.quality_id in qualities]
-    protocol = _words(request, "protocol", _PROTOCOLS)
-    statuses = _words(request, "status", _STATUSES)
+    protocol = _words(request, "protocol", _PROTOCOLS) if "protocol" in shape.filters else []
+    statuses = _words(request, "status", _STATUSES) if "status" in shape.filters else []
     return [
         row
         for row in rows
@@ -184,39 +186,43 @@ def _slice(rows: list[QueueRow], number: int, size: int) -> list[QueueRow]:
 
 def _records(app: "SimApp", request: Request, rows: list[QueueRow]) -> list[Json]:
     now = app.clock.timestamp()
-    return [present({**_owners(app, request, row), **queue_json(row, app, now)}) for row in rows]
+    return [
+        app.flavour.fitted(app, "queue", {**_owners(app, request, row), **queue_json(row, app, now)}, row)
+        for row in rows
+    ]
 
 
 def _owners(app: "SimApp", request: Request, row: QueueRow) -> Json:
-    words, download = app.flavour.words, row.download
-    if words.parent_field is None:
-        shape: Json = {words.items_field.removesuffix("s"): row.item_id}
-    else:
-        known = row.item_id is not None
-        shape = {
-            words.parent_field: download.parent_id,
-            words.items_field.removesuffix("s"): row.item_id,
-            "seasonNumber": download.season if known else None,
-            "episodeHasFile": known and app.db.number("SELECT file_id FROM items WHERE id = ?", (row.item_id,)) > 0,
-        }
-    shape |= app.flavour.include_owners(app, row.item_id, request)
-    return shape
+    words, fields = app.flavour.words, app.flavour.queue.fields
+    shape: Json = {words.item_field: row.item_id}
+    if words.parent_field:
+        shape[words.parent_field] = row.download.parent_id
+    if fields:
+        shape |= fields(app, row)
+    return shape | app.flavour.include_owners(app, row.item_id, request)
 
 
 def list_blocklist(app: "SimApp", request: Request) -> Reply:
-    page = read_page(request, {"date": "date_at"}, "date", default_descending=True)
+    page = read_page(request, SortKeys({"date": "date_at"}, "date"), default_descending=True)
     rows = app.db.rows("SELECT * FROM blocklist ORDER BY date_at DESC, id DESC")
-    words = app.flavour.words
+    words, flavour = app.flavour.words, app.flavour
     records = [
-        {
-            (words.parent_field or words.items_field.removesuffix("s")): row["parent_id"],
-            "sourceTitle": row["source_title"],
-            "languages": [{"id": 1, "name": "English"}],
-            "date": stamp(row["date_at"]),
-            "protocol": "torrent",
-            "indexer": "Simulated Indexer",
-            "id": row["id"],
-        }
+        flavour.fitted(
+            app,
+            "blocklist",
+            {
+                (words.parent_field or words.item_field): row["parent_id"],
+                words.items_field: json.loads(row["item_ids"]) if words.parent_field else None,
+                "sourceTitle": row["source_title"],
+                "languages": [{"id": 1, "name": "English"}],
+                "quality": flavour.catalogue.model(row["quality_id"]),
+                "customFormats": [],
+                "date": stamp(row["date_at"]),
+                "protocol": row["protocol"],
+                "indexer": row["indexer"],
+                "id": row["id"],
+            },
+        )
         for row in rows[page.offset : page.offset + page.size]
     ]
     return page.envelope(len(rows), records)

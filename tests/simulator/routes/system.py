@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from tests.simulator import errors
 from tests.simulator.commands import command_json
 from tests.simulator.flavour import Route
-from tests.simulator.qualities import CUSTOM_FORMATS, profile_json
 from tests.simulator.wire import Json, Reply, Request, json_reply, load, named, parse_date, present, stamp
 
 if TYPE_CHECKING:
@@ -67,6 +66,12 @@ def lost(app: "SimApp", kind: str, row_id: int) -> errors.ApiFault:
     if app.flavour.lost_resource == "message":
         return errors.missing_row(kind, row_id)
     return errors.problem(404)
+
+
+def known_owner(app: "SimApp", owner_id: int) -> None:
+    """Lists of files look their owner up first: an unknown one is a 404 (arr contracts §1.7)."""
+    if app.db.row("SELECT id FROM parents WHERE id = ?", (owner_id,)) is None:
+        raise errors.missing_row(app.flavour.words.parent_kind, owner_id)
 
 
 def get_status(app: "SimApp", request: Request) -> Reply:
@@ -135,15 +140,15 @@ def delete_command(app: "SimApp", request: Request) -> Reply:
 
 def list_profiles(app: "SimApp", request: Request) -> Reply:
     del request
-    movie = app.flavour.movie_like
-    return json_reply([profile_json(profile, movie=movie) for profile in app.library.profiles.values()])
+    library, catalogue = app.library, app.flavour.catalogue
+    return json_reply([catalogue.profile(profile, library.formats) for profile in library.profiles.values()])
 
 
 def get_profile(app: "SimApp", request: Request) -> Reply:
     profile = app.library.profiles.get(request.path_id)
     if profile is None:
         raise lost(app, "QualityProfile", request.path_id)
-    return json_reply(profile_json(profile, movie=app.flavour.movie_like))
+    return json_reply(app.flavour.catalogue.profile(profile, app.library.formats))
 
 
 def list_tags(app: "SimApp", request: Request) -> Reply:
@@ -179,26 +184,23 @@ def delete_tag(app: "SimApp", request: Request) -> Reply:
 
 def list_tag_details(app: "SimApp", request: Request) -> Reply:
     del request
-    owner = "items" if app.flavour.movie_like else "parents"
+    owner, key = "parents" if app.flavour.owner else "items", app.flavour.words.owners_field
     tagged = app.db.rows(f"SELECT id, tags FROM {owner} WHERE tags <> '[]'")  # noqa: S608 - one of two fixed names
-    key = "movieIds" if app.flavour.movie_like else "seriesIds"
-    release = "releaseProfileIds" if app.flavour.movie_like else "restrictionIds"
     names = (
-        "delayProfileIds",
-        "importListIds",
-        "notificationIds",
-        release,
-        "indexerIds",
-        "downloadClientIds",
-        "autoTagIds",
+        *("delayProfileIds", "importListIds", "notificationIds", "restrictionIds", "releaseProfileIds"),
+        *("indexerIds", "downloadClientIds", "autoTagIds"),
     )
     details = [
-        {
-            "label": tag["label"],
-            **{name: [] for name in names},
-            key: [row["id"] for row in tagged if tag["id"] in json.loads(row["tags"])],
-            "id": tag["id"],
-        }
+        app.flavour.fitted(
+            app,
+            "tagdetail",
+            {
+                "label": tag["label"],
+                **{name: [] for name in names},
+                key: [row["id"] for row in tagged if tag["id"] in json.loads(row["tags"])],
+                "id": tag["id"],
+            },
+        )
         for tag in app.db.rows("SELECT * FROM tags ORDER BY id")
     ]
     return json_reply(details)
@@ -208,7 +210,7 @@ def list_health(app: "SimApp", request: Request) -> Reply:
     """Problems only, and without ids (arr contracts §6.3)."""
     del request
     problems = list(app.health)
-    if app.settings.indexers == 0:
+    if app.indexers.searching == 0:
         wiki = f"https://wiki.servarr.com/{app.flavour.app_name.lower()}/system#indexers"
         text = "No indexers available with Automatic Search enabled"
         problems.append({"source": "IndexerSearchCheck", "type": "warning", "message": text, "wikiUrl": wiki})
@@ -221,11 +223,11 @@ def list_root_folders(app: "SimApp", request: Request) -> Reply:
         "path": app.library.root,
         "accessible": True,
         "freeSpace": 500_000_000_000,
-        **({"totalSpace": 2_000_000_000_000} if "isContainerized" in app.flavour.status_fields else {}),
+        "totalSpace": 2_000_000_000_000,
         "unmappedFolders": [],
         "id": 1,
     }
-    return json_reply([folder])
+    return json_reply([app.flavour.fitted(app, "rootfolder", folder)])
 
 
 def list_disks(app: "SimApp", request: Request) -> Reply:
@@ -236,39 +238,19 @@ def list_disks(app: "SimApp", request: Request) -> Reply:
 
 def list_indexers(app: "SimApp", request: Request) -> Reply:
     del request
-    return json_reply([_indexer(app, number) for number in range(1, app.settings.indexers + 1)])
+    return json_reply([app.flavour.fitted(app, "indexer", known.as_json()) for known in app.indexers.all.values()])
 
 
-def _indexer(app: "SimApp", number: int) -> Json:
-    only_series = {} if app.flavour.movie_like else {"seasonSearchMaximumSingleEpisodeAge": 0}
-    return {
-        "enableRss": True,
-        "enableAutomaticSearch": True,
-        "enableInteractiveSearch": True,
-        "supportsRss": True,
-        "supportsSearch": True,
-        "protocol": "usenet" if number % 2 else "torrent",
-        "priority": 25,
-        **only_series,
-        "downloadClientId": 0,
-        "name": f"Simulated {number}",
-        "fields": [],
-        "implementationName": "Newznab",
-        "implementation": "Newznab",
-        "configContract": "NewznabSettings",
-        "infoLink": "https://wiki.servarr.com/",
-        "tags": [],
-        "id": number,
-    }
+def get_indexer(app: "SimApp", request: Request) -> Reply:
+    known = app.indexers.all.get(request.path_id)
+    if known is None:
+        raise lost(app, "IndexerDefinition", request.path_id)
+    return json_reply(app.flavour.fitted(app, "indexer", known.as_json()))
 
 
 def list_custom_formats(app: "SimApp", request: Request) -> Reply:
-    del app, request
-    formats = [
-        {"id": format_id, "name": name, "includeCustomFormatWhenRenaming": False, "specifications": []}
-        for format_id, name in CUSTOM_FORMATS.items()
-    ]
-    return json_reply(formats)
+    del request
+    return json_reply([known.as_json() for known in app.library.formats.values()])
 
 
 def list_tasks(app: "SimApp", request: Request) -> Reply:
@@ -317,5 +299,6 @@ ROUTES: list[Route] = [
     ("GET", "rootfolder", list_root_folders),
     ("GET", "diskspace", list_disks),
     ("GET", "indexer", list_indexers),
+    ("GET", "indexer/{id}", get_indexer),
     ("GET", "customformat", list_custom_formats),
 ]

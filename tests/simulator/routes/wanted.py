@@ -9,6 +9,8 @@ from tests.simulator.wire import Reply, Request
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
 
+_EDITIONS = "JOIN (SELECT 1 AS edition UNION ALL SELECT 2 UNION ALL SELECT 3) ON edition <= i.editions "
+
 
 def list_missing(app: "SimApp", request: Request) -> Reply:
     return _list(app, request, "missing")
@@ -19,14 +21,14 @@ def list_cutoff(app: "SimApp", request: Request) -> Reply:
 
 
 def _list(app: "SimApp", request: Request, kind: Literal["missing", "cutoff"]) -> Reply:
-    keys, default = app.flavour.wanted_sort_keys, app.flavour.wanted_default_key
-    page = read_page(request, keys, default)
+    page = read_page(request, app.flavour.missing_keys if kind == "missing" else app.flavour.cutoff_keys)
     monitored = flag(request, "monitored", True)
     now = app.clock.timestamp()
     rule, parameters = app.wanted_rule(kind, monitored, now)
+    repeated = _EDITIONS if app.flavour.row_per_edition else ""
     ids = sorted_ids(
         app.db,
-        f"FROM items i {rule}",
+        f"FROM items i {repeated}{rule}",
         parameters,
         page,
         serial=app.next_serial(),

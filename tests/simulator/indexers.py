@@ -1,0 +1,66 @@
+"""The indexers of a simulated app: a search counts those that take part in automatic searches (arr contracts §6.7)."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tests.simulator.wire import Json
+
+
+@dataclass(slots=True)
+class Indexer:
+    """One indexer; its switches may be changed at any time."""
+
+    id: int
+    name: str
+    protocol: Literal["usenet", "torrent"]
+    priority: int = 25
+    enable_rss: bool = True
+    enable_automatic_search: bool = True
+    enable_interactive_search: bool = True
+
+    def as_json(self) -> Json:
+        return {
+            "enableRss": self.enable_rss,
+            "enableAutomaticSearch": self.enable_automatic_search,
+            "enableInteractiveSearch": self.enable_interactive_search,
+            "supportsRss": True,
+            "supportsSearch": True,
+            "protocol": self.protocol,
+            "priority": self.priority,
+            "seasonSearchMaximumSingleEpisodeAge": 0,
+            "downloadClientId": 0,
+            "name": self.name,
+            "fields": [],
+            "implementationName": "Newznab",
+            "implementation": "Newznab",
+            "configContract": "NewznabSettings",
+            "infoLink": "https://wiki.servarr.com/",
+            "tags": [],
+            "id": self.id,
+        }
+
+
+class Indexers:
+    """Starts with as many as the settings say; `add` and `remove` change that while the app runs."""
+
+    def __init__(self, count: int) -> None:
+        self.all: dict[int, Indexer] = {}
+        self._last_id = 0
+        for _ in range(count):
+            self.add()
+
+    def add(self, name: str | None = None, **switches: Any) -> Indexer:
+        """One more, with the fields of `Indexer`; ids are never used again."""
+        self._last_id += 1
+        number = self._last_id
+        protocol = switches.pop("protocol", "usenet" if number % 2 else "torrent")
+        self.all[number] = Indexer(number, name or f"Simulated {number}", protocol, **switches)
+        return self.all[number]
+
+    def remove(self, indexer_id: int) -> None:
+        del self.all[indexer_id]
+
+    @property
+    def searching(self) -> int:
+        """How many take part in a search by command."""
+        return sum(indexer.enable_automatic_search for indexer in self.all.values())
