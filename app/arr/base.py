@@ -1,20 +1,25 @@
 """The client of any app: what they all do the same way; the modules beside it hold the differences."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import ClassVar, TypeAlias
 
-from app.arr.bodies import Json
+from app.arr.bodies import MAX_BODY_BYTES, Json
 from app.arr.errors import ArrError, BadAnswer, ErrorCode
-from app.arr.http import ArrHttp, Method, Param
+from app.arr.history import read_events
+from app.arr.http import TRIES, ArrHttp, Method, Param
 from app.arr.models import (
     AppStatus,
     AppType,
     Command,
-    CommandStatus,
     Connection,
-    Database,
+    FileFacts,
+    HistoryEvent,
+    HistoryKind,
     HuntPass,
+    LibraryMovie,
+    LibraryStep,
     Mode,
     QualityProfile,
     QueueRow,
@@ -22,94 +27,74 @@ from app.arr.models import (
     SeasonFacts,
     SortKey,
     Unit,
-    WantedItem,
+    Variant,
     WantedPage,
 )
-from app.arr.readings import (
-    Id,
-    Ids,
-    IfRecord,
-    Line,
-    MaybeId,
-    MaybeNumber,
-    Moment,
-    PageReading,
-    Reading,
-    Text,
-    read_all,
-    read_list,
-    read_one,
+from app.arr.profiles import read_formats_mark, read_profiles
+from app.arr.readings import PageReading, read_all, read_list, read_one
+from app.arr.records import (
+    CommandBody,
+    CommandReading,
+    FileReading,
+    IndexerReading,
+    ItemReading,
+    MadeReading,
+    QueueReading,
+    TagReading,
+    read_status,
+    worst,
 )
 
 QUEUE_PAGE_SIZE = 1000
 MAX_QUEUE_PAGES = 20
 
+Known: TypeAlias = Callable[[Sequence[int]], Awaitable[Collection[int]]]
+"""Which of these items need not be looked at."""
+Params: TypeAlias = Mapping[str, Param]
 
-class StatusReading(Reading):
-    app_name: Line
-    version: Line
-    database_type: Text = None
-    url_base: Text = None
-
-
-class QueueReading(Reading):
-    """Differences between the apps end here: an app without a field leaves it out (arr contracts §5.2)."""
-
-    id: MaybeId = None
-    download_id: Text = None
-    series_id: MaybeId = None
-    episode_id: MaybeId = None
-    movie_id: MaybeId = None
-    season_number: MaybeNumber = None
-    status: Text = None
-    tracked_download_state: Text = None
-    tracked_download_status: Text = None
+COMMON_EVENTS: Mapping[str, HistoryKind] = {
+    "grabbed": HistoryKind.GRABBED,
+    "downloadfailed": HistoryKind.FAILED,
+    "downloadignored": HistoryKind.IGNORED,
+}
 
 
-class CommandBody(Reading):
-    """What a command was told to do; which of the fields are there depends on its name (arr contracts §4.3)."""
+class ArrClient:
+    """One app of the user's. Every method raises `ArrError` and nothing else when the app cannot be asked.
 
-    episode_ids: Ids = frozenset()
-    movie_ids: Ids = frozenset()
-    series_id: MaybeId = None
-    season_number: MaybeNumber = None
-
-
-class CommandReading(Reading):
-    id: Id
-    name: Line
-    status: Text = None
-    body: Annotated[CommandBody | None, IfRecord] = None
-    queued: Moment = None
-    started: Moment = None
-    ended: Moment = None
-    message: Text = None
-
-
-class TagReading(Reading):
-    id: Id
-    label: Line
-
-
-class ProfileReading(Reading):
-    id: Id
-    name: Line
-
-
-class ArrClient(ABC):
-    """One app of the user's. Every method raises `ArrError` and nothing else when the app cannot be asked."""
+    The class attributes are what is known of the app without asking it; fields of records and bodies follow from the
+    words of `item` and `owner`: `episodeId`, `episodeIds`, `seriesId`.
+    """
 
     app_type: ClassVar[AppType]
+    variant: ClassVar[Variant | None] = None
+    proofs: ClassVar[Mapping[str, bool]] = {}
+    """What tells the variant from the others: paths, and whether the app has them."""
     app_name: ClassVar[str]
     """What the app calls itself in `system/status` (arr contracts §2)."""
     prefix: ClassVar[str]
     """Where its API begins, such as `/api/v3`."""
     default_port: ClassVar[int]
+    item: ClassVar[Unit]
+    owner: ClassVar[Unit | None] = None
+    has_seasons: ClassVar[bool] = False
     units: ClassVar[frozenset[Unit]]
     modes: ClassVar[tuple[Mode, ...]]
+    searches: ClassVar[Mapping[Unit, str]]
+    """The command that searches a unit (arr contracts §4.3)."""
     sort_keys: ClassVar[Mapping[SortKey, str]]
-    queue_params: ClassVar[Mapping[str, Param]]
-    wanted_params: ClassVar[Mapping[str, Param]]
+    """No others: some of the apps put the key into their SQL (arr contracts §3.2)."""
+    tells_last_search: ClassVar[bool] = True
+    has_wanted: ClassVar[bool] = True
+    has_scores: ClassVar[bool] = True
+    record: ClassVar[type[ItemReading]]
+    file_path: ClassVar[str]
+    queue_params: ClassVar[Params]
+    wanted_params: ClassVar[Params] = {}
+    cutoff_params: ClassVar[Params] = {}
+    history_params: ClassVar[Params] = {}
+    events: ClassVar[Mapping[str, HistoryKind]]
+    """Names of events beside the common ones, in lower case (arr contracts §6.4)."""
 
     def __init__(self, http: ArrHttp, connection: Connection) -> None:
         self._http = http
@@ -129,7 +114,7 @@ class ArrClient(ABC):
                 # Past its end the app answers with its last page again, for ever (arr contracts §5.1).
                 return list(rows.values())
             for record in read_all(QueueReading, reply.records, "queue")[0]:
-                rows.setdefault(record.id or -len(rows) - 1, self._queue_row(record))
+                rows.setdefault(record.id or -len(rows) - 1, record.row())
             if page * QUEUE_PAGE_SIZE >= reply.total_records:
                 return list(rows.values())
         raise BadAnswer(f"The app's queue has more than {MAX_QUEUE_PAGES * QUEUE_PAGE_SIZE} rows.")
@@ -138,6 +123,8 @@ class ArrClient(ABC):
         self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int
     ) -> WantedPage:
         """One page (from 1) of what is missing or below its cutoff, as the app sorts it: ties may swap pages."""
+        if not self.has_wanted:
+            raise self._lacks("wanted lists")
         params: dict[str, Param] = {
             "page": page,
             "pageSize": page_size,
@@ -145,10 +132,12 @@ class ArrClient(ABC):
             "sortDirection": "descending" if descending else "ascending",
             "monitored": True,
             **self.wanted_params,
+            **(self.cutoff_params if hunt_pass is HuntPass.CUTOFF else {}),
         }
         what = f"page of wanted/{hunt_pass}"
         reply = read_one(PageReading, await self._ask("GET", f"wanted/{hunt_pass}", params=params), what)
-        items, skipped = self._wanted_items(reply.records)
+        records, skipped = read_all(self.record, reply.records, what)
+        items = tuple(record.item(self.item) for record in records)
         return WantedPage(items=items, total=reply.total_records, skipped=skipped)
 
     async def search(self, target: SearchTarget) -> Command:
@@ -178,59 +167,114 @@ class ArrClient(ABC):
         """Labels by id; the apps keep them in lower case (arr contracts §6.3)."""
         return {tag.id: tag.label for tag in read_list(TagReading, await self._ask("GET", "tag"), "tags")}
 
+    async def add_tag(self, label: str) -> int:
+        """The id of a new tag, or of the one that has the label already."""
+        reply = await self._ask("POST", "tag", json={"label": label.lower()}, tries=1)
+        return read_one(MadeReading, reply, "tag").id
+
+    async def tag_owners(self, ids: Sequence[int], tag_id: int) -> None:
+        """Add a tag to series, artists or authors, or to movies, which have no owner; other tags stay."""
+        tagged = self.owner or self.item
+        body: dict[str, Json] = {f"{tagged}Ids": [*ids], "tags": [tag_id], "applyTags": "add"}
+        await self._ask("PUT", f"{tagged}/editor", json=body)
+
     async def quality_profiles(self) -> list[QualityProfile]:
         """Every quality profile."""
-        profiles = read_list(ProfileReading, await self._ask("GET", "qualityprofile"), "quality profiles")
-        return [QualityProfile(profile_id=profile.id, name=profile.name) for profile in profiles]
+        return read_profiles(await self._ask("GET", "qualityprofile"), has_scores=self.has_scores)
 
-    async def seasons(self, owner_id: int) -> dict[int, SeasonFacts]:
-        """Facts of each season of the series `owner_id`; only where `Unit.SEASON` is in `units`."""
-        raise ArrError(ErrorCode.REFUSED, f"{self.app_name} has no seasons.", may_have_reached=False)
+    async def formats_mark(self) -> str:
+        """Another one after any change of a custom format; only where `has_scores`."""
+        if not self.has_scores:
+            raise self._lacks("custom-format scores")
+        return read_formats_mark(await self._ask("GET", "customformat"))
 
-    @abstractmethod
-    def _wanted_items(self, records: Sequence[object]) -> tuple[tuple[WantedItem, ...], int]:
-        """The readable records of a wanted page, and how many were not."""
+    async def indexers(self) -> frozenset[int]:
+        """The indexers that the app searches by itself and for us."""
+        found = read_list(IndexerReading, await self._ask("GET", "indexer"), "indexers")
+        return frozenset(one.id for one in found if one.enable_automatic_search)
 
-    @abstractmethod
-    def _queue_row(self, reading: QueueReading) -> QueueRow: ...
+    async def history_since(self, moment: datetime) -> list[HistoryEvent]:
+        """What happened to downloads from `moment` (aware) on, oldest first."""
+        params: dict[str, Param] = {"date": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", **self.history_params}
+        reply = await self._ask("GET", "history/since", params=params)
+        return read_events(reply, {**COMMON_EVENTS, **self.events}, has_scores=self.has_scores)
 
-    @abstractmethod
-    def _search_body(self, target: SearchTarget) -> dict[str, Json]:
-        """The command that searches `target`; `ValueError` for a unit that the app does not have."""
+    async def season(self, owner_id: int, number: int, *, now: datetime) -> SeasonFacts:
+        """Facts of one season of a series; only where `has_seasons`."""
+        raise self._lacks("seasons")
 
-    @abstractmethod
-    def _target(self, name: str, body: CommandBody) -> SearchTarget | None:
-        """What a command of this lower-case name searches; the inverse of `_search_body`."""
+    async def extent(self, owner_id: int) -> int:
+        """How many seasons, albums or books a search of the owner covers, at least 1; only where owners are."""
+        raise self._lacks("owners")
+
+    async def files(self, item_ids: Sequence[int]) -> dict[int, FileFacts]:
+        """What these items have, by their ids; those that have nothing are left out."""
+        return await self._files({f"{self.item}Id": [*item_ids]}) if item_ids else {}
+
+    async def upgradable(
+        self, first_id: int, *, profiles: Mapping[int, QualityProfile], budget: int, is_known: Known
+    ) -> LibraryStep:
+        """A step through the library from the id `first_id` on, in at most `budget` (from 3) requests.
+
+        It finds files that meet their quality cutoff and not their profile's score; only where `has_scores`.
+        """
+        raise self._lacks("custom-format scores")
+
+    async def library(self) -> list[LibraryMovie]:
+        """Every monitored movie; only where not `has_wanted`."""
+        raise ArrError(ErrorCode.REFUSED, f"{self.app_name} has wanted lists: read those.", may_have_reached=False)
 
     async def _ask(
-        self, method: Method, path: str, *, params: Mapping[str, Param] | None = None, json: Json = None
+        self,
+        method: Method,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Json = None,
+        tries: int = TRIES,
+        limit: int = MAX_BODY_BYTES,
     ) -> Json:
-        return await self._http.send(self._connection, method, f"{self.prefix}/{path}", params=params, json=json)
+        path = f"{self.prefix}/{path}"
+        return await self._http.send(self._connection, method, path, params=params, json=json, tries=tries, limit=limit)
+
+    async def _files(self, params: Params) -> dict[int, FileFacts]:
+        """By item, the worst of each."""
+        files: dict[int, list[FileFacts]] = defaultdict(list)
+        for one in read_list(FileReading, await self._ask("GET", self.file_path, params=params), "files"):
+            facts = one.facts()
+            if facts is not None and one.item_id is not None:
+                files[one.item_id].append(facts)
+        return {item_id: worst(held) for item_id, held in files.items()}
+
+    def _lacks(self, what: str) -> ArrError:
+        return ArrError(ErrorCode.REFUSED, f"{self.app_name} has no {what}.", may_have_reached=False)
+
+    def _search_body(self, target: SearchTarget) -> dict[str, Json]:
+        """The command that searches `target`; `ValueError` for what the app does not have."""
+        body: dict[str, Json] = {"name": self.searches.get(target.unit)}
+        if target.unit is self.item and target.item_id is not None:
+            # One item a command: an unknown id fails all that are in it (arr contracts §4.3).
+            return {**body, f"{self.item}Ids": [target.item_id]}
+        if target.unit in self.searches and target.owner_id is not None:
+            body[f"{self.owner}Id"] = target.owner_id
+            if target.unit is self.owner:
+                return body
+            if target.season is not None:
+                return {**body, "seasonNumber": target.season}
+        raise ValueError(f"not a search of {self.app_name}: {target}")
 
     def _command(self, reading: CommandReading) -> Command:
-        body = reading.body or CommandBody()
-        status = (reading.status or "").lower()
-        known = status in CommandStatus.__members__.values()
-        return Command(
-            command_id=reading.id,
-            name=reading.name,
-            status=CommandStatus(status) if known else CommandStatus.UNKNOWN,
-            target=self._target(reading.name.lower(), body),
-            queued_at=reading.queued,
-            started_at=reading.started,
-            ended_at=reading.ended,
-            message=reading.message,
-            item_ids=body.episode_ids | body.movie_ids,
-        )
+        return reading.command(self._target(reading.name.lower(), reading.body or CommandBody()))
 
-
-def read_status(reply: Json) -> AppStatus:
-    """`system/status` of any app; without a `databaseType` it is too old for anything but SQLite."""
-    reading = read_one(StatusReading, reply, "system status")
-    postgres = (reading.database_type or "").lower() == "postgresql"
-    return AppStatus(
-        app_name=reading.app_name,
-        version=reading.version,
-        database=Database.POSTGRESQL if postgres else Database.SQLITE,
-        url_base=reading.url_base or "",
-    )
+    def _target(self, name: str, body: CommandBody) -> SearchTarget | None:
+        """What a command of this lower-case name searches; the inverse of `_search_body`."""
+        unit = next((unit for unit, command in self.searches.items() if command.lower() == name), None)
+        if unit is self.item and len(body.item_ids) == 1:
+            return SearchTarget(self.item, item_id=next(iter(body.item_ids)))
+        if unit is None or unit is self.item or body.owner_id is None:
+            return None
+        if unit is self.owner:
+            return SearchTarget(unit, owner_id=body.owner_id)
+        if body.season_number is None:
+            return None
+        return SearchTarget(unit, owner_id=body.owner_id, season=body.season_number)

@@ -96,31 +96,38 @@ class ArrHttp:
         params: Mapping[str, Param] | None = None,
         json: Json = None,
         tries: int = TRIES,
+        limit: int = MAX_BODY_BYTES,
     ) -> Json:
         """The answer's JSON, `None` when a write was answered with an empty body; raises only `ArrError`.
 
         `path` follows the base of `connection.url`, as `/api/v3/queue`. The deadline of the connection holds for each
         try, from the first packet to the last byte. GET is tried again after passing trouble; a write only when not
-        a byte of it left us.
+        a byte of it left us. An answer of more than `limit` bytes is not read.
         """
         for attempt in range(1, tries):
             try:
-                return await self._gated(connection, method, path, params, json)
+                return await self._gated(connection, method, path, params, json, limit)
             except ArrError as failure:
                 if not _may_repeat(method, failure):
                     raise
             await self._sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1) * (0.5 + self._jitter()))
-        return await self._gated(connection, method, path, params, json)
+        return await self._gated(connection, method, path, params, json, limit)
 
     async def _gated(
-        self, connection: Connection, method: Method, path: str, params: Mapping[str, Param] | None, json: Json
+        self,
+        connection: Connection,
+        method: Method,
+        path: str,
+        params: Mapping[str, Param] | None,
+        json: Json,
+        limit: int,
     ) -> Json:
         width = min(max(connection.request_concurrency, 1), MAX_CONCURRENCY)
         gate = self._gates.get((connection.url, width))
         if gate is None:
             gate = self._gates[connection.url, width] = asyncio.Semaphore(width)
         async with gate:
-            return await _Exchange(self, connection, method, path).run(params, json)
+            return await _Exchange(self, connection, method, path, limit).run(params, json)
 
     async def client(self, *, verify_tls: bool) -> httpx.AsyncClient:
         """The client of this mode. Its TLS context takes 40 ms to make [tried]: once, and off the event loop."""
@@ -145,11 +152,12 @@ class ArrHttp:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, http: ArrHttp, connection: Connection, method: Method, path: str) -> None:
+    def __init__(self, http: ArrHttp, connection: Connection, method: Method, path: str, limit: int) -> None:
         self._http = http
         self._connection = connection
         self._method: Method = method
         self._path = path
+        self._limit = limit
         self._progress = Progress()
         self._response: httpx.Response | None = None
         self._received = 0
@@ -206,7 +214,7 @@ class _Exchange:
         """The body when it is JSON, or empty; a page of HTML is not read any further."""
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "application/json" or kind.endswith("+json") or (not kind and self._method != "GET"):
-            return await self._decoded(response, MAX_BODY_BYTES)
+            return await self._decoded(response, self._limit)
         if response.status_code == 204:
             return b""
         raise not_the_api(self._connection, response.status_code, may_have_reached=self._method != "GET")

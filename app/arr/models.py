@@ -207,8 +207,20 @@ class Upgradable:
 
 
 @dataclass(frozen=True, slots=True)
+class LibraryMovie:
+    """A monitored movie of an app without wanted lists; `cutoff_met` is `None` where there is no file to judge."""
+
+    item: WantedItem
+    has_file: bool
+    cutoff_met: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryStep:
-    """A stretch of the library, read from one id on; `is_empty` when no id of it is in use."""
+    """A stretch of the library, read from one id on; `is_empty` when no id of it is in use.
+
+    Movies are read by their files: a stretch of them counts as empty when none has one.
+    """
 
     items: tuple[Upgradable, ...]
     next_id: int
@@ -305,3 +317,19 @@ class QualityProfile:
     """The custom-format score that a file should have; 0 where the app keeps none."""
     mark: str = ""
     """Another one after any change of what the profile takes or prefers."""
+
+    @property
+    def wants_score(self) -> bool:
+        """Whether it upgrades files for their score."""
+        return self.upgrade_allowed and self.cutoff_score > 0
+
+    def is_below(self, file: FileFacts) -> bool:
+        """Whether the score of `file` is too low and its quality is not: for that one the app has a list of its own."""
+        return file.score is not None and file.score < self.cutoff_score and file.cutoff_met is True
+
+    def upgrade_of(self, item: WantedItem) -> Upgradable | None:
+        """`item`, which is of this profile, as one whose file should be better; `None` when it need not be."""
+        file = item.file
+        if file is None or file.score is None or not (self.wants_score and self.is_below(file)):
+            return None
+        return Upgradable(item, file.score, self.cutoff_score)

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from app.arr.base import read_status
 from app.arr.errors import ArrError, ErrorCode
 from app.arr.failures import place
 from app.arr.http import ArrHttp
-from app.arr.models import AppStatus, AppType, Connection, Database
+from app.arr.identify import variant_of
+from app.arr.models import AppStatus, AppType, Connection, Database, Variant
+from app.arr.records import read_status
 from app.arr.registry import REGISTRY
 
 PREFIXES = ("/api/v3", "/api/v1")  # of all apps of the family (arr contracts §0)
@@ -35,20 +36,26 @@ class Probe:
     latency_ms: int | None = None
     error_code: ErrorCode | None = None
     error: str | None = None
+    variant: Variant | None = None
 
 
 async def probe(
     http: ArrHttp, app_type: AppType, connection: Connection, *, timer: Callable[[], float] = time.monotonic
 ) -> Probe:
-    """Ask the address who it is, once; never raises `ArrError`."""
-    prefix = REGISTRY[app_type].client.prefix
+    """Ask the address who it is, once, and where apps share a name which of them; never raises `ArrError`."""
+    prefix = REGISTRY[app_type].prefix
     started = timer()
     try:
         status = await _status(http, connection, prefix)
     except ArrError as failure:
         return await _failed(http, app_type, connection, failure)
-    latency = round((timer() - started) * 1000)
-    return replace(_judged(app_type, status), latency_ms=latency)
+    found = replace(_judged(app_type, status), latency_ms=round((timer() - started) * 1000))
+    if not found.ok:
+        return found
+    try:
+        return replace(found, variant=await variant_of(http, app_type, connection, status.version, tries=1))
+    except ArrError as failure:
+        return _reported(app_type, connection, failure)
 
 
 async def _status(http: ArrHttp, connection: Connection, prefix: str) -> AppStatus:
@@ -100,7 +107,7 @@ def _reported(app_type: AppType, connection: Connection, failure: ArrError) -> P
 async def _under_another_prefix(http: ArrHttp, app_type: AppType, connection: Connection) -> Probe | None:
     """A 404 may come from another app of the family, whose API has another number."""
     for prefix in PREFIXES:
-        if prefix == REGISTRY[app_type].client.prefix:
+        if prefix == REGISTRY[app_type].prefix:
             continue
         try:
             return _judged(app_type, await _status(http, connection, prefix))

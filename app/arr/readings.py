@@ -33,6 +33,12 @@ def _number_or_none(value: object) -> int | None:
     return value if 0 <= value <= LARGEST_INT else None
 
 
+def _score_or_none(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if abs(value) <= LARGEST_INT else None
+
+
 def _ids(value: object) -> frozenset[int]:
     if not isinstance(value, list):
         return frozenset()
@@ -80,6 +86,8 @@ Id = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST_INT)]
 Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST_INT)]
 MaybeId = Annotated[int | None, BeforeValidator(_id_or_none)]
 MaybeNumber = Annotated[int | None, BeforeValidator(_number_or_none)]
+MaybeScore = Annotated[int | None, BeforeValidator(_score_or_none)]
+"""Custom-format scores go below zero."""
 Ids = Annotated[frozenset[int], BeforeValidator(_ids)]
 Text = Annotated[str | None, BeforeValidator(clean_text)]
 Line = Annotated[str, BeforeValidator(clean_text)]

@@ -1,42 +1,61 @@
 """Which apps there are: a new one is a module beside this one and a name in `_CLIENTS`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.arr.base import ArrClient
 from app.arr.http import ArrHttp
-from app.arr.models import AppType, Connection, Mode, Unit
+from app.arr.lidarr import LidarrClient
+from app.arr.models import AppType, Connection, Mode, Unit, Variant
 from app.arr.radarr import RadarrClient
+from app.arr.readarr import ReadarrClient
 from app.arr.sonarr import SonarrClient
+from app.arr.whisparr import WhisparrClient, WhisparrListlessClient, WhisparrSeriesClient
 
-_CLIENTS: tuple[type[ArrClient], ...] = (SonarrClient, RadarrClient)
+_CLIENTS: tuple[type[ArrClient], ...] = (
+    *(SonarrClient, RadarrClient, LidarrClient, ReadarrClient),
+    *(WhisparrSeriesClient, WhisparrClient, WhisparrListlessClient),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class AppSpec:
-    """What is known of an app without asking it."""
+    """What is known of an app without asking it; of its variants, what any of them has."""
 
     app_type: AppType
     label: str
-    client: type[ArrClient]
+    prefix: str
     default_port: int
     units: frozenset[Unit]
     modes: tuple[Mode, ...]
+    clients: Mapping[Variant | None, type[ArrClient]]
 
     @classmethod
-    def of(cls, client: type[ArrClient]) -> "AppSpec":
+    def of(cls, *clients: type[ArrClient]) -> "AppSpec":
         return cls(
-            app_type=client.app_type,
-            label=client.app_name,
-            client=client,
-            default_port=client.default_port,
-            units=client.units,
-            modes=client.modes,
+            app_type=clients[0].app_type,
+            label=clients[0].app_name,
+            prefix=clients[0].prefix,
+            default_port=clients[0].default_port,
+            units=frozenset().union(*(client.units for client in clients)),
+            modes=tuple(dict.fromkeys(mode for client in clients for mode in client.modes)),
+            clients={client.variant: client for client in clients},
         )
 
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """Those that an app of this type may be; none where there is only one."""
+        return tuple(variant for variant in self.clients if variant is not None)
 
-REGISTRY: dict[AppType, AppSpec] = {client.app_type: AppSpec.of(client) for client in _CLIENTS}
+
+REGISTRY: dict[AppType, AppSpec] = {
+    app_type: AppSpec.of(*(client for client in _CLIENTS if client.app_type is app_type)) for app_type in AppType
+}
 
 
-def make_client(app_type: AppType, http: ArrHttp, connection: Connection) -> ArrClient:
-    """The client that speaks to an app of this type."""
-    return REGISTRY[app_type].client(http, connection)
+def make_client(app_type: AppType, http: ArrHttp, connection: Connection, variant: Variant | None = None) -> ArrClient:
+    """The client that speaks to an app of this type; of several variants, `identify` tells which."""
+    client = REGISTRY[app_type].clients.get(variant)
+    if client is None:
+        raise ValueError(f"not a variant of {app_type}: {variant}")
+    return client(http, connection)

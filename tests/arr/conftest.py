@@ -1,16 +1,20 @@
 """The door under test, with waits that are noted instead of slept."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 import pytest_asyncio
 
+from app.arr.base import ArrClient
 from app.arr.http import ArrHttp
-from app.arr.models import Connection
+from app.arr.models import AppType, Connection, Variant
 from app.arr.pools import PoolPerApp
+from app.arr.registry import make_client
+from tests.arr.apps import App
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 KEY = "0123456789abcdef0123456789abcdef"
@@ -49,6 +53,39 @@ async def http(noted: Noted, tls: ssl.SSLContext) -> AsyncIterator[ArrHttp]:
         "1.2.3", observer=noted.observe, transport=pools, sleep=noted.sleep, clock=lambda: NOW, jitter=lambda: 0.5
     ) as door:
         yield door
+
+
+Made = Callable[[AppType, Variant | None], ArrClient]
+
+
+@pytest.fixture
+def app() -> App:
+    return App()
+
+
+@pytest_asyncio.fixture
+async def door(app: App) -> AsyncIterator[ArrHttp]:
+    """To `app` and nowhere else."""
+
+    async def no_wait(_seconds: float) -> None: ...
+
+    async with ArrHttp("1", transport=httpx.MockTransport(app.handle), sleep=no_wait) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client_of(door: ArrHttp) -> Made:
+    return lambda app_type, variant: make_client(app_type, door, Connection("http://app.test/tv", "key"), variant)
+
+
+@pytest.fixture
+def sonarr(client_of: Made) -> ArrClient:
+    return client_of(AppType.SONARR, None)
+
+
+@pytest.fixture
+def radarr(client_of: Made) -> ArrClient:
+    return client_of(AppType.RADARR, None)
 
 
 def at(port: int, base: str = "", *, scheme: str = "http", timeout_seconds: float = 20.0) -> Connection:

@@ -1,15 +1,9 @@
-"""The clients: what they ask, and how whatever comes back becomes our values."""
+"""The clients: what is known of them, and what they all do the same way."""
 
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
-from json import dumps
-from typing import TypeAlias
+from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.arr.base import MAX_QUEUE_PAGES, ArrClient
 from app.arr.errors import ArrError, ErrorCode
@@ -21,92 +15,51 @@ from app.arr.models import (
     CommandStatus,
     Connection,
     Database,
-    HuntPass,
+    Mode,
     QualityProfile,
     QueueRow,
-    ReleaseDates,
     SearchTarget,
-    SeasonFacts,
     SortKey,
     Unit,
-    WantedItem,
+    Variant,
 )
 from app.arr.registry import REGISTRY, make_client
+from tests.arr.apps import CLIENTS, STAMP, WHEN, App, page
+from tests.arr.conftest import Made
 
 pytestmark = pytest.mark.asyncio
-
-Answerer: TypeAlias = Callable[[httpx.Request], httpx.Response]
-WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-STAMP = "2026-01-02T03:04:05Z"
-
-
-class App:
-    """An app that gives the answers it was told to, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[httpx.Request] = []
-        self.answer: Answerer = lambda _request: httpx.Response(404)
-
-    def says(self, *replies: object, status: int = 200) -> None:
-        left = [dumps(reply).encode() for reply in replies]
-        kind = {"content-type": "application/json; charset=utf-8"}
-
-        def answer(_request: httpx.Request) -> httpx.Response:
-            return httpx.Response(status, content=left.pop(0) if len(left) > 1 else left[0], headers=kind)
-
-        self.answer = answer
-
-    async def handle(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        return self.answer(request)
-
-    @property
-    def last(self) -> httpx.Request:
-        return self.asked[-1]
-
-    @property
-    def query(self) -> dict[str, str]:
-        return dict(self.last.url.params)
-
-
-@pytest.fixture
-def app() -> App:
-    return App()
-
-
-@pytest_asyncio.fixture
-async def http(app: App) -> AsyncIterator[ArrHttp]:
-    async def no_wait(_seconds: float) -> None: ...
-
-    async with ArrHttp("1", transport=httpx.MockTransport(app.handle), sleep=no_wait) as door:
-        yield door
-
-
-@pytest.fixture
-def sonarr(http: ArrHttp) -> ArrClient:
-    return make_client(AppType.SONARR, http, Connection("http://app.test/tv", "key"))
-
-
-@pytest.fixture
-def radarr(http: ArrHttp) -> ArrClient:
-    return make_client(AppType.RADARR, http, Connection("http://app.test", "key"))
-
-
-def page(*records: object, total: int | None = None, number: int = 1) -> dict[str, object]:
-    return {"page": number, "totalRecords": len(records) if total is None else total, "records": list(records)}
-
-
-async def first(client: ArrClient, sort: SortKey = SortKey.LAST_SEARCH) -> tuple[WantedItem, ...]:
-    return (await client.wanted(HuntPass.MISSING, sort=sort, descending=False, page=1, page_size=20)).items
 
 
 @pytest.mark.parametrize("app_type", AppType)
 async def test_every_app_is_registered_with_what_it_can_do(app_type: AppType) -> None:
     spec = REGISTRY[app_type]
     assert spec.app_type is app_type
-    assert spec.client.prefix.startswith("/api/v")
-    assert set(spec.client.sort_keys) == set(SortKey)
-    assert {str(mode) for mode in spec.modes} - {"auto"} <= {str(unit) for unit in spec.units}
+    assert spec.prefix.startswith("/api/v")
+    assert {str(mode) for mode in spec.modes} - {"auto"} == {str(unit) for unit in spec.units}
+    assert (len(spec.variants) > 1) is (None not in spec.clients)
+    for variant, client in spec.clients.items():
+        facts = (client.app_type, client.app_name, client.prefix, client.default_port, client.variant)
+        assert facts == (app_type, spec.label, spec.prefix, spec.default_port, variant)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_what_is_said_of_a_client_is_of_one_piece(client: type[ArrClient]) -> None:
+    units = {client.item, client.owner, Unit.SEASON if client.has_seasons else None} - {None}
+    assert client.units == units == set(client.searches)
+    assert client.modes[0] is Mode.AUTO
+    assert {str(mode) for mode in client.modes[1:]} == {str(unit) for unit in units}
+    told = {SortKey.RELEASED} | ({SortKey.LAST_SEARCH} if client.tells_last_search else set())
+    assert set(client.sort_keys) == (told if client.has_wanted else set())
+
+
+@pytest.mark.parametrize(
+    ("app_type", "variant"), [(AppType.WHISPARR, None), (AppType.SONARR, Variant.V2)], ids=["none", "of another"]
+)
+async def test_there_is_no_client_without_the_right_variant(
+    door: ArrHttp, app_type: AppType, variant: Variant | None
+) -> None:
+    with pytest.raises(ValueError, match=f"not a variant of {app_type}"):
+        make_client(app_type, door, Connection("http://app.test", "key"), variant)
 
 
 async def test_status(app: App, sonarr: ArrClient) -> None:
@@ -123,204 +76,6 @@ async def test_what_is_no_status(app: App, sonarr: ArrClient, reply: object) -> 
     with pytest.raises(ArrError) as caught:
         await sonarr.status()
     assert caught.value.code is ErrorCode.BAD_RESPONSE
-
-
-SERIES = {
-    "title": "The Quiet Ledger",
-    "monitored": True,
-    "tags": [2, 1],
-    "qualityProfileId": 4,
-    "added": "2020-05-01T00:00:00Z",
-}
-EPISODE = {
-    "id": 7,
-    "seriesId": 3,
-    "seasonNumber": 1,
-    "episodeNumber": 2,
-    "title": "Chapter",
-    "monitored": True,
-    "airDateUtc": STAMP,
-    "lastSearchTime": STAMP,
-    "series": SERIES,
-}
-
-
-async def test_a_wanted_episode(app: App, sonarr: ArrClient) -> None:
-    app.says(page(EPISODE, total=99))
-    found = await sonarr.wanted(HuntPass.CUTOFF, sort=SortKey.RELEASED, descending=True, page=3, page_size=50)
-    assert (found.total, found.skipped) == (99, 0)
-    assert found.items == (
-        WantedItem(
-            item_id=7,
-            title="The Quiet Ledger - S01E02 - Chapter",
-            unit=Unit.EPISODE,
-            monitored=True,
-            dates=ReleaseDates(air=WHEN),
-            added_at=datetime(2020, 5, 1, tzinfo=UTC),
-            last_search_at=WHEN,
-            owner_id=3,
-            owner_title="The Quiet Ledger",
-            season=1,
-            tag_ids=frozenset({1, 2}),
-            quality_profile_id=4,
-        ),
-    )
-    assert app.last.url.path == "/tv/api/v3/wanted/cutoff"
-    assert app.query == {
-        "page": "3",
-        "pageSize": "50",
-        "sortKey": "episodes.airDateUtc",
-        "sortDirection": "descending",
-        "monitored": "true",
-        "includeSeries": "true",
-    }
-
-
-@pytest.mark.parametrize(
-    ("episode", "series", "monitored"),
-    [(True, True, True), (True, False, False), (False, True, False), (None, True, False)],
-)
-async def test_an_episode_is_monitored_when_it_and_its_series_are(
-    app: App, sonarr: ArrClient, episode: bool | None, *, series: bool, monitored: bool
-) -> None:
-    app.says(page(EPISODE | {"monitored": episode, "series": SERIES | {"monitored": series}}))
-    assert [item.monitored for item in await first(sonarr)] == [monitored]
-
-
-@pytest.mark.parametrize(
-    ("change", "title"),
-    [
-        ({}, "The Quiet Ledger - S01E02 - Chapter"),
-        ({"seasonNumber": 12, "episodeNumber": 345}, "The Quiet Ledger - S12E345 - Chapter"),
-        ({"title": None}, "The Quiet Ledger - S01E02"),
-        ({"episodeNumber": None}, "The Quiet Ledger - Chapter"),
-        ({"series": None}, "S01E02 - Chapter"),
-        ({"series": None, "title": "", "episodeNumber": "x"}, "Episode 7"),
-        ({"title": "a\x00b\n c"}, "The Quiet Ledger - S01E02 - a b c"),
-        ({"title": "x" * 5000}, "The Quiet Ledger - S01E02 - " + "x" * 300),
-    ],
-)
-async def test_titles_of_episodes(app: App, sonarr: ArrClient, change: dict[str, object], title: str) -> None:
-    app.says(page(EPISODE | change))
-    assert [item.title for item in await first(sonarr)] == [title]
-
-
-MOVIE = {
-    "id": 9,
-    "title": "Harbour",
-    "year": 1999,
-    "monitored": True,
-    "isAvailable": False,
-    "inCinemas": STAMP,
-    "digitalRelease": "2026-02-01T00:00:00Z",
-    "added": STAMP,
-    "tags": [],
-    "qualityProfileId": 1,
-}
-
-
-async def test_a_wanted_movie(app: App, radarr: ArrClient) -> None:
-    app.says(page(MOVIE))
-    assert await first(radarr) == (
-        WantedItem(
-            item_id=9,
-            title="Harbour (1999)",
-            unit=Unit.MOVIE,
-            monitored=True,
-            dates=ReleaseDates(cinema=WHEN, digital=datetime(2026, 2, 1, tzinfo=UTC)),
-            available=False,
-            added_at=WHEN,
-            quality_profile_id=1,
-        ),
-    )
-    assert app.query["sortKey"] == "movies.lastSearchTime"
-    assert app.query["sortDirection"] == "ascending"
-    app.says(page(MOVIE | {"year": 0}, MOVIE | {"title": None, "isAvailable": "yes"}))
-    assert [(item.title, item.available) for item in await first(radarr)] == [
-        ("Harbour", False),
-        ("Movie 9 (1999)", None),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("value", "moment"),
-    [
-        (STAMP, WHEN),
-        ("2026-01-02T03:04:05.1234567Z", WHEN.replace(microsecond=123456)),
-        ("2026-01-02T05:04:05+02:00", WHEN),
-        ("2026-01-02T03:04:05", WHEN),
-        ("2026-01-02", WHEN.replace(hour=0, minute=0, second=0)),
-        ("0001-01-01T00:00:00Z", None),
-        ("0001-01-01T00:00:00+14:00", None),
-        ("9999-12-31T23:59:59-12:00", None),
-        ("soon", None),
-        (1767323045, None),
-        ({}, None),
-        (None, None),
-    ],
-)
-async def test_dates_become_aware_utc_or_nothing(
-    app: App, sonarr: ArrClient, value: object, moment: datetime | None
-) -> None:
-    app.says(page(EPISODE | {"airDateUtc": value}))
-    assert [item.dates.air for item in await first(sonarr)] == [moment]
-
-
-async def test_records_that_cannot_be_read_are_left_out_and_counted(app: App, sonarr: ArrClient) -> None:
-    broken: list[object] = [
-        None,
-        5,
-        "x",
-        [],
-        {},
-        {"id": 0},
-        {"id": -1},
-        {"id": "x"},
-        {"id": True},
-        {"id": 2**40},
-        {"id": None},
-    ]
-    app.says(page(EPISODE, *broken, EPISODE | {"id": 8.0, "seriesId": None, "tags": "x", "series": []}))
-    found = await sonarr.wanted(HuntPass.MISSING, sort=SortKey.LAST_SEARCH, descending=False, page=1, page_size=20)
-    assert [item.item_id for item in found.items] == [7, 8]
-    assert found.skipped == len(broken)
-
-
-@pytest.mark.parametrize(
-    "reply", [[], None, {}, {"records": []}, {"totalRecords": 1}, page(total=-1), {"totalRecords": 1, "records": {}}]
-)
-async def test_a_page_that_is_none_is_a_bad_answer(app: App, sonarr: ArrClient, reply: object) -> None:
-    app.says(reply)
-    with pytest.raises(ArrError) as caught:
-        await first(sonarr)
-    assert caught.value.code is ErrorCode.BAD_RESPONSE
-    with pytest.raises(ArrError):
-        await sonarr.queue()
-
-
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text("aZ0:-\x00é"),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from([*EPISODE, *MOVIE, *SERIES, "body", "episodeIds"]), inner, max_size=5)
-    ),
-    max_leaves=12,
-)
-
-
-@given(record=st.dictionaries(st.sampled_from([*EPISODE, *MOVIE]), json_values), app_type=st.sampled_from(AppType))
-async def test_no_record_makes_more_than_a_value_or_a_skip(record: dict[str, object], app_type: AppType) -> None:
-    client = make_client(app_type, ArrHttp("1"), Connection("http://app.test", "key"))
-    items, skipped = client._wanted_items([record])
-    assert len(items) + skipped == 1
-    for item in items:
-        assert item.item_id > 0
-        assert "\x00" not in item.title
-        assert all(date is None or date.tzinfo is UTC for date in (item.added_at, item.last_search_at, item.dates.air))
 
 
 async def test_the_queue_of_sonarr(app: App, sonarr: ArrClient) -> None:
@@ -341,13 +96,6 @@ async def test_the_queue_of_sonarr(app: App, sonarr: ArrClient) -> None:
         QueueRow(None, None, None, None, "unknown", None, None),
         QueueRow(None, None, None, None, "unknown", None, None),
     ]
-    assert app.query == {"page": "1", "pageSize": "1000", "includeUnknownSeriesItems": "true"}
-
-
-async def test_the_queue_of_radarr(app: App, radarr: ArrClient) -> None:
-    app.says(page({"id": 1, "downloadId": "ABC", "movieId": 9, "status": "queued"}))
-    assert await radarr.queue() == [QueueRow("ABC", 9, None, None, "queued", None, None)]
-    assert app.query["includeUnknownMovieItems"] == "true"
 
 
 def queue_rows(start: int, count: int) -> list[object]:
@@ -385,41 +133,65 @@ async def test_a_queue_without_end_is_an_error(app: App, sonarr: ArrClient) -> N
     assert len(app.asked) == MAX_QUEUE_PAGES
 
 
-TARGETS = [
-    (AppType.SONARR, SearchTarget(Unit.EPISODE, item_id=7), {"name": "EpisodeSearch", "episodeIds": [7]}),
-    (
-        AppType.SONARR,
-        SearchTarget(Unit.SEASON, owner_id=3, season=0),
-        {"name": "SeasonSearch", "seriesId": 3, "seasonNumber": 0},
+EPISODE: dict[str, object] = {"name": "EpisodeSearch", "episodeIds": [7]}
+SEASON: dict[str, object] = {"name": "SeasonSearch", "seriesId": 3, "seasonNumber": 0}
+SERIES: dict[str, object] = {"name": "SeriesSearch", "seriesId": 3}
+MOVIE: dict[str, object] = {"name": "MoviesSearch", "movieIds": [9]}
+TARGETS: list[tuple[AppType, Variant | None, SearchTarget, dict[str, object]]] = [
+    *(
+        (app_type, variant, target, body)
+        for app_type, variant in ((AppType.SONARR, None), (AppType.WHISPARR, Variant.V2))
+        for target, body in (
+            (SearchTarget(Unit.EPISODE, item_id=7), EPISODE),
+            (SearchTarget(Unit.SEASON, owner_id=3, season=0), SEASON),
+            (SearchTarget(Unit.SERIES, owner_id=3), SERIES),
+        )
     ),
-    (AppType.RADARR, SearchTarget(Unit.MOVIE, item_id=9), {"name": "MoviesSearch", "movieIds": [9]}),
+    *(
+        (app_type, variant, SearchTarget(Unit.MOVIE, item_id=9), MOVIE)
+        for app_type, variant in (
+            (AppType.RADARR, None),
+            (AppType.WHISPARR, Variant.V3),
+            (AppType.WHISPARR, Variant.V3_LISTLESS),
+        )
+    ),
+    (AppType.LIDARR, None, SearchTarget(Unit.ALBUM, item_id=7), {"name": "AlbumSearch", "albumIds": [7]}),
+    (AppType.LIDARR, None, SearchTarget(Unit.ARTIST, owner_id=3), {"name": "ArtistSearch", "artistId": 3}),
+    (AppType.READARR, None, SearchTarget(Unit.BOOK, item_id=7), {"name": "BookSearch", "bookIds": [7]}),
+    (AppType.READARR, None, SearchTarget(Unit.AUTHOR, owner_id=3), {"name": "AuthorSearch", "authorId": 3}),
 ]
 
 
-@pytest.mark.parametrize(("app_type", "target", "body"), TARGETS)
+@pytest.mark.parametrize(("app_type", "variant", "target", "body"), TARGETS)
 async def test_a_search_and_what_is_read_back_of_it(
-    app: App, http: ArrHttp, app_type: AppType, target: SearchTarget, body: dict[str, object]
+    app: App,
+    client_of: Made,
+    app_type: AppType,
+    variant: Variant | None,
+    target: SearchTarget,
+    body: dict[str, object],
 ) -> None:
-    client = make_client(app_type, http, Connection("http://app.test", "key"))
+    client = client_of(app_type, variant)
     reply = {"id": 42, "name": body["name"], "body": body | {"trigger": "manual"}, "status": "queued", "queued": STAMP}
     app.says(reply, status=201)
     command = await client.search(target)
     ids = frozenset({target.item_id} if target.item_id else ())
     assert command == Command(42, str(body["name"]), CommandStatus.QUEUED, target, queued_at=WHEN, item_ids=ids)
-    assert (app.last.method, app.last.url.path) == ("POST", "/api/v3/command")
-    assert app.last.read() == httpx.Request("POST", "http://x", json=body).read()
+    assert (app.last.method, app.last.url.path) == ("POST", f"/tv{client.prefix}/command")
+    assert app.body == body
     app.says([reply | {"status": "completed", "ended": STAMP, "message": "Done"}])
     assert await client.commands() == [
         Command(42, str(body["name"]), CommandStatus.COMPLETED, target, WHEN, None, WHEN, "Done", ids)
     ]
 
 
-@pytest.mark.parametrize(
-    "target", [SearchTarget(Unit.MOVIE, item_id=1), SearchTarget(Unit.EPISODE), SearchTarget(Unit.SEASON, owner_id=1)]
-)
-async def test_a_target_that_the_app_does_not_have(app: App, sonarr: ArrClient, target: SearchTarget) -> None:
-    with pytest.raises(ValueError, match="not a search of Sonarr"):
-        await sonarr.search(target)
+@pytest.mark.parametrize("made", CLIENTS)
+async def test_a_target_that_the_app_does_not_have(app: App, door: ArrHttp, made: type[ArrClient]) -> None:
+    client = made(door, Connection("http://app.test", "key"))
+    strange = [SearchTarget(unit, item_id=1, owner_id=1, season=1) for unit in Unit if unit not in client.units]
+    for target in (*strange, SearchTarget(client.item), *(SearchTarget(unit, season=1) for unit in client.units)):
+        with pytest.raises(ValueError, match=f"not a search of {client.app_name}"):
+            await client.search(target)
     assert app.asked == []
 
 
@@ -469,42 +241,145 @@ async def test_cancelling_that_fails_says_so(app: App, sonarr: ArrClient) -> Non
     assert caught.value.code is ErrorCode.UNAUTHORIZED
 
 
-async def test_tags_and_profiles(app: App, radarr: ArrClient) -> None:
+@pytest.mark.parametrize(
+    ("made", "flag"),
+    [
+        (AppType.SONARR, "includeUnknownSeriesItems"),
+        (AppType.RADARR, "includeUnknownMovieItems"),
+        (AppType.LIDARR, "includeUnknownArtistItems"),
+        (AppType.READARR, "includeUnknownAuthorItems"),
+        (Variant.V2, "includeUnknownSeriesItems"),
+        (Variant.V3, "includeUnknownMovieItems"),
+        (Variant.V3_LISTLESS, "includeUnknownMovieItems"),
+    ],
+)
+async def test_the_queue_of_each(app: App, client_of: Made, made: AppType | Variant, flag: str) -> None:
+    client = client_of(AppType.WHISPARR, made) if isinstance(made, Variant) else client_of(made, None)
+    row: dict[str, Any] = {"id": 1, "downloadId": "ABC", f"{client.item}Id": 9, "status": "queued"}
+    app.says(page(row | ({f"{client.owner}Id": 4} if client.owner else {})))
+    assert await client.queue() == [QueueRow("ABC", 9, 4 if client.owner else None, None, "queued", None, None)]
+    assert app.query == {"page": "1", "pageSize": "1000", flag: "true"}
+
+
+async def test_tags(app: App, radarr: ArrClient) -> None:
     app.says([{"id": 1, "label": "anime"}, {"id": 2}, {"id": 3, "label": "keep"}])
     assert await radarr.tags() == {1: "anime", 3: "keep"}
-    app.says([{"id": 1, "name": "Any", "cutoff": 3}, {}])
-    assert await radarr.quality_profiles() == [QualityProfile(1, "Any")]
     app.says({})
-    for ask in (radarr.tags, radarr.quality_profiles, radarr.commands):
+    for ask in (radarr.tags, radarr.quality_profiles, radarr.formats_mark, radarr.indexers, radarr.commands):
         with pytest.raises(ArrError):
             await ask()
 
 
-async def test_seasons(app: App, sonarr: ArrClient) -> None:
-    over = {"episodeCount": 10, "episodeFileCount": 4, "previousAiring": STAMP}
-    app.says(
+async def test_a_tag_is_made_once(app: App, sonarr: ArrClient) -> None:
+    app.says({"id": 8, "label": "searched"}, status=201)
+    assert await sonarr.add_tag("Searched") == 8
+    assert (app.last.method, app.paths, app.body) == ("POST", ["tag"], {"label": "searched"})
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    app.answer = refuse
+    with pytest.raises(ArrError):
+        await sonarr.add_tag("searched")
+    assert len(app.asked) == 2
+
+
+@pytest.mark.parametrize("made", CLIENTS)
+async def test_tagging_adds_and_replaces_nothing(app: App, door: ArrHttp, made: type[ArrClient]) -> None:
+    app.says([], status=202)
+    await made(door, Connection("http://app.test", "key")).tag_owners([3, 4], 8)
+    tagged = made.owner or made.item
+    assert (app.last.method, app.paths) == ("PUT", [f"{tagged}/editor"])
+    assert app.body == {f"{tagged}Ids": [3, 4], "tags": [8], "applyTags": "add"}
+
+
+PROFILE: dict[str, Any] = {
+    "id": 1,
+    "name": "Any",
+    "upgradeAllowed": True,
+    "cutoff": 3,
+    "items": [
+        {"quality": {"id": 1, "name": "SDTV"}, "items": [], "allowed": True},
+        {"id": 1000, "name": "WEB", "items": [{"quality": {"id": 3}, "items": [], "allowed": True}], "allowed": True},
+    ],
+    "minFormatScore": 0,
+    "cutoffFormatScore": 50,
+    "formatItems": [{"format": 1, "name": "x265", "score": 10}, {"format": 2, "name": "HDR", "score": -5}],
+}
+
+
+async def test_profiles(app: App, radarr: ArrClient, client_of: Made) -> None:
+    app.says([PROFILE, {"id": 2, "name": "Plain", "cutoffFormatScore": "x"}, {}, None])
+    found = await radarr.quality_profiles()
+    assert [(one.profile_id, one.name, one.upgrade_allowed, one.cutoff_score) for one in found] == [
+        (1, "Any", True, 50),
+        (2, "Plain", False, 0),
+    ]
+    assert [one.wants_score for one in found] == [True, False]
+    readarr = await client_of(AppType.READARR, None).quality_profiles()
+    assert [one.cutoff_score for one in readarr] == [0, 0]  # it has the field and no use for it
+
+
+@pytest.mark.parametrize(
+    ("change", "is_another"),
+    [
+        ({"name": "Other"}, False),
+        ({"formatItems": PROFILE["formatItems"][::-1]}, False),
+        ({"formatItems": [one | {"name": "renamed"} for one in PROFILE["formatItems"]]}, False),
+        ({"newInLaterVersions": 1}, False),
+        ({"upgradeAllowed": False}, True),
+        ({"cutoff": 1}, True),
+        ({"cutoffFormatScore": 60}, True),
+        ({"minFormatScore": 1}, True),
+        ({"items": PROFILE["items"][::-1]}, True),
+        ({"items": [PROFILE["items"][0] | {"allowed": False}, PROFILE["items"][1]]}, True),
+        ({"formatItems": [PROFILE["formatItems"][0] | {"score": 11}, PROFILE["formatItems"][1]]}, True),
+        ({"language": {"id": 2, "name": "French"}}, True),
+    ],
+)
+async def test_the_mark_of_a_profile(
+    app: App, sonarr: ArrClient, change: dict[str, object], *, is_another: bool
+) -> None:
+    app.says([PROFILE], [PROFILE | change])
+    before, after = (await sonarr.quality_profiles())[0], (await sonarr.quality_profiles())[0]
+    assert isinstance(before, QualityProfile)
+    assert before.mark
+    assert (after.mark != before.mark) is is_another
+
+
+FORMAT: dict[str, Any] = {
+    "id": 1,
+    "name": "x265",
+    "specifications": [
         {
-            "seasons": [
-                {"seasonNumber": 0, "monitored": False},
-                {"seasonNumber": 1, "monitored": True, "statistics": over},
-                {
-                    "seasonNumber": 2,
-                    "monitored": True,
-                    "statistics": over | {"nextAiring": STAMP, "episodeCount": None},
-                },
-                {"seasonNumber": None},
-            ]
+            **{"name": "codec", "implementation": "ReleaseTitleSpecification", "implementationName": "Release Title"},
+            **{"negate": False, "required": True, "fields": [{"name": "value", "label": "Pattern", "value": "x265"}]},
         }
-    )
-    assert await sonarr.seasons(3) == {
-        0: SeasonFacts(0, monitored=False, aired=0, with_file=0, ended=False),
-        1: SeasonFacts(1, monitored=True, aired=10, with_file=4, ended=True),
-        2: SeasonFacts(2, monitored=True, aired=0, with_file=4, ended=False),
-    }
-    assert app.last.url.path == "/tv/api/v3/series/3"
+    ],
+}
 
 
-async def test_radarr_has_no_seasons(app: App, radarr: ArrClient) -> None:
-    with pytest.raises(ArrError, match="no seasons"):
-        await radarr.seasons(1)
-    assert app.asked == []
+async def test_the_mark_of_all_formats(app: App, sonarr: ArrClient, client_of: Made) -> None:
+    specification = FORMAT["specifications"][0]
+    other = FORMAT | {"id": 2}
+    app.says([FORMAT, other])
+    mark = await sonarr.formats_mark()
+    same: list[object] = [[other, FORMAT], [FORMAT | {"name": "HEVC"}, other]]
+    changed: list[object] = [
+        [FORMAT],
+        [FORMAT, other, FORMAT | {"id": 3}],
+        [FORMAT | {"specifications": [specification | {"negate": True}]}, other],
+        [FORMAT | {"specifications": [specification | {"fields": [{"name": "value", "value": "x266"}]}]}, other],
+        [],
+    ]
+    app.says(*same, *changed)
+    assert [await sonarr.formats_mark() == mark for _ in range(7)] == [True] * 2 + [False] * 5
+    with pytest.raises(ArrError, match="Readarr has no custom-format scores"):
+        await client_of(AppType.READARR, None).formats_mark()
+
+
+async def test_indexers_that_are_searched(app: App, sonarr: ArrClient) -> None:
+    on = {"enableAutomaticSearch": True, "enableRss": False}
+    app.says([{"id": 1, **on}, {"id": 2, "enableAutomaticSearch": False, "enableRss": True}, {"id": 3}, on])
+    assert await sonarr.indexers() == {1}
+    assert app.paths == ["indexer"]

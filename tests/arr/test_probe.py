@@ -52,7 +52,7 @@ FAILED = answer(b'{"message":"database disk image is malformed","description":"a
             "wrong_app",
             "This is Radarr, not Sonarr: check the URL or add it as radarr.",
         ),
-        (saying(status_of("Whisparr")), "", "wrong_app", "This is Whisparr, not Sonarr: check the URL."),
+        (saying(status_of("Prowlarr")), "", "wrong_app", "This is Prowlarr, not Sonarr: check the URL."),
         (saying(status_of("Jellyfin")), "", "not_an_arr", "calls itself Jellyfin"),
         (saying(answer(b'{"status":"ok"}')), "", "not_an_arr", "does not say which app it is"),
         (saying(answer(b"[]")), "", "not_an_arr", "does not say which app it is"),

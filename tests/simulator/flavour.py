@@ -144,6 +144,7 @@ class Flavour:
     lost_resource: Literal["problem", "empty", "message"] = "problem"
     workers: int = 3
     seasons: bool = False
+    seasons_are_years: bool = False  # Whisparr v2 (§8)
     cutoff_first_season: int | None = None  # Sonarr leaves specials out of cutoff only (§3.3)
     row_per_edition: bool = False  # Readarr's wanted lists repeat a book with several monitored editions (§3.3)
     released_is_available: bool = False  # Whisparr v3 looks at nothing but the status (§3.3)

@@ -7,14 +7,19 @@ from tests.simulator.lidarr import LIDARR
 from tests.simulator.radarr import RADARR
 from tests.simulator.readarr import READARR
 from tests.simulator.sonarr import SONARR_4, SONARR_5
+from tests.simulator.whisparr2 import WHISPARR_2
+from tests.simulator.whisparr3 import WHISPARR_3, WHISPARR_3_OLD
 
-AppKind = Literal["sonarr", "sonarr5", "radarr", "lidarr", "readarr"]
+AppKind = Literal["sonarr", "sonarr5", "radarr", "lidarr", "readarr", "whisparr2", "whisparr3old", "whisparr3"]
 _FLAVOURS: dict[AppKind, Flavour] = {
     "sonarr": SONARR_4,
     "sonarr5": SONARR_5,
     "radarr": RADARR,
     "lidarr": LIDARR,
     "readarr": READARR,
+    "whisparr2": WHISPARR_2,
+    "whisparr3old": WHISPARR_3_OLD,
+    "whisparr3": WHISPARR_3,
 }
 
 

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 
 def list_movies(app: "SimApp", request: Request) -> Reply:
-    tmdb_id = optional_integer(request, "tmdbId")
-    if tmdb_id is not None:
+    """All movies, or the one with a foreign id; stashId is Whisparr's."""
+    tmdb_id, stash_id = optional_integer(request, "tmdbId"), request.first("stashId")
+    if app.flavour.app_type == "whisparr" and stash_id is not None:
+        rows = app.db.rows("SELECT * FROM items WHERE 'scene-' || id = ?", (stash_id,))
+    elif tmdb_id is not None:
         rows = app.db.rows("SELECT * FROM items WHERE id = ?", (tmdb_id - 100_000,))
     else:
         rows = app.db.rows("SELECT * FROM items ORDER BY id")

@@ -1,6 +1,7 @@
 """Commands that every app has (arr contracts §4.4)."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.simulator.commands import Command
@@ -24,6 +25,11 @@ SHARED_KINDS = (
     CommandKind("Test", (CommandField("duration", "int", 4000),), message="Test command completed"),
     CommandKind("ManualImport", (CommandField("importMode", "text", "auto"),), disk_access=True, high_priority=True),
 )
+
+
+def without_priority(kinds: Iterable[CommandKind]) -> list[CommandKind]:
+    """Both older Whisparrs give no command a priority of its own (arr contracts §4.1)."""
+    return [replace(kind, high_priority=False) for kind in kinds]
 
 
 def by_name(kinds: Iterable[CommandKind]) -> dict[str, CommandKind]:

@@ -76,7 +76,7 @@ def list_episodes(app: "SimApp", request: Request) -> Reply:
         rows = app.db.rows("SELECT * FROM items WHERE file_id = ?", (file_id,))
     else:
         raise errors.bad_request("seriesId or episodeIds must be provided")
-    return json_reply(episode_list(app, rows, request))
+    return json_reply([app.flavour.fitted(app, "listed_episode", e) for e in episode_list(app, rows, request)])
 
 
 def get_episode(app: "SimApp", request: Request) -> Reply:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.simulator.flavour import Flavour
@@ -96,7 +97,7 @@ def fill(library: Library, spec: LibrarySpec, flavour: Flavour, *, seed: int) ->
         case "book":
             maker.owned(spec.authors, spec.books, 1)
         case _:
-            maker.series()
+            maker.series(years=flavour.seasons_are_years)
     library.recompute_cutoff()
 
 
@@ -110,7 +111,9 @@ class _Maker:
         self._made = 0
         self._files_before = library.db.number("SELECT max(id) FROM files")
 
-    def series(self) -> None:
+    def series(self, *, years: bool) -> None:
+        """Series with their seasons, which Whisparr v2 numbers by years."""
+        shift = datetime.fromtimestamp(self._now, UTC).year - self._spec.seasons if years else 0
         db = self._library.db
         base = db.number("SELECT max(id) FROM parents")
         item_base = db.number("SELECT max(id) FROM items")
@@ -123,9 +126,10 @@ class _Maker:
             parents.append(parent)
             for number in range(0 if self._spec.specials else 1, self._spec.seasons + 1):
                 season_monitored = number > 0 and not self._chance(self._spec.unmonitored_share / 2)
-                seasons.append((parent_id, number, int(season_monitored)))
-                for item in self._season(parent, number, ended=ended, first_id=item_base + len(items) + 1):
-                    items.append(item)
+                told = number + shift if number else 0
+                seasons.append((parent_id, told, int(season_monitored)))
+                first_id = item_base + len(items) + 1
+                items += self._season(parent, number, told, ended=ended, first_id=first_id)
         self._store_parents(parents)
         db.change_many("INSERT INTO seasons VALUES (?, ?, ?)", seasons)
         self._store(items)
@@ -196,7 +200,10 @@ class _Maker:
         more = (rng.choice(spec.profiles), self._tag_list(), rng.choice((22, 45, 60)), added, self._library.root)
         return (*row, *more), ended
 
-    def _season(self, parent: tuple[Any, ...], number: int, *, ended: bool, first_id: int) -> Iterator[tuple[Any, ...]]:
+    def _season(
+        self, parent: tuple[Any, ...], number: int, told: int, *, ended: bool, first_id: int
+    ) -> Iterator[tuple[Any, ...]]:
+        """The episodes of the season that the app calls `told`."""
         spec = self._spec
         parent_id, monitored, runtime, added = parent[0], parent[7], parent[10], parent[11]
         count = spec.episodes if number else spec.specials
@@ -209,10 +216,10 @@ class _Maker:
             air_at = self._air_at(number, position, count, running=last and not ended)
             own = int(not self._chance(spec.unmonitored_share))
             due = None if air_at is None else air_at + runtime * 60
-            file_id = self._file(item_id, parent_id, number, due)
+            file_id = self._file(item_id, parent_id, told, due)
             title = f"Chapter {position}"
             yield (
-                *(item_id, parent_id, number, position, title, title.lower(), None, None, own, own & monitored),
+                *(item_id, parent_id, told, position, title, title.lower(), None, None, own, own & monitored),
                 *(None, None, 0, added, air_at, due, None, None, None, None, None),
                 *(file_id, self._searched(), 1, int(file_id > 0)),
             )

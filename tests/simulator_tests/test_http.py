@@ -3,7 +3,9 @@
 import pytest
 
 from tests.simulator import SimApp, SimClock, SimSettings
+from tests.simulator.flavours import AppKind
 from tests.simulator_tests.caller import Caller
+from tests.simulator_tests.conftest import KINDS
 
 STATUS = "/api/v3/system/status"
 
@@ -39,16 +41,32 @@ def test_status_tells_app_version_and_database() -> None:
     assert (status["databaseType"], status["urlBase"]) == ("postgreSQL", "/movies")
 
 
-def test_get_api_tells_the_v5_tree_from_v4(sonarr: Caller, sonarr5: Caller) -> None:
-    assert sonarr.get("/api").json == {"current": "v3", "deprecated": []}
-    assert sonarr5.get("/api").json == {"current": "v5", "deprecated": ["v3"]}
+def test_every_app_says_who_it_is(any_app: Caller) -> None:
+    flavour = any_app.app.flavour
+    status = any_app.get("system/status").json
+    assert status["appName"].lower() == flavour.app_type
+    assert status["version"] == flavour.version
+    majors = {"whisparr2": "2.", "whisparr3old": "3.0.", "whisparr3": "3.2.", "readarr": "0.4.", "lidarr": "2."}
+    assert status["version"].startswith(majors.get(flavour.kind, ""))
+    assert any_app.get("series").status == (200 if flavour.seasons else 404)
+    assert any_app.get("movie").status == (200 if flavour.movie_like else 404)
+
+
+def test_get_api_tells_the_v5_tree_from_v4(any_app: Caller) -> None:
+    current = any_app.app.flavour.prefix.removeprefix("api/")
+    expected = {"current": current, "deprecated": []}
+    if any_app.app.flavour.kind == "sonarr5":
+        expected = {"current": "v5", "deprecated": ["v3"]}
+    assert any_app.get("/api").json == expected
 
 
 @pytest.mark.parametrize("path", ["/ping", STATUS, "/"])
-def test_a_missing_url_base_is_redirected_relatively_with_307(path: str) -> None:
-    call = Caller(SimApp("sonarr", SimSettings(url_base="/tv")))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_missing_url_base_is_redirected_relatively_with_307_or_302(kind: AppKind, path: str) -> None:
+    call = Caller(SimApp(kind, SimSettings(url_base="/tv")))
     answer = call.send("GET", path, query={"a": "1"}, has_base=False)
-    assert (answer.status, answer.headers["location"]) == (307, f"/tv{path}?a=1")
+    status = 302 if kind in ("readarr", "whisparr2", "whisparr3old") else 307
+    assert (answer.status, answer.headers["location"]) == (status, f"/tv{path}?a=1")
 
 
 def test_the_key_is_checked_before_the_redirect_and_before_starting_up() -> None:
@@ -73,7 +91,9 @@ def test_starting_up_is_503_with_its_own_key_and_text_outside_the_api(any_app: C
 def test_ping_needs_no_key_and_knows_head(any_app: Caller) -> None:
     answer = any_app.send("GET", "/ping", key=False)
     assert (answer.status, answer.json) == (200, {"status": "OK"})
-    assert any_app.send("HEAD", "/ping", key=False).reply.body == b""
+    head = any_app.send("HEAD", "/ping", key=False)
+    older = any_app.app.flavour.kind in ("whisparr2", "whisparr3old")
+    assert (head.status, head.reply.body) == (405 if older else 200, b"")
 
 
 @pytest.mark.parametrize("path", ["/", "/series", "/sonarr/api/v3/system/status", "/settings/general"])
@@ -98,13 +118,14 @@ def test_content_is_not_a_way_out_of_its_folder(sonarr: Caller, name: str, statu
 def test_unknown_routes_are_empty_404_and_wrong_methods_405(any_app: Caller) -> None:
     unknown = any_app.get("nothing/here")
     assert (unknown.status, unknown.reply.body) == (404, b"")
-    wrong = any_app.post("wanted/missing", {})
+    wrong = any_app.post("queue", {})
     assert (wrong.status, wrong.reply.body, wrong.headers["allow"]) == (405, b"", "GET")
     assert any_app.delete("command").headers["allow"] == "GET, POST"
 
 
 def test_paths_are_matched_without_case_and_with_a_trailing_slash(any_app: Caller) -> None:
-    assert any_app.send("GET", "/API/v3/System/Status/").status == 200
+    prefix = any_app.app.flavour.prefix.upper()
+    assert any_app.send("GET", f"/{prefix}/System/Status/").status == 200
 
 
 ACCEPTED = ["application/json", "text/html, application/json", "application/xml, application/json", "text/html, */*"]
@@ -112,13 +133,13 @@ ACCEPTED = ["application/json", "text/html, application/json", "application/xml,
 
 @pytest.mark.parametrize("accept", [*ACCEPTED, "*/*", ""])
 def test_accept_lists_that_allow_json_get_it(any_app: Caller, accept: str) -> None:
-    answer = any_app.send("GET", STATUS, headers={"accept": accept})
+    answer = any_app.send("GET", "system/status", headers={"accept": accept})
     assert (answer.status, answer.reply.media) == (200, "application/json; charset=utf-8")
 
 
 @pytest.mark.parametrize("accept", ["application/xml", "text/html", "application/junk"])
 def test_accept_without_json_is_406(any_app: Caller, accept: str) -> None:
-    answer = any_app.send("GET", STATUS, headers={"accept": accept})
+    answer = any_app.send("GET", "system/status", headers={"accept": accept})
     assert (answer.status, answer.reply.body) == (406, b"")
 
 
@@ -161,8 +182,8 @@ def test_answers_of_the_error_pipeline_lose_the_version(any_app: Caller) -> None
     ("name", "value"),
     [("page", "abc"), ("pageSize", "1.5"), ("sortDirection", "desc"), ("sortDirection", "asc"), ("monitored", "")],
 )
-def test_a_query_value_that_does_not_bind_is_a_problem_object(any_app: Caller, name: str, value: str) -> None:
-    answer = any_app.get("wanted/missing", **{name: value})
+def test_a_query_value_that_does_not_bind_is_a_problem_object(wanting: Caller, name: str, value: str) -> None:
+    answer = wanting.get("wanted/missing", **{name: value})
     assert answer.status == 400
     assert answer.json["title"] == "One or more validation errors occurred."
     assert set(answer.json["errors"]) == {name}
@@ -178,11 +199,20 @@ def test_broken_json_in_a_body_is_400_but_a_trailing_comma_is_fine(any_app: Call
     assert any_app.send("POST", "command", body=b'{"NAME":"RssSync",}').status == 201
 
 
-def test_unknown_ids_answer_as_each_app_does(sonarr: Caller, sonarr5: Caller, radarr: Caller) -> None:
-    assert sonarr.get("episode/99").json["title"] == "Not Found"
-    assert radarr.get("movie/99").json["status"] == 404
-    empty = sonarr5.get("episode/99")
-    assert (empty.status, empty.reply.body) == (404, b"")
+def test_unknown_ids_answer_as_each_app_does(any_app: Caller) -> None:
+    flavour = any_app.app.flavour
+    for path in (flavour.item, "command", "qualityprofile", "tag"):
+        answer = any_app.get(f"{path}/99")
+        assert answer.status == 404
+        if flavour.kind == "sonarr5":
+            assert answer.reply.body == b""
+        elif flavour.kind == "lidarr":
+            assert set(answer.json) == {"message", "description"}
+        else:
+            assert answer.json["title"] == "Not Found"
+
+
+def test_the_v5_tree_has_a_body_for_a_series_that_is_not_there(sonarr5: Caller) -> None:
     assert sonarr5.get("series/99").json["title"] == "Not Found"
 
 

@@ -26,6 +26,9 @@ DOCUMENTS: dict[AppKind, str] = {
     "radarr": "radarr.json",
     "lidarr": "lidarr.json",
     "readarr": "readarr.json",
+    "whisparr2": "whisparr_v2.json",
+    "whisparr3old": "whisparr_v3.json",
+    "whisparr3": "whisparr_v3_eros_2026.json",
 }
 # What the documents lack although the apps write it (arr contracts §11).
 COMMAND_FIELDS = (
@@ -38,8 +41,20 @@ UNDOCUMENTED = {
     "SystemResource": ("isContainerized",),
     "RootFolderResource": ("totalSpace",),
     "TagDetailsResource": ("excludedReleaseProfileIds",),
-    "ArtistResource": ("nextAlbum", "lastAlbum"),  # written as null too (arr contracts §1.6)
 }
+SCENE_FIELDS = ("foreignId", "stashId", "studioTitle", "studioForeignId", "credits", "itemType")
+UNDOCUMENTED_OF: dict[AppKind, dict[str, tuple[str, ...]]] = {
+    "whisparr2": {"SeriesResource": ("monitorNewItems",)},
+    "whisparr3old": {
+        "MovieResource": (*SCENE_FIELDS, "releaseDate"),
+        "QueueResource": ("added", "downloadClientHasPostImportCategory"),
+    },
+    "whisparr3": {
+        "MovieResource": ("code", "alternateTitles", "movieFileId", "lastSearchTime"),
+        "QualityProfileResource": ("minUpgradeFormatScore",),
+    },
+}
+NULLS = {"ArtistResource": ("nextAlbum", "lastAlbum")}  # written as null too (arr contracts §1.6)
 STRINGS = ("TimeSpan", "Version", "HttpUri", "DateOnly")  # objects on paper in some documents, text on the wire
 
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="the apps' OpenAPI documents are not here")
@@ -50,9 +65,15 @@ def document(kind: AppKind) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(((FOLDER or Path()) / DOCUMENTS[kind]).read_text())
     for name in STRINGS:
         found["components"]["schemas"][name] = {"type": "string"}
-    for name, fields in UNDOCUMENTED.items():
-        schema = found["components"]["schemas"].get(name, {})
-        schema.get("properties", {}).update({field: {} for field in fields})
+    for name, fields in (*UNDOCUMENTED.items(), *UNDOCUMENTED_OF.get(kind, {}).items()):
+        properties = found["components"]["schemas"].get(name, {}).get("properties", {})
+        properties.update({field: {} for field in fields if field not in properties})
+    for name, fields in NULLS.items():
+        properties = found["components"]["schemas"].get(name, {}).get("properties", {})
+        properties.update({field: {"anyOf": [properties[field], {"type": "null"}]} for field in fields if properties})
+    states = found["components"]["schemas"]["TrackedDownloadState"]["enum"]
+    if kind == "whisparr3":
+        states.append("importBlocked")
     return _allowing_null(found)  # type: ignore[no-any-return] # still the same object of objects
 
 

@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.simulator import LibrarySpec, SimApp, SimClock
+from tests.simulator.flavours import AppKind
 from tests.simulator_tests.caller import Caller
+from tests.simulator_tests.conftest import KINDS, WITHOUT_WANTED
 
 OLD = datetime(2015, 5, 1, tzinfo=UTC)
 
 
-def test_nothing_is_wanted_in_an_empty_app(any_app: Caller) -> None:
+def test_nothing_is_wanted_in_an_empty_app(wanting: Caller) -> None:
     for kind in ("missing", "cutoff"):
-        answer = any_app.get(f"wanted/{kind}", page=0, pageSize=15, sortKey="airDateUtc", sortDir="desc")
+        answer = wanting.get(f"wanted/{kind}", page=0, pageSize=15, sortDir="desc")
         assert (answer.json["records"], answer.json["totalRecords"]) == ([], 0)
 
 
@@ -110,14 +112,17 @@ def test_radarr_monitored_is_plain_equality(radarr: Caller) -> None:
 
 
 @pytest.mark.parametrize(("monitored", "flag", "listed"), [(True, "true", 1), (False, "true", 0), (False, "false", 1)])
-def test_sdtv_below_hdtv_720p_is_cutoff_unmet(any_app: Caller, monitored: bool, flag: str, listed: int) -> None:
-    library = any_app.app.library
-    if any_app.app.flavour.movie_like:
-        library.add_movie(monitored=monitored, has_file=True, quality_id=1, profile_id=1)
+def test_a_file_below_the_cutoff_of_profile_1_is_cutoff_unmet(
+    wanting: Caller, monitored: bool, flag: str, listed: int
+) -> None:
+    """SDTV below HDTV-720p, MP3-192 below Lossless, PDF below AZW3; the owner's flag is as good as the item's."""
+    app = wanting.app
+    if app.flavour.owner:
+        app.add_item(app.add_owner(monitored=monitored), has_file=True, quality_id=1)
     else:
-        library.add_episode(library.add_series(monitored=monitored), 1, 1, has_file=True, quality_id=1)
-    assert any_app.get("wanted/cutoff", monitored=flag).json["totalRecords"] == listed
-    assert any_app.get("wanted/missing", monitored=flag).json["totalRecords"] == 0
+        app.add_item(monitored=monitored, has_file=True, quality_id=1)
+    assert wanting.get("wanted/cutoff", monitored=flag).json["totalRecords"] == listed
+    assert wanting.get("wanted/missing", monitored=flag).json["totalRecords"] == 0
 
 
 def test_cutoff_ignores_the_format_score(radarr: Caller) -> None:
@@ -189,10 +194,9 @@ def test_wanted_by_id_is_the_episode_in_sonarr_and_404_in_radarr(sonarr: Caller,
     assert radarr.get(f"wanted/missing/{radarr.app.library.add_movie()}").status == 404
 
 
-@pytest.mark.parametrize("kind", ["sonarr", "radarr"])
-def test_the_lists_agree_with_the_truth_for_a_varied_library(kind: str) -> None:
-    spec = LibrarySpec(series=30, movies=600)
-    app = SimApp("radarr" if kind == "radarr" else "sonarr", library=spec, clock=SimClock.frozen())
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != WITHOUT_WANTED])
+def test_the_lists_agree_with_the_truth_for_a_varied_library(kind: AppKind) -> None:
+    app = SimApp(kind, library=LibrarySpec(series=30, movies=600), clock=SimClock.frozen())
     call = Caller(app)
     for name, truth in (("missing", app.library.missing_ids()), ("cutoff", app.library.cutoff_ids())):
         answer = call.get(f"wanted/{name}", pageSize=5_000).json

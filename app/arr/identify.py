@@ -1,0 +1,57 @@
+"""Which app answers at an address: by the name it gives itself, and of several that share one by what they have."""
+
+import logging
+from dataclasses import replace
+
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.http import TRIES, ArrHttp
+from app.arr.models import AppStatus, AppType, Connection, Variant
+from app.arr.records import read_status
+from app.arr.registry import REGISTRY
+
+log = logging.getLogger(__name__)
+
+ONE_ROW = {"page": 1, "pageSize": 1}  # to whom it means nothing, it does nothing
+
+
+async def identify(http: ArrHttp, app_type: AppType, connection: Connection) -> AppStatus:
+    """`system/status` of an app of this type with its variant; `WRONG_APP` when another app answers."""
+    spec = REGISTRY[app_type]
+    status = read_status(await http.send(connection, "GET", f"{spec.prefix}/system/status"))
+    if status.app_name != spec.label:
+        sentence = f"This is {status.app_name}, not {spec.label}: check the URL."
+        raise ArrError(ErrorCode.WRONG_APP, sentence, may_have_reached=False)
+    return replace(status, variant=await variant_of(http, app_type, connection, status.version))
+
+
+async def variant_of(
+    http: ArrHttp, app_type: AppType, connection: Connection, version: str, *, tries: int = TRIES
+) -> Variant | None:
+    """`None` where an app has no variants. What the app has tells them apart: a version may be anybody's own build."""
+    spec = REGISTRY[app_type]
+    seen: dict[str, bool] = {}
+    for variant, client in spec.clients.items():
+        for path, expected in client.proofs.items():
+            if path not in seen:
+                seen[path] = await _has(http, connection, f"{spec.prefix}/{path}", tries)
+            if seen[path] is not expected:
+                break
+        else:
+            if variant is not None and version.split(".")[0] not in (variant.label[1:], "10"):
+                log.warning("version and variant differ", extra={"version": version, "variant": str(variant)})
+            return variant
+    sentence = f"This is no {spec.label} that Huntarr knows: check its version."
+    raise ArrError(ErrorCode.WRONG_APP, sentence, may_have_reached=False)
+
+
+async def _has(http: ArrHttp, connection: Connection, path: str, tries: int) -> bool:
+    """Whether the app knows `path`; to say how it wants to be asked is to know it."""
+    try:
+        await http.send(connection, "GET", path, params=ONE_ROW, tries=tries)
+    except ArrError as failure:
+        if failure.http_status == 400:
+            return True
+        if failure.code is ErrorCode.NOT_FOUND:
+            return False
+        raise
+    return True

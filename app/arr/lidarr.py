@@ -1,0 +1,36 @@
+"""Lidarr: albums of artists. An album has as many files as it has tracks."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from app.arr.base import Params
+from app.arr.models import AppType, HistoryKind, Mode, SortKey, Unit
+from app.arr.owned import OwnedClient
+from app.arr.records import OwnedReading
+
+
+class LidarrClient(OwnedClient):
+    """Its wanted lists also hold albums of which a part is there (arr contracts §3.3)."""
+
+    app_type: ClassVar[AppType] = AppType.LIDARR
+    app_name: ClassVar[str] = "Lidarr"
+    prefix: ClassVar[str] = "/api/v1"
+    default_port: ClassVar[int] = 8686
+    item: ClassVar[Unit] = Unit.ALBUM
+    owner: ClassVar[Unit] = Unit.ARTIST
+    units: ClassVar[frozenset[Unit]] = frozenset({Unit.ALBUM, Unit.ARTIST})
+    modes: ClassVar[tuple[Mode, ...]] = (Mode.AUTO, Mode.ALBUM, Mode.ARTIST)
+    searches: ClassVar[Mapping[Unit, str]] = {Unit.ALBUM: "AlbumSearch", Unit.ARTIST: "ArtistSearch"}
+    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # arr contracts §3.2: they become SQL, any other one may be a 500
+        SortKey.LAST_SEARCH: "albums.lastSearchTime",
+        SortKey.RELEASED: "albums.releaseDate",
+    }
+    record: ClassVar[type[OwnedReading]] = OwnedReading
+    file_path: ClassVar[str] = "trackfile"
+    queue_params: ClassVar[Params] = {"includeUnknownArtistItems": True}
+    wanted_params: ClassVar[Params] = {"includeArtist": True}
+    events: ClassVar[Mapping[str, HistoryKind]] = {
+        "trackfileimported": HistoryKind.IMPORTED,
+        "downloadimported": HistoryKind.IMPORTED,
+        "albumimportincomplete": HistoryKind.INCOMPLETE,
+    }

@@ -1,0 +1,118 @@
+"""The three apps that are called Whisparr: v2 after Sonarr, v3 after Radarr with wanted lists and, older, without."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, ClassVar
+
+from app.arr.base import Params
+from app.arr.models import AppType, LibraryMovie, ReleaseDates, SortKey, Unit, Variant, WantedItem
+from app.arr.movies import MovieClient, MovieReading
+from app.arr.readings import Flag, IfRecord, Moment, Text, read_list
+from app.arr.records import FileReading
+from app.arr.shelved import EpisodeReading, ShelvedClient
+
+LARGEST_LIBRARY_BYTES = 64 * 1024 * 1024
+
+
+class SceneReading(EpisodeReading):
+    """It has a date where an episode has a number, and its season is the year (arr contracts §3.4, §8)."""
+
+    series_title: Text = None
+
+    @property
+    def owner_title(self) -> str | None:
+        return super().owner_title or self.series_title
+
+    @property
+    def numbering(self) -> str | None:
+        return f"{self.released:%Y-%m-%d}" if self.released else None
+
+
+class WhisparrSeriesClient(ShelvedClient):
+    """Whisparr v2."""
+
+    app_type: ClassVar[AppType] = AppType.WHISPARR
+    variant: ClassVar[Variant | None] = Variant.V2
+    proofs: ClassVar[Mapping[str, bool]] = {"episode": True}
+    app_name: ClassVar[str] = "Whisparr"
+    prefix: ClassVar[str] = "/api/v3"
+    default_port: ClassVar[int] = 6969
+    record: ClassVar[type[EpisodeReading]] = SceneReading
+    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # arr contracts §3.2: it becomes SQL, any other one may be a 500
+        SortKey.RELEASED: "episodes.airDateUtc",
+    }
+    tells_last_search: ClassVar[bool] = False
+
+    async def _episodes(self, params: Params) -> tuple[list[EpisodeReading], int]:
+        """Its episodes come without their files (arr contracts §6.1)."""
+        episodes = read_list(self.record, await self._ask("GET", "episode", params=params), "episodes")
+        file_ids = [one.episode_file_id for one in episodes if one.episode_file_id is not None]
+        if not file_ids:
+            return [*episodes], 1
+        by_series = {name: value for name, value in params.items() if name == "seriesId"}
+        reply = await self._ask("GET", self.file_path, params=by_series or {"episodeFileIds": file_ids})
+        files = {file.id: file for file in read_list(FileReading, reply, "files")}
+        return [one.model_copy(update={"episode_file": files.get(one.episode_file_id)}) for one in episodes], 2
+
+
+class WhisparrMovieReading(MovieReading):
+    """A movie or a scene; the studio is no owner that could be searched for what it lacks."""
+
+    release_date: Moment = None
+    studio_title: Text = None
+
+    def item(self, unit: Unit) -> WantedItem:
+        item = super().item(unit)
+        title = f"{self.studio_title} - {item.title}" if self.studio_title else item.title
+        return replace(item, title=title, owner_title=self.studio_title)
+
+    @property
+    def dates(self) -> ReleaseDates:
+        return ReleaseDates(released=self.release_date)
+
+
+class WhisparrClient(MovieClient):
+    """Whisparr v3."""
+
+    app_type: ClassVar[AppType] = AppType.WHISPARR
+    variant: ClassVar[Variant | None] = Variant.V3
+    proofs: ClassVar[Mapping[str, bool]] = {"episode": False, "wanted/missing": True}
+    app_name: ClassVar[str] = "Whisparr"
+    prefix: ClassVar[str] = "/api/v3"
+    default_port: ClassVar[int] = 6969
+    record: ClassVar[type[MovieReading]] = WhisparrMovieReading
+    sort_keys: ClassVar[Mapping[SortKey, str]] = {
+        SortKey.LAST_SEARCH: "movies.lastSearchTime",
+        SortKey.RELEASED: "movieMetadata.releaseDate",
+    }
+
+
+class ListedMovieReading(WhisparrMovieReading):
+    """A movie in the list of all movies; its file is there without its score (arr contracts §3.5)."""
+
+    has_file: Flag = False
+    movie_file: Annotated[FileReading | None, IfRecord] = None
+
+
+class WhisparrListlessClient(WhisparrClient):
+    """Whisparr v3 as it was until 2025: what is wanted is worked out of the list of all movies."""
+
+    variant: ClassVar[Variant | None] = Variant.V3_LISTLESS
+    proofs: ClassVar[Mapping[str, bool]] = {"episode": False, "wanted/missing": False}
+    sort_keys: ClassVar[Mapping[SortKey, str]] = {}
+    tells_last_search: ClassVar[bool] = False
+    has_wanted: ClassVar[bool] = False
+
+    async def library(self) -> list[LibraryMovie]:
+        params = {"excludeLocalCovers": True}
+        reply = await self._ask("GET", "movie", params=params, limit=LARGEST_LIBRARY_BYTES)
+        movies = read_list(ListedMovieReading, reply, "movies")
+        return [self._listed(movie) for movie in movies if movie.monitored]
+
+    def _listed(self, movie: ListedMovieReading) -> LibraryMovie:
+        file = movie.movie_file.facts() if movie.movie_file else None
+        return LibraryMovie(
+            item=movie.item(self.item),
+            has_file=movie.has_file or file is not None,
+            cutoff_met=file.cutoff_met if file else None,
+        )

@@ -1,0 +1,135 @@
+"""History: the events of any app in our words, and what is left out."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from app.arr.base import ArrClient
+from app.arr.errors import ArrError
+from app.arr.models import AppType, HistoryEvent, HistoryKind, Variant
+from tests.arr.apps import STAMP, WHEN, App
+from tests.arr.conftest import Made
+
+pytestmark = pytest.mark.asyncio
+
+QUALITY = {"quality": {"id": 3, "name": "WEBDL-1080p"}, "revision": {"version": 1}}
+GRAB: dict[str, Any] = {
+    **{"id": 900, "eventType": "grabbed", "date": STAMP, "downloadId": "ABC", "sourceTitle": "Release-GRP"},
+    **{"quality": QUALITY, "customFormatScore": -10},
+    "data": {"indexer": "Inn", "releaseSource": "UserInvokedSearch", "protocol": "2"},
+}
+
+
+def owned(item: str, owner: str | None) -> dict[str, Any]:
+    return {f"{item}Id": 7} | ({f"{owner}Id": 3} if owner else {})
+
+
+@pytest.mark.parametrize(
+    ("app_type", "variant", "item", "owner", "imported", "incomplete", "params"),
+    [
+        (AppType.SONARR, None, "episode", "series", ["downloadFolderImported"], [], {"includeEpisode": "true"}),
+        (AppType.RADARR, None, "movie", None, ["downloadFolderImported"], [], {}),
+        (
+            *(AppType.LIDARR, None, "album", "artist"),
+            *(["trackFileImported", "downloadImported"], ["albumImportIncomplete"], {}),
+        ),
+        (
+            *(AppType.READARR, None, "book", "author"),
+            *(["bookFileImported", "downloadImported"], ["bookImportIncomplete"], {}),
+        ),
+        (
+            *(AppType.WHISPARR, Variant.V2, "episode", "series"),
+            *(["downloadFolderImported"], [], {"includeEpisode": "true"}),
+        ),
+        (AppType.WHISPARR, Variant.V3, "movie", None, ["downloadFolderImported"], [], {}),
+        (AppType.WHISPARR, Variant.V3_LISTLESS, "movie", None, ["downloadFolderImported"], [], {}),
+    ],
+)
+async def test_events(
+    app: App,
+    client_of: Made,
+    app_type: AppType,
+    variant: Variant | None,
+    item: str,
+    owner: str | None,
+    imported: list[str],
+    incomplete: list[str],
+    params: dict[str, str],
+) -> None:
+    client = client_of(app_type, variant)
+    words = ["grabbed", *imported, *incomplete, "downloadFailed", "downloadIgnored"]
+    others = ["unknown", "seriesFolderImported", "episodeFileDeleted", "movieFileRenamed", "trackFileRetagged", 1, None]
+    app.says([GRAB | owned(item, owner) | {"eventType": word} for word in [*words, *others]])
+    events = await client.history_since(WHEN)
+    assert [event.kind for event in events] == [
+        HistoryKind.GRABBED,
+        *[HistoryKind.IMPORTED] * len(imported),
+        *[HistoryKind.INCOMPLETE] * len(incomplete),
+        HistoryKind.FAILED,
+        HistoryKind.IGNORED,
+    ]
+    assert events[0] == HistoryEvent(
+        kind=HistoryKind.GRABBED,
+        at=WHEN,
+        item_id=7,
+        owner_id=3 if owner else None,
+        download_id="ABC",
+        release_title="Release-GRP",
+        indexer="Inn",
+        quality="WEBDL-1080p",
+        score=-10 if client.has_scores else None,
+        by_search=True,
+    )
+    assert app.paths == ["history/since"]
+    assert app.query == {"date": STAMP} | params
+
+
+async def test_the_season_comes_with_the_episode(app: App, sonarr: ArrClient) -> None:
+    app.says([GRAB | owned("episode", "series") | {"episode": episode} for episode in ({"seasonNumber": 0}, {}, "x")])
+    assert [event.season for event in await sonarr.history_since(WHEN)] == [0, None, None]
+
+
+@pytest.mark.parametrize(
+    ("data", "by_search"),
+    [
+        ({"releaseSource": "UserInvokedSearch"}, True),
+        ({"releaseSource": "userInvokedSearch"}, True),
+        ({"releaseSource": "InteractiveSearch"}, False),
+        ({"releaseSource": "Search"}, False),
+        ({"releaseSource": "Rss"}, False),
+        ({"releaseSource": "ReleasePush"}, False),
+        ({"releaseSource": "Unknown"}, None),
+        ({}, None),
+        (None, None),
+        ("x", None),
+        ([1], None),
+    ],
+)
+async def test_who_asked_for_a_grab(app: App, radarr: ArrClient, data: object, *, by_search: bool | None) -> None:
+    app.says([GRAB | {"movieId": 7, "data": data}])
+    assert [event.by_search for event in await radarr.history_since(WHEN)] == [by_search]
+
+
+async def test_an_event_that_does_not_say_when_or_of_what_is_left_out(app: App, radarr: ArrClient) -> None:
+    bare = {"movieId": 7, "eventType": "downloadFailed", "date": STAMP}
+    app.says([GRAB, GRAB | {"movieId": 0}, bare | {"date": "soon"}, None, 5, bare])
+    assert await radarr.history_since(WHEN) == [HistoryEvent(HistoryKind.FAILED, WHEN, 7)]
+    app.says({"records": []})
+    with pytest.raises(ArrError):
+        await radarr.history_since(WHEN)
+
+
+@pytest.mark.parametrize(
+    ("moment", "asked"),
+    [
+        (datetime(2026, 5, 6, 7, 8, 9, 999_999, tzinfo=UTC), "2026-05-06T07:08:09Z"),
+        (datetime(2026, 5, 6, 1, 0, tzinfo=timezone(timedelta(hours=2))), "2026-05-05T23:00:00Z"),
+    ],
+)
+async def test_the_moment_is_told_in_utc_and_never_later(
+    app: App, radarr: ArrClient, moment: datetime, asked: str
+) -> None:
+    app.says([])
+    assert await radarr.history_since(moment) == []
+    assert app.query["date"] == asked
