@@ -129,12 +129,12 @@ def test_an_owner_search_is_one_search_of_its_monitored_items(owned: Caller) -> 
     app.add_item(owner, monitored=False)
     app.add_item()
     name = f"{words.parent_kind}Search"
-    done = owned.name.run(**{words.parent_field or "": owner})
+    done = owned.run(name, **{words.parent_field or "": owner})
     assert done["message"] == f"{words.parent_kind} search completed. 0 reports downloaded."
     (record,) = app.searcher.records
     assert (record.unit, record.item_ids, record.parent_id, record.season) == (words.parent, ids, owner, None)
     assert {item for item, at in app.library.search_times().items() if at is not None} == set(ids)
-    assert owned.name.run(**{words.parent_field or "": 404})["status"] == "failed"
+    assert owned.run(name, **{words.parent_field or "": 404})["status"] == "failed"
 
 
 def test_an_owner_search_may_grab_one_release_for_all_of_them(owned: Caller) -> None:

@@ -127,7 +127,7 @@ def test_the_v5_trees_filters(sonarr5: Caller, name: str, field: str, value: lis
     second = library.add_series(tags=["y"], profile_id=2)
     chosen = library.add_episode(first, 1, 1, has_file=cutoff, quality_id=1)
     library.add_episode(second, 1, 1, has_file=cutoff, quality_id=8)
-    sonarr5.name.run(**{field: value})
+    sonarr5.run(name, **{field: value})
     assert searched(sonarr5) == [("episode", (chosen,))]
 
 

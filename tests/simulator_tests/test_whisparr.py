@@ -148,7 +148,7 @@ def test_performers_and_studios_are_searched_by_their_monitored_scenes(eros: Cal
 
     def searched(name: str, **fields: Any) -> list[int]:
         before = len(app.searcher.records)
-        assert eros.name.run(**fields)["status"] == "completed"
+        assert eros.run(name, **fields)["status"] == "completed"
         assert {record.unit for record in app.searcher.records[before:]} == {"movie"}
         return [item for record in app.searcher.records[before:] for item in record.item_ids]
 
