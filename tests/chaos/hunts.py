@@ -5,12 +5,15 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from typing import get_args
+
+import structlog
 
 from tests.hunting.random_life import lead_a_life
 from tests.simulator.flavours import AppKind
@@ -20,17 +23,19 @@ from tests.support.rig import open_rig
 HUNTS_OF_A_LIFE = 100
 
 
-async def _lives(kind: AppKind, hunts: int, first_seed: int) -> Counter[str]:
+async def _life(kind: AppKind, seed: int, hunts: int, folder: Path, database_url: str, redis_url: str) -> Counter[str]:
+    async with open_rig(database_url, redis_url, folder) as rig:
+        return await lead_a_life(rig, kind, seed, hunts)
+
+
+def _lives(kind: AppKind, hunts: int, first_seed: int, template: servers.SqliteTemplate) -> Counter[str]:
     statuses: Counter[str] = Counter()
     for number in range(-(-hunts // HUNTS_OF_A_LIFE)):
+        length = min(HUNTS_OF_A_LIFE, hunts - number * HUNTS_OF_A_LIFE)
         with tempfile.TemporaryDirectory() as name, servers.redis_server() as redis_url:
             folder = Path(name)
-            template = servers.SqliteTemplate.make(folder)
-            (folder / "data").mkdir()
-            with template.copy(folder / "data") as database_url:
-                async with open_rig(database_url, redis_url, folder / "data") as rig:
-                    length = min(HUNTS_OF_A_LIFE, hunts - number * HUNTS_OF_A_LIFE)
-                    statuses += await lead_a_life(rig, kind, first_seed + number, length)
+            with template.copy(folder) as database_url:
+                statuses += asyncio.run(_life(kind, first_seed + number, length, folder, database_url, redis_url))
     return statuses
 
 
@@ -40,16 +45,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--app", action="append", choices=get_args(AppKind), help="only this one; may be given again")
     options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     failed = False
-    for kind in options.app or get_args(AppKind):
-        began_at = time.monotonic()
-        try:
-            statuses = asyncio.run(_lives(kind, options.hunts, options.seed))
-            told = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-        except AssertionError as wrong:
-            failed, told = True, f"WRONG: {wrong}"
-        sys.stdout.write(f"{kind:13} {time.monotonic() - began_at:6.1f} s  {told}\n")
-        sys.stdout.flush()
+    with tempfile.TemporaryDirectory() as name:
+        template = servers.SqliteTemplate.make(Path(name))
+        for kind in options.app or get_args(AppKind):
+            began_at = time.monotonic()
+            try:
+                statuses = _lives(kind, options.hunts, options.seed, template)
+                told = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+            except AssertionError as wrong:
+                failed, told = True, f"WRONG: {wrong}"
+            sys.stdout.write(f"{kind:13} {time.monotonic() - began_at:6.1f} s  {told}\n")
+            sys.stdout.flush()
     return int(failed)
 
 

@@ -5,15 +5,16 @@ What the simulated app really did is the truth; the books must say the same.
 
 import random
 from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
 
 from app.arr.http import ArrHttp
+from app.arr.models import AppType
 from app.hunting.engine import Engine, make_engine
 from app.hunting.models import OPEN, CapEntry, Hunt, HuntStatus, Outcome, Search
 from app.hunting.outcomes import LOST_AFTER
@@ -21,7 +22,6 @@ from app.hunting.schemas import HuntIn
 from app.hunting.sending import Pace
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut, InstancePatch
-from app.arr.models import AppType
 from app.settings.hunting import HuntingIn
 from app.stats.models import StatPass, StatTotal
 from tests.simulator import LibrarySpec, SimApp
@@ -101,8 +101,8 @@ class Life:
         self.rig.clock.now += LOST_AFTER
         await self.engine.follow_up.run(self.instance.id)
 
-    async def check(self) -> None:
-        """The books against the truth."""
+    async def check(self) -> Counter[str]:
+        """The books against the truth; how many searches had which outcome."""
         assert not self.app.crashes, self.app.crashes[0]
         async with self.rig.container.db.reading() as session:
             hunts = (await session.exec(select(Hunt))).all()
@@ -126,6 +126,7 @@ class Life:
         assert sum(one.imported for one in passes) == sum(total.imported for total in totals) == imported
         self._check_cooldowns()
         _check_caps([(one.reserved_at, one.units) for one in caps])
+        return Counter(one.outcome for one in searches)
 
     def _check_outcome(self, row: Search, record: SearchRecord | None) -> None:
         outcome, told = Outcome(row.outcome), (row.media_key, row.outcome, row.message)
@@ -167,7 +168,7 @@ class Life:
             for row in rows
             if row["event"] == grabbed and (row["item_id"], row["date_at"]) in items and "UserInvoked" in row["data"]
         }
-        imports = {row["download_id"] for row in rows if "mported" in self.app.flavour.history_events[row["event"]]}
+        imports = {row["download_id"] for row in rows if "mported" in self.app.flavour.history.events[row["event"]]}
         return {"imported" if one in imports else "stuck" for one in downloads}
 
     def _check_cooldowns(self) -> None:
@@ -207,7 +208,7 @@ class Life:
     def _somebody_grabs(self) -> None:
         missing = sorted(self.app.library.missing_ids())
         if missing:
-            self.app.grab_by_rss(self.rng.choice(missing))
+            self.app.rss_grab(self.rng.choice(missing), outcome=self.rng.choice(["import", "import_failed"]))
 
     async def _follow_up_at(self) -> datetime | None:
         async with self.rig.container.db.reading() as session:
@@ -250,11 +251,11 @@ async def live(rig: Rig, kind: AppKind, seed: int) -> AsyncIterator[Life]:
 
 
 async def lead_a_life(rig: Rig, kind: AppKind, seed: int, hunts: int, *, share_of_faults: float = 0.3) -> Counter[str]:
-    """So many hunts, then the end and the reckoning; how the hunts ended."""
+    """So many hunts, then the end and the reckoning; how hunts and searches ended."""
     async with live(rig, kind, seed) as life:
         for _ in range(hunts):
             await life.hunt(share_of_faults=share_of_faults)
         await life.settle()
-        await life.check()
+        outcomes = await life.check()
         assert life.statuses[HuntStatus.COMPLETED] or life.statuses[HuntStatus.PARTIAL]
-        return life.statuses
+        return life.statuses + outcomes

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from app.arr.models import HuntPass
+from app.arr.models import Command, CommandStatus, HuntPass
 from app.hunting.budget import DAY, HOUR, Spent, caps
-from app.hunting.ledger import Hold, HuntLedger, Reserved
+from app.hunting.lease import Hold
+from app.hunting.ledger import HuntLedger, Reserved
 from app.hunting.models import CapEntry, Outcome
 from app.hunting.policy import Candidate
 from app.hunting.schemas import HuntIn
@@ -138,8 +139,9 @@ async def test_a_search_that_ran_keeps_its_units_and_one_that_was_refused_gives_
     settings = HuntingSettings(hourly_cap=10)
     kept = await ledger.reserve(hold, HuntPass.MISSING, choice(1), settings)
     assert isinstance(kept, Reserved)
-    await ledger.accepted(hold, kept.search_id, 4711)
-    await ledger.ended(hold, kept.search_id, Outcome.NOTHING_FOUND, None)
+    command = Command(4711, "MoviesSearch", CommandStatus.COMPLETED, None, message="0 reports downloaded.")
+    await ledger.accepted(hold, kept.search_id, command)
+    assert await ledger.command_over(hold, kept.search_id, command, is_tracked=True) is Outcome.NOTHING_FOUND
     before = rig.clock.now
     rig.clock.forward(days=8)
     again = await ledger.reserve(hold, HuntPass.MISSING, choice(1), settings)

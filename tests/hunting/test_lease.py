@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from app.hunting.lease import Leases
 from app.hunting.models import HuntStatus
 from app.hunting.schemas import HuntIn
 from app.instances.schemas import InstanceOut
@@ -121,7 +122,7 @@ async def test_a_stopped_worker_gives_its_lease_back_at_once(rig: Rig) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert await rig.container.runner.leases.held([instance.id]) == set()
+    assert await Leases(rig.container.redis, seconds=5).held([instance.id]) == set()
     await rig.container.runner.run(hunt_id)
     hunt = await rig.container.hunts.get(hunt_id)
     assert (hunt.status, hunt.searched) == (HuntStatus.COMPLETED, 4)

@@ -11,7 +11,7 @@ from tests.support.rig import Rig
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
-FORBIDDEN = re.compile(r"^GET /api/v3/(series|movie|episode|wanted/\w+/\d+)$")
+FORBIDDEN = re.compile(r"^GET /api/v\d/(series|movie|artist|author|album|book|wanted/\w+/\d+)$")
 
 
 def requests(app: SimApp) -> Counter[str]:

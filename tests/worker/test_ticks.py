@@ -119,28 +119,33 @@ async def test_a_hunt_whose_worker_died_is_taken_up_when_its_lease_is_over(rig: 
 
 
 async def test_searches_that_nobody_waits_for_are_settled(rig: Rig) -> None:
-    app = rig.radarr(LibrarySpec.with_missing(30), command_seconds=400)
+    app = rig.radarr(LibrarySpec.with_missing(30), command_seconds=400, grab_share=0)
     instance = await rig.add(app, command_timeout_minutes=1)
     await rig.hunt(instance)
     assert {one.outcome for one in await rows(rig, Search)} == {Outcome.PENDING}
-    await ticks.unsettled(ctx(rig))
+    await ticks.follow_ups(ctx(rig))
     await rig.work()
     assert {one.outcome for one in await rows(rig, Search)} == {Outcome.PENDING}, "the app works on them still"
     rig.clock.forward(minutes=7)
-    await ticks.unsettled(ctx(rig))
+    await ticks.follow_ups(ctx(rig))
     await rig.work()
-    assert not {one.outcome for one in await rows(rig, Search)} & {Outcome.SENDING, Outcome.PENDING}
+    assert {one.outcome for one in await rows(rig, Search)} == {Outcome.NOTHING_FOUND}
     await check_books(rig, app)
 
 
-async def test_searches_whose_command_the_app_forgot_become_unknown(rig: Rig) -> None:
-    app = rig.radarr(LibrarySpec.with_missing(30), command_seconds=200)
+async def test_searches_whose_command_the_app_forgot_are_told_by_its_history_or_unknown(rig: Rig) -> None:
+    app = rig.radarr(LibrarySpec.with_missing(30), command_seconds=200, grab_share=0, import_share=1)
+    app.searcher.force(2, "import")
     instance = await rig.add(app, command_timeout_minutes=1)
     await rig.hunt(instance)
     rig.clock.forward(hours=2)
-    await ticks.unsettled(ctx(rig))
-    await rig.work()
-    assert {one.outcome for one in await rows(rig, Search)} == {Outcome.UNKNOWN}
+    for _ in range(2):
+        await ticks.follow_ups(ctx(rig))
+        await rig.work()
+        rig.clock.forward(minutes=6)
+    found = {one.item_id: one.outcome for one in await rows(rig, Search)}
+    assert found.pop(2) == Outcome.IMPORTED
+    assert set(found.values()) == {Outcome.UNKNOWN}
 
 
 async def test_an_instance_that_rests_is_not_asked_about_old_searches(rig: Rig) -> None:
@@ -204,13 +209,10 @@ async def test_the_ticks_ask_an_app_at_most_three_times_in_ten_minutes(rig: Rig)
     await rig.work()  # the test of a new instance is none of the ticks
     rig.clock.now = rig.clock.now.replace(minute=30, second=0)
     app.log.reset()
-    [cron] = [one for one in crons() if one.name == "tick:unsettled"]
-    assert isinstance(cron.minute, set)
     for _ in range(40):
         rig.clock.forward(minutes=1)
-        if rig.clock.now.minute in cron.minute:
-            await ticks.unsettled(ctx(rig))
-            await rig.work()
+        await ticks.follow_ups(ctx(rig))
+        await rig.work()
     times = [record.at for record in app.log.records]
     assert len(times) >= 8
     assert all(sum(start <= at < start + 600 for at in times) <= 3 for start in times)
