@@ -79,7 +79,7 @@ def modes_by_app() -> str:
 
 
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100), AfterValidator(_trimmed)]
-TagLabel = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[a-z0-9-]{1,50}$")]
+TagLabel = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[A-Za-z0-9-]{1,50}$")]
 Hours = Annotated[int, Field(ge=0, le=8760)]
 Batch = Annotated[int, Field(ge=0, le=50)]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
@@ -144,9 +145,9 @@ async def test_a_search_that_ran_keeps_its_units_and_one_that_was_refused_gives_
     assert await ledger.command_over(hold, kept.search_id, command, is_tracked=True) is Outcome.NOTHING_FOUND
     before = rig.clock.now
     rig.clock.forward(days=8)
-    again = await ledger.reserve(hold, HuntPass.MISSING, choice(1), settings)
+    again = await ledger.reserve(hold, HuntPass.MISSING, replace(choice(1), fruitless=1), settings)
     assert isinstance(again, Reserved)
     await ledger.refused(hold, again.search_id, "the app said no")
-    known = await ledger.recall(hold.instance_id, HuntPass.MISSING, [choice(1).candidate])
-    assert known.by_key["episode:1"].last_searched_at == before
-    assert known.by_key["episode:1"].fruitless == 1
+    known = await ledger.recall(hold.instance_id, HuntPass.MISSING, ["episode:1"])
+    [record] = known.by_key["episode:1"]
+    assert (record.last_searched_at, record.fruitless) == (before, 1)

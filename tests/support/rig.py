@@ -15,8 +15,10 @@ from pydantic import SecretStr
 from app.arr.models import AppType
 from app.container import Container, open_container
 from app.core.config import Settings
-from app.hunting.schemas import HuntDetailOut, HuntIn
+from app.core.schemas import Page
+from app.hunting.schemas import HuntDetailOut, HuntIn, SearchOut
 from app.hunting.sending import Pace
+from app.hunting.totals import HistoryFilter
 from app.instances.schemas import InstanceIn, InstanceOut
 from app.main import create_app
 from app.settings.hunting import HuntingIn
@@ -98,6 +100,10 @@ class Rig:
         [hunt] = await self.container.hunts.start(HuntIn(instance_id=instance.id, **given))
         await self.container.runner.run(hunt.id)
         return await self.container.hunts.get(hunt.id)
+
+    async def history(self, instance: InstanceOut, *, page_size: int = 500) -> Page[SearchOut]:
+        """The searches of the instance, newest first."""
+        return await self.container.records.history(HistoryFilter(instance_id=instance.id), page=1, page_size=page_size)
 
     async def work(self) -> None:
         """Let a real worker empty the queue."""

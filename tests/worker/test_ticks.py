@@ -17,7 +17,6 @@ from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
 from worker import ticks
-from worker.main import crons
 
 pytestmark = pytest.mark.asyncio
 
