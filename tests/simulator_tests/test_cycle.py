@@ -220,7 +220,7 @@ def test_included_owners_tell_title_and_season(kind: Any) -> None:
 
 def test_the_same_seed_makes_the_same_history_in_every_app(any_app: Caller) -> None:
     def lived() -> list[str]:
-        app = SimApp(any_app.app.flavour.kind, SimSettings(grab_share=0.5), clock=any_app.app.clock)  # type: ignore[arg-type] # a flavour's kind is its key
+        app = SimApp(any_app.app.flavour.kind, SimSettings(grab_share=0.5), clock=any_app.app.clock)
         ids = [app.add_item() for _ in range(8)]
         words = app.flavour.words
         app.post_command(words.search, **{words.items_field: ids})

@@ -189,7 +189,7 @@ def test_files_of_unknown_movies_are_passed_over_and_of_unknown_series_404(any_a
 
 
 def test_a_seeded_eros_library_has_movies_and_scenes_of_some_studios(eros: Caller) -> None:
-    app = SimApp(eros.app.flavour.kind, library=LibrarySpec(movies=200), clock=SimClock.frozen())  # type: ignore[arg-type] # a flavour's kind is its key
+    app = SimApp(eros.app.flavour.kind, library=LibrarySpec(movies=200), clock=SimClock.frozen())
     movies = Caller(app).get("movie").json
     assert {movie["itemType"] for movie in movies} == {"movie", "scene"}
     assert {movie["isAvailable"] for movie in movies} == {True, False}
