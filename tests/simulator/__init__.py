@@ -1,15 +1,16 @@
-"""A stateful, faithful fake of Sonarr and Radarr for tests, benchmarks and demos; see README.md."""
+"""A stateful, faithful fake of the *arr apps for tests, benchmarks and demos; see README.md."""
 
 from tests.simulator.application import SimApp
 from tests.simulator.clock import SimClock
 from tests.simulator.faults import Fault
-from tests.simulator.flavour import SimSettings
+from tests.simulator.flavour import AppKind, SimSettings
 from tests.simulator.hosting import Served, SimHost, serve
 from tests.simulator.library import Library
 from tests.simulator.qualities import Profile, ProfileItem
 from tests.simulator.spec import LibrarySpec
 
 __all__ = [
+    "AppKind",
     "Fault",
     "Library",
     "LibrarySpec",

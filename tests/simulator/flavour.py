@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.simulator.commands import Command
     from tests.simulator.downloads import QueueRow
 
+AppKind = Literal["sonarr", "sonarr5", "radarr", "lidarr", "readarr", "whisparr2", "whisparr3old", "whisparr3"]
 CommandWork = Callable[["SimApp", "Command", float], str | None]
 Handler = Callable[["SimApp", Request], Reply]
 Route = tuple[str, str, Handler]  # method, path below the API prefix, handler
@@ -120,7 +121,7 @@ class HistoryShape:
 class Flavour:
     """One app in one version."""
 
-    kind: str
+    kind: AppKind
     app_type: Literal["sonarr", "radarr", "lidarr", "readarr", "whisparr"]
     app_name: str
     version: str

@@ -1,8 +1,6 @@
 """The registry of simulated apps: a new one is a module with a `Flavour` and one line here."""
 
-from typing import Literal
-
-from tests.simulator.flavour import Flavour
+from tests.simulator.flavour import AppKind, Flavour
 from tests.simulator.lidarr import LIDARR
 from tests.simulator.radarr import RADARR
 from tests.simulator.readarr import READARR
@@ -10,7 +8,8 @@ from tests.simulator.sonarr import SONARR_4, SONARR_5
 from tests.simulator.whisparr2 import WHISPARR_2
 from tests.simulator.whisparr3 import WHISPARR_3, WHISPARR_3_OLD
 
-AppKind = Literal["sonarr", "sonarr5", "radarr", "lidarr", "readarr", "whisparr2", "whisparr3old", "whisparr3"]
+__all__ = ["AppKind", "flavour_of"]
+
 _FLAVOURS: dict[AppKind, Flavour] = {
     "sonarr": SONARR_4,
     "sonarr5": SONARR_5,

@@ -122,7 +122,7 @@ _WANTED_KEYS = SortKeys(
     {
         "moviemetadata.sorttitle": "i.sort_title",
         "moviemetadata.year": "i.year",
-        "moviemetadata.releasedate": "i.digital_at",
+        "moviemetadata.releasedate": "coalesce(i.digital_at, i.cinema_at)",
         "movies.lastsearchtime": "i.last_search_at",
     },
     "movieMetadata.sortTitle",

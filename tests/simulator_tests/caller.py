@@ -76,6 +76,13 @@ class Caller:
         assert self.app.crashes == []
         return answer
 
+    def run(self, name: str, **fields: Any) -> dict[str, Any]:
+        """Give a command and let it end."""
+        command_id = self.post("command", {"name": name, **fields}).json["id"]
+        self.app.advance(1)
+        found: dict[str, Any] = self.get(f"command/{command_id}").json
+        return found
+
     def records(self, path: str, **query: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get(path, **query).json["records"]
         return found

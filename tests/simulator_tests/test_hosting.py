@@ -187,6 +187,19 @@ def test_alone_it_says_where_it_listens_and_ends_on_sigterm() -> None:
     assert line["counts"]["items"] == 30
 
 
+@pytest.mark.parametrize("kind", ["lidarr", "readarr", "whisparr2", "whisparr3old", "whisparr3"])
+def test_alone_any_kind_has_something_to_hunt(kind: str) -> None:
+    sizes = ("--series", "2", "--movies", "40", "--artists", "5", "--authors", "5")
+    with run("--app", kind, *sizes) as process:
+        line = first_line(process)
+        prefix = "v1" if kind in ("lidarr", "readarr") else "v3"
+        status = httpx.get(f"{line['url']}/api/{prefix}/system/status?apikey={line['api_key']}", trust_env=False).json()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+    assert (status["appName"], status["version"]) == (line["app"], line["version"])
+    assert line["counts"]["missing"] > 0
+
+
 def test_alone_with_instances_and_version_5() -> None:
     with run("--version", "5.0.1.2", "--instances", "3", "--missing", "10", "--api-key", "k") as process:
         line = first_line(process)

@@ -106,7 +106,17 @@ def test_radarrs_bare_key_does_nothing(radarr: Caller) -> None:
     assert [record["title"] for record in answer["records"]] == ["B", "A"]
 
 
-@pytest.mark.parametrize("kind", ["sonarr", "radarr"])
+LAST_SEARCH = {
+    "sonarr": SEARCHED,
+    "whisparr2": SEARCHED,
+    "radarr": "movies.lastSearchTime",
+    "whisparr3": "movies.lastSearchTime",
+    "lidarr": "albums.lastSearchTime",
+    "readarr": "lastSearchTime",
+}
+
+
+@pytest.mark.parametrize("kind", list(LAST_SEARCH))
 @pytest.mark.parametrize(
     ("store", "direction", "expected"),
     [
@@ -120,13 +130,8 @@ def test_never_searched_items_come_where_the_database_puts_nulls(
     kind: Any, store: Any, direction: str, expected: list[int | None]
 ) -> None:
     call = Caller(SimApp(kind, SimSettings(database=store), clock=SimClock.frozen()))
-    library, key = call.app.library, "movies.lastSearchTime"
-    if kind == "sonarr":
-        series, key = library.add_series(), SEARCHED
-        times = {library.add_episode(series, 1, n or 9, last_search=n): n for n in (2, None, 1)}
-    else:
-        times = {library.add_movie(last_search=n): n for n in (2, None, 1)}
-    ids = call.ids("wanted/missing", sortKey=key, sortDirection=direction)
+    times = {call.app.add_item(last_search=n): n for n in (2, None, 1)}
+    ids = call.ids("wanted/missing", sortKey=LAST_SEARCH[kind], sortDirection=direction)
     assert [times[item_id] for item_id in ids] == expected
 
 
