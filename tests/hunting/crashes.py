@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.bodies import Json
+from app.arr.bodies import MAX_BODY_BYTES
 from app.arr.http import TRIES, ArrHttp, Method, Param
 from app.arr.models import Connection
 from app.core.db import Database
@@ -54,9 +55,10 @@ class SteppingHttp(ArrHttp):
         params: Mapping[str, Param] | None = None,
         json: Json = None,
         tries: int = TRIES,
+        limit: int = MAX_BODY_BYTES,
     ) -> Json:
         await self._step(f"before {method} {path}")
-        reply = await super().send(connection, method, path, params=params, json=json, tries=tries)
+        reply = await super().send(connection, method, path, params=params, json=json, tries=tries, limit=limit)
         await self._step(f"after {method} {path}")
         return reply
 
