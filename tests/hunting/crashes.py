@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.arr.bodies import Json
-from app.arr.bodies import MAX_BODY_BYTES
+from app.arr.bodies import MAX_BODY_BYTES, Json
 from app.arr.http import TRIES, ArrHttp, Method, Param
 from app.arr.models import Connection
 from app.core.db import Database
