@@ -15,6 +15,7 @@ from app.arr.models import AppType, Connection, Variant
 from app.arr.pools import PoolPerApp
 from app.arr.registry import make_client
 from tests.arr.apps import App
+from tests.arr.stage import SHAPES, Stage, standing
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 KEY = "0123456789abcdef0123456789abcdef"
@@ -86,6 +87,24 @@ def sonarr(client_of: Made) -> ArrClient:
 @pytest.fixture
 def radarr(client_of: Made) -> ArrClient:
     return client_of(AppType.RADARR, None)
+
+
+def _named(shape: tuple[str, str, str]) -> str:
+    return "-".join(shape).replace("/", "")
+
+
+@pytest_asyncio.fixture(params=SHAPES, ids=_named)
+async def stage(request: pytest.FixtureRequest, http: ArrHttp) -> AsyncIterator[Stage]:
+    """Each simulated app; both databases, with and without a base."""
+    async with standing(request.param, http) as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(params=[shape for shape in SHAPES if shape[0] != "whisparr3old"], ids=_named)
+async def listed(request: pytest.FixtureRequest, http: ArrHttp) -> AsyncIterator[Stage]:
+    """Each that has wanted lists."""
+    async with standing(request.param, http) as stage:
+        yield stage
 
 
 def at(port: int, base: str = "", *, scheme: str = "http", timeout_seconds: float = 20.0) -> Connection:

@@ -1,96 +1,23 @@
 """Every method of every client against the simulated apps over real HTTP: both databases, with and without a base."""
 
-import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 
-from app.arr.base import ArrClient
 from app.arr.errors import ArrError, ErrorCode, WrongBaseUrl
 from app.arr.http import ArrHttp
+from app.arr.identify import identify
 from app.arr.models import AppType, CommandStatus, Connection, Database, HuntPass, SearchTarget, SortKey, Unit
 from app.arr.probe import probe
-from app.arr.registry import make_client
+from app.arr.registry import REGISTRY, make_client
 from tests.arr.conftest import Noted
-from tests.simulator import Fault, LibrarySpec, SimApp, SimClock, SimSettings, serve
+from tests.arr.stage import VARIANTS, Stage
+from tests.simulator import Fault, LibrarySpec, SimApp, serve
 from tests.simulator.faults import FaultKind
+from tests.simulator.flavours import AppKind
 
 pytestmark = pytest.mark.asyncio
-
-Kind = Literal["sonarr", "sonarr5", "radarr"]
-SHAPES: list[tuple[Kind, Literal["sqLite", "postgreSQL"], str]] = [
-    ("sonarr", "sqLite", ""),
-    ("sonarr", "postgreSQL", "/tv"),
-    ("sonarr5", "sqLite", "/tv"),
-    ("radarr", "sqLite", "/movies"),
-    ("radarr", "postgreSQL", ""),
-]
-
-
-@dataclass
-class Stage:
-    """A simulated app on a socket, and our client for it."""
-
-    app: SimApp
-    url: str
-    client: ArrClient
-    connection: Connection
-    http: ArrHttp
-    item_ids: list[int]
-    """One item searched long ago, one lately, one never; all of them missing."""
-
-    @property
-    def episodes(self) -> bool:
-        return self.client.app_type is AppType.SONARR
-
-    def target(self, place: int = 0) -> SearchTarget:
-        unit = Unit.EPISODE if self.episodes else Unit.MOVIE
-        return SearchTarget(unit, item_id=self.item_ids[place])
-
-    async def ids(self, hunt_pass: HuntPass = HuntPass.MISSING, **asked: bool | int) -> list[int]:
-        descending, size = bool(asked.get("descending")), asked.get("size", 20)
-        page = await self.client.wanted(
-            hunt_pass, sort=SortKey.LAST_SEARCH, descending=descending, page=asked.get("page", 1), page_size=size
-        )
-        assert page.skipped == 0
-        return [item.item_id for item in page.items]
-
-
-def stock(app: SimApp, *, movies: bool) -> list[int]:
-    now = datetime.now(UTC)
-    searched = [now - timedelta(days=50), now - timedelta(days=5), None]
-    if movies:
-        return [
-            app.library.add_movie(
-                title=f"Harbour {n}",
-                year=1999,
-                tags=["keep"],
-                profile_id=2,
-                digital=now - timedelta(days=90),
-                last_search=at,
-            )
-            for n, at in enumerate(searched)
-        ]
-    series = app.library.add_series(title="The Quiet Ledger", ended=True, tags=["keep"], profile_id=2)
-    app.library.add_episode(series, 1, 9, has_file=True)
-    return [app.library.add_episode(series, 1, n + 1, title="Chapter", last_search=at) for n, at in enumerate(searched)]
-
-
-@pytest_asyncio.fixture(params=SHAPES, ids=lambda shape: "-".join(shape).replace("/", ""))
-async def stage(
-    request: pytest.FixtureRequest, noted: Noted, tls: ssl.SSLContext, http: ArrHttp
-) -> AsyncIterator[Stage]:
-    kind, database, base = request.param
-    app = SimApp(kind, SimSettings(database=database, url_base=base), clock=SimClock.frozen(datetime.now(UTC)))
-    item_ids = stock(app, movies=kind == "radarr")
-    app_type = AppType.RADARR if kind == "radarr" else AppType.SONARR
-    async with serve(app) as url:
-        connection = Connection(url + base, app.settings.api_key)
-        yield Stage(app, url, make_client(app_type, http, connection), connection, http, item_ids)
 
 
 async def test_status(stage: Stage) -> None:
@@ -102,12 +29,26 @@ async def test_status(stage: Stage) -> None:
 
 
 async def test_probe(stage: Stage) -> None:
-    found = await probe(stage.http, stage.client.app_type, stage.connection)
+    app_type = stage.client.app_type
+    found = await probe(stage.http, app_type, stage.connection)
     assert (found.ok, found.app_name, found.error) == (True, stage.client.app_name, None)
-    other = next(app_type for app_type in AppType if app_type is not stage.client.app_type)
+    assert found.variant is VARIANTS.get(stage.app.flavour.kind)
+    other = next(each for each in AppType if each is not app_type)
     assert (await probe(stage.http, other, stage.connection)).error_code is ErrorCode.WRONG_APP
     wrong_key = Connection(stage.connection.url, "f" * 32)
-    assert (await probe(stage.http, stage.client.app_type, wrong_key)).error_code is ErrorCode.UNAUTHORIZED
+    assert (await probe(stage.http, app_type, wrong_key)).error_code is ErrorCode.UNAUTHORIZED
+
+
+async def test_identity(stage: Stage) -> None:
+    status = await identify(stage.http, stage.client.app_type, stage.connection)
+    assert status == replace(await stage.client.status(), variant=stage.client.variant)
+    assert status.variant is VARIANTS.get(stage.app.flavour.kind)
+    for app_type in AppType:
+        if app_type is not stage.client.app_type:
+            with pytest.raises(ArrError) as caught:
+                await identify(stage.http, app_type, stage.connection)
+            same_number = REGISTRY[app_type].prefix == stage.client.prefix
+            assert caught.value.code is (ErrorCode.WRONG_APP if same_number else ErrorCode.NOT_FOUND)
 
 
 async def test_the_base_is_missing_or_wrong(stage: Stage) -> None:
@@ -117,49 +58,77 @@ async def test_the_base_is_missing_or_wrong(stage: Stage) -> None:
     assert found.error_code is ErrorCode.WRONG_BASE_URL
     if base:
         assert f"URL base {base}:" in (found.error or "")
-        client = make_client(stage.client.app_type, stage.http, Connection(asked, stage.app.settings.api_key))
+        astray = Connection(asked, stage.app.settings.api_key)
+        client = make_client(stage.client.app_type, stage.http, astray, stage.client.variant)
         with pytest.raises(WrongBaseUrl) as caught:
             await client.search(stage.target())
         assert (caught.value.base, caught.value.may_have_reached) == (base, False)
     assert stage.app.searcher.records == []
 
 
-async def test_the_wanted_list_is_sorted_by_last_search(stage: Stage) -> None:
-    long_ago, lately, never = stage.item_ids
-    nulls_first = stage.app.settings.database == "sqLite"
-    assert await stage.ids() == ([never, long_ago, lately] if nulls_first else [long_ago, lately, never])
-    assert await stage.ids(descending=True) == ([lately, long_ago, never] if nulls_first else [never, lately, long_ago])
-    assert await stage.ids(page=2, size=2) == (await stage.ids())[2:]
-    assert await stage.ids(page=9) == []
+async def test_the_wanted_list_is_sorted_by_last_search(listed: Stage) -> None:
+    if not listed.client.tells_last_search:
+        assert SortKey.LAST_SEARCH not in listed.client.sort_keys
+        return
+    long_ago, lately, never = listed.item_ids
+    nulls_first = listed.app.settings.database == "sqLite"
+    key = SortKey.LAST_SEARCH
+    up, down = await listed.ids(sort=key), await listed.ids(sort=key, descending=True)
+    assert up == ([never, long_ago, lately] if nulls_first else [long_ago, lately, never])
+    assert down == ([lately, long_ago, never] if nulls_first else [never, lately, long_ago])
 
 
-async def test_what_is_below_its_cutoff_is_another_list(stage: Stage) -> None:
-    assert set(await stage.ids(HuntPass.CUTOFF)) == set(stage.app.library.cutoff_ids())
-    assert not set(await stage.ids(HuntPass.CUTOFF)) & set(stage.item_ids)
-    stage.app.library.add_file(stage.item_ids[0], quality_id=1)
-    assert stage.item_ids[0] in await stage.ids(HuntPass.CUTOFF)
-    assert stage.item_ids[0] not in await stage.ids()
+async def test_the_wanted_list_is_sorted_by_release(listed: Stage) -> None:
+    assert await listed.ids() == listed.item_ids
+    assert await listed.ids(descending=True) == listed.item_ids[::-1]
+    assert await listed.ids(page=2, size=2) == listed.item_ids[2:]
+    assert await listed.ids(page=9) == []
 
 
-async def test_a_wanted_item_has_what_decisions_need(stage: Stage) -> None:
-    page = await stage.client.wanted(HuntPass.MISSING, sort=SortKey.RELEASED, descending=True, page=1, page_size=20)
+async def test_what_is_below_its_cutoff_is_another_list(listed: Stage) -> None:
+    low, low_item = listed.app.flavour.catalogue.low[0], listed.item_ids[0]
+    assert set(await listed.ids(HuntPass.CUTOFF)) == set(listed.app.library.cutoff_ids())
+    listed.app.library.add_file(low_item, quality_id=low, score=-5)
+    page = await listed.page(HuntPass.CUTOFF)
+    assert low_item in {item.item_id for item in page.items}
+    assert low_item not in await listed.ids()
+    item = next(item for item in page.items if item.item_id == low_item)
+    if listed.client.has_seasons:
+        assert item.file == (await listed.client.files([low_item]))[low_item]
+    else:
+        assert item.file is None
+
+
+async def test_a_wanted_item_has_what_decisions_need(listed: Stage) -> None:
+    page = await listed.page()
     assert page.total == 3
-    tags = await stage.client.tags()
-    profiles = {profile.profile_id: profile.name for profile in await stage.client.quality_profiles()}
-    item = next(item for item in page.items if item.item_id == stage.item_ids[0])
-    assert item.title == ("The Quiet Ledger - S01E01 - Chapter" if stage.episodes else "Harbour 0 (1999)")
+    tags = await listed.client.tags()
+    profiles = {profile.profile_id: profile.name for profile in await listed.client.quality_profiles()}
+    item = next(item for item in page.items if item.item_id == listed.item_ids[0])
+    (released,) = {*item.dates.known}
+    titles = {
+        "sonarr": "The Quiet Ledger - S01E01 - Harbour 1",
+        "radarr": "Harbour 1 (1999)",
+        "whisparr3": "House - Harbour 1 (1999)",
+        "whisparr2": f"The Quiet Ledger - {released:%Y-%m-%d} - Harbour 1",
+    }
+    kind = listed.app.flavour.kind.removesuffix("5")
+    assert item.title == titles.get(kind, "The Quiet Ledger - Harbour 1")
+    assert (item.unit, item.owner_id) == (listed.client.item, listed.owner_id)
     assert item.monitored
     assert item.added_at is not None
-    assert item.last_search_at is not None
-    assert (item.dates.released if stage.episodes else item.dates.digital) is not None
-    assert item.available is (None if stage.episodes else True)
+    assert (item.last_search_at is not None) is listed.client.tells_last_search
+    assert abs(released - (listed.now - timedelta(days=80))) < timedelta(days=1)
+    assert item.available is (True if listed.client.item is Unit.MOVIE else None)
     assert [tags[tag] for tag in item.tag_ids] == ["keep"]
     assert item.quality_profile_id in profiles
+    if listed.client.has_seasons:
+        assert item.season == (released.year if listed.app.flavour.seasons_are_years else 1)
 
 
-async def test_unmonitored_items_are_not_wanted(stage: Stage) -> None:
-    stage.app.library.update_item(stage.item_ids[0], monitored=False)
-    assert stage.item_ids[0] not in await stage.ids()
+async def test_unmonitored_items_are_not_wanted(listed: Stage) -> None:
+    listed.app.library.update_item(listed.item_ids[0], monitored=False)
+    assert listed.item_ids[0] not in await listed.ids()
 
 
 async def test_a_search_is_one_search_and_an_equal_one_is_the_same(stage: Stage) -> None:
@@ -173,27 +142,23 @@ async def test_a_search_is_one_search_and_an_equal_one_is_the_same(stage: Stage)
     done = {each.command_id: each for each in await stage.client.commands()}[command.command_id]
     assert done.status is CommandStatus.COMPLETED
     assert done.ended_at is not None
-    assert done.message
+    silent = stage.app.flavour.completion_message == "Completed"
+    assert (done.grabs is None) is silent
     assert [record.item_ids for record in stage.app.searcher.records] == [(stage.item_ids[0],)]
 
 
-async def test_a_season_search_and_its_facts(stage: Stage) -> None:
-    if not stage.episodes:
-        with pytest.raises(ArrError):
-            await stage.client.season(1, 1, now=datetime.now(UTC))
-        return
-    descending = stage.app.settings.database == "sqLite"  # the one that was searched last comes first
-    if not descending:
-        return
-    page = await stage.client.wanted(HuntPass.MISSING, sort=SortKey.LAST_SEARCH, descending=True, page=1, page_size=1)
-    owner = page.items[0].owner_id
-    assert owner is not None
-    season = await stage.client.season(owner, 1, now=datetime.now(UTC))
-    assert (season.aired, season.with_file, season.ended) == (4, 1, True)
-    assert season.last_search_at == page.items[0].last_search_at
-    target = SearchTarget(Unit.SEASON, owner_id=owner, season=1)
-    command = await stage.client.search(target)
-    assert [each.target for each in await stage.client.commands() if each.command_id == command.command_id] == [target]
+async def test_a_search_of_an_owner_or_a_season(stage: Stage) -> None:
+    season = 1 if stage.app.flavour.kind != "whisparr2" else (stage.now - timedelta(days=60)).year
+    for unit in stage.client.units - {stage.client.item}:
+        number = season if unit is Unit.SEASON else None
+        target = SearchTarget(unit, owner_id=stage.owner_id, season=number)
+        command = await stage.client.search(target)
+        assert command.target == target
+        stage.app.advance(60)
+        done = {each.command_id: each for each in await stage.client.commands()}[command.command_id]
+        assert (done.target, done.status) == (target, CommandStatus.COMPLETED)
+    searched = {item_id for record in stage.app.searcher.records for item_id in record.item_ids}
+    assert bool(searched & set(stage.item_ids)) is (stage.owner_id is not None)
 
 
 async def test_only_what_still_waits_is_cancelled(stage: Stage) -> None:
@@ -237,7 +202,13 @@ FAULTS: list[FaultKind] = [
 @pytest.mark.parametrize("kind", FAULTS)
 async def test_faults_are_clear_errors(stage: Stage, kind: FaultKind) -> None:
     stage.app.faults.add(Fault(kind, path="*"))
-    for ask in (stage.client.status, stage.client.queue, stage.client.commands, stage.client.tags, stage.ids):
+    for ask in (
+        stage.client.status,
+        stage.client.queue,
+        stage.client.commands,
+        stage.client.tags,
+        stage.client.indexers,
+    ):
         with pytest.raises(ArrError) as caught:
             await ask()
         assert caught.value.message.endswith(".")
@@ -245,12 +216,12 @@ async def test_faults_are_clear_errors(stage: Stage, kind: FaultKind) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cut_before_headers", "cut_in_body", "status", "broken_json", "html"])
-async def test_one_fault_does_not_fail_a_read_that_may_be_repeated(stage: Stage, kind: FaultKind) -> None:
-    stage.app.faults.add(Fault(kind, path="wanted/*", times=1))
+async def test_one_fault_does_not_fail_a_read_that_may_be_repeated(listed: Stage, kind: FaultKind) -> None:
+    listed.app.faults.add(Fault(kind, path="wanted/*", times=1))
     if kind in ("broken_json", "html"):
         with pytest.raises(ArrError):
-            await stage.ids()
-    assert len(await stage.ids()) == 3
+            await listed.ids()
+    assert len(await listed.ids()) == 3
 
 
 @pytest.mark.parametrize(
@@ -293,17 +264,18 @@ async def test_an_app_that_is_down_was_not_asked(http: ArrHttp) -> None:
     assert (caught.value.code, caught.value.may_have_reached) == (ErrorCode.UNREACHABLE, False)
 
 
-@pytest.mark.parametrize("kind", ["sonarr", "radarr"])
-async def test_a_varied_library_is_read_whole(http: ArrHttp, kind: Literal["sonarr", "radarr"]) -> None:
+@pytest.mark.parametrize("kind", ["sonarr", "radarr", "lidarr", "readarr", "whisparr2", "whisparr3"])
+async def test_a_varied_library_is_read_whole(http: ArrHttp, kind: AppKind) -> None:
     app = SimApp(kind, library=LibrarySpec(series=10, movies=150))
-    client_type = AppType(kind)
     async with serve(app) as url:
-        client = make_client(client_type, http, Connection(url, app.settings.api_key))
+        connection = Connection(url, app.settings.api_key)
+        client = make_client(AppType(app.flavour.app_type), http, connection, VARIANTS.get(kind))
         for hunt_pass, truth in (
             (HuntPass.MISSING, app.library.missing_ids()),
             (HuntPass.CUTOFF, app.library.cutoff_ids()),
         ):
-            page = await client.wanted(hunt_pass, sort=SortKey.LAST_SEARCH, descending=False, page=1, page_size=1000)
+            page = await client.wanted(hunt_pass, sort=SortKey.RELEASED, descending=False, page=1, page_size=1000)
+            assert truth
             assert {item.item_id for item in page.items} == set(truth)
             assert (page.total, page.skipped) == (len(truth), 0)
             assert all(item.monitored for item in page.items)

@@ -367,3 +367,11 @@ async def test_the_library_of_an_app_without_lists(app: App, client_of: Made) ->
     assert replace(first, item_id=3) == movies[2].item
     assert app.paths == ["movie"]
     assert app.query == {"excludeLocalCovers": "true"}
+
+
+async def test_a_library_may_be_larger_than_any_other_answer(app: App, client_of: Made) -> None:
+    app.says([MOVIE | {"id": n, "overview": "x" * 100_000} for n in range(1, 251)])
+    client = client_of(AppType.WHISPARR, LISTLESS)
+    assert len(await client.library()) == 250
+    with pytest.raises(ArrError, match="larger than 20 MB"):
+        await client.tags()
