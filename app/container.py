@@ -24,6 +24,9 @@ from app.hunting.service import HuntService
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
 from app.replays.service import ReplayService
+from app.schedules.actions import Hands
+from app.schedules.runner import ScheduleRunner
+from app.schedules.service import ScheduleService
 from app.sealing import open_box
 from app.settings.service import SettingsService
 from app.stats.service import StatsService
@@ -49,6 +52,8 @@ class Container:
     planner: Planner
     records: HuntRecords
     runner: HuntRunner
+    schedules: ScheduleService
+    schedule_runner: ScheduleRunner
     stats: StatsService
     trust: Trust
 
@@ -101,6 +106,7 @@ def _wire(
     ledger = HuntLedger(db, general, clock)
     totals = Totals()
     runner = HuntRunner(db, redis, http, instances, general, ledger, clock, lease_seconds=lease_seconds, pace=pace)
+    hunts = HuntService(db, queue, general, totals, runner.leases, clock)
     return Container(
         settings=settings,
         clock=clock,
@@ -111,10 +117,12 @@ def _wire(
         replays=ReplayService(db, box, clock),
         general=general,
         instances=instances,
-        hunts=HuntService(db, queue, general, totals, runner.leases, clock),
+        hunts=hunts,
         planner=Planner(db, http, instances, general, ledger, clock),
         records=HuntRecords(db, instances, general, totals, clock),
         runner=runner,
+        schedules=ScheduleService(db, general, instances, clock),
+        schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general), clock),
         stats=StatsService(db, redis, general, clock),
         trust=make_trust(settings, db, redis, box, general, clock),
     )
