@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -240,27 +240,46 @@ async def test_a_claim_holds_for_a_minute_and_a_late_worker_writes_nothing(rig: 
     assert [one.attempts for one in await runs_of(rig)] == [2]
 
 
-async def test_a_run_that_was_held_up_does_not_overwrite_the_one_after_it(rig: Rig) -> None:
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_a_worker_that_was_held_up_writes_nothing_over_the_one_after_it(rig: Rig, is_over: bool) -> None:
     await scheduled(rig)
     rig.clock.forward(hours=1)
     await rig.container.schedule_runner.fire_due()
-    [run] = await runs_of(rig)
 
-    async def held_up(step: str) -> None:
-        steps.append(step)
+    async def held_up(_step: str) -> None:
+        steps.append(_step)
         if len(steps) == 4:  # before it writes down how it ended
             rig.clock.forward(seconds=61)
-            await rig.container.schedule_runner.run(run.id or 0)
-            [taken_over] = await runs_of(rig)
-            ended.append(taken_over.ended_at)
+            async with stepping_runner(rig, Fuse(99 if is_over else 2)) as second:
+                with nullcontext() if is_over else pytest.raises(Killed):
+                    await second.run(1)
+            before.extend(await runs_of(rig))
             rig.clock.forward(seconds=5)
 
     steps: list[str] = []
-    ended: list[Any] = []
-    async with stepping_runner(rig, held_up) as runner:
-        await runner.run(run.id or 0)
+    before: list[ScheduleRun] = []
+    async with stepping_runner(rig, held_up) as first:
+        await first.run(1)
+    assert [run.attempts for run in before] == [2]
+    assert [run.status for run in before] == ["completed" if is_over else "running"]
+    assert await runs_of(rig) == before
+
+
+async def test_hunts_are_found_again_when_two_workers_died_over_them(rig: Rig) -> None:
+    await instance(rig)
+    await scheduled(rig, "hunt")
+    rig.clock.forward(hours=1)
+    await rig.container.schedule_runner.fire_due()
+    for steps in (6, 2):  # with its hunt queued; with nothing but the claim
+        async with stepping_runner(rig, Fuse(steps)) as dying:
+            with pytest.raises(Killed):
+                await dying.run(1)
+        await _end_hunts(rig)
+        rig.clock.forward(minutes=1)
+    assert len(await hunts_of(rig)) == 1
+    await rig.container.schedule_runner.run(1)
     [run] = await runs_of(rig)
-    assert (run.status, run.attempts, [run.ended_at]) == ("completed", 2, ended)
+    assert (run.status, run.hunt_ids, len(await hunts_of(rig))) == ("completed", [1], 1)
 
 
 async def test_lost_rings_are_rung_again_and_what_is_too_old_is_given_up(rig: Rig) -> None:
