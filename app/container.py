@@ -26,6 +26,9 @@ from app.hunting.service import HuntService
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
 from app.replays.service import ReplayService
+from app.schedules.actions import Hands
+from app.schedules.runner import ScheduleRunner
+from app.schedules.service import ScheduleService
 from app.sealing import open_box
 from app.settings.service import SettingsService
 from app.stats.service import StatsService
@@ -52,6 +55,8 @@ class Container:
     records: HuntRecords
     runner: HuntRunner
     follow_up: FollowUp
+    schedules: ScheduleService
+    schedule_runner: ScheduleRunner
     stats: StatsService
     trust: Trust
 
@@ -103,6 +108,7 @@ def _wire(
     instances = InstanceService(db, queue, http, box, general, clock)
     engine = make_engine(db, redis, http, instances, general, clock, lease_seconds=lease_seconds, pace=pace)
     totals = Totals()
+    hunts = HuntService(db, queue, general, totals, engine.leases, clock)
     return Container(
         settings=settings,
         clock=clock,
@@ -113,11 +119,13 @@ def _wire(
         replays=ReplayService(db, box, clock),
         general=general,
         instances=instances,
-        hunts=HuntService(db, queue, general, totals, engine.leases, clock),
+        hunts=hunts,
         planner=engine.planner,
         records=HuntRecords(db, instances, general, totals, clock),
         runner=engine.runner,
         follow_up=engine.follow_up,
+        schedules=ScheduleService(db, general, instances, clock),
+        schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general), clock),
         stats=StatsService(db, redis, general, clock),
         trust=make_trust(settings, db, redis, box, general, clock),
     )

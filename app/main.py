@@ -20,6 +20,7 @@ from app.api import (
     instances,
     openapi,
     pages,
+    schedules,
     setup_routes,
     stats,
 )
@@ -37,6 +38,7 @@ ROUTERS: tuple[ApiRouter, ...] = (
     hunts.router,
     history.router,
     instances.router,
+    schedules.router,
     settings_routes.router,
     health.router,
     setup_routes.router,

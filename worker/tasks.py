@@ -22,6 +22,11 @@ async def follow_up(ctx: dict[Any, Any], instance_id: int) -> None:
     await container_of(ctx).follow_up.run(instance_id)
 
 
+async def run_schedule(ctx: dict[Any, Any], run_id: int) -> None:
+    """Carry out one run of a schedule."""
+    await container_of(ctx).schedule_runner.run(run_id)
+
+
 async def probe_instance(ctx: dict[Any, Any], instance_id: int) -> None:
     """Learn whether a new or changed instance answers."""
     await container_of(ctx).instances.probe(instance_id)

@@ -25,6 +25,16 @@ async def reconcile(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).hunts.reconcile()
 
 
+async def schedules(ctx: dict[Any, Any]) -> None:
+    """Schedules whose moment has come."""
+    await container_of(ctx).schedule_runner.fire_due()
+
+
+async def lost_runs(ctx: dict[Any, Any]) -> None:
+    """Runs of schedules that nobody works on, because a ring was lost or a worker died."""
+    await container_of(ctx).schedule_runner.reconcile()
+
+
 async def follow_settings(ctx: dict[Any, Any]) -> None:
     """What another process changed and this one acts on all the time."""
     await container_of(ctx).general.apply_level()
@@ -39,7 +49,9 @@ async def follow_ups(ctx: dict[Any, Any]) -> None:
 async def retention(ctx: dict[Any, Any]) -> None:
     """Old rows, in short transactions."""
     container = container_of(ctx)
-    await container.records.purge((await container.general.general()).history_retention_days)
+    days = (await container.general.general()).history_retention_days
+    await container.records.purge(days)
+    await container.schedules.purge(days)
     await container.replays.purge(container.clock())
     await container.trust.purge()
 

@@ -15,6 +15,8 @@ from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
 from app.instances.service import InstanceService
+from app.schedules.runner import ScheduleRunner
+from app.schedules.service import ScheduleService
 from app.settings.service import SettingsService
 from app.stats.service import StatsService
 from app.users.audit import AuditTrail
@@ -48,6 +50,14 @@ async def get_records(request: Request) -> HuntRecords:
 
 async def get_general(request: Request) -> SettingsService:
     return services(request).general
+
+
+async def get_schedules(request: Request) -> ScheduleService:
+    return services(request).schedules
+
+
+async def get_schedule_runs(request: Request) -> ScheduleRunner:
+    return services(request).schedule_runner
 
 
 async def get_stats(request: Request) -> StatsService:
@@ -94,6 +104,8 @@ Hunts = Annotated[HuntService, Depends(get_hunts)]
 Plans = Annotated[Planner, Depends(get_plans)]
 Records = Annotated[HuntRecords, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
+Schedules = Annotated[ScheduleService, Depends(get_schedules)]
+ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]

@@ -30,6 +30,7 @@ class Trigger(StrEnum):
 
     MANUAL = "manual"
     INTERVAL = "interval"
+    SCHEDULE = "schedule"
 
 
 class Outcome(StrEnum):

@@ -45,12 +45,14 @@ class HuntService:
         self._leases = leases
         self._clock = clock
 
-    async def start(self, given: HuntIn, *, wait_seconds: float = 0) -> list[HuntOut]:
+    async def start(
+        self, given: HuntIn, *, trigger: Trigger = Trigger.MANUAL, wait_seconds: float = 0
+    ) -> list[HuntOut]:
         """Queue a hunt for each target, or take the one that is open already; without Redis nothing is written."""
         await self._queue.require()
         async with self._db.session() as session:
             targets = await self._targets(session, given)
-            hunts = await self._open(session, targets, Trigger.MANUAL, given)
+            hunts = await self._open(session, targets, trigger, given)
         await self._ring(hunts)
         return await self._wait([hunt.id or 0 for hunt in hunts], wait_seconds)
 

@@ -1,0 +1,152 @@
+"""Schedules as callers see them: create, read, change and delete them, and read what came of their runs."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlmodel import col, delete, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.core.clock import Clock
+from app.core.db import Database
+from app.core.errors import Invalid, NotFound
+from app.core.schemas import Page
+from app.instances.service import InstanceService
+from app.schedules.models import OPEN_RUNS, Schedule, ScheduleRun
+from app.schedules.planning import is_moved, reckon
+from app.schedules.schemas import ALL, LastRunOut, ScheduleIn, ScheduleOut, ScheduleRunOut
+from app.settings.service import SettingsService
+
+TIMING = ("enabled", "cron", "time", "days", "interval_minutes", "timezone")
+"""What moves the next run when it changes."""
+RUNS_KEPT = 1000
+DELETE_BATCH = 1000
+
+
+class ScheduleService:
+    """The one owner of what a schedule says; its runs are the runner's."""
+
+    def __init__(self, db: Database, settings: SettingsService, instances: InstanceService, clock: Clock) -> None:
+        self._db = db
+        self._settings = settings
+        self._instances = instances
+        self._clock = clock
+
+    async def all(self) -> list[ScheduleOut]:
+        async with self._db.reading() as session:
+            rows = (await session.exec(select(Schedule).order_by(col(Schedule.id)))).all()
+            return await self._shown(session, rows)
+
+    async def get(self, schedule_id: int) -> ScheduleOut:
+        async with self._db.reading() as session:
+            [shown] = await self._shown(session, [await require(session, schedule_id)])
+        return shown
+
+    async def create(self, given: ScheduleIn) -> ScheduleOut:
+        now = self._clock()
+        async with self._db.session() as session:
+            await self._check_target(session, given)
+            values = given.model_dump(mode="json")
+            row = Schedule(**values, zone="", starts_at=now, created_at=now, updated_at=now)
+            reckon(row, await self._zone(session), now)
+            session.add(row)
+            await session.flush()
+            [shown] = await self._shown(session, [row])
+        return shown
+
+    async def replace(self, schedule_id: int, given: ScheduleIn) -> ScheduleOut:
+        """Everything anew; the next run is reckoned anew only when something changed that moves it."""
+        now = self._clock()
+        async with self._db.session() as session:
+            row = await require(session, schedule_id, lock=True)
+            await self._check_target(session, given)
+            values = given.model_dump(mode="json")
+            has_moved = any(getattr(row, name) != values[name] for name in TIMING)
+            for name, value in values.items():
+                setattr(row, name, value)
+            row.updated_at = now
+            if has_moved:
+                row.starts_at = now
+                reckon(row, await self._zone(session), now)
+            session.add(row)
+            await session.flush()
+            [shown] = await self._shown(session, [row])
+        return shown
+
+    async def delete(self, schedule_id: int) -> None:
+        """Its runs go with it; one that is queued never starts."""
+        async with self._db.session() as session:
+            row = await require(session, schedule_id, lock=True)
+            await session.exec(delete(Schedule).where(col(Schedule.id) == row.id))
+
+    async def runs(self, schedule_id: int, *, page: int, page_size: int) -> Page[ScheduleRunOut]:
+        """Newest first."""
+        ours = col(ScheduleRun.schedule_id) == schedule_id
+        query = select(ScheduleRun).where(ours).order_by(col(ScheduleRun.id).desc())
+        async with self._db.reading() as session:
+            await require(session, schedule_id)
+            rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
+            total = (await session.exec(select(func.count()).select_from(ScheduleRun).where(ours))).one()
+        items = [ScheduleRunOut.model_validate(row) for row in rows]
+        return Page[ScheduleRunOut](items=items, total=total, page=page, page_size=page_size)
+
+    async def purge(self, retention_days: int) -> None:
+        """The retention: the newest thousand runs of each schedule, none too old but the latest one."""
+        over = col(ScheduleRun.status).not_in(OPEN_RUNS)
+        latest = select(Schedule.last_run_id).where(col(Schedule.last_run_id).is_not(None))
+        if retention_days:
+            oldest = self._clock() - timedelta(days=retention_days)
+            await self._delete(over, col(ScheduleRun.at) < oldest, col(ScheduleRun.id).not_in(latest))
+        async with self._db.reading() as session:
+            ids = (await session.exec(select(Schedule.id))).all()
+        for schedule_id in ids:
+            ours = col(ScheduleRun.schedule_id) == schedule_id
+            newest = select(ScheduleRun.id).where(ours).order_by(col(ScheduleRun.id).desc())
+            async with self._db.reading() as session:
+                last = (await session.exec(newest.offset(RUNS_KEPT).limit(1))).first()
+            if last is not None:
+                await self._delete(over, ours, col(ScheduleRun.id) <= last)
+
+    async def _delete(self, *wanted: object) -> None:
+        """Short transactions, so that a run never waits for a clean-up."""
+        gone = DELETE_BATCH
+        while gone == DELETE_BATCH:
+            batch = select(col(ScheduleRun.id)).where(*wanted).limit(DELETE_BATCH)  # type: ignore[arg-type] # terms
+            async with self._db.session() as session:
+                gone = (await session.exec(delete(ScheduleRun).where(col(ScheduleRun.id).in_(batch)))).rowcount
+
+    async def _check_target(self, session: AsyncSession, given: ScheduleIn) -> None:
+        """The instance is there, and stays until the end of the unit of work."""
+        if given.instance_id is None:
+            return
+        try:
+            instance = await self._instances.require(session, given.instance_id, lock=True)
+        except NotFound as gone:  # not the address that was called, but a field of the body
+            raise Invalid(gone.message, field="body.instance_id") from None
+        if given.app_type not in (ALL, instance.app_type):
+            sentence = f"The instance {instance.id} is a {instance.app_type}: say that or all."
+            raise Invalid(sentence, field="body.app_type")
+
+    async def _zone(self, session: AsyncSession) -> str:
+        return (await self._settings.general_in(session)).timezone
+
+    async def _shown(self, session: AsyncSession, rows: Iterable[Schedule]) -> list[ScheduleOut]:
+        zone, now = await self._zone(session), self._clock()
+        ids = [row.last_run_id for row in rows if row.last_run_id is not None]
+        found = (await session.exec(select(ScheduleRun).where(col(ScheduleRun.id).in_(ids)))).all()
+        last = {run.id: LastRunOut.model_validate(run) for run in found}
+        shown = []
+        for row in rows:
+            values = row.model_dump()
+            if is_moved(row, zone):  # the next tick writes it down
+                moved = Schedule(**values)
+                reckon(moved, zone, now)
+                values["next_run_at"] = moved.next_run_at
+            shown.append(ScheduleOut.model_validate({**values, "last_run": last.get(row.last_run_id)}))
+        return shown
+
+
+async def require(session: AsyncSession, schedule_id: int, *, lock: bool = False) -> Schedule:
+    row = await session.get(Schedule, schedule_id, with_for_update=lock or None)
+    if row is None:
+        raise NotFound(f"There is no schedule with the id {schedule_id}.")
+    return row

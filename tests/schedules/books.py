@@ -1,0 +1,68 @@
+"""Making schedules and reading what came of them, and a runner that can die at any step."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlmodel import col, select
+
+from app.core.queue import ArqQueue
+from app.hunting.models import Hunt
+from app.hunting.service import HuntService
+from app.hunting.totals import Totals
+from app.instances.service import InstanceService
+from app.schedules.actions import Hands
+from app.schedules.models import ScheduleRun
+from app.schedules.runner import ScheduleRunner
+from app.schedules.schemas import ScheduleIn, ScheduleOut
+from tests.hunting.crashes import Step, SteppingDatabase
+from tests.simulator import LibrarySpec
+from tests.support.rig import Rig
+
+
+async def scheduled(rig: Rig, action: str = "resume", **given: Any) -> ScheduleOut:
+    """A schedule; every hour on the hour if nothing else is said."""
+    if not {"cron", "time", "interval_minutes"} & set(given):
+        given["cron"] = "0 * * * *"
+    made = ScheduleIn.model_validate({"name": "S", "action": action, **given})
+    return await rig.container.schedules.create(made)
+
+
+async def runs_of(rig: Rig, schedule_id: int | None = None) -> list[ScheduleRun]:
+    """The oldest first."""
+    query = select(ScheduleRun).order_by(col(ScheduleRun.id))
+    if schedule_id is not None:
+        query = query.where(ScheduleRun.schedule_id == schedule_id)
+    async with rig.container.db.reading() as session:
+        return list((await session.exec(query)).all())
+
+
+async def hunts_of(rig: Rig) -> list[Hunt]:
+    async with rig.container.db.reading() as session:
+        return list((await session.exec(select(Hunt).order_by(col(Hunt.id)))).all())
+
+
+async def fired(rig: Rig) -> list[ScheduleRun]:
+    """Fire what is due, let a real worker carry it out; all runs."""
+    await rig.container.schedule_runner.fire_due()
+    await rig.work()
+    return await runs_of(rig)
+
+
+async def instance(rig: Rig, **given: Any) -> int:
+    library = LibrarySpec.with_missing(5)
+    return (await rig.add(rig.radarr(library, url_base=f"/{len(rig.apps)}"), **given)).id
+
+
+@asynccontextmanager
+async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]:
+    """A runner of its own, as in another process, that takes a step around every unit of work."""
+    made = rig.container
+    db = SteppingDatabase(rig.settings.database, step)
+    queue = ArqQueue(made.redis)
+    hunts = HuntService(db, queue, made.general, Totals(), made.runner.leases, rig.clock)
+    instances = InstanceService(db, queue, made.http, made.box, made.general, rig.clock)
+    try:
+        yield ScheduleRunner(db, queue, made.general, Hands(hunts, instances, made.general), rig.clock)
+    finally:
+        await db.close()

@@ -1,0 +1,103 @@
+"""The same question answered the slow way: every minute of real time is looked at, and the wall clock is read."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+MINUTE = timedelta(minutes=1)
+NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+BOUNDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 6)}
+
+# Both changes of each, and of Lord Howe the half hour.
+CHANGES: Mapping[str, tuple[datetime, datetime]] = {
+    "Europe/Berlin": (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)),
+    "America/New_York": (datetime(2026, 3, 8, 7, tzinfo=UTC), datetime(2026, 11, 1, 6, tzinfo=UTC)),
+    "Australia/Lord_Howe": (datetime(2026, 10, 3, 15, 30, tzinfo=UTC), datetime(2026, 4, 4, 15, tzinfo=UTC)),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A cron expression together with what was meant by it; a field that is `None` is a star."""
+
+    text: str
+    minute: frozenset[int] | None
+    hour: frozenset[int] | None
+    day: frozenset[int] | None
+    month: frozenset[int] | None
+    weekday: frozenset[int] | None
+    stepped: bool = False
+    """Day of month or of week begins with a star: both must fit then, else one is enough."""
+
+    def fits(self, wall: datetime) -> bool:
+        def within(field: frozenset[int] | None, value: int) -> bool:
+            return field is None or value in field
+
+        of_month, of_week = within(self.day, wall.day), within(self.weekday, wall.isoweekday() % 7)
+        both = self.stepped or self.day is None or self.weekday is None
+        is_day = (of_month and of_week) if both else (of_month or of_week)
+        return (
+            within(self.minute, wall.minute)
+            and within(self.hour, wall.hour)
+            and within(self.month, wall.month)
+            and is_day
+        )
+
+
+def moments(rule: Rule, zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
+    """Every moment after `start`, up to `end`, at which the wall shows a minute of the rule for the first time, or
+    has just jumped over one."""
+    seen: set[datetime] = set()
+    before, found = None, []
+    moment = start - timedelta(hours=30)  # what the wall showed before, so that a doubled minute is known
+    while moment <= end:
+        wall = moment.astimezone(zone).replace(tzinfo=None)
+        if any(rule.fits(one) for one in _new(before, wall, seen)) and moment > start:
+            found.append(moment)
+        before = wall
+        moment += MINUTE
+    return found
+
+
+def _new(before: datetime | None, wall: datetime, seen: set[datetime]) -> Iterator[datetime]:
+    """The minutes that the wall shows for the first time, those it jumped over included."""
+    one = wall if before is None or before >= wall else before + MINUTE
+    while one <= wall:
+        if one not in seen:
+            seen.add(one)
+            yield one
+        one += MINUTE
+
+
+@st.composite
+def _field(draw: st.DrawFn, name: str) -> tuple[str, frozenset[int] | None, bool]:
+    """A field as text, the numbers it stands for, and whether it begins with a star."""
+    low, high = BOUNDS[name]
+    number = st.integers(low, high)
+    kind = draw(st.sampled_from(["star", "one", "list", "range", "step", "stepped range"]))
+    if kind == "star":
+        return "*", None, True
+    if kind == "step":
+        step = draw(st.integers(1, high))
+        return f"*/{step}", frozenset(range(low, high + 1, step)), True
+    if kind in ("one", "list"):
+        values = draw(st.lists(number, min_size=1, max_size=1 if kind == "one" else 4))
+        words = [NAMES[one] if name == "weekday" and draw(st.booleans()) else str(one) for one in values]
+        return ",".join(words), frozenset(values), False
+    first, last = sorted((draw(number), draw(number)))
+    step = draw(st.integers(1, 5)) if kind == "stepped range" and first != last else 1
+    return f"{first}-{last}" + (f"/{step}" if step > 1 else ""), frozenset(range(first, last + 1, step)), False
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    """Any expression; months mostly free, so that something comes of it."""
+    fields = [draw(_field(name)) for name in ("minute", "hour", "day")]
+    fields.append(draw(_field("month")) if draw(st.integers(0, 4)) == 0 else ("*", None, True))
+    fields.append(draw(_field("weekday")))
+    minute, hour, day, month, weekday = (numbers for _, numbers, _ in fields)
+    text = " ".join(text for text, _, _ in fields)
+    return Rule(text, minute, hour, day, month, weekday, stepped=fields[2][2] or fields[4][2])
