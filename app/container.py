@@ -15,6 +15,8 @@ from app.core.keyfile import in_use
 from app.core.queue import ArqQueue
 from app.core.redis import make_redis, redis_settings
 from app.core.security import SecretBox
+from app.events.bus import EventBus
+from app.events.pump import EventPump
 from app.hunting.ledger import HuntLedger
 from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
@@ -50,6 +52,8 @@ class Container:
     records: HuntRecords
     runner: HuntRunner
     stats: StatsService
+    bus: EventBus
+    pump: EventPump
     trust: Trust
 
     @property
@@ -100,6 +104,7 @@ def _wire(
     instances = InstanceService(db, queue, http, box, general, clock)
     ledger = HuntLedger(db, general, clock)
     totals = Totals()
+    bus = EventBus(redis, clock)
     runner = HuntRunner(db, redis, http, instances, general, ledger, clock, lease_seconds=lease_seconds, pace=pace)
     return Container(
         settings=settings,
@@ -116,5 +121,7 @@ def _wire(
         records=HuntRecords(db, instances, general, totals, clock),
         runner=runner,
         stats=StatsService(db, redis, general, clock),
+        bus=bus,
+        pump=EventPump(db, redis, bus, clock),
         trust=make_trust(settings, db, redis, box, general, clock),
     )
