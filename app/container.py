@@ -16,6 +16,7 @@ from app.core.queue import ArqQueue
 from app.core.redis import make_redis, redis_settings
 from app.core.security import SecretBox
 from app.events.bus import EventBus
+from app.events.hub import EventHub
 from app.events.pump import EventPump
 from app.hunting.ledger import HuntLedger
 from app.hunting.plan import Planner
@@ -53,6 +54,7 @@ class Container:
     runner: HuntRunner
     stats: StatsService
     bus: EventBus
+    hub: EventHub
     pump: EventPump
     trust: Trust
 
@@ -82,6 +84,7 @@ async def open_container(
                 await container.trust.accounts.ensure_owner(settings)
                 yield container
             finally:
+                await container.hub.close()
                 await container.trust.close()
     finally:
         await http.aclose()
@@ -122,6 +125,7 @@ def _wire(
         runner=runner,
         stats=StatsService(db, redis, general, clock),
         bus=bus,
+        hub=EventHub(bus, clock),
         pump=EventPump(db, redis, bus, clock),
         trust=make_trust(settings, db, redis, box, general, clock),
     )

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.core.clock import Clock
-from app.events.catalogue import Ephemeral, EventName, Happening, Level, Payload, kind_of
+from app.events.catalogue import Ephemeral, Happening, Payload, kind_of
 from app.events.outbox import Recorded
 
 log = structlog.get_logger(__name__)
@@ -105,11 +105,7 @@ class EventBus:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS), self._redis.pipeline(transaction=False) as pipe:
                 for event in events:
-                    kind = kind_of(event)
-                    fields: dict[Any, Any] = {
-                        "name": kind.name.value,
-                        "data": message(kind.name, kind.level_of(event), now, event),
-                    }
+                    fields: dict[Any, Any] = {"name": kind_of(event).name.value, "data": message(event, now)}
                     pipe.xadd(STREAM, fields, maxlen=KEPT, approximate=True)
                 await pipe.execute()
         except (RedisError, OSError, TimeoutError):
@@ -123,7 +119,7 @@ class EventBus:
             # A restored backup may give the same id again, but not at the same time.
             member = f"{one.id}:{one.created_at.timestamp()}"
             arguments += [one.id, member, one.name.value]
-            arguments.append(message(one.name, one.level, one.created_at, one.payload, one.id))
+            arguments.append(message(one.payload, one.created_at, one.id))
         await self._append(keys=[STREAM, SEEN], args=arguments)
 
     async def extent(self) -> Extent:
@@ -144,9 +140,10 @@ class EventBus:
         return _entries(found[0][1]) if found else []
 
 
-def message(name: EventName, level: Level, at: datetime, payload: Payload, event_id: int | None = None) -> bytes:
+def message(payload: Payload, at: datetime, event_id: int | None = None) -> bytes:
     """What is streamed, as one line of JSON."""
-    made = Happening.model_construct(type=name, level=level, timestamp=at, event_id=event_id, data=payload)
+    kind, level = kind_of(payload), kind_of(payload).level_of(payload)
+    made = Happening.model_construct(type=kind.name, level=level, timestamp=at, event_id=event_id, data=payload)
     return made.model_dump_json(by_alias=True).encode()
 
 

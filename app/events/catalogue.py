@@ -17,7 +17,10 @@ LONGEST_TEXT = 1000
 
 
 class EventName(StrEnum):
-    """What an event is called. From `hunt.progress` on they are of the moment: streamed, not stored, not notified."""
+    """What an event is called. From `hunt.progress` on they are of the moment: streamed, not stored, not notified.
+
+    The last two are what a stream says of itself.
+    """
 
     HUNT_STARTED = "hunt.started"
     HUNT_COMPLETED = "hunt.completed"
@@ -35,6 +38,8 @@ class EventName(StrEnum):
     HUNT_PROGRESS = "hunt.progress"
     LOG = "log"
     QUEUE = "queue"
+    STREAM_READY = "stream.ready"
+    STREAM_OVERFLOW = "stream.overflow"
 
 
 class Level(StrEnum):
@@ -78,6 +83,10 @@ class Durable(Payload):
 
 class Ephemeral(Payload):
     """Of the moment: streamed to whoever listens now (`EventBus.publish`), and nothing else."""
+
+
+class Control(Payload):
+    """What a stream says of itself, to one client only; no filter holds it back."""
 
 
 class OfInstance(Payload):
@@ -210,6 +219,15 @@ class QueueChanged(Ephemeral):
     workers: int | None = Field(None, description="Workers that are alive; null when that cannot be asked.")
 
 
+class StreamReady(Control):
+    resumed: bool = Field(description="Whether the stream goes on behind the event that the client had last.")
+    complete: bool = Field(description="False when events in between are no longer kept: read the state anew.")
+
+
+class StreamOverflow(Control):
+    unread: int = Field(description="Events that waited when the client was given up; `Last-Event-ID` brings them.")
+
+
 class Happening(BaseModel):
     """An event as it is streamed; `Kind.message` narrows `type` and `data` for each."""
 
@@ -264,6 +282,8 @@ _KINDS = (
     Kind(EventName.HUNT_PROGRESS, Level.INFO, HuntProgress, "A hunt went a step on."),
     Kind(EventName.LOG, None, LogLine, "A line was written to the log."),
     Kind(EventName.QUEUE, Level.INFO, QueueChanged, "Hunts were queued, began or ended."),
+    Kind(EventName.STREAM_READY, Level.INFO, StreamReady, "From here on nothing is missed."),
+    Kind(EventName.STREAM_OVERFLOW, Level.WARNING, StreamOverflow, "The client reads too slowly: the stream ends."),
 )
 
 EVENTS: Mapping[EventName, Kind] = {kind.name: kind for kind in _KINDS}

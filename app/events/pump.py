@@ -7,7 +7,7 @@ locked while they are routed, so that two pumps (Redis was away, or emptied) do 
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -50,24 +50,27 @@ PASSING = (HuntarrError, OperationalError, InterfaceError, OSError)
 class Turn:
     """Which of the pumps works. Without Redis each does: better two than none."""
 
-    def __init__(self, redis: Redis, *, seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self, redis: Redis, *, seconds: float = LEASE_SECONDS, timer: Callable[[], float] = time.monotonic
+    ) -> None:
         self._take = redis.register_script(TAKE)
         self._give_back = redis.register_script(GIVE_BACK)
         self._token = secrets.token_hex(8)
         self._seconds = seconds
+        self._timer = timer
         self._is_mine = False
-        self._asked_at = -seconds
+        self._ask_at = timer()
 
     async def is_mine(self) -> bool:
         """Asked of Redis three times in the life of a lease, else remembered."""
-        if time.monotonic() - self._asked_at >= self._seconds / 3:
+        if self._timer() >= self._ask_at:
             try:
                 async with asyncio.timeout(LEASE_CHECK_SECONDS):
                     taken = await self._take(keys=[LEASE], args=[self._token, int(self._seconds * 1000)])
                 self._is_mine = bool(taken)
             except (RedisError, OSError, TimeoutError):
                 self._is_mine = True
-            self._asked_at = time.monotonic()
+            self._ask_at = self._timer() + self._seconds / 3
         return self._is_mine
 
     async def end(self) -> None:
