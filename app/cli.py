@@ -32,6 +32,7 @@ from app.core.logging import setup_logging
 from app.core.migrations import migrate
 from app.core.redis import embedded_redis
 from app.core.security import KEY_FILE
+from app.events.hub import EventHub
 from app.main import create_app
 from app.rotation import rotate
 from app.server import BoundedProtocol
@@ -200,6 +201,7 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
             settings, open_container=lambda _: nullcontext(container), background=_working if works else _waiting
         )
         server = Gateway(
+            container.hub,
             uvicorn.Config(
                 app,
                 http=BoundedProtocol,
@@ -210,7 +212,7 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
                 server_header=False,
                 lifespan="on",
                 timeout_graceful_shutdown=GRACE_SECONDS,
-            )
+            ),
         )
         gc.collect()
         gc.freeze()  # what a start makes lives for ever: no later collection need walk through it
@@ -222,6 +224,15 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
 
 class Gateway(uvicorn.Server):
     """uvicorn without its last word: it raises the signal again, which would kill us before Redis is stopped."""
+
+    def __init__(self, hub: EventHub, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams first: they would never end by themselves, and the rest waits for every reply."""
+        self._hub.end()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

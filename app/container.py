@@ -15,6 +15,9 @@ from app.core.keyfile import in_use
 from app.core.queue import ArqQueue
 from app.core.redis import make_redis, redis_settings
 from app.core.security import SecretBox
+from app.events.bus import EventBus
+from app.events.hub import EventHub
+from app.events.pump import EventPump
 from app.hunting.engine import make_engine
 from app.hunting.follow_up import FollowUp
 from app.hunting.lease import LEASE_SECONDS
@@ -58,6 +61,9 @@ class Container:
     schedules: ScheduleService
     schedule_runner: ScheduleRunner
     stats: StatsService
+    bus: EventBus
+    hub: EventHub
+    pump: EventPump
     trust: Trust
 
     @property
@@ -86,6 +92,7 @@ async def open_container(
                 await container.trust.accounts.ensure_owner(settings)
                 yield container
             finally:
+                await container.hub.close()
                 await container.trust.close()
     finally:
         await http.aclose()
@@ -109,6 +116,7 @@ def _wire(
     engine = make_engine(db, redis, http, instances, general, clock, lease_seconds=lease_seconds, pace=pace)
     totals = Totals()
     hunts = HuntService(db, queue, general, totals, engine.leases, clock)
+    bus = EventBus(redis, clock)
     return Container(
         settings=settings,
         clock=clock,
@@ -127,5 +135,8 @@ def _wire(
         schedules=ScheduleService(db, general, instances, clock),
         schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general), clock),
         stats=StatsService(db, redis, general, clock),
+        bus=bus,
+        hub=EventHub(bus, clock),
+        pump=EventPump(db, redis, bus, clock),
         trust=make_trust(settings, db, redis, box, general, clock),
     )

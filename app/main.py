@@ -14,6 +14,7 @@ from app.api import (
     auth_routes,
     docs,
     errors,
+    events,
     health,
     history,
     hunts,
@@ -40,6 +41,7 @@ ROUTERS: tuple[ApiRouter, ...] = (
     instances.router,
     schedules.router,
     settings_routes.router,
+    events.router,
     health.router,
     setup_routes.router,
     auth_routes.router,
@@ -49,7 +51,14 @@ ROUTERS: tuple[ApiRouter, ...] = (
 )
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-CORS_REQUEST_HEADERS = ("X-Api-Key", "X-CSRF-Token", IDEMPOTENCY_HEADER, "Content-Type", "If-None-Match")
+CORS_REQUEST_HEADERS = (
+    "X-Api-Key",
+    "X-CSRF-Token",
+    IDEMPOTENCY_HEADER,
+    "Content-Type",
+    "If-None-Match",
+    events.LAST_EVENT_ID,
+)
 CORS_REPLY_HEADERS = ("ETag", "X-Request-Id", "Retry-After", REPLAY_HEADER)
 
 C = TypeVar("C", bound=ApiContainer)

@@ -4,6 +4,7 @@ Everything here happens before an application is asked, so that a stranger can h
 """
 
 import json
+import socket
 from asyncio import BaseTransport, TimerHandle
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ class BoundedProtocol(HttpToolsProtocol):
     head_seconds = 15.0  # from the first byte of a head, or from the connection, to its last
     rest_seconds = 10.0  # for the rest of a body whose request is answered already
     rest_bytes = 4 * 1024 * 1024
+    unsent_bytes = 128 * 1024  # what the kernel may hold for a peer that reads slowly; else it takes some megabytes
+    unread_seconds = 30.0  # in which a peer must take some of what waits for it
+    unread_at_end_seconds = 2.0  # the same when the process ends
     barren_bytes = 64 * 1024  # in a row that are no content: head, trailers, chunk sizes and their extensions
     most_connections = 900
     most_pipelined = 16
@@ -28,6 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._timer: TimerHandle | None = None
+        self._unread_timer: TimerHandle | None = None
         self._in_head = True
         self._in_message = False
         self._barren = 0
@@ -40,10 +45,27 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(503, "Too many connections are open.")
         else:
             self._arm(self.head_seconds)
+            line = transport.get_extra_info("socket")
+            if line is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self.unsent_bytes)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._forget_unread()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_unread(self.unread_seconds)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._forget_unread()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.get_write_buffer_size():
+            self._watch_unread(self.unread_at_end_seconds)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -121,6 +143,24 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(408, "The request did not arrive in time.")
         else:
             self.transport.close()
+
+    def _watch_unread(self, seconds: float) -> None:
+        """A peer that reads nothing would hold its connection, what waits for it and our end for ever."""
+        self._forget_unread()
+        self._unread_timer = self.loop.call_later(
+            seconds, self._check_unread, self.transport.get_write_buffer_size(), seconds
+        )
+
+    def _check_unread(self, before: int, seconds: float) -> None:
+        if self.transport.get_write_buffer_size() < before:
+            self._watch_unread(seconds)
+        else:
+            self.transport.abort()
+
+    def _forget_unread(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _arm(self, seconds: float) -> None:
         self._disarm()

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from app.events import models as events
 from app.hunting import models as hunting
 from app.instances import models as instances
 from app.replays import models as replays
@@ -10,5 +11,5 @@ from app.settings import models as settings
 from app.stats import models as stats
 from app.users import models as users
 
-MODULES = (hunting, instances, replays, schedules, settings, stats, users)
+MODULES = (events, hunting, instances, replays, schedules, settings, stats, users)
 METADATA = SQLModel.metadata

@@ -99,13 +99,13 @@ async def _close(worker: Worker) -> None:
 @asynccontextmanager
 async def embedded(container: Container) -> AsyncIterator[None]:
     """The worker inside another process, for the time of the block."""
-    task = asyncio.create_task(supervise(container))
+    running = [asyncio.create_task(supervise(container)), asyncio.create_task(container.pump.run())]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def run_alone(container: Container) -> None:

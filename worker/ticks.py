@@ -8,6 +8,7 @@ from arq.typing import WorkerCoroutine
 from redis.exceptions import RedisError
 
 from app.core.errors import HuntarrError
+from app.events.outbox import purge as purge_events
 from worker.tasks import container_of
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ async def retention(ctx: dict[Any, Any]) -> None:
     await container.schedules.purge(days)
     await container.replays.purge(container.clock())
     await container.trust.purge()
+    await purge_events(container.db, container.clock())
 
 
 def quiet(tick: Tick) -> WorkerCoroutine:

@@ -13,8 +13,9 @@ from app.api.auth import API_KEY_HEADER, API_KEY_QUERY, SESSION_COOKIE, Permissi
 from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from app.api.idempotency import LONGEST_KEY
 from app.api.routing import ApiRoute
-from app.api.tags import DESCRIPTIONS
+from app.api.tags import DESCRIPTIONS, Tag
 from app.core.schemas import ErrorReply
+from app.events.catalogue import any_message
 
 Json = dict[str, Any]
 Responses = dict[int | str, Json]
@@ -84,6 +85,14 @@ ETAG_PARAMETER: Final[Json] = {
 }
 
 
+EVENT_STREAM: Final[Responses] = {
+    200: {
+        "description": "Each `data:` is one of these as a line of JSON; `event:` is its `type`, `id:` its place.",
+        "content": {"text/event-stream": {"schema": {"$ref": f"{COMPONENTS}StreamEvent"}}},
+    }
+}
+
+
 def errors(*statuses: int) -> Responses:
     """`responses=` of a route: the error statuses of its own. Those that every route may answer are added anyway."""
     return {status: _error(status) for status in statuses}
@@ -111,6 +120,8 @@ def document(app: FastAPI, *, base_url: str = "") -> Json:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     _add_error_reply(schemas)
+    if Tag.EVENTS in used:
+        _add_events(schemas)
     marked: Json = _mark_files(_named(made))
     return marked
 
@@ -165,6 +176,16 @@ def _add_error_reply(schemas: Json) -> None:
     made = ErrorReply.model_json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")
     schemas |= made.pop("$defs", {})
     schemas["ErrorReply"] = made
+
+
+def _add_events(schemas: Json) -> None:
+    """The messages of the stream: no route returns them as a model, so that FastAPI does not see them."""
+    made = any_message().json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")
+    parts = made.pop("$defs")
+    if twice := sorted(name for name in parts if schemas.get(name, parts[name]) != parts[name]):
+        raise RuntimeError(f"two schemas want one name: {', '.join(twice)}")
+    schemas |= parts
+    schemas["StreamEvent"] = made | {"title": "StreamEvent", "description": "A message of the stream, by its `type`."}
 
 
 def _named(made: Json) -> Json:

@@ -11,6 +11,7 @@ from app.api.peer import is_local
 from app.arr.models import AppType
 from app.container import Container
 from app.core.errors import NotFound
+from app.events.hub import EventHub
 from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
@@ -64,6 +65,10 @@ async def get_stats(request: Request) -> StatsService:
     return services(request).stats
 
 
+async def get_events(request: Request) -> EventHub:
+    return services(request).hub
+
+
 async def get_accounts(request: Request) -> AccountService:
     return services(request).trust.accounts
 
@@ -107,6 +112,7 @@ General = Annotated[SettingsService, Depends(get_general)]
 Schedules = Annotated[ScheduleService, Depends(get_schedules)]
 ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
+Events = Annotated[EventHub, Depends(get_events)]
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
 ApiKeys = Annotated[KeyService, Depends(get_api_keys)]

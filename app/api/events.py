@@ -1,0 +1,112 @@
+"""The stream of everything that happens, as Server-Sent Events."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Final
+
+from fastapi import Header, Query
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from app.api.auth import Authenticator
+from app.api.deps import container_of
+from app.api.openapi import EVENT_STREAM
+from app.api.routing import ApiRouter, read
+from app.api.services import Events
+from app.api.tags import Tag
+from app.core.errors import Invalid, NotAuthenticated, TooManyRequests, Unavailable
+from app.events.bus import StreamId, stream_id
+from app.events.catalogue import EventName
+from app.events.filters import wanted_names
+from app.events.hub import EventHub, Listener
+
+LAST_EVENT_ID: Final = "Last-Event-ID"
+RETRY: Final = b"retry: 3000\n\n"
+HEARTBEAT: Final = b": heartbeat\n\n"
+
+router = ApiRouter(tag=Tag.EVENTS, prefix="/api/events")
+
+
+class EventStream(StreamingResponse):
+    """Takes its place among the listeners when it is sent, so that a reply that is never sent holds none."""
+
+    def __init__(
+        self,
+        hub: EventHub,
+        wanted: frozenset[EventName] | None,
+        last_seen: StreamId | None,
+        is_let_in: Callable[[], Awaitable[bool]],
+    ) -> None:
+        super().__init__((), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self._hub = hub
+        self._wanted = wanted
+        self._last_seen = last_seen
+        self._is_let_in = is_let_in
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._hub.listening(self._wanted, self._last_seen) as listener:
+            self.body_iterator = self._frames(listener)
+            await super().__call__(scope, receive, send)
+
+    async def _frames(self, listener: Listener) -> AsyncIterator[bytes]:
+        """Events as they come, and by the clock a sign of life, before which the caller is asked for anew."""
+        now = asyncio.get_running_loop().time
+        every = self._hub.heartbeat_seconds
+        beat_at = now() + every
+        yield RETRY
+        while not listener.is_over:
+            if chunk := await listener.next(beat_at - now()):
+                yield chunk
+            if now() >= beat_at:
+                if not await self._is_let_in():
+                    return
+                yield HEARTBEAT
+                beat_at = now() + every
+
+
+@router.get("", summary="Everything that happens, as a stream", response_class=Response, responses=EVENT_STREAM)
+@read
+async def stream_events(
+    request: Request,
+    events: Events,
+    types: Annotated[
+        str | None,
+        Query(max_length=1000, description="Names, or beginnings such as `hunt.*`, comma-separated; else all."),
+    ] = None,
+    last_event_id: Annotated[
+        str | None,
+        Query(max_length=50, description="Like the header, for clients that cannot set one."),
+    ] = None,
+    last_event_id_header: Annotated[
+        str | None,
+        Header(alias=LAST_EVENT_ID, max_length=50, description="The last `id:` that was read; goes on behind it."),
+    ] = None,
+) -> Response:
+    """Server-Sent Events: without a last id from now on, with one from there on, over the last 1,000 events."""
+
+    async def is_let_in() -> bool:
+        return await _is_let_in(request)
+
+    last_seen = _place(last_event_id_header or last_event_id)
+    return EventStream(events, wanted_names(types), last_seen, is_let_in)
+
+
+def _place(text: str | None) -> StreamId | None:
+    if not text:
+        return None
+    found = stream_id(text)
+    if found is None:
+        raise Invalid("The last event id is not one that a stream has sent.", field=f"header.{LAST_EVENT_ID}")
+    return found
+
+
+async def _is_let_in(request: Request) -> bool:
+    """Whether the key or the session is still good; when nobody can tell, it is asked again at the next heartbeat."""
+    try:
+        await Authenticator(container_of(request).credentials).caller(request)
+    except (NotAuthenticated, TooManyRequests):
+        return False
+    except Unavailable:
+        return True
+    return True

@@ -1,0 +1,47 @@
+"""Events as the parts of Huntarr would record them."""
+
+from typing import Any
+
+from sqlmodel import select
+
+from app.arr.models import AppType, HuntPass, Unit
+from app.events.catalogue import Durable, HuntCompleted, InstanceOffline, SearchSent
+from app.events.models import Event
+from app.events.outbox import record
+from tests.support.rig import Rig
+
+INSTANCE: dict[str, Any] = {"app_type": AppType.SONARR, "instance_id": 7, "instance_name": "TV"}
+
+
+def search_sent(number: int = 1, **given: Any) -> SearchSent:
+    return SearchSent(
+        **INSTANCE,
+        hunt_id=3,
+        search_id=number,
+        hunt_pass=HuntPass.MISSING,
+        media_key=f"episode:{number}",
+        unit=Unit.EPISODE,
+        **{"title": f"Episode {number}", **given},
+    )
+
+
+def hunt_completed(number: int = 3) -> HuntCompleted:
+    return HuntCompleted(
+        **INSTANCE, hunt_id=number, trigger="interval", status="completed", searched=2, took_seconds=1.5
+    )
+
+
+def instance_offline(error: str = "Nothing listens there.") -> InstanceOffline:
+    return InstanceOffline(**INSTANCE, error_code="unreachable", error=error)
+
+
+async def happen(rig: Rig, *events: Durable) -> None:
+    """Record them in one unit of work, as the fact's own would."""
+    async with rig.container.db.session() as session:
+        for event in events:
+            await record(session, event, rig.clock.now)
+
+
+async def stored(rig: Rig) -> list[Event]:
+    async with rig.container.db.reading() as session:
+        return list((await session.exec(select(Event).order_by(Event.id))).all())  # type: ignore[arg-type]

@@ -1,0 +1,179 @@
+"""Gateways that serve the stream over real sockets, and clients that read it, or do not."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+import uvicorn
+
+from app.cli import Gateway
+from app.events.bus import EventBus
+from app.events.hub import EventHub
+from app.main import create_app
+from app.server import BoundedProtocol
+from tests.support.rig import KEY, Rig
+
+PATH = "/api/events"
+
+
+class Watchful(BoundedProtocol):
+    unread_seconds = 2.0
+    unread_at_end_seconds = 0.5
+
+
+class QuietGateway(Gateway):
+    """Leaves the signals to pytest."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class Served:
+    """One gateway process, as far as it matters here: its own hub, its own port."""
+
+    url: str
+    hub: EventHub
+    server: Gateway
+    task: asyncio.Task[None]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        url = httpx.URL(self.url)
+        return url.host, url.port or 80
+
+    async def end(self) -> None:
+        """What SIGTERM does."""
+        self.server.should_exit = True
+        await self.task
+
+
+@asynccontextmanager
+async def gateway(rig: Rig, *, bus: EventBus | None = None, **options: Any) -> AsyncIterator[Served]:
+    hub = EventHub(bus or rig.container.bus, rig.clock, **options)
+    container = replace(rig.container, hub=hub)
+    app = create_app(rig.settings, open_container=lambda _: nullcontext(container))
+    config = uvicorn.Config(
+        app, http=Watchful, ws="none", log_config=None, port=0, server_header=False, timeout_graceful_shutdown=15
+    )
+    server = QuietGateway(hub, config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    served = Served(f"http://{host}:{port}", hub, server, task)
+    try:
+        yield served
+    finally:
+        await served.end()
+        await hub.close()
+
+
+@dataclass
+class Message:
+    """One message of the stream, as a browser would see it."""
+
+    name: str
+    data: Any
+    place: str | None
+
+
+@dataclass
+class Client:
+    """Reads messages; `last_place` is what a browser would send as `Last-Event-ID`."""
+
+    response: httpx.Response
+    last_place: str | None = None
+    comments: list[str] = field(default_factory=list)
+    retry: str | None = None
+
+    def __post_init__(self) -> None:
+        self._lines = self.response.aiter_lines()
+
+    async def next(self) -> Message | None:
+        """The next message; None when the stream has ended."""
+        found: dict[str, str] = {}
+        async for line in self._lines:
+            name, _, value = line.partition(": ")
+            if line.startswith(":"):
+                self.comments.append(value)
+            elif line:
+                found[name] = value
+            elif "data" in found:
+                self.last_place = found.get("id", self.last_place)
+                return Message(found["event"], json.loads(found["data"]), found.get("id"))
+            else:
+                self.retry = found.pop("retry", self.retry)
+        return None
+
+    async def take(self, count: int) -> list[Message]:
+        """So many messages; the stream must not end before."""
+        taken: list[Message] = []
+        async with asyncio.timeout(30):
+            while len(taken) < count:
+                message = await self.next()
+                assert message is not None, f"the stream ended after {len(taken)} of {count}"
+                taken.append(message)
+        return taken
+
+    async def rest(self) -> list[Message]:
+        """All that comes until the stream ends."""
+        taken = []
+        async with asyncio.timeout(30):
+            while (message := await self.next()) is not None:
+                taken.append(message)
+        return taken
+
+    async def beat(self) -> None:
+        """Read until the next sign of life."""
+        count = len(self.comments)
+        async with asyncio.timeout(30):
+            async for line in self._lines:
+                if line.startswith(":"):
+                    self.comments.append(line)
+                    break
+        assert len(self.comments) > count
+
+
+@asynccontextmanager
+async def client(served: Served, *, ready: bool = True, key: str = KEY, **params: str) -> AsyncIterator[Client]:
+    """A client that is connected, and past the message that says so."""
+    headers = {"X-Api-Key": key}
+    if "after" in params:
+        headers["Last-Event-ID"] = params.pop("after")
+    async with (
+        httpx.AsyncClient(base_url=served.url, headers=headers, timeout=30) as http,
+        http.stream("GET", PATH, params=params) as response,
+    ):
+        assert response.status_code == 200, await response.aread()
+        made = Client(response)
+        if ready:
+            [first] = await made.take(1)
+            assert first.name == "stream.ready"
+        yield made
+
+
+@asynccontextmanager
+async def stalled(served: Served) -> AsyncIterator[socket.socket]:
+    """A client that asks and then reads nothing."""
+    loop = asyncio.get_running_loop()
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.setblocking(False)
+        await loop.sock_connect(line, served.address)
+        asked = f"GET {PATH} HTTP/1.1\r\nHost: h\r\nX-Api-Key: {KEY}\r\n\r\n"
+        await loop.sock_sendall(line, asked.encode())
+        yield line
+
+
+async def listeners(served: Served, count: int) -> None:
+    """Wait until so many listen."""
+    async with asyncio.timeout(20):
+        while len(served.hub) != count:  # noqa: ASYNC110 - sockets that close have no event here
+            await asyncio.sleep(0.01)
