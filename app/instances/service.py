@@ -1,6 +1,7 @@
 """Instances: create, read, change, delete and test them."""
 
 import random
+from dataclasses import asdict
 from datetime import timedelta
 
 import structlog
@@ -108,7 +109,7 @@ class InstanceService:
             key = self._key_for(row, key, url)
         if url is None:
             raise Invalid("Give a url and an api_key, or an instance_id.", field="body.url")
-        return InstanceTestOut.model_validate(await self._probe(app_type, _normal(url), self._new_key(key)))
+        return _tested(await self._probe(app_type, _normal(url), self._new_key(key)))
 
     async def test_stored(self, app_type: AppType, instance_id: int) -> InstanceTestOut:
         """Try the stored connection and keep what was learned."""
@@ -119,7 +120,7 @@ class InstanceService:
             state = await session.get(InstanceState, instance_id, with_for_update=True)
             if state is not None:
                 self._learn(state, found)
-        return InstanceTestOut.model_validate(found)
+        return _tested(found)
 
     async def probe(self, instance_id: int) -> None:
         """The background form of the test, for the worker; a deleted instance is no error."""
@@ -290,6 +291,11 @@ def _take_over(row: Instance, given: InstancePatch, *, keep_overrides: bool) -> 
     if given.hunting is not None or not keep_overrides:
         stored = row.overrides if keep_overrides else {}
         row.overrides = merged_values(stored, given.hunting or HuntingIn(), AppType(row.app_type))
+
+
+def _tested(found: Probe) -> InstanceTestOut:
+    variant = found.variant.label if found.variant is not None else None
+    return InstanceTestOut.model_validate({**asdict(found), "variant": variant})
 
 
 def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings) -> InstanceOut:

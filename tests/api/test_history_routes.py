@@ -47,7 +47,8 @@ async def test_one_row_a_search_newest_first(api: AsyncClient, instances: tuple[
     assert len(found) == 12
     assert set(found[0]) == {
         "id", "hunt_id", "instance_id", "instance_name", "app_type", "pass", "media_key", "unit", "title", "picked",
-        "outcome", "message", "command_id", "searched_at", "ended_at",
+        "units", "outcome", "message", "command_id", "searched_at", "ended_at", "quality_before", "score_before",
+        "quality_after", "score_after", "indexer", "release_title", "seconds_to_grab", "seconds_to_import",
     }  # fmt: skip
     assert [row["id"] for row in found] == sorted((row["id"] for row in found), reverse=True)
     assert [row["searched_at"] for row in found] == sorted((row["searched_at"] for row in found), reverse=True)
@@ -102,7 +103,7 @@ async def test_from_is_within_and_to_is_not(api: AsyncClient, instances: tuple[I
     [
         ("from", "2026-11-23T12:00:00"), ("from", "yesterday"), ("from", "0001-01-01T00:00:00+14:00"),
         ("to", "9999-12-31T23:59:59-14:00"), ("to", "2026-13-01T00:00:00Z"), ("page", "0"), ("page_size", "501"),
-        ("page", "9" * 40), ("outcome", "lost?"), ("pass", "upgrade"), ("app_type", "lidarr"), ("instance_id", "-1"),
+        ("page", "9" * 40), ("outcome", "lost?"), ("pass", "upgrades"), ("app_type", "plex"), ("instance_id", "-1"),
         ("instance_id", "2147483648"),
     ],
 )  # fmt: skip

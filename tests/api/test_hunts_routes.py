@@ -27,7 +27,7 @@ async def test_a_hunt_is_queued_run_and_told(rig: Rig, api: AsyncClient) -> None
     [hunt] = await queued(api, instance_id=made.id)
     assert hunt == {
         "id": 1, "instance_id": made.id, "instance_name": "TV", "app_type": "sonarr", "trigger": "manual",
-        "status": "queued", "reason": None, "message": None, "passes": ["missing", "cutoff"], "limit": None,
+        "status": "queued", "reason": None, "message": None, "passes": ["missing", "cutoff", "upgrade"], "limit": None,
         "dry_run": False, "queued_at": "2026-11-23T12:00:00.000Z", "started_at": None, "ended_at": None,
         "searched": 0, "errors": 0, "skipped": {},
     }  # fmt: skip
@@ -85,9 +85,9 @@ async def test_no_match_is_404(rig: Rig, api: AsyncClient) -> None:
     [
         ({"instance_id": 0}, "body.instance_id"),
         ({"instance_id": 2**31}, "body.instance_id"),
-        ({"app_type": "lidarr"}, "body.app_type"),
+        ({"app_type": "plex"}, "body.app_type"),
         ({"passes": []}, "body.passes"),
-        ({"passes": ["upgrade"]}, "body.passes.0"),
+        ({"passes": ["upgrades"]}, "body.passes.0"),
         ({"limit": 0}, "body.limit"),
         ({"limit": 101}, "body.limit"),
         ({"dryrun": True}, "body.dryrun"),

@@ -11,6 +11,7 @@ import pytest
 from httpx import AsyncClient
 from sqlmodel import col, func, select
 
+from app.arr.models import AppType
 from app.hunting.models import CapEntry, Ledger, WalkCursor
 from app.instances.models import Instance, InstanceState
 from tests.api.replies import data, error, eventually, field
@@ -70,14 +71,14 @@ async def test_a_lost_ring_for_the_test_is_rung_again(rig: Rig, api: AsyncClient
 
 
 @pytest.mark.parametrize("path", ["", "/1", "/1/test", "/test"])
-@pytest.mark.parametrize("app_type", ["lidarr", "Sonarr", "x" * 60, "sonarr%20"])
+@pytest.mark.parametrize("app_type", ["plex", "Sonarr", "x" * 60, "sonarr%20"])
 async def test_another_app_type_is_404_with_the_list(api: AsyncClient, app_type: str, path: str) -> None:
     method = "POST" if path.endswith("test") else "GET"
     reply = await api.request(method, f"/api/instances/{app_type}{path}", json={} if method == "POST" else None)
     if len(app_type) > 50:
         error(reply, 422)
     else:
-        assert error(reply, 404) == "There is no such app type; there are: sonarr, radarr."
+        assert error(reply, 404) == f"There is no such app type; there are: {', '.join(AppType)}."
 
 
 async def test_an_unknown_id_and_another_types_id_are_404(api: AsyncClient) -> None:
@@ -143,7 +144,7 @@ async def test_an_address_that_cannot_be_is_422(api: AsyncClient, url: str) -> N
         ({"hunting": {"missing_batch": 10**30}}, "body.hunting.missing_batch"),
         ({"hunting": {"missing_mode": "movie"}}, "body.hunting.missing_mode"),
         ({"hunting": {"windows": [{"days": [], "start": "1:00", "end": "02:00"}]}}, None),
-        ({"hunting": {"upgrade_batch": 1}}, "body.hunting.upgrade_batch"),
+        ({"hunting": {"upgrade_batch": 51}}, "body.hunting.upgrade_batch"),
     ],
 )
 async def test_a_wrong_field_is_named(api: AsyncClient, change: dict[str, Any], wrong: str | None) -> None:

@@ -79,7 +79,7 @@ async def test_a_plan_writes_nothing_and_searches_nothing(rig: Rig, api: AsyncCl
     assert data(await api.get("/api/caps"))[0]["hour"]["used"] == 0
     assert first["would_run"] is True
     assert (first["reason"], first["message"]) == (None, None)
-    assert [one["pass"] for one in first["passes"]] == ["missing", "cutoff"]
+    assert [one["pass"] for one in first["passes"]] == ["missing", "cutoff", "upgrade"]
     assert first["searches"] == 3
 
 

@@ -61,7 +61,7 @@ async def test_any_subset_is_merged_and_only_its_section_is_returned(api: AsyncC
         ("radarr", {"cutoff_mode": "season"}, "cutoff_mode"),
         ("sonarr", {"order": "alphabetical"}, "order"),
         ("sonarr", {"include_tags": ["  "]}, "include_tags"),
-        ("sonarr", {"upgrade_batch": 1}, "upgrade_batch"),
+        ("sonarr", {"upgrade_batch": -1}, "upgrade_batch"),
         ("sonarr", {"windows": "always"}, "windows"),
     ],
 )
@@ -73,8 +73,8 @@ async def test_a_wrong_value_changes_nothing(api: AsyncClient, section: str, bod
 
 
 async def test_another_section_is_404(api: AsyncClient) -> None:
-    assert "sonarr, radarr" in error(await api.get("/api/settings/lidarr"), 404)
-    assert "sonarr, radarr" in error(await api.post("/api/settings/lidarr", json={"nonsense": 1}), 404)
+    assert "sonarr, radarr" in error(await api.get("/api/settings/plex"), 404)
+    assert "sonarr, radarr" in error(await api.post("/api/settings/plex", json={"nonsense": 1}), 404)
 
 
 @pytest.mark.storage

@@ -102,7 +102,7 @@ async def test_an_item_that_only_the_app_searched_can_be_reset(rig: Rig, api: As
     [item] = (await rig.hunt(made)).items
     assert item.decision == "cooldown"
     reset = {"instance_id": made.id, "media_key": item.media_key}
-    assert data(await api.post(RESET, json=reset)) == {"instances": 0, "items": 2}
+    assert data(await api.post(RESET, json=reset)) == {"instances": 0, "items": 3}
     assert await states(api) == []
     assert (await rig.hunt(made)).searched == 1
 
@@ -122,7 +122,7 @@ async def test_a_reset_of_another_instance_changes_nothing_here(rig: Rig, api: A
     ("body", "wrong"),
     [
         ({"media_key": ""}, "body.media_key"), ({"media_key": "episode"}, "body.media_key"),
-        ({"media_key": "album:1"}, "body.media_key"), ({"media_key": "episode:x"}, "body.media_key"),
+        ({"media_key": "track:1"}, "body.media_key"), ({"media_key": "episode:x"}, "body.media_key"),
         ({"media_key": "episode:" + "1" * 90}, "body.media_key"), ({"instance_id": 2**31}, "body.instance_id"),
         ({"app_type": "all"}, "body.app_type"), ({"all": True}, "body.all"),
     ],
