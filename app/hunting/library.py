@@ -2,10 +2,15 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 
+import structlog
+
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
 from app.arr.models import QualityProfile, WantedItem
 from app.hunting.candidates import Shape
 from app.hunting.walk import Cursor
+
+log = structlog.get_logger(__name__)
 
 MOST_REQUESTS = 20
 LEAST_FOR_A_STEP = 3
@@ -19,7 +24,8 @@ IsKnown = Callable[[Sequence[int]], Awaitable[Collection[int]]]
 class LibraryWalk:
     """The items with too low a score, from where the last hunt stopped; the largest gap of each step first.
 
-    The cursor's `offset` is the next id of an owner or a movie, its `total` the highest id that was ever in use.
+    The cursor's `offset` is the next id of an owner or a movie, its `total` the highest id that was ever in use;
+    `highest` is the highest that the other passes have just seen.
     """
 
     def __init__(
@@ -29,17 +35,17 @@ class LibraryWalk:
         profiles: Mapping[int, QualityProfile],
         *,
         cursor: Cursor,
+        highest: int,
         is_known: IsKnown,
-        spent: int = 0,
     ) -> None:
         self._client = client
         self._shape = shape
         self._profiles = profiles
-        self._top = cursor.total
+        self._top = max(cursor.total, highest)
         self._next = max(1, cursor.offset)
         self._is_known = is_known
         self._begins: dict[str, int] = {}
-        self.requests = spent
+        self.requests = 0
         self.total = 0
 
     async def pages(self) -> AsyncGenerator[tuple[WantedItem, ...], None]:
@@ -49,9 +55,16 @@ class LibraryWalk:
         first, wrapped = self._next, False
         while self.requests + LEAST_FOR_A_STEP <= MOST_REQUESTS and not (wrapped and self._next >= first):
             begin = self._next
-            step = await self._client.upgradable(
-                begin, profiles=self._profiles, budget=MOST_REQUESTS - self.requests, is_known=self._is_known
-            )
+            try:
+                step = await self._client.upgradable(
+                    begin, profiles=self._profiles, budget=MOST_REQUESTS - self.requests, is_known=self._is_known
+                )
+            except ArrError as failure:
+                if failure.ends_all:
+                    raise
+                log.warning("step of the library not read; the next hunt goes on behind it", error=failure.message)
+                self._next = begin + 1
+                return
             self.requests += step.requests
             self._next = step.next_id
             self._top = self._top if step.is_empty else max(self._top, step.next_id - 1)

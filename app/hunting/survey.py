@@ -111,6 +111,7 @@ class Survey:
         self._rng = rng
         self._pretends = pretends
         self._pretended: list[Candidate] = []
+        self._highest = 0
         self.shape = Shape.of(client)
 
     async def queue(self) -> QueueFacts:
@@ -152,6 +153,8 @@ class Survey:
             is_ranked=hunt_pass is HuntPass.UPGRADE,
         )
         selection = await selector.select(walk, batch=batch, left=left)
+        if isinstance(walk, WantedWalk):
+            self._highest = max(self._highest, walk.highest)
         if self._pretends:
             self._pretended += [choice.candidate for choice in selection.choices]
         return selection, walk
@@ -187,7 +190,12 @@ class Survey:
         if hunt_pass is HuntPass.UPGRADE:
             profiles = await self._lexicon.profiles(self._instance_id, self._client, self._now)
             return LibraryWalk(
-                self._client, self.shape, profiles, cursor=cursor, is_known=lambda ids: self._cooling(ids, rules)
+                self._client,
+                self.shape,
+                profiles,
+                cursor=cursor,
+                highest=self._highest,
+                is_known=lambda ids: self._cooling(ids, rules),
             )
         source: WantedSource = self._client
         spent, page_cost = 0, 1

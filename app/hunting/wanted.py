@@ -90,6 +90,8 @@ class WantedWalk:
         self._page_cost = page_cost
         self.requests = spent
         self.total = 0
+        self.highest = 0
+        """The highest id of an owner, or of an item that has none, that was seen."""
 
     async def pages(self) -> AsyncGenerator[tuple[WantedItem, ...], None]:
         """At most `walk.MAX_PAGES` pages; the caller stops when its batch is full."""
@@ -190,6 +192,7 @@ class WantedWalk:
         self.requests += self._page_cost
         self.total = found.total
         rows = [Row(Place(leg, at), self._shape.names(item)) for at, item in enumerate(found.items, (page - 1) * size)]
+        self.highest = max([self.highest, *(item.owner_id or item.item_id for item in found.items)])
         self._rows.update({item.item_id: row for item, row in zip(found.items, rows, strict=True)})
         self._walked += rows if walked else []
         return found
