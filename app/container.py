@@ -26,6 +26,7 @@ from app.hunting.records import HuntRecords
 from app.hunting.runner import HuntRunner
 from app.hunting.sending import Pace
 from app.hunting.service import HuntService
+from app.hunting.telling import Ticker
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
 from app.replays.service import ReplayService
@@ -113,10 +114,11 @@ def _wire(
     queue = ArqQueue(redis)
     general = SettingsService(db, clock, log_level=settings.log_level)
     instances = InstanceService(db, queue, http, box, general, clock)
-    engine = make_engine(db, redis, http, instances, general, clock, lease_seconds=lease_seconds, pace=pace)
-    totals = Totals()
-    hunts = HuntService(db, queue, general, totals, engine.leases, clock)
     bus = EventBus(redis, clock)
+    ticker = Ticker(db, bus)
+    engine = make_engine(db, redis, http, instances, general, ticker, clock, lease_seconds=lease_seconds, pace=pace)
+    totals = Totals()
+    hunts = HuntService(db, queue, general, totals, engine.leases, ticker, clock)
     return Container(
         settings=settings,
         clock=clock,

@@ -190,7 +190,7 @@ class BackupFailed(Durable):
     message: Text = Field(description="What went wrong.")
 
 
-class SystemError(Durable):  # noqa: A001 - the word of the API; nobody means Python's own
+class SystemFailed(Durable):
     part: Name = Field(description="Which part of Huntarr.", examples=["worker"])
     message: Text = Field(description="What went wrong.")
 
@@ -278,7 +278,7 @@ _KINDS = (
     Kind(EventName.CAP_REACHED, Level.WARNING, CapReached, "The searches of an hour or a day are used up."),
     Kind(EventName.BACKUP_CREATED, Level.INFO, BackupCreated, "A backup was made."),
     Kind(EventName.BACKUP_FAILED, Level.ERROR, BackupFailed, "A backup could not be made."),
-    Kind(EventName.SYSTEM_ERROR, Level.ERROR, SystemError, "Something went wrong inside Huntarr."),
+    Kind(EventName.SYSTEM_ERROR, Level.ERROR, SystemFailed, "Something went wrong inside Huntarr."),
     Kind(EventName.HUNT_PROGRESS, Level.INFO, HuntProgress, "A hunt went a step on."),
     Kind(EventName.LOG, None, LogLine, "A line was written to the log."),
     Kind(EventName.QUEUE, Level.INFO, QueueChanged, "Hunts were queued, began or ended."),

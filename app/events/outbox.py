@@ -59,6 +59,14 @@ async def record(session: AsyncSession, event: Durable, now: datetime) -> None:
     )
 
 
+async def was_told(session: AsyncSession, name: EventName, instance_id: int, since: datetime) -> bool:
+    """Whether such an event of the instance was stored after `since`."""
+    query = select(Event.id).where(
+        col(Event.name) == name.value, col(Event.instance_id) == instance_id, col(Event.created_at) > since
+    )
+    return (await session.exec(query.limit(1))).first() is not None
+
+
 def recorded(row: Event) -> Recorded | None:
     """The event of a row; None for one that another version wrote and this one does not know."""
     try:

@@ -16,6 +16,7 @@ from app.hunting.ledger import HuntLedger
 from app.hunting.plan import Planner
 from app.hunting.runner import HuntRunner
 from app.hunting.sending import Pace
+from app.hunting.telling import Ticker
 from app.hunting.tracking import OutcomeTracker
 from app.instances.service import InstanceService
 from app.settings.service import SettingsService
@@ -37,6 +38,7 @@ def make_engine(
     http: ArrHttp,
     instances: InstanceService,
     settings: SettingsService,
+    ticker: Ticker,
     clock: Clock,
     *,
     lease_seconds: float = LEASE_SECONDS,
@@ -50,6 +52,6 @@ def make_engine(
     return Engine(
         leases=leases,
         planner=Planner(db, http, instances, settings, ledger, derived, clock),
-        runner=HuntRunner(db, http, claims, leases, ledger, tracker, derived, clock, pace=pace),
+        runner=HuntRunner(db, http, claims, leases, ledger, tracker, derived, ticker, clock, pace=pace),
         follow_up=FollowUp(db, http, claims, leases, ledger, tracker, ChangeBook(db, clock), clock, pace=pace),
     )

@@ -16,13 +16,16 @@ from app.arr.models import Database as AppDatabase
 from app.arr.registry import REGISTRY, make_client
 from app.core.clock import Clock
 from app.core.db import Database
+from app.events.outbox import record
 from app.hunting.gates import Closed, before_network
 from app.hunting.lease import Hold, check_fence
 from app.hunting.ledger import HuntLedger
 from app.hunting.models import OPEN, Hunt, HuntStatus, Trigger
+from app.hunting.telling import hunt_started
 from app.instances import health
 from app.instances.models import Instance, InstanceState
 from app.instances.service import InstanceService, interval
+from app.instances.telling import tell_offline, tell_online
 from app.settings.hunting import HuntingSettings
 from app.settings.service import SettingsService
 
@@ -113,6 +116,7 @@ class Claims:
             if hunt.status == HuntStatus.QUEUED:
                 hunt.status, hunt.started_at = HuntStatus.RUNNING.value, now
                 state.last_hunt_at, state.next_hunt_at = now, now + interval(hunting)
+                await record(session, hunt_started(hunt), now)
             session.add_all([hunt, state])
             return await self._job(session, hunt, instance, state, hunting)
 
@@ -144,6 +148,7 @@ class Claims:
             state = await check_fence(session, job.hold.instance_id, job.hold.fence)
             if health.seen_online(state, status, self._clock()):
                 log.info("instance is online again")
+                await tell_online(session, job.app.app_type, job.hold.instance_name, state, self._clock())
             session.add(state)
         return app
 
@@ -155,6 +160,7 @@ class Claims:
                 health.seen_trouble(state, failure, self._clock())
             elif health.seen_offline(state, failure, self._clock()):
                 log.warning("instance is offline", error=failure.message)
+                await tell_offline(session, job.app.app_type, job.hold.instance_name, state, self._clock())
             session.add(state)
 
     async def _job(

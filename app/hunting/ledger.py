@@ -11,12 +11,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.arr.models import Command, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
+from app.events.outbox import record
 from app.hunting.budget import DAY, Caps, Spent, caps
 from app.hunting.lease import Hold, check_fence
 from app.hunting.models import UNSETTLED, AppMarks, CapEntry, Hunt, Ledger, Outcome, Search, Skip, WalkCursor
 from app.hunting.outcomes import Result, of_command
 from app.hunting.policy import Reason, Record, forgotten
 from app.hunting.selection import Choice, Judged, Remembered
+from app.hunting.telling import search_sent, tell_of_cap
 from app.hunting.tracking import FOLLOW_UP_AFTER, counter_of, result_of, settle
 from app.hunting.walk import Cursor
 from app.instances.health import seen_working
@@ -104,7 +106,8 @@ class HuntLedger:
         async with self._db.session() as session:
             await check_fence(session, hold.instance_id, hold.fence)
             now = self._clock()  # not before the lock: a later entry never has an earlier time
-            stop = await self._stopped(session, hold, hunting, one.units)
+            used = await self.caps(session, hold.instance_id, hunting)
+            stop = await self._stopped(session, hold, used, one.units)
             if stop is not None:
                 return stop
             previous = await session.get(Ledger, (hold.instance_id, hunt_pass.value, one.key))
@@ -123,6 +126,9 @@ class HuntLedger:
             search_id = search.id or 0
             await self._remember(session, hold, hunt_pass, choice, now)
             session.add(CapEntry(instance_id=hold.instance_id, search_id=search_id, units=one.units, reserved_at=now))
+            if used.left is not None and used.left <= one.units:
+                await session.flush()
+                await tell_of_cap(session, hold, await self.caps(session, hold.instance_id, hunting), now)
         return Reserved(search_id, one.key)
 
     async def accepted(self, hold: Hold, search_id: int, command: Command) -> None:
@@ -143,6 +149,7 @@ class HuntLedger:
                 session.add(hunt)
             await count(session, hold.app_type, hold.instance_id, now, **{counter_of(search): 1})
             await count_pass(session, hold.app_type, hold.instance_id, search.hunt_pass, now, searches=1)
+            await record(session, search_sent(search), now)
 
     async def refused(self, hold: Hold, search_id: int, message: str) -> None:
         """The command never ran: its units and its cooldown are given back, the attempt stays in the history."""
@@ -293,13 +300,12 @@ class HuntLedger:
             found = (await session.exec(query)).all()
         return {owner_id or item_id or 0 for owner_id, item_id in found} - {0}
 
-    async def _stopped(self, session: AsyncSession, hold: Hold, hunting: HuntingSettings, units: int) -> Stop | None:
+    async def _stopped(self, session: AsyncSession, hold: Hold, used: Caps, units: int) -> Stop | None:
         hunt = await session.get_one(Hunt, hold.hunt_id)
         if hunt.cancel_requested:
             return Stop(Reason.CANCELLED, "cancelled")
         if (await self._settings.general_in(session)).hunting_paused:
             return Stop(Reason.CANCELLED, "paused")
-        used = await self.caps(session, hold.instance_id, hunting)
         return None if used.allows(units) else Stop(Reason.CAP, used.closed_by or "hourly_cap")
 
     async def _remember(

@@ -15,6 +15,7 @@ from app.arr.models import Database as AppDatabase
 from app.arr.models import HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
+from app.events.outbox import record
 from app.hunting.derived import DerivedLists
 from app.hunting.gates import Closed, by_queue
 from app.hunting.jobs import Claims, Job
@@ -24,6 +25,7 @@ from app.hunting.models import OPEN, Hunt, HuntStatus
 from app.hunting.policy import Reason
 from app.hunting.sending import Pace, SearchSender, Sent
 from app.hunting.survey import Lexicon, QueueFacts, Survey
+from app.hunting.telling import Ticker, hunt_ended
 from app.hunting.tracking import OutcomeTracker
 from app.instances import health
 from app.stats.rollup import count
@@ -64,6 +66,7 @@ class HuntRunner:
         ledger: HuntLedger,
         tracker: OutcomeTracker,
         derived: DerivedLists,
+        ticker: Ticker,
         clock: Clock,
         *,
         pace: Pace | None = None,
@@ -76,6 +79,7 @@ class HuntRunner:
         self._ledger = ledger
         self._tracker = tracker
         self._derived = derived
+        self._ticker = ticker
         self._clock = clock
         self._pace = pace or Pace()
         self._rng = rng
@@ -99,8 +103,11 @@ class HuntRunner:
         job = await self._claims.hunt(hunt_id, instance_id)
         if job is None:
             return
-        with structlog.contextvars.bound_contextvars(hunt_id=hunt_id, instance_id=job.hold.instance_id):
-            log.info("hunt started", app_type=job.app.app_type, trigger=job.trigger)
+        with structlog.contextvars.bound_contextvars(
+            hunt_id=hunt_id, instance_id=job.hold.instance_id, app_type=job.hold.app_type
+        ):
+            log.info("hunt started", trigger=job.trigger)
+            await self._ticker.queue_changed()
             tally = Tally(closed=job.closed)
             try:
                 if job.closed is None:
@@ -166,6 +173,10 @@ class HuntRunner:
             tally.pretended_units += selection.units
         else:
             await survey.with_files(hunt_pass, selection)
+            await self._ticker.progress(
+                job.hold, hunt_pass=hunt_pass, searched=tally.searches,
+                planned=tally.searches + len(selection.choices),
+            )  # fmt: skip
             sent = await sender.send(hunt_pass, selection.choices, deadline=job.started_at + SEND_LIMIT)
             judged += sent.left
             tally.searches += len(sent.searched)
@@ -246,7 +257,7 @@ class HuntRunner:
 
     async def _finish(self, job: Job, tally: Tally) -> None:
         async with self._db.session() as session:
-            await check_fence(session, job.hold.instance_id, job.hold.fence)
+            state = await check_fence(session, job.hold.instance_id, job.hold.fence)
             hunt = await session.get_one(Hunt, job.hold.hunt_id)
             hunt.ended_at = self._clock()
             if hunt.cancel_requested and tally.closed is None:
@@ -257,6 +268,8 @@ class HuntRunner:
             if tally.errors and not hunt.errors:  # a failed search was counted when it failed
                 await count(session, job.hold.app_type, job.hold.instance_id, self._clock(), errors=1)
             session.add(hunt)
+            await record(session, hunt_ended(hunt, state.next_hunt_at), self._clock())
+        await self._ticker.queue_changed()
         log.info("hunt ended", status=hunt.status, reason=hunt.reason, searched=hunt.searched)
 
 

@@ -18,6 +18,7 @@ from app.hunting.lease import Leases
 from app.hunting.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
 from app.hunting.policy import Reason
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntItemOut, HuntOut
+from app.hunting.telling import Ticker
 from app.hunting.totals import HuntFilter, Totals
 from app.instances.models import Instance, InstanceState
 from app.instances.service import interval
@@ -36,13 +37,21 @@ class HuntService:
     """Writes the row first and rings the queue after; what is not heard is rung again by `reconcile`."""
 
     def __init__(
-        self, db: Database, queue: Queue, settings: SettingsService, totals: Totals, leases: Leases, clock: Clock
+        self,
+        db: Database,
+        queue: Queue,
+        settings: SettingsService,
+        totals: Totals,
+        leases: Leases,
+        ticker: Ticker,
+        clock: Clock,
     ) -> None:
         self._db = db
         self._queue = queue
         self._settings = settings
         self._totals = totals
         self._leases = leases
+        self._ticker = ticker
         self._clock = clock
 
     async def start(
@@ -54,6 +63,7 @@ class HuntService:
             targets = await self._targets(session, given)
             hunts = await self._open(session, targets, trigger, given)
         await self._ring(hunts)
+        await self._ticker.queue_changed()
         return await self._wait([hunt.id or 0 for hunt in hunts], wait_seconds)
 
     async def start_due(self) -> int:
@@ -72,6 +82,7 @@ class HuntService:
                 # The hunt counts anew from its start; this holds if it never comes to that.
                 state.next_hunt_at = now + interval(effective(defaults[AppType(one.app_type)], one.overrides))
         await self._ring(hunts)
+        await self._ticker.queue_changed()
         return len(hunts)
 
     async def page(self, wanted: HuntFilter, *, page: int, page_size: int) -> Page[HuntOut]:

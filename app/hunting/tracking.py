@@ -11,9 +11,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.arr.models import HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
+from app.events.outbox import record
 from app.hunting.lease import Hold, check_fence
 from app.hunting.models import FOLLOWED, UNSETTLED, Hunt, Ledger, Outcome, Search
 from app.hunting.outcomes import LOST_AFTER, SLACK, Findings, Result, Tracked, given_up, refused
+from app.hunting.telling import came_of
 from app.instances.models import InstanceState
 from app.stats.rollup import count, count_pass
 
@@ -119,6 +121,9 @@ async def settle(session: AsyncSession, search: Search, result: Result, now: dat
         await session.exec(update(Hunt).where(col(Hunt.id) == search.hunt_id).values(errors=col(Hunt.errors) + 1))
     if search.instance_id is not None and facts:
         await count(session, search.app_type, search.instance_id, now, **facts)
+    event = came_of(search)
+    if event is not None:
+        await record(session, event, now)
     if ran:
         await _learn(session, search, before, result.outcome)
 

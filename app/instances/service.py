@@ -23,6 +23,7 @@ from app.core.security import SecretBox, masked
 from app.instances import health
 from app.instances.models import Instance, InstanceState
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
+from app.instances.telling import tell_offline, tell_online
 from app.settings.general import GeneralSettings
 from app.settings.hunting import HuntingIn, HuntingSettings, effective, merged_values
 from app.settings.service import SettingsService
@@ -119,7 +120,7 @@ class InstanceService:
         async with self._db.session() as session:
             state = await session.get(InstanceState, instance_id, with_for_update=True)
             if state is not None:
-                self._learn(state, found)
+                await self._learn(session, row, state, found)
         return _tested(found)
 
     async def probe(self, instance_id: int) -> None:
@@ -236,16 +237,19 @@ class InstanceService:
         connection = Connection(url, key, seconds, general.verify_tls)
         return await probe(self._http, app_type, connection)
 
-    def _learn(self, state: InstanceState, found: Probe) -> None:
+    async def _learn(self, session: AsyncSession, row: Instance, state: InstanceState, found: Probe) -> None:
         """What the hunt would have learned of the same answer."""
+        now, app_type = self._clock(), AppType(row.app_type)
         if found.ok and found.app_name and found.version and found.database:
             status = AppStatus(found.app_name, found.version, found.database, "", found.variant)
-            health.seen_online(state, status, self._clock())
+            if health.seen_online(state, status, now):
+                await tell_online(session, app_type, row.name, state, now)
         else:
             failure = ArrError(
                 found.error_code or ErrorCode.BAD_RESPONSE, found.error or NOT_AS_EXPECTED, may_have_reached=False
             )
-            health.seen_offline(state, failure, self._clock())
+            if health.seen_offline(state, failure, now):
+                await tell_offline(session, app_type, row.name, state, now)
 
     async def _ring_probe(self, instance_id: int) -> None:
         try:

@@ -13,6 +13,7 @@ from app.core.db import Database
 from app.hunting.engine import make_engine
 from app.hunting.runner import HuntRunner
 from app.hunting.sending import Pace
+from app.hunting.telling import Ticker
 from tests.support.rig import Rig
 
 
@@ -91,7 +92,15 @@ async def stepping_runner(rig: Rig, step: Step, *, lease_seconds: float = 5) -> 
     db, http = SteppingDatabase(rig.settings.database, step), SteppingHttp(step)
     pace = Pace(sleep=sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4))
     engine = make_engine(
-        db, made.redis, http, made.instances, made.general, rig.clock, lease_seconds=lease_seconds, pace=pace
+        db,
+        made.redis,
+        http,
+        made.instances,
+        made.general,
+        Ticker(db, made.bus),
+        rig.clock,
+        lease_seconds=lease_seconds,
+        pace=pace,
     )
     try:
         yield engine.runner

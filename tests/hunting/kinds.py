@@ -25,6 +25,12 @@ def add(app: SimApp, owner: int | None = None, *, released: datetime = LONG_AGO,
     return app.add_item(owner, released=released, **fields)
 
 
+def add_to(app: SimApp, owner: int, number: int) -> int:
+    """The item of this number of an owner: episodes each in a season of their own."""
+    seasons: dict[str, Any] = {"season": number} if app.flavour.item == "episode" else {}
+    return add(app, owner, **seasons)
+
+
 def scored_profile(app: SimApp) -> tuple[int, int, int]:
     """A profile that asks for a score: its id, that score, and a quality that is good enough."""
     profile = next(one for one in app.library.profiles.values() if one.upgrade_allowed and one.cutoff_format_score > 0)

@@ -20,6 +20,7 @@ from app.hunting.models import OPEN, CapEntry, Hunt, HuntStatus, Outcome, Search
 from app.hunting.outcomes import LOST_AFTER
 from app.hunting.schemas import HuntIn
 from app.hunting.sending import Pace
+from app.hunting.telling import Ticker
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.settings.hunting import HuntingIn
@@ -246,7 +247,9 @@ async def live(rig: Rig, kind: AppKind, seed: int) -> AsyncIterator[Life]:
     made = rig.container
     pace = Pace(sleep=rig.clock.sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4, 8, 15))
     async with ArrHttp("test", sleep=rig.clock.sleep, clock=rig.clock) as http:
-        engine = make_engine(made.db, made.redis, http, made.instances, made.general, rig.clock, pace=pace)
+        engine = make_engine(
+            made.db, made.redis, http, made.instances, made.general, Ticker(made.db, made.bus), rig.clock, pace=pace
+        )
         yield Life(rig, app, instance, engine, rng)
 
 

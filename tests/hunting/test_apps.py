@@ -15,6 +15,7 @@ from tests.hunting.kinds import (
     WITHOUT_LISTS,
     add,
     add_scored,
+    add_to,
     every_app,
     scored_profile,
     searched,
@@ -77,8 +78,8 @@ async def test_an_owner_is_one_search_that_costs_what_it_covers(rig: Rig, kind: 
     app = rig.simulated(kind, grab_share=0)
     owners = [app.add_owner(title=f"Owner {number}") for number in range(2)]
     for owner in owners:
-        for number in range(3):
-            add(app, owner, **({"season": number + 1} if app.flavour.item == "episode" else {}))
+        for number in range(1, 4):
+            add_to(app, owner, number)
     instance = await rig.add(app, **PLAIN, missing_batch=5, missing_mode=app.flavour.owner)
     plan = await rig.container.planner.plan(instance.id)
     hunt = await rig.hunt(instance)
@@ -95,8 +96,8 @@ async def test_an_owner_is_one_search_that_costs_what_it_covers(rig: Rig, kind: 
 async def test_an_owner_that_is_larger_than_the_cap_is_not_begun(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, grab_share=0)
     owner = app.add_owner()
-    for number in range(4):
-        add(app, owner, **({"season": number + 1} if app.flavour.item == "episode" else {}))
+    for number in range(1, 5):
+        add_to(app, owner, number)
     instance = await rig.add(
         app, cutoff_batch=0, missing_batch=5, hourly_cap=3, missing_mode=app.flavour.owner, min_gap_seconds=0
     )
@@ -153,7 +154,8 @@ async def test_files_with_too_low_a_score_are_searched_the_largest_gap_of_a_step
     for score in (cutoff, cutoff + 50):
         add_scored(app, score, owner=owner)
     add_scored(app, 0, owner=owner, monitored=False)
-    add(app, owner, **({} if owner else {"profile_id": profile_id}))
+    missing: dict[str, Any] = {} if owner else {"profile_id": profile_id}
+    add(app, owner, **missing)
     instance = await rig.add(app, missing_batch=0, cutoff_batch=0, upgrade_batch=5, min_gap_seconds=0)
     hunt = await rig.hunt(instance)
     assert searched(app) == [(low[1],), (low[2],), (low[0],)]

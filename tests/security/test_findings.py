@@ -192,7 +192,7 @@ async def test_finding_11_secrets_never_come_out_of_the_api(house: House) -> Non
     assert made["api_key"] == SECRET_MASK
     bodies = []
     for route in routes():
-        if "GET" in route.methods:
+        if "GET" in route.methods and route.path != "/api/events":  # which never ends; tests/events looks at it
             path = re.sub(r"\{app_type\}", "sonarr", re.sub(r"\{\w*_?id\}", str(made["id"]), route.path))
             bodies.append((await owner.get(path)).text)
     assert SECRET_MASK in "".join(bodies)

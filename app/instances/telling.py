@@ -1,0 +1,29 @@
+"""The events of an instance: it is away, it is back."""
+
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.arr.models import AppType
+from app.events.catalogue import InstanceOffline, InstanceOnline
+from app.events.outbox import record
+from app.instances.models import InstanceState
+
+
+async def tell_offline(
+    session: AsyncSession, app_type: AppType, name: str, state: InstanceState, now: datetime
+) -> None:
+    """Recorded with the state that has just been seen."""
+    event = InstanceOffline(
+        app_type=app_type, instance_id=state.instance_id, instance_name=name, error_code=state.error_code or "",
+        error=state.error or "", next_try_at=state.rest_until,
+    )  # fmt: skip
+    await record(session, event, now)
+
+
+async def tell_online(session: AsyncSession, app_type: AppType, name: str, state: InstanceState, now: datetime) -> None:
+    """Recorded with the state that has just been seen."""
+    event = InstanceOnline(
+        app_type=app_type, instance_id=state.instance_id, instance_name=name, version=state.version,
+    )  # fmt: skip
+    await record(session, event, now)
