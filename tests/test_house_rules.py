@@ -146,6 +146,14 @@ def test_the_hunting_page_lists_every_setting() -> None:
     assert table_of("docs/hunting.md", "## Settings") == rows_of(HuntingSettings)
 
 
+def test_the_hunting_page_names_a_test_for_every_setting_and_reason() -> None:
+    rows = {name.strip("`"): test.strip("`") for name, test in table_of("docs/hunting.md", "## What holds it")}
+    assert rows.keys() == {*HuntingSettings.model_fields, *(reason.value for reason in Reason)}
+    for name, test in rows.items():
+        path, _, function = test.partition("::")
+        assert f"def {function}(" in (ROOT / path).read_text(), f"{name}: there is no {test}"
+
+
 def calls() -> list[list[str]]:
     operations = document(create_app())["paths"]
     return [

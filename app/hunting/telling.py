@@ -59,9 +59,9 @@ def search_sent(search: Search) -> Durable:
     return SearchSent(**_of_search(search), picked=search.picked, command_id=search.command_id)
 
 
-def came_of(search: Search) -> Durable | None:
-    """What there is to tell of the search's new outcome."""
-    kind = MEDIA.get(Outcome(search.outcome))
+def came_of(search: Search, outcome: Outcome) -> Durable | None:
+    """What there is to tell of a search that came to this outcome."""
+    kind = MEDIA.get(outcome)
     if kind is None or search.instance_id is None:
         return None
     at = search.imported_at if kind is MediaImported else search.grabbed_at

@@ -110,7 +110,8 @@ async def settle(session: AsyncSession, search: Search, result: Result, now: dat
     if before is result.outcome:
         return
     facts = {}
-    if result.outcome in CONFIRMED and before not in CONFIRMED:
+    is_new_grab = result.outcome in CONFIRMED and before not in CONFIRMED
+    if is_new_grab:
         facts["grabbed"] = 1
     if result.outcome is Outcome.IMPORTED:
         facts["imported"] = 1
@@ -121,9 +122,11 @@ async def settle(session: AsyncSession, search: Search, result: Result, now: dat
         await session.exec(update(Hunt).where(col(Hunt.id) == search.hunt_id).values(errors=col(Hunt.errors) + 1))
     if search.instance_id is not None and facts:
         await count(session, search.app_type, search.instance_id, now, **facts)
-    event = came_of(search)
-    if event is not None:
-        await record(session, event, now)
+    # One look may find the grab and its import at once: both are told.
+    for outcome in dict.fromkeys((Outcome.GRABBED, result.outcome) if is_new_grab else (result.outcome,)):
+        event = came_of(search, outcome)
+        if event is not None:
+            await record(session, event, now)
     if ran:
         await _learn(session, search, before, result.outcome)
 

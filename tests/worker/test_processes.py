@@ -10,6 +10,7 @@ import pytest
 
 from app.arr.models import AppType
 from app.container import Container, open_container
+from app.hunting.lease import Leases
 from app.hunting.models import OPEN, HuntStatus
 from app.hunting.schemas import HuntDetailOut, HuntIn
 from app.instances.schemas import InstanceIn
@@ -73,7 +74,7 @@ async def test_sigterm_hands_the_running_hunt_to_the_next_worker(stores: Stores)
             assert await worker.stop(20) == 0, worker.output
             handed_back = await container.hunts.get(hunt.id)
             assert handed_back.status is HuntStatus.RUNNING
-            assert await container.runner.leases.held([instance_id]) == set()
+            assert await Leases(container.redis, seconds=5).held([instance_id]) == set()
             worker.start()
             ended = await until(container, hunt.id, over=True)
         finally:

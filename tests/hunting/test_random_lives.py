@@ -1,0 +1,16 @@
+"""A short form of `make chaos`: random hunts with spoiled answers, after which the books agree with the truth."""
+
+import pytest
+
+from tests.hunting.kinds import every_app
+from tests.hunting.random_life import lead_a_life
+from tests.simulator.flavours import AppKind
+from tests.support.rig import Rig
+
+
+@every_app
+@pytest.mark.asyncio
+@pytest.mark.timeout(180)
+async def test_history_and_truth_agree_after_random_hunts_with_faults(rig: Rig, kind: AppKind) -> None:
+    counts = await lead_a_life(rig, kind, seed=2026, hunts=12)
+    assert counts["imported"] + counts["nothing_found"] > 0
