@@ -8,6 +8,10 @@ from arq.connections import ArqRedis
 
 from app import __version__
 from app.arr.http import ArrHttp
+from app.backup.folder import BackupFolder
+from app.backup.planner import BackupPlanner
+from app.backup.rest import Rest
+from app.backup.service import BackupService, Parts
 from app.core.clock import Clock, utc_now
 from app.core.config import Settings
 from app.core.db import Database
@@ -49,6 +53,8 @@ class Container:
     planner: Planner
     records: HuntRecords
     runner: HuntRunner
+    backups: BackupService
+    backup_planner: BackupPlanner
     stats: StatsService
     trust: Trust
 
@@ -101,6 +107,12 @@ def _wire(
     ledger = HuntLedger(db, general, clock)
     totals = Totals()
     runner = HuntRunner(db, redis, http, instances, general, ledger, clock, lease_seconds=lease_seconds, pace=pace)
+    trust = make_trust(settings, db, redis, box, general, clock)
+    parts = Parts(
+        db, box, general, BackupFolder(settings.data_dir / "backups"), Rest(db, general, runner.leases.held), clock,
+        forget=(trust.credentials.forget, totals.forget),
+    )  # fmt: skip
+    backups = BackupService(parts)
     return Container(
         settings=settings,
         clock=clock,
@@ -115,6 +127,8 @@ def _wire(
         planner=Planner(db, http, instances, general, ledger, clock),
         records=HuntRecords(db, instances, general, totals, clock),
         runner=runner,
+        backups=backups,
+        backup_planner=BackupPlanner(db, queue, general, backups, clock),
         stats=StatsService(db, redis, general, clock),
-        trust=make_trust(settings, db, redis, box, general, clock),
+        trust=trust,
     )

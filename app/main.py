@@ -12,6 +12,7 @@ from app import __version__
 from app.api import (
     audit_routes,
     auth_routes,
+    backup,
     docs,
     errors,
     health,
@@ -38,6 +39,7 @@ ROUTERS: tuple[ApiRouter, ...] = (
     history.router,
     instances.router,
     settings_routes.router,
+    backup.router,
     health.router,
     setup_routes.router,
     auth_routes.router,

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from app.backup import models as backup
 from app.hunting import models as hunting
 from app.instances import models as instances
 from app.replays import models as replays
@@ -9,5 +10,5 @@ from app.settings import models as settings
 from app.stats import models as stats
 from app.users import models as users
 
-MODULES = (hunting, instances, replays, settings, stats, users)
+MODULES = (backup, hunting, instances, replays, settings, stats, users)
 METADATA = SQLModel.metadata

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from app.container import Container
 from app.core.heartbeat import WORKERS, counted
-from app.core.queue import PROBE_INSTANCE, RUN_HUNT, SETTLE, dump, load
+from app.core.queue import PROBE_INSTANCE, RUN_BACKUP, RUN_HUNT, SETTLE, dump, load
 from app.core.redis import make_redis, redis_settings
 from worker import tasks, ticks
 
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 MAX_JOBS = 200
 HUNT_SECONDS = 1800
+BACKUP_SECONDS = 7200
 POLL_SECONDS = 0.2
 RESTART_SECONDS = 1.0
 HAND_BACK_SECONDS = 15.0
@@ -36,6 +37,7 @@ def make_worker(container: Container, **options: Any) -> Worker:
         functions=[
             func(tasks.run_hunt, name=RUN_HUNT, timeout=HUNT_SECONDS, max_tries=3, keep_result=0),
             func(tasks.settle, name=SETTLE, timeout=HUNT_SECONDS, max_tries=1, keep_result=0),
+            func(tasks.run_backup, name=RUN_BACKUP, timeout=BACKUP_SECONDS, max_tries=1, keep_result=0),
             func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=1, keep_result=0),
         ],
         redis_pool=redis,
@@ -59,6 +61,7 @@ def crons() -> list[CronJob]:
         _cron(ticks.due, second=every_5),
         _cron(ticks.reconcile, second=every_15),
         _cron(ticks.unsettled, minute=every_4, second={10}),
+        _cron(ticks.backups, second={15}),
         _cron(ticks.follow_settings, second={25, 55}),
         _cron(ticks.retention, minute={7}, second={20}),
     ]

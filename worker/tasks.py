@@ -22,6 +22,11 @@ async def settle(ctx: dict[Any, Any], instance_id: int) -> None:
     await container_of(ctx).runner.settle(instance_id)
 
 
+async def run_backup(ctx: dict[Any, Any]) -> None:
+    """Make the backup that is due."""
+    await container_of(ctx).backup_planner.run()
+
+
 async def probe_instance(ctx: dict[Any, Any], instance_id: int) -> None:
     """Learn whether a new or changed instance answers."""
     await container_of(ctx).instances.probe(instance_id)

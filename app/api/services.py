@@ -9,6 +9,7 @@ from app.api.deps import container_of
 from app.api.frame import client_address
 from app.api.peer import is_local
 from app.arr.models import AppType
+from app.backup.service import BackupService
 from app.container import Container
 from app.core.errors import NotFound
 from app.hunting.plan import Planner
@@ -54,6 +55,10 @@ async def get_stats(request: Request) -> StatsService:
     return services(request).stats
 
 
+async def get_backups(request: Request) -> BackupService:
+    return services(request).backups
+
+
 async def get_accounts(request: Request) -> AccountService:
     return services(request).trust.accounts
 
@@ -95,6 +100,7 @@ Plans = Annotated[Planner, Depends(get_plans)]
 Records = Annotated[HuntRecords, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
+Backups = Annotated[BackupService, Depends(get_backups)]
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
 ApiKeys = Annotated[KeyService, Depends(get_api_keys)]

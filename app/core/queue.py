@@ -12,6 +12,7 @@ from app.core.errors import Unavailable
 RUN_HUNT = "run_hunt"
 PROBE_INSTANCE = "probe_instance"
 SETTLE = "settle"
+RUN_BACKUP = "run_backup"
 
 NO_REDIS = "Redis is not available: nothing can be queued now. Try again in a moment."
 REQUIRE_SECONDS = 3.0
