@@ -51,7 +51,9 @@ FORM: Final = {
 
 router = ApiRouter(tag=Tag.BACKUP, prefix="/api/backup")
 
-Filename = Annotated[str, Path(min_length=1, max_length=LONGEST_FILENAME, examples=["huntarr_manual_20261123.zip"])]
+Filename = Annotated[
+    str, Path(min_length=1, max_length=LONGEST_FILENAME, examples=["huntarr-manual-20261123T033000Z-1f2e3d4c.zip"])
+]
 
 
 @router.get("/list", summary="All backups, newest first")

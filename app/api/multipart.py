@@ -60,8 +60,10 @@ class Multipart:
         async for _ in self._until(self._mark):
             raise BadRequest(NOT_VALID)
         for _ in range(MOST_PARTS):
-            if await self._take(2) == b"--":
+            if (line_end := await self._take(2)) == b"--":
                 return
+            if line_end != b"\r\n":
+                raise BadRequest(NOT_VALID)
             yield Part(_name_in(await self._head()), self._until(self._mark))
         raise BadRequest(f"The body has more than {MOST_PARTS} parts.")
 

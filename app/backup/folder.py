@@ -17,7 +17,7 @@ from app.backup.manifest import BackupKind, stamp
 from app.core.errors import Conflict, NotFound, Unavailable
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,140}\.zip")
-OURS: Final = re.compile(rf"huntarr_({'|'.join(BackupKind)})_(\d{{8}}T\d{{6}}Z)_[0-9a-f]{{8}}\.zip")
+OURS: Final = re.compile(rf"huntarr-({'|'.join(BackupKind)})-(\d{{8}}T\d{{6}}Z)-[0-9a-f]{{8}}\.zip")
 WORK: Final = ".work-"
 RESTORING: Final = ".restoring"
 GRACE_SECONDS: Final = 60
@@ -80,7 +80,7 @@ class BackupFolder:
 
     def keep(self, draft: Path, kind: BackupKind, moment: datetime) -> Path:
         """Give a finished file its place and name: on disk first, then there, at once and whole."""
-        path = self._root / f"huntarr_{kind}_{stamp(moment)}_{secrets.token_hex(4)}.zip"
+        path = self._root / f"huntarr-{kind}-{stamp(moment)}-{secrets.token_hex(4)}.zip"
         draft.chmod(0o600)
         _sync(draft)
         draft.replace(path)
@@ -116,7 +116,7 @@ class BackupFolder:
     def prune(self, kind: BackupKind, most: int) -> list[str]:
         """Delete the oldest of our own files of this kind, down to `most`; what is held stays. The names."""
         mine = [path for path in self.files() if kind_of(path) is kind and OURS.fullmatch(path.name)]
-        mine.sort(key=lambda path: (path.name.rsplit("_", 2)[1], path.stat().st_mtime_ns), reverse=True)
+        mine.sort(key=lambda path: (path.name.rsplit("-", 2)[1], path.stat().st_mtime_ns), reverse=True)
         return [path.name for path in mine[most:] if self.delete(path)]
 
     def _sweep(self) -> None:

@@ -40,6 +40,7 @@ async def replace(target: Database, staged: Database, last_ids: Mapping[str, int
                 at = f"the table {table.name}"
                 await _copy(out, into, table)
                 await go_on_from(into, table, floor)
+            at = "the fences of its instances"
             await _raise_fences(into, fence)
     except DBAPIError as failure:
         log.warning("restore refused by the database", at=at, error=type(failure.orig).__name__)

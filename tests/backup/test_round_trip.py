@@ -1,9 +1,9 @@
 """What was saved comes back: row for row, from either database into either, while others write."""
 
 import asyncio
+import json
 import stat
 import zipfile
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,15 @@ from app.backup.folder import BackupFolder
 from app.backup.manifest import BackupKind, DatabaseKind
 from app.backup.reading import manifest_of
 from app.backup.schemas import BackupIn, RestoreIn
-from app.backup.scope import LEFT_OUT, LeftOut, saved_tables
+from app.core.errors import Unavailable
 from app.core.migrations import newest
+from app.hunting.models import Hunt, HuntStatus
 from app.instances.models import InstanceState
 from app.settings.models import SettingsSection
 from app.stats.models import StatTotal
 from app.tables import METADATA
 from app.users.models import Audit
-from tests.backup.contents import OWNER, PASSPHRASE, dump, fill, last_ids
+from tests.backup.contents import OWNER, PASSPHRASE, arrived, dump, fill, last_ids
 from tests.support import stores
 from tests.support.rig import SECRET, START, Rig, open_rig
 
@@ -36,13 +37,6 @@ async def made(rig: Rig, **given: Any) -> Path:
     return await rig.container.backups.path_of(row.filename)
 
 
-async def taken_in(rig: Rig, path: Path) -> str:
-    """As an upload does it."""
-    async with rig.container.backups.draft() as draft:
-        draft.path.write_bytes(path.read_bytes())
-        return (await rig.container.backups.take_in(draft)).filename
-
-
 async def test_sqlite_to_postgresql_and_back(
     rig: Rig, postgres: stores.Postgres, sqlite_template: stores.SqliteTemplate, redis_url: str, tmp_path: Path
 ) -> None:
@@ -54,7 +48,7 @@ async def test_sqlite_to_postgresql_and_back(
         (tmp_path / name).mkdir()
     with postgres.copy() as there, sqlite_template.copy(tmp_path / "back") as back:
         async with open_rig(there, redis_url, tmp_path / "there") as second:
-            filename = await taken_in(second, first)
+            filename = (await arrived(second.container.backups, first)).filename
             await second.container.backups.restore(RestoreIn(filename=filename), OWNER)
             assert await dump(second.container.db, but=FENCE) == before
             [again, *_] = [row for row in await second.container.backups.all() if row.filename == filename]
@@ -63,11 +57,13 @@ async def test_sqlite_to_postgresql_and_back(
             assert manifest_of(second_file).database is DatabaseKind.POSTGRESQL
             ids = await last_ids(second.container.db)
         async with open_rig(back, redis_url, tmp_path / "back") as third:
-            filename = await taken_in(third, second_file)
+            filename = (await arrived(third.container.backups, second_file)).filename
             await third.container.backups.restore(RestoreIn(filename=filename), OWNER)
             assert await dump(third.container.db, but=FENCE) == before
             now = await last_ids(third.container.db)
-    given = {name: value for name, value in ids.items() if METADATA.tables[name].dialect_options["sqlite"]["autoincrement"]}
+    given = {
+        name: value for name, value in ids.items() if METADATA.tables[name].dialect_options["sqlite"]["autoincrement"]
+    }
     assert {name: now[name] for name in given} == given
 
 
@@ -105,13 +101,14 @@ async def test_ids_go_on_from_the_highest_that_was_ever_given(rig: Rig) -> None:
 
 
 @pytest.mark.storage
-async def test_a_backup_is_one_moment_while_others_write(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_backup_is_one_moment_while_others_write(rig: Rig) -> None:
     """Two numbers whose sum never changes, in the first and the last row of a table that is read in many steps."""
     rows = [StatTotal(app_type="sonarr", instance_id=number, hunted=500) for number in range(3000)]
     async with rig.container.db.session() as session:
         session.add_all(rows)
     is_over = False
     moves = 0
+    has_moved = asyncio.Event()
 
     async def move() -> None:
         nonlocal moves
@@ -122,18 +119,16 @@ async def test_a_backup_is_one_moment_while_others_write(rig: Rig, monkeypatch: 
                     row.hunted += by
                     session.add(row)
             moves += 1
+            has_moved.set()
 
     writer = asyncio.create_task(move())
-    while not moves:
-        await asyncio.sleep(0)
+    await has_moved.wait()
     paths = [await made(rig) for _ in range(3)]
     is_over = True
     await writer
     assert moves > 3
     for path in paths:
         with zipfile.ZipFile(path) as archive:
-            import json
-
             lines = [json.loads(line) for line in archive.read("tables/stat_totals.ndjson").splitlines()]
         assert lines[0]["hunted"] + lines[-1]["hunted"] == 1000
 
@@ -166,7 +161,7 @@ async def test_a_passphrase_carries_secrets_to_another_key(
     (tmp_path / "other").mkdir()
     with sqlite_template.copy(tmp_path / "other") as url:
         async with open_rig(url, redis_url, tmp_path / "other", secret="o" * 40) as other:
-            filename = await taken_in(other, path)
+            filename = (await arrived(other.container.backups, path)).filename
             given = RestoreIn.model_validate({"filename": filename, "passphrase": PASSPHRASE})
             await other.container.backups.restore(given, OWNER)
             other.apps[instance.id] = app
@@ -177,8 +172,6 @@ async def test_a_passphrase_carries_secrets_to_another_key(
 
 @pytest.mark.storage
 async def test_running_hunts_of_a_backup_go_on_as_after_a_crash(rig: Rig) -> None:
-    from app.hunting.models import Hunt, HuntStatus
-
     instance = await rig.add(rig.sonarr())
     async with rig.container.db.session() as session:
         session.add(
@@ -208,11 +201,8 @@ async def test_whoever_hunts_during_a_restore_writes_nothing_afterwards(rig: Rig
 
 
 async def test_a_folder_that_is_no_folder_is_told(rig: Rig) -> None:
-    from app.core.errors import Unavailable
-
     folder = rig.settings.data_dir / "backups"
     folder.write_text("in the way")
     with pytest.raises(Unavailable, match="folder of the backups"):
         await made(rig)
     assert BackupFolder(folder).files() == []
-    assert isinstance(START, datetime)
