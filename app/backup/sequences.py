@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Table, func, select, text
+from sqlalchemy import Table, case, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -14,8 +14,8 @@ async def last_id(connection: AsyncConnection, table: Table) -> int | None:
     highest = (await connection.execute(select(func.max(column)))).scalar_one() or 0
     if connection.dialect.name == "postgresql":
         name = (await connection.execute(select(func.pg_get_serial_sequence(f'"{table.name}"', column.name)))).scalar()
-        query = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {name}"  # noqa: S608 - the server's own name
-        given = (await connection.execute(text(query))).scalar_one() if name else 0
+        reached = case((literal_column("is_called"), literal_column("last_value")), else_=0)
+        given = (await connection.execute(select(reached).select_from(text(name)))).scalar_one() if name else 0
     elif table.dialect_options["sqlite"]["autoincrement"]:
         query = "SELECT max(seq) FROM sqlite_sequence WHERE name = :name"
         given = (await connection.execute(text(query), {"name": table.name})).scalar_one() or 0

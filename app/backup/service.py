@@ -162,6 +162,7 @@ class BackupService:
         async with self._patient() as db:
             exchange = None if box is None else exchanging(self._parts.box, box)
             await archive.make(db, draft, head, exchange)
+        await on_disk(reading.manifest_of, draft)  # one that no restore would take is no backup
 
     async def _kept(self, draft: Path, kind: BackupKind) -> BackupOut:
         path = await on_disk(self._folder.keep, draft, kind, self._parts.clock())
