@@ -8,6 +8,10 @@ from arq.connections import ArqRedis
 
 from app import __version__
 from app.arr.http import ArrHttp
+from app.backup.folder import BackupFolder
+from app.backup.planner import BackupPlanner
+from app.backup.rest import Rest
+from app.backup.service import BackupService, Parts
 from app.core.clock import Clock, utc_now
 from app.core.config import Settings
 from app.core.db import Database
@@ -61,6 +65,8 @@ class Container:
     follow_up: FollowUp
     schedules: ScheduleService
     schedule_runner: ScheduleRunner
+    backups: BackupService
+    backup_planner: BackupPlanner
     stats: StatsService
     bus: EventBus
     hub: EventHub
@@ -119,6 +125,13 @@ def _wire(
     engine = make_engine(db, redis, http, instances, general, ticker, clock, lease_seconds=lease_seconds, pace=pace)
     totals = Totals()
     hunts = HuntService(db, queue, general, totals, engine.leases, ticker, clock)
+    trust = make_trust(settings, db, redis, box, general, clock)
+    parts = Parts(
+        db, box, general, BackupFolder(settings.data_dir / "backups"), Rest(db, general, engine.leases.held), clock,
+        forget=(trust.credentials.forget, totals.forget),
+    )  # fmt: skip
+    backups = BackupService(parts)
+    backup_planner = BackupPlanner(db, queue, general, backups, clock)
     return Container(
         settings=settings,
         clock=clock,
@@ -135,10 +148,12 @@ def _wire(
         runner=engine.runner,
         follow_up=engine.follow_up,
         schedules=ScheduleService(db, general, instances, clock),
-        schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general), clock),
+        schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general, backup_planner.ask), clock),
+        backups=backups,
+        backup_planner=backup_planner,
         stats=StatsService(db, redis, general, clock),
         bus=bus,
         hub=EventHub(bus, clock),
         pump=EventPump(db, redis, bus, clock),
-        trust=make_trust(settings, db, redis, box, general, clock),
+        trust=trust,
     )

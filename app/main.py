@@ -12,6 +12,7 @@ from app import __version__
 from app.api import (
     audit_routes,
     auth_routes,
+    backup,
     docs,
     errors,
     events,
@@ -42,6 +43,7 @@ ROUTERS: tuple[ApiRouter, ...] = (
     schedules.router,
     settings_routes.router,
     events.router,
+    backup.router,
     health.router,
     setup_routes.router,
     auth_routes.router,

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from app.backup import models as backup
 from app.events import models as events
 from app.hunting import models as hunting
 from app.instances import models as instances
@@ -11,5 +12,5 @@ from app.settings import models as settings
 from app.stats import models as stats
 from app.users import models as users
 
-MODULES = (events, hunting, instances, replays, schedules, settings, stats, users)
+MODULES = (backup, events, hunting, instances, replays, schedules, settings, stats, users)
 METADATA = SQLModel.metadata

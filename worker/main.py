@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from app.container import Container
 from app.core.heartbeat import WORKERS, counted
-from app.core.queue import FOLLOW_UP, PROBE_INSTANCE, RUN_HUNT, RUN_SCHEDULE, dump, load
+from app.core.queue import FOLLOW_UP, PROBE_INSTANCE, RUN_BACKUP, RUN_HUNT, RUN_SCHEDULE, dump, load
 from app.core.redis import make_redis, redis_settings
 from worker import tasks, ticks
 
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 MAX_JOBS = 200
 HUNT_SECONDS = 1800
 SCHEDULE_SECONDS = 50  # less than a claim of the run holds
+BACKUP_SECONDS = 7200
 POLL_SECONDS = 0.2
 RESTART_SECONDS = 1.0
 HAND_BACK_SECONDS = 15.0
@@ -38,6 +39,7 @@ def make_worker(container: Container, **options: Any) -> Worker:
             func(tasks.run_hunt, name=RUN_HUNT, timeout=HUNT_SECONDS, max_tries=3, keep_result=0),
             func(tasks.follow_up, name=FOLLOW_UP, timeout=HUNT_SECONDS, max_tries=1, keep_result=0),
             func(tasks.run_schedule, name=RUN_SCHEDULE, timeout=SCHEDULE_SECONDS, max_tries=3, keep_result=0),
+            func(tasks.run_backup, name=RUN_BACKUP, timeout=BACKUP_SECONDS, max_tries=1, keep_result=0),
             func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=1, keep_result=0),
         ],
         redis_pool=redis,
@@ -62,6 +64,7 @@ def crons() -> list[CronJob]:
         _cron(ticks.reconcile, second=every_15),
         _cron(ticks.lost_runs, second=every_15),
         _cron(ticks.follow_ups, second={10}),
+        _cron(ticks.backups, second={15}),
         _cron(ticks.follow_settings, second={25, 55}),
         _cron(ticks.retention, minute={7}, second={20}),
     ]

@@ -27,6 +27,11 @@ async def run_schedule(ctx: dict[Any, Any], run_id: int) -> None:
     await container_of(ctx).schedule_runner.run(run_id)
 
 
+async def run_backup(ctx: dict[Any, Any]) -> None:
+    """Make the backup that is due."""
+    await container_of(ctx).backup_planner.run()
+
+
 async def probe_instance(ctx: dict[Any, Any], instance_id: int) -> None:
     """Learn whether a new or changed instance answers."""
     await container_of(ctx).instances.probe(instance_id)

@@ -36,6 +36,11 @@ async def lost_runs(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).schedule_runner.reconcile()
 
 
+async def backups(ctx: dict[Any, Any]) -> None:
+    """Backups whose time has come."""
+    await container_of(ctx).backup_planner.tick()
+
+
 async def follow_settings(ctx: dict[Any, Any]) -> None:
     """What another process changed and this one acts on all the time."""
     await container_of(ctx).general.apply_level()

@@ -41,6 +41,7 @@ class Declaration:
     is_page: bool = False
     is_told: bool = True
     upload_bytes: int | None = None
+    is_patient: bool = False
 
 
 def declaration_of(endpoint: Callable[..., Any]) -> Declaration:
@@ -91,6 +92,12 @@ def page(endpoint: F) -> F:
     return endpoint
 
 
+def patient(endpoint: F) -> F:
+    """Work that is long where the data is: no time limit of ours."""
+    declaration_of(endpoint).is_patient = True
+    return endpoint
+
+
 def upload(max_bytes: int) -> Callable[[F], F]:
     """A body that is streamed and not JSON: its own size limit, no time limit, no `Idempotency-Key`."""
 
@@ -136,7 +143,7 @@ class ApiRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         declared, permission = self.declaration, self.permission
         limit = BODY_BYTES if declared.upload_bytes is None else declared.upload_bytes
-        seconds = REPLY_SECONDS if declared.upload_bytes is None else None
+        seconds = REPLY_SECONDS if declared.upload_bytes is None and not declared.is_patient else None
         answer = self._answer(super().get_route_handler())
 
         async def handle(given: Request) -> Response:

@@ -9,6 +9,7 @@ from app.api.deps import container_of
 from app.api.frame import client_address
 from app.api.peer import is_local
 from app.arr.models import AppType
+from app.backup.service import BackupService
 from app.container import Container
 from app.core.errors import NotFound
 from app.events.hub import EventHub
@@ -69,6 +70,10 @@ async def get_events(request: Request) -> EventHub:
     return services(request).hub
 
 
+async def get_backups(request: Request) -> BackupService:
+    return services(request).backups
+
+
 async def get_accounts(request: Request) -> AccountService:
     return services(request).trust.accounts
 
@@ -113,6 +118,7 @@ Schedules = Annotated[ScheduleService, Depends(get_schedules)]
 ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
 Events = Annotated[EventHub, Depends(get_events)]
+Backups = Annotated[BackupService, Depends(get_backups)]
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
 ApiKeys = Annotated[KeyService, Depends(get_api_keys)]

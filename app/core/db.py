@@ -20,6 +20,7 @@ from app.core.errors import Unavailable
 BUSY_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 10
 READERS = 4
+COMMAND_SECONDS = 30
 POSTGRES_POOL = 10
 PASSING = ("08", "40", "53", "57", "58")
 """Classes of SQLSTATE that say nothing of the statement: connection, deadlock, resources, shutdown, system."""
@@ -47,7 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Database:
     """Engines of one process. SQLite gets one writing connection (it has one writer anyway) and a few readers."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, command_seconds: float = COMMAND_SECONDS) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
@@ -61,7 +62,7 @@ class Database:
                 pool_timeout=POOL_TIMEOUT_SECONDS,
                 pool_pre_ping=True,
                 hide_parameters=True,  # what is stored must not stand in an error
-                connect_args={"timeout": 5, "command_timeout": 30},
+                connect_args={"timeout": 5, "command_timeout": command_seconds},
             )
 
     @property

@@ -13,6 +13,7 @@ RUN_HUNT = "run_hunt"
 PROBE_INSTANCE = "probe_instance"
 FOLLOW_UP = "follow_up"
 RUN_SCHEDULE = "run_schedule"
+RUN_BACKUP = "run_backup"
 
 NO_REDIS = "Redis is not available: nothing can be queued now. Try again in a moment."
 REQUIRE_SECONDS = 3.0

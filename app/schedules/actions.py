@@ -48,6 +48,7 @@ class Hands:
     hunts: HuntService
     instances: InstanceService
     settings: SettingsService
+    ask_for_backup: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,12 @@ async def _resume(hands: Hands, _order: Order, _params: NoParams) -> Done:
     return Done("Hunting resumed.")
 
 
+async def _backup(hands: Hands, _order: Order, _params: NoParams) -> Done:
+    """It may take longer than a run: a job of its own makes it."""
+    await hands.ask_for_backup()
+    return Done("A backup was asked for.")
+
+
 async def _set_hourly_cap(hands: Hands, order: Order, params: CapParams) -> Done:
     """Of an instance its own cap; of a type its default, and the own cap of every instance that has one."""
     targets = await _targets(hands, order)
@@ -164,4 +171,5 @@ ACTIONS: dict[str, Action[Any]] = {
     "pause": Action(PauseIn, _pause, takes_target=False),
     "resume": Action(NoParams, _resume, takes_target=False),
     "set_hourly_cap": Action(CapParams, _set_hourly_cap),
+    "backup": Action(NoParams, _backup, takes_target=False),
 }

@@ -1,24 +1,15 @@
-"""When a schedule runs: wall-clock rules in a time zone, or equal steps of real time. Pure.
-
-A rule of the wall clock names minutes of the wall. Each of them happens once: one that the clocks skip happens at the
-next minute that exists, one that they show twice happens the first time. cronsim reads the expressions and walks over
-bare wall times; what it does about daylight saving itself (as Debian's cron, where `*/10` runs again in the doubled
-hour) is not used.
-"""
+"""When a schedule runs: wall-clock rules in a time zone, or equal steps of real time. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+from app.core.cron import next_after
 
-MINUTE = timedelta(minutes=1)
 LATEST = timedelta(hours=1)
 """What was missed is made up for as long as it is not older."""
-FIELDS = 5
-ANY_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 - a wall time, as all that cronsim is given
 
 
 class Rhythm(Protocol):
@@ -37,20 +28,7 @@ class Cron:
     zone: ZoneInfo
 
     def next_after(self, moment: datetime) -> datetime | None:
-        wall = moment.astimezone(self.zone).replace(tzinfo=None)
-        for match in CronSim(self.expression, wall):
-            found = self._moment(match)
-            if found > moment:  # within a doubled hour the first matches lie an hour back
-                return found
-        return None
-
-    def _moment(self, wall: datetime) -> datetime:
-        """When the clocks show `wall` for the first time, or else the next minute that they do show."""
-        while True:
-            moment = wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
-            if moment.astimezone(self.zone).replace(tzinfo=None) == wall:
-                return moment
-            wall += MINUTE
+        return next_after(self.expression, self.zone, moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,39 +64,7 @@ def fire(rhythm: Rhythm, due_at: datetime, now: datetime) -> Firing:
     return Firing(latest, missed_at, following)
 
 
-def checked_cron(text: str) -> str:
-    """The expression with single spaces; `ValueError` with a sentence when it is none or never comes true."""
-    fields = text.split()
-    if len(fields) != FIELDS or not text.isascii():
-        raise ValueError("must have five fields: minute, hour, day of month, month, day of week")
-    expression = " ".join(fields)
-    try:
-        first = next(CronSim(expression, ANY_DAY), None)
-    except CronSimError as wrong:
-        if _is_read(fields[:2], "*", fields[3:]):
-            raise ValueError(_never(fields)) from None
-        raise ValueError(f"has a {str(wrong).lower()}") from None
-    if first is None:
-        raise ValueError("never comes true: no day of the next 50 years is meant by it")
-    return expression
-
-
 def daily(time: str, days: Sequence[str]) -> str:
     """The cron expression for `HH:MM` on these days of the week (`mon`, …); none are all."""
     hour, minute = time.split(":")
     return f"{int(minute)} {int(hour)} * * {','.join(days) or '*'}"
-
-
-def _is_read(before: Sequence[str], day: str, after: Sequence[str]) -> bool:
-    try:
-        CronSim(" ".join([*before, day, *after]), ANY_DAY)
-    except CronSimError:
-        return False
-    return True
-
-
-def _never(fields: Sequence[str]) -> str:
-    """cronsim has one word for a day that is no number and for one that its months have not."""
-    if _is_read(fields[:3], "*", fields[4:]):
-        return f"never comes true: there is no day {fields[2]} in month {fields[3]}"
-    return "has a bad day-of-month"

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
 from app.core.config import LogLevel
+from app.core.cron import checked_cron
 from app.core.schemas import In
 
 
@@ -29,14 +30,18 @@ class GeneralSettings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, json_schema_serialization_defaults_required=True)
 
     timezone: Annotated[str, Field(max_length=64), AfterValidator(_known_zone)] = Field(
-        "UTC", description="IANA time zone of hunting windows.", examples=["Europe/Berlin"]
+        "UTC", description="IANA time zone of hunting windows and of backups.", examples=["Europe/Berlin"]
     )
     hunting_paused: bool = Field(False, description="No hunt starts and running ones stop before their next search.")
     api_timeout_seconds: int = Field(30, ge=1, le=300, description="Longest time for one answer of an app.")
     verify_tls: bool = Field(True, description="Check the certificates of apps that are called over https.")
     log_level: LogLevel = Field(LogLevel.INFO, description="The least level that is logged.")
     history_retention_days: int = Field(365, ge=0, le=36500, description="Days that history is kept; 0 is for ever.")
-
+    backup_enabled: bool = Field(True, description="Make backups by the clock.")
+    backup_cron: Annotated[str, Field(max_length=100), AfterValidator(checked_cron)] = Field(
+        "30 3 * * *", description="When backups are made: a cron expression of five fields, in `timezone`."
+    )
+    backup_retention: int = Field(7, ge=1, le=100, description="How many backups of each kind are kept.")
     session_hours: int = Field(24, ge=1, le=720, description="How long somebody stays logged in.")
 
     @property

@@ -106,11 +106,13 @@ async def test_a_wrong_field_is_named(api: AsyncClient, changes: dict[str, Any],
     assert data(await api.get(SCHEDULES)) == [one]
 
 
-@pytest.mark.parametrize("action", ["swaparr", "backup", "movie_hunt_search", "", "Hunt"])
+@pytest.mark.parametrize("action", ["swaparr", "backups", "movie_hunt_search", "", "Hunt"])
 async def test_an_action_that_is_not_there_is_refused_with_those_that_are(api: AsyncClient, action: str) -> None:
     reply = await api.post(SCHEDULES, json={**NIGHTLY, "action": action})
     assert field(reply) == "body.action"
-    assert reply.json()["error"].endswith("must be one of: hunt, enable, disable, pause, resume, set_hourly_cap")
+    assert reply.json()["error"].endswith(
+        "must be one of: hunt, enable, disable, pause, resume, set_hourly_cap, backup"
+    )
 
 
 @pytest.mark.storage

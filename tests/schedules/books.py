@@ -7,8 +7,10 @@ from typing import Any
 from sqlmodel import col, select
 
 from app.core.queue import ArqQueue
+from app.hunting.lease import Leases
 from app.hunting.models import Hunt
 from app.hunting.service import HuntService
+from app.hunting.telling import Ticker
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
 from app.schedules.actions import Hands
@@ -60,9 +62,11 @@ async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]
     made = rig.container
     db = SteppingDatabase(rig.settings.database, step)
     queue = ArqQueue(made.redis)
-    hunts = HuntService(db, queue, made.general, Totals(), made.runner.leases, rig.clock)
+    leases, ticker = Leases(made.redis, seconds=5), Ticker(db, made.bus)
+    hunts = HuntService(db, queue, made.general, Totals(), leases, ticker, rig.clock)
     instances = InstanceService(db, queue, made.http, made.box, made.general, rig.clock)
+    hands = Hands(hunts, instances, made.general, made.backup_planner.ask)
     try:
-        yield ScheduleRunner(db, queue, made.general, Hands(hunts, instances, made.general), rig.clock)
+        yield ScheduleRunner(db, queue, made.general, hands, rig.clock)
     finally:
         await db.close()

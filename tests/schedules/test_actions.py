@@ -76,6 +76,15 @@ async def test_the_hourly_cap_that_was_set_is_in_force(rig: Rig) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_backup_that_was_asked_for_is_made(rig: Rig) -> None:
+    run = await run_now(rig, "backup")
+    assert run.status == "completed"
+    await rig.work()
+    [made] = await rig.container.backups.all()
+    assert made.kind == "scheduled"
+
+
+@pytest.mark.asyncio
 async def test_a_hunt_without_anybody_to_hunt_is_skipped_with_the_sentence(rig: Rig) -> None:
     run = await run_now(rig, "hunt")
     assert (run.status, run.message, run.hunt_ids) == ("skipped", "There is no instance.", [])

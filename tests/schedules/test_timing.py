@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.schedules.timing import LATEST, Cron, Every, Firing, Rhythm, checked_cron, daily, fire
+from app.core.cron import checked_cron
+from app.schedules.timing import LATEST, Cron, Every, Firing, Rhythm, daily, fire
 from tests.schedules.oracle import CHANGES, Rule, moments, rules
 
 DAY = timedelta(days=1)

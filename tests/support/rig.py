@@ -131,14 +131,20 @@ class Rig:
 
 @asynccontextmanager
 async def open_rig(
-    database_url: str, redis_url: str, folder: Path, *, lease_seconds: float = 5, polls: tuple[float, ...] = (1, 2, 4)
+    database_url: str,
+    redis_url: str,
+    folder: Path,
+    *,
+    lease_seconds: float = 5,
+    polls: tuple[float, ...] = (1, 2, 4),
+    secret: str = SECRET,
 ) -> AsyncIterator[Rig]:
     clock = TestClock()
     settings = Settings(
         data_dir=folder,
         database_url=database_url,
         redis_url=SecretStr(redis_url),
-        secret_key=SecretStr(SECRET),
+        secret_key=SecretStr(secret),
         api_key=SecretStr(KEY),
     )
     pace = Pace(sleep=clock.sleep, monotonic=clock.monotonic, polls=polls)

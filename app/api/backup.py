@@ -1,0 +1,130 @@
+"""Backups: made, kept, fetched, taken in and restored."""
+
+from typing import Annotated, Final
+
+from fastapi import Body, Path
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import FileResponse
+
+from app.api.deps import CurrentCaller
+from app.api.multipart import Multipart, boundary_of
+from app.api.openapi import errors
+from app.api.routing import ApiRouter, full, patient, read, upload
+from app.api.services import Backups
+from app.api.tags import Tag
+from app.backup.folder import on_disk
+from app.backup.reading import LARGEST_FILE
+from app.backup.schemas import LONGEST_FILENAME, BackupIn, BackupOut, RestoreIn, RestoreOut
+from app.backup.service import Draft
+from app.core.config import MAX_PASSWORD
+from app.core.errors import BadRequest, Invalid
+from app.core.schemas import MessageReply, Reply
+
+ZIP: Final = "application/zip"
+FORM: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "contentMediaType": "application/octet-stream",
+                            "description": "The backup, at most 1 GiB.",
+                        },
+                        "passphrase": {
+                            "type": "string",
+                            "maxLength": MAX_PASSWORD,
+                            "description": "Checked when it is given; it is not kept.",
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+
+router = ApiRouter(tag=Tag.BACKUP, prefix="/api/backup")
+
+Filename = Annotated[
+    str, Path(min_length=1, max_length=LONGEST_FILENAME, examples=["huntarr-manual-20261123T033000Z-1f2e3d4c.zip"])
+]
+
+
+@router.get("/list", summary="All backups, newest first")
+@read
+async def list_backups(backups: Backups) -> Reply[list[BackupOut]]:
+    """Those in the folder of the process that answers."""
+    return Reply[list[BackupOut]](data=await backups.all())
+
+
+@router.post("/create", status_code=201, summary="Make a backup", responses=errors(403))
+@full
+@patient
+async def create_backup(
+    body: Annotated[BackupIn, Body(default_factory=BackupIn)], backups: Backups, caller: CurrentCaller
+) -> Reply[BackupOut]:
+    """Of one moment, while everything goes on. With a passphrase it needs a session or the key of the environment."""
+    return Reply[BackupOut](data=await backups.create(body, caller), message="Backup made")
+
+
+@router.post(
+    "/upload", status_code=201, summary="Take in a backup", responses=errors(413, 415, 422), openapi_extra=FORM
+)
+@full
+@upload(LARGEST_FILE)
+async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
+    """A file from elsewhere: checked to its last row and stored, not restored."""
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    async with backups.draft() as draft:
+        await _receive(Multipart(request.stream(), boundary), draft)
+        return Reply[BackupOut](data=await backups.take_in(draft), message="Backup stored")
+
+
+@router.post("/restore", summary="Restore a backup", responses=errors(404, 409))
+@full
+@patient
+async def restore_backup(body: RestoreIn, backups: Backups, caller: CurrentCaller) -> Reply[RestoreOut]:
+    """Everything or nothing; what is there now is kept as a backup. Sessions end. Needs a session or the key of the
+    environment."""
+    return Reply[RestoreOut](data=await backups.restore(body, caller), message="Backup restored")
+
+
+@router.get(
+    "/{filename}/download",
+    summary="Fetch a backup",
+    response_class=FileResponse,
+    responses={200: {"content": {ZIP: {"schema": {"type": "string", "format": "binary"}}}}, **errors(404)},
+)
+@full
+async def download_backup(filename: Filename, backups: Backups) -> FileResponse:
+    return FileResponse(await backups.path_of(filename), media_type=ZIP, filename=filename)
+
+
+@router.delete("/{filename}", summary="Delete a backup", responses=errors(404, 409))
+@full
+async def delete_backup(filename: Filename, backups: Backups) -> MessageReply:
+    await backups.delete(filename)
+    return MessageReply(message="Backup deleted")
+
+
+async def _receive(body: Multipart, draft: Draft) -> None:
+    """The file to its place, as it comes."""
+    with draft.path.open("xb") as handle:
+        seen = set[str]()
+        async for part in body.parts():
+            if part.name in seen or part.name not in ("file", "passphrase"):
+                raise BadRequest("The body must have one file, and may have one passphrase beside it.")
+            seen.add(part.name)
+            if part.name == "passphrase":
+                draft.passphrase = SecretStr(await part.text(MAX_PASSWORD * 4))
+                continue
+            async for piece in part.content:
+                await on_disk(handle.write, piece)
+        if "file" not in seen:
+            raise Invalid("Field required", field="body.file")

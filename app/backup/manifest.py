@@ -1,0 +1,122 @@
+"""`manifest.json`: what an archive says of itself."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from app.core.errors import Invalid
+
+FORMAT: Final = 1
+MANIFEST: Final = "manifest.json"
+LONGEST_NOTE: Final = 500
+
+Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+class Damaged(Invalid):
+    """The file is no backup, or no longer the one that was made."""
+
+
+class BackupKind(StrEnum):
+    """Why a backup was made; each kind has its own retention."""
+
+    MANUAL = "manual"
+    SCHEDULED = "scheduled"
+    UPLOADED = "uploaded"
+    PRE_RESTORE = "pre_restore"
+
+
+class DatabaseKind(StrEnum):
+    """Which database a backup was made of; any of them can be restored from it."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+class TableEntry(BaseModel):
+    """One table: how many rows and bytes its file has, the hash of them, and the highest id that was ever given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    rows: Count
+    size: Count
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    last_id: Count | None = None
+
+    @property
+    def member(self) -> str:
+        return member_of(self.name)
+
+
+class Lock(BaseModel):
+    """Secrets under a key made of a passphrase: its salt, and something that only that key opens."""
+
+    model_config = ConfigDict(frozen=True)
+
+    salt: Hex
+    proof: str = Field(min_length=100, max_length=500)
+
+
+class Head(BaseModel):
+    """Everything but the tables: known before the first row is read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    product: Literal["huntarr"] = "huntarr"
+    format: int = FORMAT
+    app_version: str = Field(min_length=1, max_length=40)
+    schema_revision: str = Field(pattern=r"^[A-Za-z0-9_]{1,40}$")
+    created_at: AwareDatetime
+    kind: BackupKind
+    note: str | None = Field(None, max_length=LONGEST_NOTE)
+    database: DatabaseKind
+    key_fingerprint: Hex
+    passphrase: Lock | None = None
+
+
+class Manifest(Head):
+    tables: list[TableEntry] = Field(max_length=500)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return {table.name: table.rows for table in self.tables}
+
+    @property
+    def last_ids(self) -> Mapping[str, int]:
+        return {table.name: table.last_id for table in self.tables if table.last_id is not None}
+
+
+def member_of(table: str) -> str:
+    return f"tables/{table}.ndjson"
+
+
+def parsed(content: bytes) -> Manifest:
+    """The manifest; `Damaged` with a sentence for anything else."""
+    try:
+        given = from_json(content, allow_inf_nan=False)
+    except ValueError:
+        raise Damaged("The manifest of the backup cannot be read.") from None
+    if not isinstance(given, dict) or given.get("product") != "huntarr":
+        raise Damaged("The file is no backup of Huntarr.")
+    made_by = given.get("format")
+    if isinstance(made_by, int) and made_by > FORMAT:
+        raise Damaged(f"A newer Huntarr made this backup: its format is {made_by}, and this one knows {FORMAT}.")
+    try:
+        manifest = Manifest.model_validate(given)
+    except ValidationError as failure:
+        wrong = ".".join(str(part) for part in failure.errors(include_input=False)[0]["loc"])
+        raise Damaged(f"The manifest of the backup is not valid at {wrong or 'its start'}.") from None
+    if len({table.name for table in manifest.tables}) != len(manifest.tables) or made_by != FORMAT:
+        raise Damaged("The manifest of the backup contradicts itself.")
+    return manifest
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as names of files show it."""
+    return moment.strftime("%Y%m%dT%H%M%SZ")

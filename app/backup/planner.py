@@ -1,0 +1,161 @@
+"""Backups by the clock: one for each moment that comes, however many workers tick."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.backup.manifest import BackupKind
+from app.backup.models import PLAN_ID, BackupPlan
+from app.backup.service import BackupService
+from app.core.clock import Clock
+from app.core.cron import next_after
+from app.core.db import Database, upsert
+from app.core.errors import HuntarrError
+from app.core.queue import RUN_BACKUP, Queue
+from app.settings.general import GeneralSettings
+from app.settings.service import SettingsService
+
+log = structlog.get_logger(__name__)
+
+LATEST: Final = timedelta(hours=1)
+"""What was missed while nothing ran is made up for as long as it is not older."""
+CLAIM_LASTS: Final = timedelta(minutes=1)
+RENEW_SECONDS: Final = 20.0
+MOST_ATTEMPTS: Final = 3
+
+
+class BackupPlanner:
+    """The row says what is due and who is at it; the queue only rings."""
+
+    def __init__(
+        self, db: Database, queue: Queue, settings: SettingsService, backups: BackupService, clock: Clock
+    ) -> None:
+        self._db = db
+        self._queue = queue
+        self._settings = settings
+        self._backups = backups
+        self._clock = clock
+
+    async def tick(self) -> None:
+        """Note what has come due, and ring as long as nobody is at it."""
+        now = self._clock()
+        async with self._db.session() as session:
+            general = await self._settings.general_in(session)
+            plan = await self._plan(session, general)
+            _advance(plan, general, now)
+            session.add(plan)
+        if plan.due_at is not None and _is_free(plan, now):
+            job_id = f"backup:{int(plan.due_at.timestamp())}:{plan.attempts}:{int(now.timestamp() // 60)}"
+            await self._queue.enqueue(RUN_BACKUP, job_id=job_id)
+
+    async def ask(self) -> None:
+        """Somebody wants a backup now, beside those of the clock; one that is due already serves him too."""
+        async with self._db.session() as session:
+            plan = await self._plan(session, await self._settings.general_in(session))
+            plan.due_at = plan.due_at or self._clock()
+            session.add(plan)
+        await self.tick()
+
+    async def run(self) -> None:
+        """Make the backup that is due, unless somebody is at it or has made it."""
+        due_at = await self._claim()
+        if due_at is None:
+            return
+        try:
+            async with self._renewed(due_at):
+                if not await self._is_made(due_at):
+                    await self._backups.scheduled()
+        except HuntarrError:  # told already; the claim ends by itself and somebody tries again
+            return
+        await self._done(due_at)
+
+    async def _claim(self) -> datetime | None:
+        now = self._clock()
+        async with self._db.session() as session:
+            plan = await _locked(session)
+            if plan is None or plan.due_at is None or not _is_free(plan, now):
+                return None
+            due_at = plan.due_at
+            if plan.attempts >= MOST_ATTEMPTS:
+                log.error("a backup is given up", due_at=due_at.isoformat(), attempts=plan.attempts)
+                _clear(plan)
+            else:
+                plan.claimed_at, plan.attempts = now, plan.attempts + 1
+            session.add(plan)
+        return due_at if plan.due_at is not None else None
+
+    async def _is_made(self, due_at: datetime) -> bool:
+        """A worker may have died between the file and the row."""
+        made = [row for row in await self._backups.all() if row.kind is BackupKind.SCHEDULED]
+        return any(row.created_at >= due_at for row in made)
+
+    async def _done(self, due_at: datetime) -> None:
+        async with self._db.session() as session:
+            plan = await _locked(session)
+            if plan is not None and plan.due_at == due_at:
+                _clear(plan)
+                session.add(plan)
+
+    @asynccontextmanager
+    async def _renewed(self, due_at: datetime) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._renew(due_at))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _renew(self, due_at: datetime) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                async with self._db.session() as session:
+                    plan = await _locked(session)
+                    if plan is not None and plan.due_at == due_at:
+                        plan.claimed_at = self._clock()
+                        session.add(plan)
+            except HuntarrError as failure:
+                log.warning("the claim on a backup is not renewed", error=failure.message)
+
+    async def _plan(self, session: AsyncSession, general: GeneralSettings) -> BackupPlan:
+        fresh = BackupPlan(cron="", zone=general.timezone).model_dump()
+        await upsert(session, BackupPlan, [fresh], key=["id"])
+        return await session.get_one(BackupPlan, PLAN_ID, with_for_update=True, populate_existing=True)
+
+
+async def _locked(session: AsyncSession) -> BackupPlan | None:
+    query = select(BackupPlan).where(BackupPlan.id == PLAN_ID).with_for_update()
+    return (await session.exec(query.execution_options(populate_existing=True))).first()
+
+
+def _advance(plan: BackupPlan, general: GeneralSettings, now: datetime) -> None:
+    """What the passing of time, or a change of the settings, makes of the plan."""
+    wanted = (general.backup_cron, general.timezone) if general.backup_enabled else ("", general.timezone)
+    if (plan.cron, plan.zone) != wanted:  # another rule counts from now on: nothing of it was missed
+        plan.cron, plan.zone = wanted
+        plan.next_at = next_after(plan.cron, general.zone, now) if plan.cron else None
+        if not plan.cron:
+            _clear(plan)
+    elif plan.next_at is not None and plan.next_at <= now:
+        latest, following = plan.next_at, next_after(plan.cron, general.zone, plan.next_at)
+        while following is not None and following <= now:
+            latest, following = following, next_after(plan.cron, general.zone, following)
+        plan.next_at = following
+        if latest < now - LATEST:
+            log.warning("a backup was missed", due_at=latest.isoformat())
+        elif plan.due_at is None:
+            plan.due_at = latest
+
+
+def _is_free(plan: BackupPlan, now: datetime) -> bool:
+    return plan.claimed_at is None or now - plan.claimed_at >= CLAIM_LASTS
+
+
+def _clear(plan: BackupPlan) -> None:
+    plan.due_at, plan.claimed_at, plan.attempts = None, None, 0

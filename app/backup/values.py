@@ -1,0 +1,121 @@
+"""The values of a row as JSON, alike for both databases and exact: what is read is what was stored. Pure."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlalchemy import Boolean, DateTime, Float, Integer, LargeBinary, String
+from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
+
+PAST_INTEGERS: Final = 2**63
+
+
+class Kind(StrEnum):
+    """What a column holds. JSON travels as its text: so SQL's null and JSON's are still two things afterwards."""
+
+    JSON = "JSON"
+    BOOLEAN = "boolean"
+    TIME = "time"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BYTES = "bytes"
+    TEXT = "text"
+
+
+# In this order: SQLAlchemy's types are each other's subclasses.
+_KINDS: Final[tuple[tuple[type[TypeEngine[Any]], Kind], ...]] = (
+    (JSON, Kind.JSON),
+    (Boolean, Kind.BOOLEAN),
+    (DateTime, Kind.TIME),
+    (Integer, Kind.INTEGER),
+    (Float, Kind.NUMBER),
+    (LargeBinary, Kind.BYTES),
+    (String, Kind.TEXT),
+)
+
+
+def kind_of(declared: TypeEngine[Any]) -> Kind:
+    """The kind of a column's type, ours or one that was read from a database."""
+    plain = declared.impl_instance if isinstance(declared, TypeDecorator) else declared
+    for known, kind in _KINDS:
+        if isinstance(plain, known):
+            return kind
+    raise TypeError(f"backups cannot hold a column of the type {plain!r}")
+
+
+def written(value: Any) -> Any:
+    """A value of a row as JSON knows it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def read(kind: Kind, value: Any) -> Any:
+    """The other way; `ValueError` for what `written` never writes."""
+    return None if value is None else _READERS[kind](value)
+
+
+def _json(value: Any) -> str:
+    try:
+        json.loads(_text(value))
+    except RecursionError:
+        raise ValueError from None
+    return _text(value)
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _time(value: Any) -> datetime:
+    moment = datetime.fromisoformat(_text(value))
+    if moment.tzinfo is None:
+        raise ValueError
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError from None
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not -PAST_INTEGERS <= value < PAST_INTEGERS:
+        raise ValueError
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError from None
+
+
+def _bytes(value: Any) -> bytes:
+    return base64.b64decode(_text(value), validate=True)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+_READERS: Final[Mapping[Kind, Callable[[Any], Any]]] = MappingProxyType(
+    {
+        Kind.JSON: _json,
+        Kind.BOOLEAN: _boolean,
+        Kind.TIME: _time,
+        Kind.INTEGER: _integer,
+        Kind.NUMBER: _number,
+        Kind.BYTES: _bytes,
+        Kind.TEXT: _text,
+    }
+)

@@ -1,0 +1,187 @@
+"""Backups over HTTP: who may do what, streams in and out, and a life in short."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+
+from app.api.backup import router
+from app.backup.reading import LARGEST_FILE
+from app.main import create_app
+from tests.api.replies import data, error, field
+from tests.backup.contents import PASSPHRASE, changed
+from tests.support.house import House, Visitor
+from tests.support.rig import KEY, Rig
+
+pytestmark = pytest.mark.asyncio
+
+LIST, CREATE, RESTORE, UPLOAD = (f"/api/backup/{call}" for call in ("list", "create", "restore", "upload"))
+ROW = {
+    "filename", "kind", "created_at", "size_bytes", "sha256", "app_version", "schema_revision", "database", "note",
+    "counts", "has_passphrase", "key_fits",
+}  # fmt: skip
+
+
+async def uploaded(api: AsyncClient, content: bytes, **fields: str) -> Any:
+    return await api.post(UPLOAD, files={"file": ("../../etc/cron.d/x.zip", content)}, data=fields)
+
+
+@pytest.mark.storage
+async def test_a_life_in_short(rig: Rig, api: AsyncClient) -> None:
+    instance = await rig.add(rig.sonarr())
+    assert data(await api.get(LIST)) == []
+    made = data(await api.post(CREATE, json={"note": "before"}), 201)
+    assert set(made) == ROW
+    assert (made["kind"], made["note"], made["key_fits"], made["counts"]["instances"]) == ("manual", "before", True, 1)
+    data(await api.delete(f"/api/instances/sonarr/{instance.id}"))
+    fetched = await api.get(f"/api/backup/{made['filename']}/download")
+    assert fetched.headers["content-type"] == "application/zip"
+    assert made["filename"] in fetched.headers["content-disposition"]
+    assert fetched.headers["cache-control"] == "no-store"
+    assert hashlib.sha256(fetched.content).hexdigest() == made["sha256"]
+    assert (await api.head(f"/api/backup/{made['filename']}/download")).status_code == 200
+    data(await api.delete(f"/api/backup/{made['filename']}"))
+    error(await api.get(f"/api/backup/{made['filename']}/download"), 404)
+    rig.clock.forward(minutes=1)
+    stored = data(await uploaded(api, fetched.content), 201)
+    assert (stored["kind"], stored["sha256"], stored["created_at"]) == ("uploaded", made["sha256"], made["created_at"])
+    assert data(await api.get("/api/instances")) == []
+    done = data(await api.post(RESTORE, json={"filename": stored["filename"]}))
+    assert done["restored"] == stored
+    assert [one["id"] for one in data(await api.get("/api/instances"))] == [instance.id]
+    assert [row["kind"] for row in data(await api.get(LIST))] == ["pre_restore", "uploaded"]
+
+
+async def test_the_body_of_create_may_be_left_out(api: AsyncClient) -> None:
+    assert data(await api.post(CREATE), 201)["note"] is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nothing.zip", "huntarr.db", "..%2fhuntarr.db", "..", "x" * 200 + ".zip", "%00.zip", "a b.zip", ".work-x",
+     "..%5c..%5cx.zip", "link.zip", "folder.zip"],
+)  # fmt: skip
+async def test_no_name_leads_out_of_the_folder(rig: Rig, api: AsyncClient, name: str) -> None:
+    data(await api.post(CREATE), 201)
+    folder = rig.settings.data_dir / "backups"
+    (folder / "link.zip").symlink_to(rig.settings.data_dir / "huntarr.db")
+    (folder / "folder.zip").mkdir()
+    for reply in (await api.get(f"/api/backup/{name}/download"), await api.delete(f"/api/backup/{name}")):
+        assert reply.status_code in (400, 404, 405, 422), name
+    plain = name.replace("%2f", "/").replace("%5c", "\\").replace("%00", "")
+    assert (await api.post(RESTORE, json={"filename": plain})).status_code in (404, 422)
+    assert (rig.settings.data_dir / "huntarr.db").exists()
+    assert len(data(await api.get(LIST))) == 1, "what is no backup is passed over"
+
+
+@pytest.mark.parametrize(
+    ("files", "fields", "status"),
+    [
+        ({}, {"passphrase": PASSPHRASE}, 415),
+        ({"other": b"x"}, {}, 400),
+        ({"file": b"x", "note": b"x"}, {}, 400),
+        ({"file": b"no zip"}, {}, 422),
+        ({"file": b""}, {}, 422),
+    ],
+)
+async def test_uploads_that_are_none(
+    api: AsyncClient, files: dict[str, bytes], fields: dict[str, str], status: int
+) -> None:
+    error(await api.post(UPLOAD, files=files, data=fields), status)
+    assert data(await api.get(LIST)) == []
+
+
+async def test_an_upload_without_a_file(api: AsyncClient) -> None:
+    content = b'--b\r\nContent-Disposition: form-data; name="passphrase"\r\n\r\nx\r\n--b--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert field(await api.post(UPLOAD, content=content, headers=headers)) == "body.file"
+
+
+async def test_an_upload_may_be_a_gigabyte_and_not_more(rig: Rig, api: AsyncClient) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(LARGEST_FILE + 1)}
+    error(await api.post(UPLOAD, content=b"", headers=headers), 413)
+    [route] = [route for route in router.routes if getattr(route, "path", "") == UPLOAD]
+    assert getattr(route, "declaration").upload_bytes == LARGEST_FILE == 2**30  # noqa: B009 - not Starlette's
+
+
+async def test_a_passphrase_is_checked_when_it_is_given(api: AsyncClient) -> None:
+    made = data(await api.post(CREATE, json={"passphrase": PASSPHRASE}), 201)
+    assert (made["has_passphrase"], made["key_fits"]) == (True, False)
+    content = (await api.get(f"/api/backup/{made['filename']}/download")).content
+    assert field(await uploaded(api, content, passphrase="not this one")) == "body.passphrase"
+    data(await uploaded(api, content), 201)
+    data(await uploaded(api, content, passphrase=PASSPHRASE), 201)
+    assert field(await api.post(RESTORE, json={"filename": made["filename"]})) == "body.passphrase"
+    assert field(await api.post(CREATE, json={"passphrase": "short"})) == "body.passphrase"
+
+
+async def test_a_damaged_upload_is_told_why(rig: Rig, api: AsyncClient, tmp_path: Path) -> None:
+    made = data(await api.post(CREATE), 201)
+    good = rig.settings.data_dir / "backups" / made["filename"]
+    bad = changed(good, tmp_path / "bad.zip", lambda members: members.update({"tables/x.ndjson": b""}))
+    assert "exactly the files" in error(await uploaded(api, bad.read_bytes()), 422)
+
+
+async def test_a_key_neither_replaces_nor_reveals_what_a_key_may_not_manage(house: House) -> None:
+    owner = await house.owner()
+    full = await house.visitor(**{"X-Api-Key": (await owner.key("full"))["key"]})
+    reading = await house.visitor(**{"X-Api-Key": (await owner.key("read"))["key"]})
+    made = await full.data("POST", CREATE, {})
+    download = f"/api/backup/{made['filename']}/download"
+    assert (await full.get(download)).status_code == 200
+    assert "HUNTARR_API_KEY" in error(await full.post(CREATE, {"passphrase": PASSPHRASE}), 403)
+    assert "HUNTARR_API_KEY" in error(await full.post(RESTORE, {"filename": made["filename"]}), 403)
+    assert [row["filename"] for row in data(await reading.get(LIST))] == [made["filename"]]
+    for reply in (
+        await reading.get(download), await reading.post(CREATE, {}), await reading.post(UPLOAD),
+        await reading.post(RESTORE, {"filename": made["filename"]}),
+        await reading.delete(f"/api/backup/{made['filename']}"),
+    ):  # fmt: skip
+        error(reply, 403)
+
+
+async def test_sessions_end_and_keys_are_those_of_the_backup(house: House) -> None:
+    owner = await house.owner()
+    kept = (await owner.key("full"))["key"]
+    made = await owner.data("POST", CREATE, {})
+    since = (await owner.key("full"))["key"]
+    assert (await owner.post(RESTORE, {"filename": made["filename"]})).status_code == 200
+    assert (await owner.get("/api/auth/me")).status_code == 401
+    assert (await (await house.visitor(**{"X-Api-Key": since})).get("/api/stats")).status_code == 401
+    assert (await (await house.visitor(**{"X-Api-Key": kept})).get("/api/stats")).status_code == 200
+    assert (await (await house.visitor()).login()).status_code == 200
+    assert "restore_backup" in await house.actions()
+
+
+async def test_a_new_machine_is_set_up_by_a_backup(house: House, rig: Rig) -> None:
+    """No owner yet: the key of the environment is the way in."""
+    operator: Visitor = await house.visitor(**{"X-Api-Key": KEY})
+    empty = await operator.data("POST", CREATE, {})
+    await house.make_owner()
+    full = await operator.data("POST", CREATE, {})
+    await operator.data("POST", RESTORE, {"filename": empty["filename"]})
+    assert data(await operator.get("/api/setup/status"))["setup_required"] is True
+    await operator.data("POST", RESTORE, {"filename": full["filename"]})
+    assert data(await operator.get("/api/setup/status"))["setup_required"] is False
+    assert (await (await house.visitor()).login()).status_code == 200
+
+
+async def test_the_same_restore_twice_is_done_once(house: House) -> None:
+    operator = await house.visitor(**{"X-Api-Key": KEY})
+    made = await operator.data("POST", CREATE, {})
+    given = {"filename": made["filename"]}
+    once = await operator.post(RESTORE, given, **{"Idempotency-Key": "one"})
+    again = await operator.post(RESTORE, given, **{"Idempotency-Key": "one"})
+    assert again.headers["Idempotent-Replay"] == "true"
+    assert again.json() == once.json()
+    assert len(data(await operator.get(LIST))) == 2
+
+
+async def test_the_document_says_what_generators_need() -> None:
+    paths = create_app().openapi()["paths"]
+    form = paths[UPLOAD]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["properties"]["file"]["format"] == "binary"
+    replies = paths["/api/backup/{filename}/download"]["get"]["responses"]
+    assert replies["200"]["content"] == {"application/zip": {"schema": {"type": "string", "format": "binary"}}}

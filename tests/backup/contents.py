@@ -1,0 +1,165 @@
+"""Databases full of odd rows, what is in them, and archives that somebody tampered with."""
+
+import asyncio
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, Table, insert, select
+from sqlalchemy.types import TypeDecorator
+
+from app.backup.archive import texts_of
+from app.backup.manifest import MANIFEST, member_of
+from app.backup.schemas import BackupOut
+from app.backup.scope import saved_tables
+from app.backup.sequences import last_id
+from app.backup.service import BackupService
+from app.backup.values import Kind, kind_of
+from app.core.db import Database
+from app.users.callers import Caller, CallerKind, Scope
+
+ROWS = 25
+OWNER = Caller(CallerKind.SESSION, "owner", Scope.FULL, session_id=1)
+PASSPHRASE = "carry me to the other machine"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Dump = dict[str, list[tuple[Any, ...]]]
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | numbers | texts
+values: dict[Kind, st.SearchStrategy[Any]] = {
+    Kind.JSON: st.dictionaries(texts, st.recursive(plain, lambda inner: st.lists(inner, max_size=3)), max_size=3),
+    Kind.BOOLEAN: st.booleans(),
+    Kind.TIME: st.integers(0, 250_000_000_000_000_000).map(lambda micros: EPOCH + timedelta(microseconds=micros)),
+    Kind.INTEGER: st.sampled_from([0, 1, -1, 2**31 - 1, -(2**31)]) | st.integers(-(2**31), 2**31 - 1),
+    Kind.NUMBER: numbers,
+    Kind.BYTES: st.binary(max_size=40),
+    Kind.TEXT: texts,
+}
+
+
+def odd_rows(table: Table) -> list[dict[str, Any]]:
+    """Rows of the table with every kind of value that its columns take; keys are told apart by their number."""
+    found: list[dict[str, Any]] = []
+    columns = {column.name: _strategy(column) for column in table.columns}
+
+    @settings(
+        max_examples=ROWS, database=None, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.fixed_dictionaries(columns))
+    def collect(row: dict[str, Any]) -> None:
+        found.append({**row, **_keys(table, len(found))})
+
+    collect()
+    return found
+
+
+def _strategy(column: Column[Any]) -> st.SearchStrategy[Any]:
+    kind = kind_of(column.type)
+    plainly = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    length = getattr(plainly, "length", None)
+    found = values[kind].map(lambda text: text[:length]) if kind is Kind.TEXT and length else values[kind]
+    return st.none() | found if column.nullable else found
+
+
+def _keys(table: Table, number: int) -> dict[str, Any]:
+    """What must be different in every row, and what must be there: keys, unique columns, references."""
+    unique = {column.name for index in table.indexes if index.unique for column in index.columns}
+    for constraint in table.constraints:
+        unique |= {column.name for column in getattr(constraint, "columns", ())}
+    keys = {name: _key(table.c[name], number) for name in unique}
+    if table.name == "instance_states":
+        keys["fence"] = number  # every restore raises it
+    if "status" in table.c:
+        keys["status"] = f"s{number}"  # only one hunt of an instance may be open
+    return keys
+
+
+def _key(column: Column[Any], number: int) -> Any:
+    if kind_of(column.type) is Kind.INTEGER:
+        return number + 1
+    return f"{'é😀' if number % 2 else ''}{number}"
+
+
+async def fill(db: Database, *, but: tuple[str, ...] = ()) -> None:
+    async with db.session() as session:
+        connection = await session.connection()
+        for table in saved_tables():
+            if table.name not in but and (rows := odd_rows(table)):
+                await connection.execute(insert(table), rows)
+
+
+async def dump(db: Database, *, but: tuple[str, ...] = ()) -> Dump:
+    """Every row of every table that backups hold, exactly; `but` are columns that are not looked at."""
+    async with db.reading() as session:
+        connection = await session.connection()
+        return {
+            table.name: sorted(
+                [tuple(row) for row in (await connection.execute(select(*_columns(table, but)))).all()], key=repr
+            )
+            for table in saved_tables()
+        }
+
+
+def _columns(table: Table, but: tuple[str, ...]) -> list[Any]:
+    return [column for column in texts_of(table) if f"{table.name}.{column.name}" not in but]
+
+
+async def last_ids(db: Database) -> dict[str, int | None]:
+    async with db.reading() as session:
+        connection = await session.connection()
+        return {table.name: await last_id(connection, table) for table in saved_tables()}
+
+
+async def arrived(backups: BackupService, path: Path) -> BackupOut:
+    """The file taken in, as an upload does it."""
+    async with backups.draft() as draft:
+        await asyncio.to_thread(shutil.copyfile, path, draft.path)
+        return await backups.take_in(draft)
+
+
+Change = Callable[[dict[str, bytes]], None]
+
+
+def changed(source: Path, target: Path, change: Change) -> Path:
+    """The archive with other members. Whoever changes a table and wants to be believed calls `vouched`."""
+    with zipfile.ZipFile(source) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return target
+
+
+def manifest(members: dict[str, bytes], **fields: Any) -> dict[str, Any]:
+    """The manifest, with some fields changed."""
+    said: dict[str, Any] = {**json.loads(members[MANIFEST]), **fields}
+    members[MANIFEST] = json.dumps(said).encode()
+    return said
+
+
+def vouched(members: dict[str, bytes]) -> None:
+    """Let the manifest say what the tables really are, as a skilled forger would."""
+    said = manifest(members)
+    for entry in said["tables"]:
+        content = members[member_of(entry["name"])]
+        entry |= {"rows": content.count(b"\n"), "size": len(content), "sha256": sha256(content).hexdigest()}
+    manifest(members, **said)
+
+
+def rows_of(members: dict[str, bytes], table: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in members[member_of(table)].splitlines()]
+
+
+def put(members: dict[str, bytes], table: str, rows: list[dict[str, Any]]) -> None:
+    members[member_of(table)] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    vouched(members)

@@ -1,0 +1,175 @@
+"""A restore that ends in its middle leaves what was there: by an error, by being cancelled, by SIGKILL."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.backup.folder import BackupFolder
+from app.backup.rest import Rest
+from app.backup.schemas import BackupIn, RestoreIn
+from app.core.db import Database
+from app.core.errors import Conflict, Unavailable
+from app.stats.models import StatDay
+from tests.backup.contents import OWNER, Dump, dump, fill
+from tests.support.rig import Rig, open_rig
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.storage]
+
+TRIP = {
+    "sqlite": ["CREATE TRIGGER trip BEFORE INSERT ON ledger BEGIN SELECT RAISE(ABORT, 'the power is gone'); END"],
+    "postgresql": [
+        "CREATE FUNCTION trip() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the power is gone'; END $$",
+        "CREATE TRIGGER trip BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION trip()",
+    ],
+}  # fmt: skip
+
+
+async def two_states(rig: Rig) -> tuple[str, Dump, Dump]:
+    """The name of a backup, what is there now, and what a restore would make of it."""
+    await fill(rig.container.db)
+    made = await rig.container.backups.create(BackupIn(), OWNER)
+    saved = await seen(rig.container.db)
+    async with rig.container.db.session() as session:
+        connection = await session.connection()
+        await connection.execute(text("DELETE FROM hunt_skips"))
+        await connection.execute(text("UPDATE instances SET name = 'another'"))
+    return made.filename, await seen(rig.container.db), saved
+
+
+async def seen(db: Database) -> Dump:
+    """Without what the pause of a restore writes, and the fence that it raises."""
+    found = await dump(db, but=("instance_states.fence",))
+    return {name: rows for name, rows in found.items() if name != "settings"}
+
+
+async def test_an_error_in_the_middle_changes_nothing(rig: Rig) -> None:
+    filename, before, _ = await two_states(rig)
+    async with rig.container.db.session() as session:
+        for statement in TRIP["sqlite" if rig.container.db.is_sqlite else "postgresql"]:
+            await (await session.connection()).exec_driver_sql(statement)
+    with pytest.raises(Conflict, match="the table ledger"):
+        await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
+    assert await seen(rig.container.db) == before
+    assert not (await rig.container.general.general()).hunting_paused
+    folder = rig.settings.data_dir / "backups"
+    assert not [one.name for one in folder.iterdir() if one.name.startswith(".work")]
+    async with rig.container.db.session() as session:
+        on = "" if rig.container.db.is_sqlite else " ON ledger"
+        await (await session.connection()).exec_driver_sql(f"DROP TRIGGER trip{on}")
+    await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
+    assert await seen(rig.container.db) != before
+
+
+async def test_one_that_is_cancelled_changes_nothing(rig: Rig) -> None:
+    """While it waits for a hunt, which is when somebody loses patience."""
+    filename, before, _ = await two_states(rig)
+    await rig.container.redis.set("huntarr:lease:1", "somebody", px=60_000)
+    restore = asyncio.create_task(rig.container.backups.restore(RestoreIn(filename=filename), OWNER))
+    while not (await rig.container.general.general()).hunting_paused:  # noqa: ASYNC110 - a row says so, no event
+        await asyncio.sleep(0.01)
+    with pytest.raises(Conflict, match="Another restore"):
+        await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
+    with pytest.raises(Conflict, match="being restored"):
+        await rig.container.backups.delete(filename)
+    restore.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await restore
+    assert await seen(rig.container.db) == before
+    assert not (await rig.container.general.general()).hunting_paused
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.4, 1.0])
+async def test_sigkill_leaves_one_of_the_two_states(rig: Rig, redis_url: str, tmp_path: Path, delay: float) -> None:
+    """Whenever it comes: after the fsync of the copy of before, somewhere in or after the one transaction."""
+    filename, _, saved = await two_states(rig)
+    days = [StatDay(day=f"d{number}", app_type="sonarr", instance_id=number) for number in range(3000)]
+    async with rig.container.db.session() as session:
+        session.add_all(days)
+    before = await seen(rig.container.db)
+    command = [
+        sys.executable,
+        "-m",
+        "tests.backup.restoring",
+        rig.settings.database,
+        redis_url,
+        str(tmp_path),
+        filename,
+    ]
+    process = subprocess.Popen(command)  # noqa: ASYNC220, S603 - our own program
+    folder = tmp_path / "backups"
+    deadline = time.monotonic() + 40
+    while not list(folder.glob("huntarr-pre_restore-*")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(delay)
+    process.kill()
+    process.wait(10)
+    after = await seen(rig.container.db)
+    assert after in (before, saved)
+    assert [one.name for one in folder.glob("huntarr-pre_restore-*")], "what was there is kept, whatever came of it"
+    rig.clock.forward(minutes=20)
+    assert not (await rig.container.general.general()).hunting_paused
+    await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
+    assert await seen(rig.container.db) == saved
+
+
+async def test_without_redis_nothing_is_restored(rig: Rig, tmp_path: Path) -> None:
+    filename, before, _ = await two_states(rig)
+    async with open_rig(rig.settings.database, f"unix://{tmp_path / 'nobody.sock'}", tmp_path) as deaf:
+        with pytest.raises(Unavailable, match="Redis is not available"):
+            await deaf.container.backups.restore(RestoreIn(filename=filename), OWNER)
+    assert await seen(rig.container.db) == before
+    assert not (await rig.container.general.general()).hunting_paused
+
+
+async def test_it_waits_for_hunts_but_not_for_ever(rig: Rig) -> None:
+    instance = await rig.add(rig.sonarr())
+    asked = 0
+
+    async def held(ids: object) -> set[int]:
+        nonlocal asked
+        asked += 1
+        assert (await rig.container.general.general()).hunting_paused
+        return {instance.id} if asked < 3 else set()
+
+    async with Rest(rig.container.db, rig.container.general, held).of_all():
+        assert asked == 3
+
+    async def always(ids: object) -> set[int]:
+        return {instance.id}
+
+    async with Rest(rig.container.db, rig.container.general, always, wait_seconds=0).of_all():
+        pass
+
+
+async def test_a_pause_of_the_user_is_left_alone(rig: Rig) -> None:
+    await rig.container.general.pause(None)
+
+    async def nobody(ids: object) -> set[int]:
+        raise OSError("gone")
+
+    with pytest.raises(Unavailable):
+        await Rest(rig.container.db, rig.container.general, nobody).of_all().__aenter__()
+    assert (await rig.container.general.general()).hunting_paused
+
+
+async def test_a_place_of_work_of_the_dead_is_swept(tmp_path: Path) -> None:
+    folder = BackupFolder(tmp_path / "backups")
+    with folder.workplace() as mine:
+        dead = mine.with_name(".work-dead")
+        dead.mkdir()
+        for place in (dead, mine):
+            old = time.time() - 3600
+            (place / "backup.zip").write_bytes(b"half")
+            os.utime(place, (old, old))
+        with folder.workplace():
+            assert mine.exists(), "its owner lives"
+            assert not dead.exists()
+    assert not mine.exists()

@@ -1,0 +1,208 @@
+"""What was saved comes back: row for row, from either database into either, while others write."""
+
+import asyncio
+import json
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import select
+
+from app.backup.folder import BackupFolder
+from app.backup.manifest import BackupKind, DatabaseKind
+from app.backup.reading import manifest_of
+from app.backup.schemas import BackupIn, RestoreIn
+from app.core.errors import Unavailable
+from app.core.migrations import newest
+from app.hunting.models import Hunt, HuntStatus
+from app.instances.models import InstanceState
+from app.settings.models import SettingsSection
+from app.stats.models import StatTotal
+from app.tables import METADATA
+from app.users.models import Audit
+from tests.backup.contents import OWNER, PASSPHRASE, arrived, dump, fill, last_ids
+from tests.support import stores
+from tests.support.rig import SECRET, START, Rig, open_rig
+
+pytestmark = pytest.mark.asyncio
+
+FENCE = ("instance_states.fence",)
+
+
+async def made(rig: Rig, **given: Any) -> Path:
+    row = await rig.container.backups.create(BackupIn(**given), OWNER)
+    return await rig.container.backups.path_of(row.filename)
+
+
+async def test_sqlite_to_postgresql_and_back(
+    rig: Rig, postgres: stores.Postgres, sqlite_template: stores.SqliteTemplate, redis_url: str, tmp_path: Path
+) -> None:
+    await fill(rig.container.db)
+    before = await dump(rig.container.db, but=FENCE)
+    assert all(len(rows) >= 20 for rows in before.values()), {name: len(rows) for name, rows in before.items()}
+    first = await made(rig)
+    for name in ("there", "back"):
+        (tmp_path / name).mkdir()
+    with postgres.copy() as there, sqlite_template.copy(tmp_path / "back") as back:
+        async with open_rig(there, redis_url, tmp_path / "there") as second:
+            filename = (await arrived(second.container.backups, first)).filename
+            await second.container.backups.restore(RestoreIn(filename=filename), OWNER)
+            assert await dump(second.container.db, but=FENCE) == before
+            [again, *_] = [row for row in await second.container.backups.all() if row.filename == filename]
+            assert again.database is DatabaseKind.SQLITE
+            second_file = await made(second)
+            assert manifest_of(second_file).database is DatabaseKind.POSTGRESQL
+            ids = await last_ids(second.container.db)
+        async with open_rig(back, redis_url, tmp_path / "back") as third:
+            filename = (await arrived(third.container.backups, second_file)).filename
+            await third.container.backups.restore(RestoreIn(filename=filename), OWNER)
+            assert await dump(third.container.db, but=FENCE) == before
+            now = await last_ids(third.container.db)
+    given = {
+        name: value for name, value in ids.items() if METADATA.tables[name].dialect_options["sqlite"]["autoincrement"]
+    }
+    assert {name: now[name] for name in given} == given
+
+
+@pytest.mark.storage
+async def test_a_restore_brings_back_what_was_there(rig: Rig) -> None:
+    await fill(rig.container.db)
+    before = await dump(rig.container.db, but=FENCE)
+    path = await made(rig, note="ünïcode")
+    async with rig.container.db.session() as session:
+        connection = await session.connection()
+        await connection.execute(text("DELETE FROM ledger"))
+        await connection.execute(text("UPDATE instances SET name = 'another'"))
+        session.add(Audit(at=START, action="kept", address=""))
+        session.add(SettingsSection(name="new", stored={}, updated_at=START))
+    other = await dump(rig.container.db, but=FENCE)
+    assert other != before
+    done = await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
+    assert done.restored.note == "ünïcode"
+    assert done.before.kind is BackupKind.PRE_RESTORE
+    assert await dump(rig.container.db, but=FENCE) == before
+    async with rig.container.db.reading() as session:
+        assert [row.action for row in (await session.exec(select(Audit))).all()] == ["kept"]
+    await rig.container.backups.restore(RestoreIn(filename=done.before.filename), OWNER)
+    without = {name: rows for name, rows in (await dump(rig.container.db, but=FENCE)).items() if name != "settings"}
+    assert without == {name: rows for name, rows in other.items() if name != "settings"}
+
+
+@pytest.mark.storage
+async def test_ids_go_on_from_the_highest_that_was_ever_given(rig: Rig) -> None:
+    path = await made(rig)
+    one = await rig.add(rig.sonarr())
+    await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
+    two = await rig.add(rig.sonarr())
+    assert two.id > one.id
+
+
+@pytest.mark.storage
+async def test_a_backup_is_one_moment_while_others_write(rig: Rig) -> None:
+    """Two numbers whose sum never changes, in the first and the last row of a table that is read in many steps."""
+    rows = [StatTotal(app_type="sonarr", instance_id=number, hunted=500) for number in range(3000)]
+    async with rig.container.db.session() as session:
+        session.add_all(rows)
+    is_over = False
+    moves = 0
+    has_moved = asyncio.Event()
+
+    async def move() -> None:
+        nonlocal moves
+        while not is_over:
+            async with rig.container.db.session() as session:
+                for number, by in ((0, 1), (2999, -1)):
+                    row = await session.get_one(StatTotal, ("sonarr", number))
+                    row.hunted += by
+                    session.add(row)
+            moves += 1
+            has_moved.set()
+
+    writer = asyncio.create_task(move())
+    await has_moved.wait()
+    paths = [await made(rig) for _ in range(3)]
+    is_over = True
+    await writer
+    assert moves > 3
+    for path in paths:
+        with zipfile.ZipFile(path) as archive:
+            lines = [json.loads(line) for line in archive.read("tables/stat_totals.ndjson").splitlines()]
+        assert lines[0]["hunted"] + lines[-1]["hunted"] == 1000
+
+
+@pytest.mark.storage
+async def test_what_the_manifest_says(rig: Rig) -> None:
+    instance = await rig.add(rig.sonarr())
+    path = await made(rig, note="before the update")
+    said = manifest_of(path)
+    assert (said.kind, said.note, said.schema_revision) == (BackupKind.MANUAL, "before the update", newest())
+    assert said.created_at == START
+    assert said.counts["instances"] == 1
+    assert said.last_ids["instances"] == instance.id
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [one.name for one in path.parent.iterdir()] == [path.name], "nothing is left of the work"
+    with zipfile.ZipFile(path) as archive:
+        content = b"".join(archive.read(name) for name in archive.namelist())
+    assert SECRET.encode() not in content
+    assert rig.apps[instance.id].settings.api_key.encode() not in content
+
+
+@pytest.mark.storage
+async def test_a_passphrase_carries_secrets_to_another_key(
+    rig: Rig, sqlite_template: stores.SqliteTemplate, redis_url: str, tmp_path: Path
+) -> None:
+    app = rig.sonarr()
+    instance = await rig.add(app)
+    path = await made(rig, passphrase=PASSPHRASE)
+    (tmp_path / "other").mkdir()
+    with sqlite_template.copy(tmp_path / "other") as url:
+        async with open_rig(url, redis_url, tmp_path / "other", secret="o" * 40) as other:
+            filename = (await arrived(other.container.backups, path)).filename
+            given = RestoreIn.model_validate({"filename": filename, "passphrase": PASSPHRASE})
+            await other.container.backups.restore(given, OWNER)
+            other.apps[instance.id] = app
+            assert (await other.hunt(instance)).status == "completed"
+        async with open_rig(url, redis_url, tmp_path / "other", secret="o" * 40) as again:
+            assert len(await again.container.instances.all()) == 1
+
+
+@pytest.mark.storage
+async def test_running_hunts_of_a_backup_go_on_as_after_a_crash(rig: Rig) -> None:
+    instance = await rig.add(rig.sonarr())
+    async with rig.container.db.session() as session:
+        session.add(
+            Hunt(instance_id=instance.id, instance_name="TV", app_type="sonarr", trigger="manual", status="running",
+                 passes=["missing"], queued_at=START, started_at=START)
+        )  # fmt: skip
+    path = await made(rig)
+    rig.clock.forward(days=3)
+    await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
+    await rig.container.hunts.reconcile()
+    await rig.work()
+    async with rig.container.db.reading() as session:
+        assert [hunt.status for hunt in (await session.exec(select(Hunt))).all()] == [HuntStatus.COMPLETED]
+
+
+@pytest.mark.storage
+async def test_whoever_hunts_during_a_restore_writes_nothing_afterwards(rig: Rig) -> None:
+    instance = await rig.add(rig.sonarr())
+    path = await made(rig)
+    async with rig.container.db.session() as session:
+        state = await session.get_one(InstanceState, instance.id)
+        state.fence = held = 41
+        session.add(state)
+    await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
+    async with rig.container.db.reading() as session:
+        assert (await session.get_one(InstanceState, instance.id)).fence > held
+
+
+async def test_a_folder_that_is_no_folder_is_told(rig: Rig) -> None:
+    folder = rig.settings.data_dir / "backups"
+    folder.write_text("in the way")
+    with pytest.raises(Unavailable, match="folder of the backups"):
+        await made(rig)
+    assert BackupFolder(folder).files() == []

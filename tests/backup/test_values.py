@@ -1,0 +1,54 @@
+"""Values travel exactly; what was never written is not read."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_core import from_json, to_json
+from sqlalchemy import Date, Enum, Numeric
+
+from app.backup.values import Kind, kind_of, read, written
+from tests.backup.contents import values
+
+
+@given(st.data(), st.sampled_from([kind for kind in Kind if kind is not Kind.JSON]))
+def test_every_value_comes_back(data: st.DataObject, kind: Kind) -> None:
+    value = data.draw(values[kind])
+    line = to_json({"value": written(value)})
+    again = read(kind, from_json(line, allow_inf_nan=False)["value"])
+    assert (type(again), again) == (type(value), value)
+
+
+@pytest.mark.parametrize("text", ["null", "1.0", "1e400", '"\\ud800"', "[1,  2]", '{"a":1,"a":2}'])
+def test_json_stays_the_text_that_it_is(text: str) -> None:
+    assert read(Kind.JSON, text) == text
+
+
+def test_a_null_is_a_null() -> None:
+    assert {read(kind, None) for kind in Kind} == {None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (Kind.BYTES, "not base64!"), (Kind.BYTES, 3), (Kind.TEXT, 3), (Kind.NUMBER, "3"), (Kind.NUMBER, True),
+        (Kind.NUMBER, 10**400), (Kind.TIME, 0), (Kind.TIME, "2026-02-30T00:00:00Z"), (Kind.INTEGER, 1.5),
+        (Kind.INTEGER, 2**63), (Kind.INTEGER, -(2**63) - 1), (Kind.BOOLEAN, None.__class__), (Kind.JSON, {}),
+    ],
+)  # fmt: skip
+def test_what_was_never_written_is_not_read(kind: Kind, wrong: Any) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - its sentence is made by whoever knows the row
+        read(kind, wrong)
+
+
+def test_times_are_told_in_utc_and_to_the_microsecond() -> None:
+    assert written(datetime(2026, 11, 23, 12, 0, 0, 1, tzinfo=UTC)) == "2026-11-23T12:00:00.000001+00:00"
+
+
+@pytest.mark.parametrize("unknown", [Date(), Numeric()])
+def test_an_unknown_type_is_an_error_and_not_a_guess(unknown: Any) -> None:
+    with pytest.raises(TypeError, match="cannot hold"):
+        kind_of(unknown)
+    assert kind_of(Enum("a")) is Kind.TEXT
