@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import Header, Query
@@ -84,12 +85,8 @@ async def stream_events(
     ] = None,
 ) -> Response:
     """Server-Sent Events: without a last id from now on, with one from there on, over the last 1,000 events."""
-
-    async def is_let_in() -> bool:
-        return await _is_let_in(request)
-
     last_seen = _place(last_event_id_header or last_event_id)
-    return EventStream(events, wanted_names(types), last_seen, is_let_in)
+    return EventStream(events, wanted_names(types), last_seen, partial(_is_let_in, request))
 
 
 def _place(text: str | None) -> StreamId | None:

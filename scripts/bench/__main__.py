@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from scripts.bench import hunts, logins, serving
+from scripts.bench import hunts, logins, serving, streams
 from scripts.bench.figures import QUICK, Figure, Sizes, table
 from scripts.children import children
 
@@ -15,6 +15,7 @@ PARTS = {
     "few rows": serving.few_rows,
     "many rows": serving.many_rows,
     "wrong logins": logins.wrong_logins,
+    "streams": streams.many_listeners,
 }
 
 

@@ -28,11 +28,13 @@ class Sizes:
     rebuilds: int = 20
     load_seconds: float = 10.0
     starts: int = 3
+    listeners: int = 200
+    events: int = 4_000
 
 
 QUICK = Sizes(
     libraries=(200, 2_000), instances=40, searches=6, gap_seconds=0, rows=20_000, requests=100, rebuilds=3,
-    load_seconds=1.0, starts=1,
+    load_seconds=1.0, starts=1, listeners=40, events=600,
 )  # fmt: skip
 
 

@@ -22,6 +22,10 @@ PATH = "/api/events"
 
 
 class Watchful(BoundedProtocol):
+    """A stream lives longer than anything that the server grants a request or a silent peer."""
+
+    head_seconds = 1.0
+    rest_seconds = 1.0
     unread_seconds = 2.0
     unread_at_end_seconds = 0.5
 

@@ -18,6 +18,7 @@ from app.events.catalogue import Level, LogLine, QueueChanged
 from tests.events.facts import happen, hunt_completed, instance_offline, search_sent
 from tests.events.streams import PATH, Client, Message, client, gateway, listeners, stalled
 from tests.support.rig import KEY, Rig
+from worker.main import embedded
 
 pytestmark = pytest.mark.asyncio
 
@@ -55,6 +56,14 @@ async def test_what_happens_comes_at_once_and_in_order(rig: Rig) -> None:
     assert found[1].data["data"]["title"] == "Episode 1"
     assert len({message.place for message in found}) == 3
     assert one.retry == "3000"
+
+
+@pytest.mark.storage
+async def test_a_worker_moves_what_was_recorded(rig: Rig) -> None:
+    async with gateway(rig) as served, client(served) as one, embedded(rig.container):
+        await happen(rig, hunt_completed())
+        [message] = await one.take(1)
+    assert (message.name, message.data["event_id"]) == ("hunt.completed", 1)
 
 
 async def test_the_head_keeps_proxies_and_caches_out(rig: Rig) -> None:
@@ -210,9 +219,9 @@ async def test_there_is_room_for_so_many(rig: Rig) -> None:
 
 
 async def test_a_quiet_stream_shows_that_it_lives(rig: Rig) -> None:
-    async with gateway(rig, heartbeat_seconds=0.05) as served, client(served) as one:
-        await one.beat()
-        await one.beat()
+    async with gateway(rig, heartbeat_seconds=0.4) as served, client(served) as one:
+        for _ in range(4):  # longer than the server waits for a head
+            await one.beat()
         await publish(rig, 1)
         assert numbers(await one.take(1)) == [1]
 

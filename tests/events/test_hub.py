@@ -1,0 +1,77 @@
+"""Where a listener joins: in order, whole, and nothing twice, also when the gateway's reader is behind."""
+
+import asyncio
+
+import pytest
+
+from app.events.bus import Entry, EventBus, StreamId, stream_id
+from app.events.catalogue import QueueChanged
+from app.events.hub import EventHub, Listener
+from tests.support.rig import Rig
+
+pytestmark = pytest.mark.asyncio
+
+
+class HeldBus(EventBus):
+    """Its reader waits until a test lets it go on."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(rig.container.redis, rig.clock)
+        self.gate = asyncio.Event()
+
+    async def follow(self, after: StreamId, count: int, wait_seconds: float) -> list[Entry]:
+        await self.gate.wait()
+        return await super().follow(after, count, wait_seconds)
+
+
+async def queued(listener: Listener, count: int) -> list[int]:
+    """The next `count` events, as the numbers they were published under."""
+    found: list[int] = []
+    async with asyncio.timeout(20):
+        while len(found) < count:
+            chunk = (await listener.next(5)).decode()
+            found += [int(part.partition(",")[0]) for part in chunk.split('"queued":')[1:]]
+    return found
+
+
+async def test_a_client_that_is_ahead_of_the_reader_gets_nothing_twice(rig: Rig) -> None:
+    """It was served by another process, whose reader was quicker."""
+    bus = HeldBus(rig)
+    hub = EventHub(bus, rig.clock)
+    with hub.listening(None, None) as first:
+        assert b"stream.ready" in await first.next(5)
+        await bus.publish(*(QueueChanged(queued=number, running=0) for number in range(4)))
+        seen = (await bus.between(StreamId(), StreamId(2**63), 10))[1].id
+        with hub.listening(None, seen) as second:
+            assert b'"complete":true' in await second.next(5)
+            bus.gate.set()
+            assert await queued(second, 2) == [2, 3]
+        assert await queued(first, 4) == [0, 1, 2, 3]
+    await hub.close()
+
+
+async def test_what_happens_while_a_client_reads_what_it_missed_comes_behind_it(rig: Rig) -> None:
+    bus = EventBus(rig.container.redis, rig.clock)
+    hub = EventHub(bus, rig.clock)
+    await bus.publish(*(QueueChanged(queued=number, running=0) for number in range(250)))
+    with hub.listening(None, StreamId(1)) as listener:
+        assert b"stream.ready" in await listener.next(5)
+        first = await queued(listener, 100)
+        await bus.publish(QueueChanged(queued=250, running=0))
+        assert first + await queued(listener, 151) == list(range(251))
+        assert await listener.next(0.0) == b""
+    await hub.close()
+    assert len(hub) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-", "1-", "-1", "1-1-1", "1.5", "\u0661-\u0661", " 1-1", "1-1\n", "0x1", str(2**64)]
+)
+async def test_a_place_is_two_numbers(text: str) -> None:
+    assert stream_id(text) is None
+
+
+async def test_places_are_in_order() -> None:
+    assert stream_id("12-3") == StreamId(12, 3) < StreamId(12, 3).next < StreamId(13)
+    assert StreamId(5, 2**64 - 1).next == StreamId(6, 0)
+    assert str(stream_id("12")) == "12-0"
