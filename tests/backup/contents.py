@@ -86,6 +86,8 @@ def _keys(table: Table, number: int) -> dict[str, Any]:
 def _key(column: Column[Any], number: int) -> Any:
     if kind_of(column.type) is Kind.INTEGER:
         return number + 1
+    if kind_of(column.type) is Kind.TIME:
+        return EPOCH + timedelta(days=number)
     return f"{'é😀' if number % 2 else ''}{number}"
 
 
