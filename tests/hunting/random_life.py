@@ -6,7 +6,7 @@ What the simulated app really did is the truth; the books must say the same.
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -208,7 +208,7 @@ class Life:
 
     def _somebody_grabs(self) -> None:
         missing = sorted(self.app.library.missing_ids())
-        if missing:
+        with suppress(IndexError, ValueError):  # nothing is missing, or no release is better than what is there
             self.app.rss_grab(self.rng.choice(missing), outcome=self.rng.choice(["import", "import_failed"]))
 
     async def _follow_up_at(self) -> datetime | None:
