@@ -23,6 +23,8 @@ from app.hunting.sending import Pace
 from app.hunting.service import HuntService
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
+from app.logs.store import LogStore
+from app.logs.writer import LogWriter
 from app.replays.service import ReplayService
 from app.sealing import open_box
 from app.settings.service import SettingsService
@@ -50,6 +52,8 @@ class Container:
     records: HuntRecords
     runner: HuntRunner
     stats: StatsService
+    logs: LogStore
+    log_writer: LogWriter
     trust: Trust
 
     @property
@@ -100,6 +104,7 @@ def _wire(
     instances = InstanceService(db, queue, http, box, general, clock)
     ledger = HuntLedger(db, general, clock)
     totals = Totals()
+    logs = LogStore(db, general, clock)
     runner = HuntRunner(db, redis, http, instances, general, ledger, clock, lease_seconds=lease_seconds, pace=pace)
     return Container(
         settings=settings,
@@ -116,5 +121,7 @@ def _wire(
         records=HuntRecords(db, instances, general, totals, clock),
         runner=runner,
         stats=StatsService(db, redis, general, clock),
+        logs=logs,
+        log_writer=LogWriter(logs),
         trust=make_trust(settings, db, redis, box, general, clock),
     )

@@ -61,6 +61,7 @@ def crons() -> list[CronJob]:
         _cron(ticks.unsettled, minute=every_4, second={10}),
         _cron(ticks.follow_settings, second={25, 55}),
         _cron(ticks.retention, minute={7}, second={20}),
+        _cron(ticks.log_retention, minute=every_5, second={40}),
     ]
 
 

@@ -15,6 +15,7 @@ from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
 from app.instances.service import InstanceService
+from app.logs.store import LogStore
 from app.settings.service import SettingsService
 from app.stats.service import StatsService
 from app.users.audit import AuditTrail
@@ -52,6 +53,10 @@ async def get_general(request: Request) -> SettingsService:
 
 async def get_stats(request: Request) -> StatsService:
     return services(request).stats
+
+
+async def get_logs(request: Request) -> LogStore:
+    return services(request).logs
 
 
 async def get_accounts(request: Request) -> AccountService:
@@ -95,6 +100,7 @@ Plans = Annotated[Planner, Depends(get_plans)]
 Records = Annotated[HuntRecords, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
+Logs = Annotated[LogStore, Depends(get_logs)]
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
 ApiKeys = Annotated[KeyService, Depends(get_api_keys)]
