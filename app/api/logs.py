@@ -26,6 +26,7 @@ from app.logs.schemas import LogCleanupIn, LogsOut, LogStatsOut, Source
 LARGEST_LOG_ID: Final = 2**53 - 1
 ALL: Final = "all"
 MEDIA_TYPES: Final = {LogFile.NDJSON: "application/x-ndjson", LogFile.TEXT: "text/plain"}
+FILES: Final = {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()}
 
 router = ApiRouter(tag=Tag.LOGS, prefix="/api/logs")
 
@@ -82,12 +83,7 @@ async def get_log_stats(logs: Logs) -> Reply[LogStatsOut]:
     "/export",
     summary="Download the log",
     response_class=Response,
-    responses={
-        200: {
-            "description": "The file",
-            "content": {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES.values()},
-        }
-    },
+    responses={200: {"description": "The file", "content": FILES}},
 )
 @read
 async def export_logs(

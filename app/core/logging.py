@@ -20,17 +20,13 @@ from app.core.schemas import SECRET_MASK
 SECRET_NAMES = re.compile(r"(api_?key|password|token|secret|authorization|cookie)", re.IGNORECASE)
 SUSPECT = re.compile(r"(?i)key|token|password|secret|session|cookie|auth|bearer|huntarr_|//")
 """One look at most lines: without one of these none of the patterns below can fit."""
+HEADERS = r"(?:x-)?api[-_]?key|authorization|x-csrf-token|(?:set-)?cookie"
 SECRET_TEXTS = (
     (re.compile(r"(?i)\b(apikey|api_key|token|password|secret|huntarr_session)=([^&;\s\"']+)"), rf"\1={SECRET_MASK}"),
     (re.compile(r"\bhuntarr_[A-Za-z0-9_-]{20,}"), SECRET_MASK),
     (re.compile(r"(?i)(//[^/:@\s]+):[^@/\s]+(?=@)"), rf"\1:{SECRET_MASK}"),
     # A header, alone or in the text of a dictionary, and a field of JSON.
-    (
-        re.compile(
-            r"(?i)\b((?:x-)?api[-_]?key|authorization|x-csrf-token|(?:set-)?cookie)([\"']?: *[\"']?)[^\r\n\"',}]+"
-        ),
-        rf"\1\2{SECRET_MASK}",
-    ),
+    (re.compile(rf"(?i)\b({HEADERS})([\"']?: *[\"']?)[^\r\n\"',}}]+"), rf"\1\2{SECRET_MASK}"),
     (re.compile(r"(?i)\b((?:\w*_)?(?:password|token|secret)[\"']: *[\"'])[^\"']+"), rf"\1{SECRET_MASK}"),
     (re.compile(r"(?i)\b(bearer) +[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {SECRET_MASK}"),
 )

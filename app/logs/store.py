@@ -80,7 +80,7 @@ class LogStore:
     async def stats(self) -> LogStatsOut:
         """From the kept counts: the same few reads, however many entries there are."""
         sums = [func.sum(getattr(LogTotal, name)) for name in ("lines", "size", "dropped")]
-        query: Any = select(LogTotal.app_type, LogTotal.level, *sums).group_by(LogTotal.app_type, LogTotal.level)
+        query: Any = select(LogTotal.app_type, LogTotal.level, *sums).group_by(LogTotal.app_type, col(LogTotal.level))
         ends = [select(end(LogEntry.id)).scalar_subquery() for end in (func.min, func.max)]
         async with self._db.reading() as session:
             rows = (await session.exec(query)).all()
@@ -173,9 +173,8 @@ class LogStore:
         """A short transaction, and then a pause in which others write: a hunt never waits for a clean-up."""
         counted: Any = (LogEntry.app_type, LogEntry.instance_id, LogEntry.level, LogEntry.size)
         async with self._db.session() as session:
-            gone: Any = (
-                await session.exec(delete(LogEntry).where(col(LogEntry.id).in_(ids)).returning(*counted))
-            ).all()
+            deletion: Any = delete(LogEntry).where(col(LogEntry.id).in_(ids)).returning(*counted)
+            gone = (await session.exec(deletion)).all()
             kinds = [(Kind(row.app_type, row.instance_id or NOBODY, row.level), row.size) for row in gone]
             await _count(session, kinds, {}, sign=-1)
         await asyncio.sleep(PAUSE_SECONDS)

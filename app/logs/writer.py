@@ -35,7 +35,7 @@ _is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
 
 
 class LogWriter:
-    """One for each process; works only inside `running()`, so that the command line's one-shot commands need no table."""
+    """One for each process; works only inside `running()`: the command line's one-shot commands store no line."""
 
     def __init__(
         self,
