@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 200
 GATHER_SECONDS = 1.0
+PAUSE_SECONDS = 0.01
+"""Between two batches: others write too."""
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 15.0
 FLUSH_SECONDS = 3.0
@@ -102,6 +104,7 @@ class LogWriter:
             self._held = batch
             if await self._store_batch(batch):
                 self._held, wait = [], self._first_wait
+                await asyncio.sleep(PAUSE_SECONDS)
                 continue
             if self._ending.is_set():
                 return
@@ -174,5 +177,5 @@ class LogWriter:
 def _by_level(dropped: Mapping[Kind, int]) -> Counter[str]:
     found: Counter[str] = Counter()
     for kind, count in dropped.items():
-        found[level_word(kind.level)] += count
+        found[level_word(kind.level).value] += count
     return found
