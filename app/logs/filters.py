@@ -48,13 +48,14 @@ class LogFilter:
             terms.append(col(LogEntry.id) < id_at(self.until))
         return terms
 
-    def matches(self) -> ColumnElement[bool]:
+    def matches(self, message: Any, context: Any) -> ColumnElement[bool]:
         """The term of `search`."""
-        columns = (LogEntry.message, LogEntry.context)
-        return or_(*(col(column).icontains(self.search or "", autoescape=True) for column in columns))
+        return or_(*(column.icontains(self.search or "", autoescape=True) for column in (message, context)))
 
 
-def fitting(wanted: LogFilter, most: int, *, beyond: int | None = None, oldest_first: bool = False) -> Any:
+def fitting(
+    wanted: LogFilter, most: int, *, beyond: int | None = None, oldest_first: bool = False, with_texts: bool = False
+) -> Any:
     """A query for the ids of the `most` newest (oldest) entries that fit, `search` aside, `beyond` an id.
 
     The indexes hold a level before the id, so that each level is read in order and the levels are merged: a rare
@@ -63,16 +64,29 @@ def fitting(wanted: LogFilter, most: int, *, beyond: int | None = None, oldest_f
     terms = wanted.terms()
     if beyond is not None:
         terms.append(col(LogEntry.id) > beyond if oldest_first else col(LogEntry.id) < beyond)
+    columns: tuple[Any, ...] = (LogEntry.id, LogEntry.message, LogEntry.context) if with_texts else (LogEntry.id,)
+
+    def read(*more: ColumnElement[bool]) -> Any:
+        return _in_order(select(*columns).where(*terms, *more), col(LogEntry.id), most, oldest_first)
+
     if wanted.hunt_id is not None or wanted.request_id is not None:
-        return _in_order([*terms, col(LogEntry.level).in_(wanted.levels)], most, oldest_first)
+        return read(col(LogEntry.level).in_(wanted.levels))
     has_all = len(wanted.levels) == len(NUMBERS)
     if has_all and wanted.app_type is None and wanted.instance_id is None:
-        return _in_order(terms, most, oldest_first)
-    parts = [_in_order([*terms, col(LogEntry.level) == level], most, oldest_first) for level in wanted.levels]
-    merged = union_all(*(select(part.subquery().c.id) for part in parts)).subquery()
-    return select(merged.c.id).order_by(merged.c.id if oldest_first else merged.c.id.desc()).limit(most)
+        return read()
+    parts = [read(col(LogEntry.level) == level).subquery() for level in wanted.levels]
+    merged = union_all(*(select(*part.c) for part in parts)).subquery()
+    return _in_order(select(*merged.c), merged.c.id, most, oldest_first)
 
 
-def _in_order(terms: list[ColumnElement[bool]], most: int, oldest_first: bool) -> Any:
-    order = col(LogEntry.id) if oldest_first else col(LogEntry.id).desc()
-    return select(LogEntry.id).where(*terms).order_by(order).limit(most)
+def searching(wanted: LogFilter, most: int, *, beyond: int | None = None) -> Any:
+    """A query for the ids of those in which `search` is found, among the `most` newest that fit otherwise.
+
+    The texts are carried along: for a join PostgreSQL would look through the whole table first.
+    """
+    columns = fitting(wanted, most, beyond=beyond, with_texts=True).subquery().c
+    return select(columns.id).where(wanted.matches(columns.message, columns.context)).order_by(columns.id.desc())
+
+
+def _in_order(query: Any, entry_id: Any, most: int, oldest_first: bool) -> Any:
+    return query.order_by(entry_id if oldest_first else entry_id.desc()).limit(most)

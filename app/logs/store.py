@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.core.config import LogLevel
 from app.core.db import Database, upsert
-from app.logs.filters import LogFilter, fitting
+from app.logs.filters import LogFilter, fitting, searching
 from app.logs.lines import Entry, Kind
 from app.logs.models import NOBODY, NUMBERS, SOURCES, LogEntry, LogTotal, id_at, time_of
 from app.logs.schemas import LogCleanupIn, LogEntryOut, LogsOut, LogStatsOut
@@ -215,12 +215,10 @@ async def _newest(
     if wanted.search is None:
         ids = list((await session.exec(fitting(wanted, limit + 1, beyond=before_id))).all())
         return ids[:limit], ids[limit - 1] if len(ids) > limit else None
-    looked_through = fitting(wanted, SEARCHED, beyond=before_id).subquery()
-    query = select(LogEntry.id).join(looked_through, col(LogEntry.id) == looked_through.c.id)
-    query = query.where(wanted.matches()).order_by(col(LogEntry.id).desc()).limit(limit + 1)
-    ids = list((await session.exec(query)).all())
+    ids = list((await session.exec(searching(wanted, SEARCHED, beyond=before_id).limit(limit + 1))).all())
     if len(ids) > limit:
         return ids[:limit], ids[limit - 1]
+    looked_through = fitting(wanted, SEARCHED, beyond=before_id).subquery()
     count, lowest = (await session.exec(select(func.count(), func.min(looked_through.c.id)))).one()
     return ids, lowest if count == SEARCHED else None
 
@@ -238,11 +236,11 @@ async def _total(session: AsyncSession, wanted: LogFilter) -> tuple[int, bool]:
         some = fitting(wanted, COUNTED + 1).subquery()
         count = (await session.exec(select(func.count()).select_from(some))).one()
         return min(count, COUNTED), count <= COUNTED
-    some = fitting(wanted, SEARCHED).subquery()
-    joined = select(func.count()).select_from(some).join(LogEntry, col(LogEntry.id) == some.c.id)
-    count = (await session.exec(joined.where(wanted.matches()))).one()
-    looked_at = (await session.exec(select(func.count()).select_from(some))).one()
-    return count, looked_at < SEARCHED
+    count, looked_through = [
+        (await session.exec(select(func.count()).select_from(query.subquery()))).one()
+        for query in (searching(wanted, SEARCHED), fitting(wanted, SEARCHED))
+    ]
+    return count, looked_through < SEARCHED
 
 
 async def _oldest(
@@ -253,7 +251,7 @@ async def _oldest(
     reached = ids[-1] if len(ids) == EXPORTED and ids[-1] < last else None
     query = select(*_COLUMNS).where(col(LogEntry.id).in_([one for one in ids if one < last]))
     if wanted.search is not None:
-        query = query.where(wanted.matches())
+        query = query.where(wanted.matches(col(LogEntry.message), col(LogEntry.context)))
     rows = (await session.exec(query.order_by(col(LogEntry.id)))).all()
     return [_out(row) for row in rows], reached
 

@@ -74,13 +74,13 @@ async def test_lines_are_stored_with_their_ids_and_without_secrets(rig: Rig) -> 
     async with writer(rig.container.logs).running():
         with structlog.contextvars.bound_contextvars(hunt_id=7, instance_id=3, request_id="abc"):
             log.info("search sent", app_type="sonarr", unit="season", api_key="c0ffee", url="http://x/?apikey=c0ffee")
-        logging.getLogger("uvicorn.error").warning("from a library, token=c0ffee")
+        logging.getLogger("some.library").warning("from a library, token=c0ffee")
         await asyncio.to_thread(log.error, "from a thread")
     ours, library, thread = await stored(rig.container.db)
     assert (ours.app_type, ours.instance_id, ours.hunt_id, ours.request_id) == ("sonarr", 3, 7, "abc")
     assert (ours.message, ours.logger, ours.level) == ("search sent", "app.tests", 20)
     assert json.loads(ours.context) == {"unit": "season", "api_key": "********", "url": "http://x/?apikey=********"}
-    assert (library.logger, library.message, library.level) == ("uvicorn.error", "from a library, token=********", 30)
+    assert (library.logger, library.message, library.level) == ("some.library", "from a library, token=********", 30)
     assert (library.app_type, library.instance_id, library.request_id) == ("system", None, None)
     assert (thread.message, thread.level) == ("from a thread", 40)
     await check_counts(rig.container.db)
