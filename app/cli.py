@@ -104,7 +104,7 @@ def _worker(_options: argparse.Namespace) -> int:
 
     async def work() -> int:
         await migrate(settings)
-        async with _redis(settings), open_container(settings) as container:
+        async with _redis(settings), open_container(settings) as container, container.log_writer.running():
             await run_alone(container)
         return 0
 
@@ -196,7 +196,7 @@ def _run(work: Coroutine[None, None, int]) -> int:
 async def _serving(settings: Settings, listener: socket.socket, *, works: bool) -> int:
     await migrate(settings)
     # Opened here and not by the application: a start that fails says one sentence, and uvicorn would say many.
-    async with _redis(settings), open_container(settings) as container:
+    async with _redis(settings), open_container(settings) as container, container.log_writer.running():
         app = create_app(
             settings, open_container=lambda _: nullcontext(container), background=_working if works else _waiting
         )

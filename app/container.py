@@ -33,6 +33,9 @@ from app.hunting.service import HuntService
 from app.hunting.telling import Ticker
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
+from app.logs.store import LogStore
+from app.logs.stream import LogStream
+from app.logs.writer import LogWriter
 from app.replays.service import ReplayService
 from app.schedules.actions import Hands
 from app.schedules.runner import ScheduleRunner
@@ -71,6 +74,8 @@ class Container:
     bus: EventBus
     hub: EventHub
     pump: EventPump
+    logs: LogStore
+    log_writer: LogWriter
     trust: Trust
 
     @property
@@ -132,6 +137,7 @@ def _wire(
     )  # fmt: skip
     backups = BackupService(parts)
     backup_planner = BackupPlanner(db, queue, general, backups, clock)
+    logs = LogStore(db, general, clock)
     return Container(
         settings=settings,
         clock=clock,
@@ -155,5 +161,7 @@ def _wire(
         bus=bus,
         hub=EventHub(bus, clock),
         pump=EventPump(db, redis, bus, clock),
+        logs=logs,
+        log_writer=LogWriter(logs, publish=LogStream(bus).publish),
         trust=trust,
     )

@@ -6,11 +6,12 @@ from app.backup import models as backup
 from app.events import models as events
 from app.hunting import models as hunting
 from app.instances import models as instances
+from app.logs import models as logs
 from app.replays import models as replays
 from app.schedules import models as schedules
 from app.settings import models as settings
 from app.stats import models as stats
 from app.users import models as users
 
-MODULES = (backup, events, hunting, instances, replays, schedules, settings, stats, users)
+MODULES = (backup, events, hunting, instances, logs, replays, schedules, settings, stats, users)
 METADATA = SQLModel.metadata

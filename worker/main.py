@@ -67,6 +67,7 @@ def crons() -> list[CronJob]:
         _cron(ticks.backups, second={15}),
         _cron(ticks.follow_settings, second={25, 55}),
         _cron(ticks.retention, minute={7}, second={20}),
+        _cron(ticks.log_retention, minute=every_5, second={40}),
     ]
 
 

@@ -63,6 +63,11 @@ async def retention(ctx: dict[Any, Any]) -> None:
     await purge_events(container.db, container.clock())
 
 
+async def log_retention(ctx: dict[Any, Any]) -> None:
+    """Old log entries, and those beyond the number that each app type may have."""
+    await container_of(ctx).logs.purge()
+
+
 def quiet(tick: Tick) -> WorkerCoroutine:
     """A tick that cannot reach the database or Redis says so and waits for its next turn."""
 

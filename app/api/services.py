@@ -17,6 +17,7 @@ from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
 from app.instances.service import InstanceService
+from app.logs.store import LogStore
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
 from app.settings.service import SettingsService
@@ -74,6 +75,10 @@ async def get_backups(request: Request) -> BackupService:
     return services(request).backups
 
 
+async def get_logs(request: Request) -> LogStore:
+    return services(request).logs
+
+
 async def get_accounts(request: Request) -> AccountService:
     return services(request).trust.accounts
 
@@ -119,6 +124,7 @@ ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
 Events = Annotated[EventHub, Depends(get_events)]
 Backups = Annotated[BackupService, Depends(get_backups)]
+Logs = Annotated[LogStore, Depends(get_logs)]
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
 ApiKeys = Annotated[KeyService, Depends(get_api_keys)]

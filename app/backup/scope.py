@@ -26,6 +26,8 @@ LEFT_OUT: Final[Mapping[str, LeftOut]] = MappingProxyType(
         "replays": LeftOut.ENDED,
         "audit": LeftOut.KEPT,  # a restore must not be the way to make a trail disappear
         "backup_plan": LeftOut.KEPT,
+        "logs": LeftOut.KEPT,
+        "log_totals": LeftOut.KEPT,
         "events": LeftOut.KEPT,  # what happened here is still to be told
     }
 )

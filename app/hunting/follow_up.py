@@ -62,7 +62,7 @@ class FollowUp:
             async with self._leases.hold(instance_id) as is_ours:
                 job = await self._claims.follow_up(instance_id) if is_ours else None
                 if job is not None:
-                    with structlog.contextvars.bound_contextvars(instance_id=instance_id):
+                    with structlog.contextvars.bound_contextvars(instance_id=instance_id, app_type=job.hold.app_type):
                         await self._look(job)
 
     async def _look(self, job: Job) -> None:

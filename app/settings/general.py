@@ -36,6 +36,10 @@ class GeneralSettings(BaseModel):
     api_timeout_seconds: int = Field(30, ge=1, le=300, description="Longest time for one answer of an app.")
     verify_tls: bool = Field(True, description="Check the certificates of apps that are called over https.")
     log_level: LogLevel = Field(LogLevel.INFO, description="The least level that is logged.")
+    log_retention_days: int = Field(30, ge=1, le=365, description="Days that log entries are kept.")
+    log_max_entries_per_app: int = Field(
+        10_000, ge=100, le=1_000_000, description="Log entries kept of each app type; the newest ones."
+    )
     history_retention_days: int = Field(365, ge=0, le=36500, description="Days that history is kept; 0 is for ever.")
     backup_enabled: bool = Field(True, description="Make backups by the clock.")
     backup_cron: Annotated[str, Field(max_length=100), AfterValidator(checked_cron)] = Field(

@@ -330,14 +330,13 @@ async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path) -> None:
 
     def grow_old(members: dict[str, bytes]) -> None:
         said = manifest(members, schema_revision="0001")
-        names = [member.removeprefix("tables/").removesuffix(".ndjson") for member in members if "tables/" in member]
-        for name in names:
+        manifest(members, tables=[one for one in said["tables"] if one["name"] in old])
+        for name in [one["name"] for one in said["tables"]]:
             if name not in old:
                 del members[f"tables/{name}.ndjson"]
                 continue
             before[name] = [{key: one[key] for key in one if key in old[name]} for one in rows_of(members, name)]
             put(members, name, before[name])
-        manifest(members, tables=[one for one in said["tables"] if one["name"] in old])
 
     changed(path, path.parent / "old.zip", grow_old)
     await rig.container.backups.restore(RestoreIn(filename="old.zip"), OWNER)

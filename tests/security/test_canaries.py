@@ -103,6 +103,7 @@ class Inspector:
     app_url: str
     secrets: dict[str, str] = field(default_factory=lambda: dict(PLANTED))
     replies: list[tuple[str, str]] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
 
     def call(self, client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
         reply = client.request(method, path, **options)
@@ -178,6 +179,19 @@ class Inspector:
                     path = re.sub(r"\{\w+\}", "1", route.path.replace("{app_type}", "sonarr"))
                     self.call(client, method, path, **({} if method == "GET" else {"json": {}}), **options)
 
+    def read_log(self, client: httpx.Client) -> None:
+        """All of it, in every form, once a last line of ours is in the table."""
+        last = f"read-{len(self.logged)}"
+        headers = {"X-Api-Key": PLANTED["api_key"], "X-Request-Id": last}
+        self.call(client, "GET", "/api/nothing", headers=headers)
+        headers.pop("X-Request-Id")
+        deadline = time.monotonic() + 10
+        while last not in self.call(client, "GET", f"/api/logs?request_id={last}", headers=headers).text:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for path in ("/api/logs?limit=1000", "/api/logs/export", "/api/logs/export?format=text"):
+            self.logged.append(self.call(client, "GET", path, headers=headers).text)
+
     def assert_discreet(self, what: str, content: str) -> None:
         for name, secret in self.secrets.items():
             assert secret not in content, f"{name} stands in {what}"
@@ -201,11 +215,13 @@ def exercise(service: Service, app_url: str) -> Inspector:
         inspector.be_wrong(other)
         inspector.be_wrong(owner)
         with_key: Mapping[str, str] = {"X-Api-Key": PLANTED["api_key"]}
+        inspector.read_log(other)  # before the walk, which clears a part of it
         inspector.walk(other)
         inspector.walk(other, headers=with_key)
         inspector.walk(owner)
         inspector.call(other, "GET", f"/api/instances?apikey={PLANTED['api_key']}")
         inspector.call(other, "GET", f"/api/nothing?apikey={PLANTED['api_key']}")
+        inspector.read_log(other)
     return inspector
 
 
@@ -245,6 +261,10 @@ def inspect_all(inspector: Inspector, running_lines: str) -> None:
     inspector.assert_discreet("a command line", running_lines)
     assert len(inspector.service.lines) > 100
     assert "/api/instances" in inspector.service.output
+    for kept in inspector.logged:  # among the replies above; here the proof that there was something to find
+        assert "/api/instances" in kept
+    assert all("hunt started" in kept for kept in inspector.logged[:3])
+    assert len(inspector.logged[-1].splitlines()) > 100
 
 
 def given() -> dict[str, str]:

@@ -1,0 +1,120 @@
+"""From a line as it was logged to an entry that fits the table: its ids found, its size bounded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from app.core.logging import Line
+from app.logs.models import NOBODY, NUMBERS, SOURCES, SYSTEM
+
+LONGEST_MESSAGE = 2000
+LONGEST_TEXT = 4000
+LARGEST_CONTEXT = 8000
+LONGEST_NAME = 100
+LONGEST_REQUEST_ID = 64
+LARGEST_ID = 2**31 - 1
+MOST_ITEMS = 50
+DEEPEST = 4
+OVERHEAD = 200
+"""Bytes that an entry takes in memory besides its texts, roughly."""
+
+
+class Kind(NamedTuple):
+    """What entries are counted by."""
+
+    app_type: str
+    instance_id: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line that waits to be stored."""
+
+    id: int
+    level: int
+    app_type: str
+    instance_id: int | None
+    hunt_id: int | None
+    request_id: str | None
+    logger: str
+    message: str
+    context: str
+    size: int
+
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.app_type, self.instance_id or NOBODY, self.level)
+
+
+def entry_of(line: Line) -> Entry:
+    """Quick, because it runs where the line is logged: that bounds what waits in memory."""
+    fields = dict(line.fields)
+    app_type = fields.pop("app_type") if fields.get("app_type") in SOURCES else SYSTEM
+    instance_id, hunt_id = _id_in(fields, "instance_id"), _id_in(fields, "hunt_id")
+    request_id = _clean(str(fields.pop("request_id", "")), LONGEST_REQUEST_ID)
+    message = _clean(line.event, LONGEST_MESSAGE)
+    context = _context(fields)
+    return Entry(
+        id=int(line.seconds * 1_000_000),
+        level=_level(line.level),
+        app_type=str(app_type),
+        instance_id=instance_id,
+        hunt_id=hunt_id,
+        request_id=request_id or None,
+        logger=_clean(line.logger, LONGEST_NAME),
+        message=message,
+        context=context,
+        size=len(message.encode()) + len(context.encode()),
+    )
+
+
+def _level(number: int) -> int:
+    """The highest of our levels that is not above it: a critical line is an error."""
+    return max((ours for ours in NUMBERS.values() if ours <= number), default=min(NUMBERS.values()))
+
+
+def _id_in(fields: dict[str, Any], name: str) -> int | None:
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LARGEST_ID:
+        return None
+    del fields[name]
+    return value
+
+
+def _context(fields: Mapping[str, Any]) -> str:
+    """JSON of at most `LARGEST_CONTEXT` bytes: what does not fit is left out, and that is said."""
+    parts: list[bytes] = []
+    room = LARGEST_CONTEXT
+    for name, value in fields.items():
+        part = to_json(_clean(str(name), LONGEST_NAME)) + b":" + to_json(_plain(value), inf_nan_mode="strings")
+        if len(part) > room:
+            parts.append(b'"truncated":true')
+            break
+        parts.append(part)
+        room -= len(part) + 1
+    return (b"{" + b",".join(parts) + b"}").decode()
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return _clean(value, LONGEST_TEXT, keep_end=True)
+    if isinstance(value, dict | list) and depth == DEEPEST:
+        return "…"
+    if isinstance(value, dict):
+        items = list(value.items())[:MOST_ITEMS]
+        return {_clean(str(name), LONGEST_NAME): _plain(inner, depth + 1) for name, inner in items}
+    if isinstance(value, list):
+        return [_plain(inner, depth + 1) for inner in value[:MOST_ITEMS]]
+    return value
+
+
+def _clean(text: str, longest: int, *, keep_end: bool = False) -> str:
+    """Text that every database takes, cut to its length; of a traceback the end is what tells most."""
+    if len(text) > longest:
+        text = "…" + text[1 - longest :] if keep_end else text[: longest - 1] + "…"
+    if not text.isascii():
+        text = text.encode(errors="replace").decode()  # lone surrogates
+    return text.replace("\0", "\ufffd")

@@ -1,0 +1,58 @@
+"""What callers send and read of the log."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from app.core.config import LogLevel
+from app.core.schemas import In, Out, UtcTime
+from app.logs.models import SOURCES
+
+Source = Annotated[str, Field(json_schema_extra={"enum": list(SOURCES)}, description="An app type, or `system`.")]
+
+
+class LogEntryOut(Out):
+    """One line of the log."""
+
+    id: int = Field(description="Grows with the time of the line.", examples=[1795449600000000])
+    timestamp: UtcTime
+    level: LogLevel
+    app_type: Source
+    instance_id: int | None
+    hunt_id: int | None
+    request_id: str | None
+    logger: str
+    message: str
+    context: dict[str, Any] = Field(description="Whatever else the line says; a traceback is its `exception`.")
+
+
+class LogsOut(Out):
+    """Lines, newest first. The next page is asked for with `before_id`."""
+
+    entries: list[LogEntryOut]
+    total: int = Field(ge=0, description="Lines that fit, on all pages.")
+    total_is_exact: bool = Field(description="False where counting ended early: there are at least `total`.")
+    next_before_id: int | None = Field(
+        description="Null at the end. With `search` a page may be short and still have a next one."
+    )
+
+
+class LogStatsOut(Out):
+    """What is stored. Every app type and level is there, also with 0."""
+
+    total: int
+    by_app: dict[str, int]
+    by_level: dict[LogLevel, int]
+    oldest: UtcTime | None
+    newest: UtcTime | None
+    size_bytes: int = Field(description="Bytes of the stored texts, without the database's own overhead.")
+    dropped: dict[LogLevel, int] = Field(
+        description="Lines that were not stored because the database could not take them, since the log was cleared."
+    )
+
+
+class LogCleanupIn(In):
+    """What to keep; with neither field, what the settings say."""
+
+    days_to_keep: int | None = Field(None, ge=1, le=3650)
+    max_entries_per_app: int | None = Field(None, ge=0, le=1_000_000, description="The newest ones stay.")

@@ -1,0 +1,181 @@
+"""The background writer: lines go from memory to the table in short transactions, and nobody who logs waits for it."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
+
+import structlog
+
+from app.core.errors import HuntarrError
+from app.core.logging import Line, tapped
+from app.logs.buffer import Buffer
+from app.logs.lines import Entry, Kind, entry_of
+from app.logs.schemas import LogEntryOut
+from app.logs.store import LogStore, level_word
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+GATHER_SECONDS = 1.0
+PAUSE_SECONDS = 0.01
+"""Between two batches: others write too."""
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 15.0
+FLUSH_SECONDS = 3.0
+PUBLISH_SECONDS = 2.0
+TRIES = 3
+"""Of a batch that fails for another reason than a database that is away."""
+
+Publisher = Callable[[Sequence[LogEntryOut]], Awaitable[None]]
+"""Told of entries once they are stored, in order; what it raises is not passed on, and it has two seconds."""
+
+_is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
+"""True in the writer's own task: what is logged there, by us or by SQLAlchemy, would make new lines for ever."""
+
+
+class LogWriter:
+    """One for each process; works only inside `running()`: the command line's one-shot commands store no line."""
+
+    def __init__(
+        self,
+        store: LogStore,
+        *,
+        publish: Publisher | None = None,
+        buffer: Buffer | None = None,
+        gather_seconds: float = GATHER_SECONDS,
+        first_wait_seconds: float = FIRST_WAIT_SECONDS,
+        flush_seconds: float = FLUSH_SECONDS,
+    ) -> None:
+        self._store = store
+        self._publish = publish
+        self._buffer = Buffer() if buffer is None else buffer
+        self._gather_seconds = gather_seconds
+        self._first_wait = first_wait_seconds
+        self._flush_seconds = flush_seconds
+        self._arrived, self._full, self._ending = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._held: list[Entry] = []
+        self._failures = 0
+        self._away_since: float | None = None
+        self._lost: Counter[str] = Counter()
+        self._is_published = True
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Take every line in for the time of the block; at its end what waits is stored, if that goes quickly."""
+        self._loop = asyncio.get_running_loop()
+        self._ending.clear()
+        task = asyncio.create_task(self._run())
+        try:
+            with tapped(self.take_in):
+                yield
+        finally:
+            await self._end(task)
+
+    def take_in(self, line: Line) -> None:
+        """Called where the line is logged, in any thread: a moment's work in memory."""
+        if _is_writing.get():
+            return
+        waiting = self._buffer.put(entry_of(line))
+        if waiting in (1, BATCH) and self._loop is not None:
+            self._loop.call_soon_threadsafe((self._arrived if waiting == 1 else self._full).set)
+
+    async def _run(self) -> None:
+        _is_writing.set(True)
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._gather_seconds):
+                    await self._full.wait()
+            self._full.clear()
+            await self._store_all()
+            if self._ending.is_set():
+                return
+            self._report()
+
+    async def _store_all(self) -> None:
+        """Until nothing waits; while the database is away, with longer and longer pauses."""
+        wait = self._first_wait
+        while batch := self._held or self._buffer.take(BATCH):
+            self._held = batch
+            if await self._store_batch(batch):
+                self._held, wait = [], self._first_wait
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            if self._ending.is_set():
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._ending.wait()
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+    async def _store_batch(self, batch: Sequence[Entry]) -> bool:
+        dropped = self._buffer.take_dropped()
+        try:
+            stored = await self._store.add(batch, dropped)
+        except Exception as failure:  # the top of the background: whatever it was, later lines must be stored
+            self._buffer.count_dropped(dropped)
+            self._failed(failure, batch)
+            return False
+        self._failures = 0
+        self._lost.update(_by_level(dropped))
+        await self._tell(stored)
+        return True
+
+    def _failed(self, failure: Exception, batch: Sequence[Entry]) -> None:
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            cause = None if isinstance(failure, HuntarrError) else failure
+            log.warning("log lines cannot be stored now", error=str(failure), exc_info=cause)
+        self._failures += 0 if isinstance(failure, HuntarrError) else 1
+        if self._failures == TRIES:
+            self._buffer.count_dropped(Counter(entry.kind for entry in batch))
+            self._held, self._failures = [], 0
+
+    def _report(self) -> None:
+        """One line, stored like any other, when lines are stored again or some were lost."""
+        if self._away_since is None and not self._lost:
+            return
+        event = "log lines came faster than they could be stored"
+        fields: dict[str, object] = {"dropped": dict(self._lost)}
+        if self._away_since is not None:
+            event = "log lines are stored again"
+            fields["away_seconds"] = round(time.monotonic() - self._away_since, 1)
+        self._away_since, self._lost = None, Counter()
+        _is_writing.set(False)
+        log.warning(event, **fields)
+        _is_writing.set(True)
+
+    async def _tell(self, stored: Sequence[LogEntryOut]) -> None:
+        if self._publish is None:
+            return
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._publish(stored)
+            self._is_published = True
+        except Exception as failure:  # somebody else's work: ours is done
+            if self._is_published:
+                log.warning("log lines not published", error=type(failure).__name__)
+            self._is_published = False
+
+    async def _end(self, task: asyncio.Task[None]) -> None:
+        for event in (self._ending, self._arrived, self._full):
+            event.set()
+        await asyncio.wait({task}, timeout=self._flush_seconds)
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        if left := len(self._held) + len(self._buffer):
+            log.warning("the last log lines were not stored", lines=left)
+
+
+def _by_level(dropped: Mapping[Kind, int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for kind, count in dropped.items():
+        found[level_word(kind.level).value] += count
+    return found

@@ -1,0 +1,107 @@
+"""The chain of processors: what a line must not say, and who else gets it."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from app.core.logging import Line, hide_secrets, tapped, without_secrets
+from tests.logs.conftest import chain as chain  # the fixture
+
+SECRET = "c0ffee11c0ffee11c0ffee11"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"GET http://tv:8989/api?apikey={SECRET}&page=1 failed",
+        f"http://user:{SECRET}@host/path",
+        f"huntarr_{SECRET}",
+        f"{{'X-Api-Key': '{SECRET}', 'Accept': '*/*'}}",
+        f'{{"apiKey": "{SECRET}", "name": "x"}}',
+        f'{{"new_password": "{SECRET}"}}',
+        f"X-Api-Key: {SECRET}",
+        f"Authorization: Bearer {SECRET}",
+        f"sent with bearer {SECRET}",
+        f"Cookie: huntarr_session={SECRET}; other=1",
+        f"huntarr_session={SECRET}; Path=/",
+        f"Set-Cookie: huntarr_session={SECRET}",
+        f"X-CSRF-Token: {SECRET}",
+    ],
+)
+def test_what_looks_like_a_secret_becomes_stars(text: str) -> None:
+    assert SECRET not in without_secrets(text)
+    assert "********" in without_secrets(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hunt started",
+        "The password has 10 to 256 characters.",
+        "http://localhost:9705/docs",
+        "the token of the set-up was asked for",
+        "Sonarr: https://tv.example:8989 answered 500",
+    ],
+)
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+class Teller:
+    """Somebody's object, that says too much when it is written down."""
+
+    def __str__(self) -> str:
+        return f"apikey={SECRET}"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"api_key": SECRET},
+        {"headers": {"X-Token": [SECRET], "Cookie": {"a": SECRET}}},
+        {"passwords": (SECRET, {SECRET})},
+        {"error": Teller()},
+        {"errors": [Teller(), {"deep": Teller()}]},
+        {"error": ValueError(f"token={SECRET}")},
+        {"secret": SECRET.encode()},
+    ],
+)
+def test_no_field_brings_a_secret_along(fields: dict[str, Any]) -> None:
+    assert SECRET not in repr(hide_secrets(None, "", {"event": "x", **fields}))
+
+
+def test_plain_values_stay_and_others_become_text() -> None:
+    fields = {"a": 1, "b": 1.5, "c": None, "d": True, "e": [1, "x"], "path": Path("/data")}
+    assert hide_secrets(None, "", dict(fields)) == {**fields, "path": "/data"}
+
+
+def test_a_tap_gets_every_line_that_is_written(chain: None, capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[Line] = []
+    log = structlog.get_logger("ours")
+    with tapped(lines.append), structlog.contextvars.bound_contextvars(hunt_id=7):
+        log.debug("said by us", unit="season", api_key=SECRET)
+        logging.getLogger("theirs").error("said by %s: token=%s", "them", SECRET)
+        logging.getLogger("arq").info("too chatty")
+        try:
+            raise ValueError(f"apikey={SECRET}")
+        except ValueError:
+            log.exception("failed")
+    log.info("after the block")
+    assert [(line.level, line.logger, line.event) for line in lines] == [
+        (10, "ours", "said by us"), (40, "theirs", "said by them: token=********"), (40, "ours", "failed"),
+    ]  # fmt: skip
+    assert lines[0].fields == {"unit": "season", "api_key": "********", "hunt_id": 7}
+    assert lines[1].fields == {"hunt_id": 7}
+    assert "ValueError: apikey=********" in lines[2].fields["exception"]
+
+
+def test_the_level_holds_for_taps_too(chain: None) -> None:
+    lines: list[Line] = []
+    with tapped(lines.append):
+        logging.getLogger().setLevel(logging.WARNING)
+        structlog.get_logger("ours").info("unheard")
+        structlog.get_logger("ours").warning("heard")
+    assert [line.event for line in lines] == ["heard"]
