@@ -9,6 +9,7 @@ import pytest_asyncio
 from httpx import AsyncClient
 
 from app.hunting.models import CapEntry, Hunt, Ledger, Search
+from app.logs.models import SOURCES
 from app.stats.models import StatDay, StatTotal
 from tests.api.replies import data, error, field
 from tests.logs.entries import FIRST, entry
@@ -131,7 +132,7 @@ async def test_the_ends_of_every_range_are_taken(api: AsyncClient, written: None
 @pytest.mark.usefixtures("written")
 async def test_statistics(api: AsyncClient) -> None:
     assert data(await api.get(f"{LOGS}/stats")) == {
-        "total": 50, "by_app": {"sonarr": 46, "radarr": 1, "system": 3},
+        "total": 50, "by_app": {**dict.fromkeys(SOURCES, 0), "sonarr": 46, "radarr": 1, "system": 3},
         "by_level": {"DEBUG": 46, "INFO": 2, "WARNING": 1, "ERROR": 1},
         "oldest": "2026-11-23T12:00:00.000Z", "newest": "2026-11-23T12:00:00.049Z", "size_bytes": 500,
         "dropped": {"DEBUG": 0, "INFO": 0, "WARNING": 0, "ERROR": 0},
@@ -202,7 +203,7 @@ async def test_clearing_changes_nothing_but_the_log(rig: Rig, api: AsyncClient, 
 
 async def test_another_word_is_no_such_place(api: AsyncClient) -> None:
     sentence = error(await api.post(f"{LOGS}/plex/clear"), 404)
-    assert sentence == "There is no such app type; there are: sonarr, radarr, system, all."
+    assert sentence == f"There is no such app type; there are: {', '.join(SOURCES)}, all."
 
 
 async def _rows(rig: Rig, table: Any) -> list[str]:

@@ -14,7 +14,7 @@ from app.core.config import LogLevel
 from app.logs import store as store_module
 from app.logs.filters import LogFilter
 from app.logs.lines import Entry, Kind
-from app.logs.models import NUMBERS, time_of
+from app.logs.models import NUMBERS, SOURCES, time_of
 from app.logs.schemas import LogCleanupIn, LogEntryOut
 from app.logs.store import LogStore
 from app.settings.general import GeneralIn
@@ -195,9 +195,7 @@ async def test_statistics_are_read_from_the_counts(rig: Rig) -> None:
     assert len(read) == 2
     assert not any("count(" in one.lower() for one in read)
     assert stats.total == 251
-    assert stats.by_app == {
-        app: sum(one.app_type == app for one in entries) + (app == "system") for app in ("sonarr", "radarr", "system")
-    }
+    assert stats.by_app == {app: sum(one.app_type == app for one in entries) + (app == "system") for app in SOURCES}
     assert stats.by_level[LogLevel.ERROR] == sum(one.level == 40 for one in entries)
     assert (stats.oldest, stats.newest) == (START, START + timedelta(milliseconds=900))
     assert stats.size_bytes == 2510
@@ -207,7 +205,7 @@ async def test_statistics_are_read_from_the_counts(rig: Rig) -> None:
 async def test_an_empty_log_has_statistics_too(rig: Rig) -> None:
     stats = await rig.container.logs.stats()
     assert (stats.total, stats.oldest, stats.newest, stats.size_bytes) == (0, None, None, 0)
-    assert set(stats.by_app) == {"sonarr", "radarr", "system"}
+    assert set(stats.by_app) == set(SOURCES)
 
 
 async def test_the_retention_is_by_age_and_by_number(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
