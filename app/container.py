@@ -18,6 +18,9 @@ from app.core.security import SecretBox
 from app.events.bus import EventBus
 from app.events.hub import EventHub
 from app.events.pump import EventPump
+from app.hooks.app_webhooks import AppWebhooks
+from app.hooks.service import HookService
+from app.hooks.tokens import HookTokens
 from app.hunting.engine import make_engine
 from app.hunting.follow_up import FollowUp
 from app.hunting.lease import LEASE_SECONDS
@@ -26,6 +29,7 @@ from app.hunting.records import HuntRecords
 from app.hunting.runner import HuntRunner
 from app.hunting.sending import Pace
 from app.hunting.service import HuntService
+from app.hunting.told import ToldByApp
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
 from app.replays.service import ReplayService
@@ -60,6 +64,9 @@ class Container:
     follow_up: FollowUp
     schedules: ScheduleService
     schedule_runner: ScheduleRunner
+    app_webhooks: AppWebhooks
+    hooks: HookService
+    hook_tokens: HookTokens
     stats: StatsService
     bus: EventBus
     hub: EventHub
@@ -116,6 +123,8 @@ def _wire(
     engine = make_engine(db, redis, http, instances, general, clock, lease_seconds=lease_seconds, pace=pace)
     totals = Totals()
     hunts = HuntService(db, queue, general, totals, engine.leases, clock)
+    hands = Hands(hunts, instances, general)
+    told = ToldByApp(db, queue, engine.tracker, clock)
     bus = EventBus(redis, clock)
     return Container(
         settings=settings,
@@ -133,7 +142,10 @@ def _wire(
         runner=engine.runner,
         follow_up=engine.follow_up,
         schedules=ScheduleService(db, general, instances, clock),
-        schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general), clock),
+        schedule_runner=ScheduleRunner(db, queue, general, hands, clock),
+        app_webhooks=AppWebhooks(db, box, instances, told, clock),
+        hooks=HookService(db, hands, clock),
+        hook_tokens=HookTokens(db, clock),
         stats=StatsService(db, redis, general, clock),
         bus=bus,
         hub=EventHub(bus, clock),

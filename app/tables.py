@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from app.events import models as events
+from app.hooks import models as hooks
 from app.hunting import models as hunting
 from app.instances import models as instances
 from app.replays import models as replays
@@ -11,5 +12,5 @@ from app.settings import models as settings
 from app.stats import models as stats
 from app.users import models as users
 
-MODULES = (events, hunting, instances, replays, schedules, settings, stats, users)
+MODULES = (events, hooks, hunting, instances, replays, schedules, settings, stats, users)
 METADATA = SQLModel.metadata
