@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from app.arr.readings import LONGEST_TEXT, IfRecord, MaybeId, MaybeNumber, Reading, Text, clean_text
-from app.core.logging import without_secrets
 
 MOST_ITEMS = 500
 
@@ -34,22 +33,13 @@ OF_DOWNLOADS = frozenset(
 )  # fmt: skip
 
 
-def _discreet(value: object) -> str | None:
-    """A text that is logged or shown: an app that quotes an address of ours may quote a token."""
-    text = clean_text(value)
-    return without_secrets(text)[:LONGEST_TEXT] if text is not None else None
-
-
 def _listed(value: object) -> object:
     return value[:MOST_ITEMS] if isinstance(value, list) else []
 
 
 def _lines(value: object) -> tuple[str, ...]:
-    found = (_discreet(one) for one in value[:MOST_ITEMS]) if isinstance(value, list) else ()
+    found = (clean_text(one) for one in value[:MOST_ITEMS]) if isinstance(value, list) else ()
     return tuple(line for line in found if line is not None)
-
-
-Said = Annotated[str | None, BeforeValidator(_discreet)]
 
 
 class Part(Reading):
@@ -73,7 +63,7 @@ StatusMessages = Annotated[list[Annotated[StatusMessage | None, IfRecord]], Befo
 class AppCall(Reading):
     """The body of an app's call: any JSON object. What cannot be read is as if it were not there."""
 
-    event_type: Said = Field(None, examples=["Download"])
+    event_type: Text = Field(None, examples=["Download"])
     download_id: Text = Field(None, description="Of the download client.")
     series: MaybePart = None
     episodes: Parts = Field([])
@@ -85,11 +75,11 @@ class AppCall(Reading):
     book: MaybePart = None
     books: Parts = Field([])
     download_status_messages: StatusMessages = Field([])
-    level: Said = Field(None, description="Of a health check.")
-    message: Said = None
-    type: Said = Field(None, description="Which health check.")
-    previous_version: Said = None
-    new_version: Said = None
+    level: Text = Field(None, description="Of a health check.")
+    message: Text = None
+    type: Text = Field(None, description="Which health check.")
+    previous_version: Text = None
+    new_version: Text = None
 
     @property
     def event(self) -> AppEvent | None:

@@ -8,6 +8,7 @@ from app.arr.models import AppType, Unit
 from app.arr.webhooks import OF_DOWNLOADS, AppCall, AppEvent, MaybePart
 from app.core.clock import Clock
 from app.core.db import Database, upsert
+from app.core.logging import without_secrets
 from app.core.security import SecretBox
 from app.hooks.models import AppWebhook
 from app.hooks.schemas import AppCallOut, AppWebhookOut
@@ -54,7 +55,7 @@ class AppWebhooks:
         if event in OF_DOWNLOADS:
             done = await self._of_download(instance_id, call)
         elif event is None:
-            log.info("event of an app passed over", instance_id=instance_id, told=call.event_type)
+            log.info("event of an app passed over", instance_id=instance_id, told=_discreet(call.event_type))
             done = "passed_over"
         else:
             _note(instance, event, call)
@@ -65,7 +66,7 @@ class AppWebhooks:
         if (
             call.event is AppEvent.MANUAL_INTERACTION
             and call.download_id is not None
-            and await self._told.is_stuck(instance_id, call.download_id, call.obstacle)
+            and await self._told.is_stuck(instance_id, call.download_id, _discreet(call.obstacle))
         ):
             return "settled"
         is_ours = await self._told.happened(instance_id, names_of(call), call.download_id)
@@ -95,13 +96,26 @@ def _note(instance: Instance, event: AppEvent, call: AppCall) -> None:
     """One line for what needs no look at the app."""
     common = {"instance_id": instance.id, "instance": instance.name}
     if event is AppEvent.HEALTH:
-        log.warning("the app has a problem", **common, severity=call.level, check=call.type, told=call.message)
+        log.warning(
+            "the app has a problem",
+            **common,
+            severity=_discreet(call.level),
+            check=_discreet(call.type),
+            told=_discreet(call.message),
+        )
     elif event is AppEvent.HEALTH_RESTORED:
-        log.info("the app is rid of a problem", **common, check=call.type, told=call.message)
+        log.info("the app is rid of a problem", **common, check=_discreet(call.type), told=_discreet(call.message))
     elif event is AppEvent.APPLICATION_UPDATE:
-        log.info("the app was updated", **common, before=call.previous_version, now=call.new_version)
+        log.info(
+            "the app was updated", **common, before=_discreet(call.previous_version), now=_discreet(call.new_version)
+        )
     else:
         log.info("the app tested its webhook", **common)
+
+
+def _discreet(text: str | None) -> str | None:
+    """What is kept of an app's words: one that quotes an address of ours may quote a token."""
+    return without_secrets(text) if text is not None else None
 
 
 def names_of(call: AppCall) -> frozenset[str]:
