@@ -22,6 +22,9 @@ from app.core.security import SecretBox
 from app.events.bus import EventBus
 from app.events.hub import EventHub
 from app.events.pump import EventPump
+from app.hooks.app_webhooks import AppWebhooks
+from app.hooks.service import HookService
+from app.hooks.tokens import HookTokens
 from app.hunting.engine import make_engine
 from app.hunting.follow_up import FollowUp
 from app.hunting.lease import LEASE_SECONDS
@@ -31,6 +34,7 @@ from app.hunting.runner import HuntRunner
 from app.hunting.sending import Pace
 from app.hunting.service import HuntService
 from app.hunting.telling import Ticker
+from app.hunting.told import ToldByApp
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
 from app.logs.store import LogStore
@@ -70,6 +74,9 @@ class Container:
     schedule_runner: ScheduleRunner
     backups: BackupService
     backup_planner: BackupPlanner
+    app_webhooks: AppWebhooks
+    hooks: HookService
+    hook_tokens: HookTokens
     stats: StatsService
     bus: EventBus
     hub: EventHub
@@ -137,6 +144,8 @@ def _wire(
     )  # fmt: skip
     backups = BackupService(parts)
     backup_planner = BackupPlanner(db, queue, general, backups, clock)
+    hands = Hands(hunts, instances, general, backup_planner.ask)
+    told = ToldByApp(db, queue, engine.tracker, clock)
     logs = LogStore(db, general, clock)
     return Container(
         settings=settings,
@@ -154,9 +163,12 @@ def _wire(
         runner=engine.runner,
         follow_up=engine.follow_up,
         schedules=ScheduleService(db, general, instances, clock),
-        schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general, backup_planner.ask), clock),
+        schedule_runner=ScheduleRunner(db, queue, general, hands, clock),
         backups=backups,
         backup_planner=backup_planner,
+        app_webhooks=AppWebhooks(db, box, instances, told, clock),
+        hooks=HookService(db, hands, clock),
+        hook_tokens=HookTokens(db, clock),
         stats=StatsService(db, redis, general, clock),
         bus=bus,
         hub=EventHub(bus, clock),

@@ -26,6 +26,7 @@ from app.api import (
     schedules,
     setup_routes,
     stats,
+    webhooks,
 )
 from app.api import settings as settings_routes
 from app.api.deps import ApiContainer
@@ -43,6 +44,7 @@ ROUTERS: tuple[ApiRouter, ...] = (
     instances.router,
     schedules.router,
     settings_routes.router,
+    webhooks.router,
     events.router,
     backup.router,
     logs.router,

@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 from app.backup import models as backup
 from app.events import models as events
+from app.hooks import models as hooks
 from app.hunting import models as hunting
 from app.instances import models as instances
 from app.logs import models as logs
@@ -13,5 +14,5 @@ from app.settings import models as settings
 from app.stats import models as stats
 from app.users import models as users
 
-MODULES = (backup, events, hunting, instances, logs, replays, schedules, settings, stats, users)
+MODULES = (backup, events, hooks, hunting, instances, logs, replays, schedules, settings, stats, users)
 METADATA = SQLModel.metadata

@@ -15,7 +15,16 @@ from redis.exceptions import RedisError
 
 from app.container import Container
 from app.core.heartbeat import WORKERS, counted
-from app.core.queue import FOLLOW_UP, PROBE_INSTANCE, RUN_BACKUP, RUN_HUNT, RUN_SCHEDULE, dump, load
+from app.core.queue import (
+    FOLLOW_UP,
+    PROBE_INSTANCE,
+    READ_HISTORY,
+    RUN_BACKUP,
+    RUN_HUNT,
+    RUN_SCHEDULE,
+    dump,
+    load,
+)
 from app.core.redis import make_redis, redis_settings
 from worker import tasks, ticks
 
@@ -38,6 +47,7 @@ def make_worker(container: Container, **options: Any) -> Worker:
         functions=[
             func(tasks.run_hunt, name=RUN_HUNT, timeout=HUNT_SECONDS, max_tries=3, keep_result=0),
             func(tasks.follow_up, name=FOLLOW_UP, timeout=HUNT_SECONDS, max_tries=1, keep_result=0),
+            func(tasks.read_history, name=READ_HISTORY, timeout=HUNT_SECONDS, max_tries=1, keep_result=0),
             func(tasks.run_schedule, name=RUN_SCHEDULE, timeout=SCHEDULE_SECONDS, max_tries=3, keep_result=0),
             func(tasks.run_backup, name=RUN_BACKUP, timeout=BACKUP_SECONDS, max_tries=1, keep_result=0),
             func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=1, keep_result=0),

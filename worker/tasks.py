@@ -22,6 +22,11 @@ async def follow_up(ctx: dict[Any, Any], instance_id: int) -> None:
     await container_of(ctx).follow_up.run(instance_id)
 
 
+async def read_history(ctx: dict[Any, Any], instance_id: int) -> None:
+    """Find out what came of the searches of an instance whose app told that something did."""
+    await container_of(ctx).follow_up.read(instance_id)
+
+
 async def run_schedule(ctx: dict[Any, Any], run_id: int) -> None:
     """Carry out one run of a schedule."""
     await container_of(ctx).schedule_runner.run(run_id)

@@ -14,6 +14,7 @@ from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from app.api.idempotency import LONGEST_KEY
 from app.api.routing import ApiRoute
 from app.api.tags import DESCRIPTIONS, Tag
+from app.api.webhook_tokens import TOKEN_HEADER, TOKEN_QUERY
 from app.core.schemas import ErrorReply
 from app.events.catalogue import any_message
 
@@ -39,7 +40,33 @@ SECURITY_SCHEMES: Final[Json] = {
     },
 }
 ANY_SCHEME: Final[list[Json]] = [{name: []} for name in SECURITY_SCHEMES]
-SESSION_SCHEME: Final[list[Json]] = [{"SessionCookie": []}]
+TOKEN_SCHEMES: Final[Json] = {
+    "AppTokenQuery": {
+        "type": "apiKey",
+        "in": "query",
+        "name": TOKEN_QUERY,
+        "description": "The token of an instance, for the calls of its app.",
+    },
+    "AppTokenHeader": {
+        "type": "apiKey",
+        "in": "header",
+        "name": TOKEN_HEADER,
+        "description": "The same as a header.",
+    },
+    "AppTokenPassword": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The same as a password, for any user name.",
+    },
+}
+SCHEMES_OF: Final[dict[Permission, list[Json]]] = {
+    Permission.PUBLIC: [],
+    Permission.READ: ANY_SCHEME,
+    Permission.FULL: ANY_SCHEME,
+    Permission.SESSION_ONLY: [{"SessionCookie": []}],
+    Permission.APP_TOKEN: [*({name: []} for name in TOKEN_SCHEMES), *ANY_SCHEME],
+    Permission.HOOK_TOKEN: [],  # its token is a part of the path, for which OpenAPI has no word
+}
 
 EXAMPLES: Final[dict[int, Json]] = {
     400: {"success": False, "error": "The request cannot be read."},
@@ -115,7 +142,7 @@ def document(app: FastAPI, *, base_url: str = "") -> Json:
         used |= set(operation["tags"])
     made["tags"] = [{"name": tag.value, "description": text} for tag, text in DESCRIPTIONS.items() if tag.value in used]
     components = made.setdefault("components", {})
-    components["securitySchemes"] = SECURITY_SCHEMES
+    components["securitySchemes"] = SECURITY_SCHEMES | TOKEN_SCHEMES
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -144,10 +171,9 @@ def _complete(operation: Json, route: ApiRoute) -> None:
     parameters = operation.setdefault("parameters", [])
     responses = operation["responses"]
     is_public = route.permission is Permission.PUBLIC
-    is_session_only = route.permission is Permission.SESSION_ONLY
-    operation["security"] = [] if is_public else SESSION_SCHEME if is_session_only else ANY_SCHEME
+    operation["security"] = SCHEMES_OF[route.permission]
     statuses = {500} if is_public else {401, 429, 500, 503}
-    if not is_public and (route.permission is not Permission.READ or route.methods != {"GET"}):
+    if not is_public and (route.permission is not Permission.READ or route.changes_things):
         statuses.add(403)
     if "requestBody" in operation:
         statuses |= {413, 415}

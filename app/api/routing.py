@@ -24,9 +24,13 @@ from app.api.tags import Tag
 from app.api.tickets import TICKET_COOKIE, by_ticket
 from app.api.trail import told
 from app.core.errors import BadRequest, NotAuthenticated, Unavailable
+from app.users.callers import Caller
 
 REPLY_SECONDS: Final = 120.0
 _DECLARED: Final = "__huntarr_route__"
+
+TokenLookUp = Callable[[Request], Awaitable[Caller | None]]
+"""Finds the caller by a token of the route's own; `None` when none is given, `NotAuthenticated` for a wrong one."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +40,7 @@ class Declaration:
     """What the decorators below say about one endpoint."""
 
     permissions: list[Permission] = field(default_factory=list)
+    look_up: "TokenLookUp | None" = None
     has_etag: bool = False
     takes_ticket: bool = False
     is_page: bool = False
@@ -66,6 +71,24 @@ public = _permission(Permission.PUBLIC)
 read = _permission(Permission.READ)
 full = _permission(Permission.FULL)
 session_only = _permission(Permission.SESSION_ONLY)
+
+
+def app_token(look_up: TokenLookUp) -> Callable[[F], F]:
+    """For the calls of an app: whom `look_up` finds, else whoever has an API key of full scope."""
+    return _by_token(Permission.APP_TOKEN, look_up)
+
+
+def hook_token(look_up: TokenLookUp) -> Callable[[F], F]:
+    """For the calls of a hook: whom `look_up` finds, and nobody else. Such a GET changes something."""
+    return _by_token(Permission.HOOK_TOKEN, look_up)
+
+
+def _by_token(permission: Permission, look_up: TokenLookUp) -> Callable[[F], F]:
+    def declare(endpoint: F) -> F:
+        declaration_of(endpoint).look_up = look_up
+        return _permission(permission)(endpoint)
+
+    return declare
 
 
 def etag(endpoint: F) -> F:
@@ -125,9 +148,18 @@ class ApiRoute(APIRoute):
         match, child = super().matches(scope)
         if scope["path"].endswith("\n"):  # Starlette's pattern ends in `$`, which overlooks a last line feed
             return Match.NONE, {}
-        if match is Match.PARTIAL and scope["method"] == "HEAD" and "GET" in self.methods:
+        if match is Match.PARTIAL and scope["method"] == "HEAD" and self.takes_head:
             match = Match.FULL
         return (match, child) if match is Match.FULL else (Match.NONE, {})
+
+    @property
+    def takes_head(self) -> bool:
+        """Whether HEAD goes where GET goes; not where that would do what only a GET may."""
+        return "GET" in self.methods and self.permission is not Permission.HOOK_TOKEN
+
+    @property
+    def changes_things(self) -> bool:
+        return self.methods != {"GET"} or self.permission is Permission.HOOK_TOKEN
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """HEAD goes where GET goes; Starlette itself would refuse it here."""
@@ -151,7 +183,7 @@ class ApiRoute(APIRoute):
             try:
                 async with asyncio.timeout(seconds) as clock:
                     if permission is not Permission.PUBLIC:
-                        await _let_in(request, permission, takes_ticket=declared.takes_ticket)
+                        await _let_in(request, permission, declared)
                     response = await answer(request)
                     return response if request.method != "HEAD" else _head_of(response)
             except NotAuthenticated:
@@ -172,7 +204,7 @@ class ApiRoute(APIRoute):
         has_etag, is_upload = self.declaration.has_etag, self.declaration.upload_bytes is not None
         body = self.body_field
         has_json = body is not None and not isinstance(body.field_info, params.Form) and not is_upload
-        if self.permission is not Permission.PUBLIC and self.declaration.is_told and self.methods != {"GET"}:
+        if self.permission is not Permission.PUBLIC and self.declaration.is_told and self.changes_things:
             inner = told(inner, self.name, frozenset(one.alias for one in self.dependant.query_params))
         is_replayable = self.methods == {"POST"} and self.permission is not Permission.PUBLIC and not is_upload
 
@@ -200,7 +232,7 @@ async def unmatched(scope: Scope, receive: Receive, send: Send) -> None:
     allowed: set[str] = set()
     for route in request.app.routes:
         if isinstance(route, ApiRoute) and route.takes_path(scope):
-            allowed |= route.methods | ({"HEAD"} if "GET" in route.methods else set())
+            allowed |= route.methods | ({"HEAD"} if route.takes_head else set())
     if not allowed:
         raise HTTPException(404)
     raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
@@ -219,10 +251,10 @@ class ApiRouter(APIRouter):
         )
 
 
-async def _let_in(request: BoundedRequest, permission: Permission, *, takes_ticket: bool) -> None:
+async def _let_in(request: BoundedRequest, permission: Permission, declared: Declaration) -> None:
     container = container_of(request)
-    caller = None
-    if takes_ticket and TICKET_COOKIE in request.cookies:
+    caller = await declared.look_up(request) if declared.look_up is not None else None
+    if declared.takes_ticket and TICKET_COOKIE in request.cookies:
         caller = by_ticket(request, container.box, container.clock())
     if caller is None:
         caller = await Authenticator(container.credentials).caller(request)

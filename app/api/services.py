@@ -13,6 +13,8 @@ from app.backup.service import BackupService
 from app.container import Container
 from app.core.errors import NotFound
 from app.events.hub import EventHub
+from app.hooks.app_webhooks import AppWebhooks
+from app.hooks.service import HookService
 from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
@@ -61,6 +63,14 @@ async def get_schedules(request: Request) -> ScheduleService:
 
 async def get_schedule_runs(request: Request) -> ScheduleRunner:
     return services(request).schedule_runner
+
+
+async def get_app_webhooks(request: Request) -> AppWebhooks:
+    return services(request).app_webhooks
+
+
+async def get_hooks(request: Request) -> HookService:
+    return services(request).hooks
 
 
 async def get_stats(request: Request) -> StatsService:
@@ -121,6 +131,8 @@ Records = Annotated[HuntRecords, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
 Schedules = Annotated[ScheduleService, Depends(get_schedules)]
 ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
+AppHooks = Annotated[AppWebhooks, Depends(get_app_webhooks)]
+UserHooks = Annotated[HookService, Depends(get_hooks)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
 Events = Annotated[EventHub, Depends(get_events)]
 Backups = Annotated[BackupService, Depends(get_backups)]

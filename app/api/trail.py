@@ -50,7 +50,10 @@ def _target(request: Request, response: Response, filters: frozenset[str]) -> di
         for name, value in _document(request).items()
         if name.endswith("_id") and isinstance(value, int) and not isinstance(value, bool)
     }
-    found |= {name: str(value) for name, value in request.path_params.items()}
+    hook_id = current_caller(request).hook_id
+    # The path of a hook's call holds its token.
+    found |= {name: str(value) for name, value in request.path_params.items()} if hook_id is None else {}
+    found |= {"hook": str(hook_id)} if hook_id is not None else {}
     if response.status_code == 201 and (made := _made_id(response)) is not None:
         found["id"] = str(made)
     return {name: value[:LONGEST_VALUE] for name, value in found.items()}

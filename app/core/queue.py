@@ -1,6 +1,7 @@
 """The doorbell: names of jobs and how they are rung. Rows are the truth; a lost ring is rung again by a tick."""
 
 import asyncio
+from datetime import timedelta
 from typing import Protocol
 
 from arq.connections import ArqRedis
@@ -12,11 +13,13 @@ from app.core.errors import Unavailable
 RUN_HUNT = "run_hunt"
 PROBE_INSTANCE = "probe_instance"
 FOLLOW_UP = "follow_up"
+READ_HISTORY = "read_history"
 RUN_SCHEDULE = "run_schedule"
 RUN_BACKUP = "run_backup"
 
 NO_REDIS = "Redis is not available: nothing can be queued now. Try again in a moment."
 REQUIRE_SECONDS = 3.0
+NOW = timedelta(0)
 
 dump = to_json
 load = from_json
@@ -29,7 +32,7 @@ class Queue(Protocol):
         """`Unavailable` when there is no Redis; asked before rows are written that somebody must work on."""
         ...
 
-    async def enqueue(self, job: str, *ids: int, job_id: str) -> bool:
+    async def enqueue(self, job: str, *ids: int, job_id: str, delay: timedelta = NOW) -> bool:
         """False when a job of that id is queued or running already; `Unavailable` when there is no Redis."""
         ...
 
@@ -47,8 +50,8 @@ class ArqQueue:
         except (RedisError, OSError, TimeoutError) as failure:
             raise Unavailable(NO_REDIS) from failure
 
-    async def enqueue(self, job: str, *ids: int, job_id: str) -> bool:
+    async def enqueue(self, job: str, *ids: int, job_id: str, delay: timedelta = NOW) -> bool:
         try:
-            return await self._redis.enqueue_job(job, *ids, _job_id=job_id) is not None
+            return await self._redis.enqueue_job(job, *ids, _job_id=job_id, _defer_by=delay or None) is not None
         except (RedisError, OSError, TimeoutError) as failure:
             raise Unavailable(NO_REDIS) from failure

@@ -27,6 +27,7 @@ class Engine:
     """One of them a process."""
 
     leases: Leases
+    tracker: OutcomeTracker
     planner: Planner
     runner: HuntRunner
     follow_up: FollowUp
@@ -51,6 +52,7 @@ def make_engine(
     tracker, derived = OutcomeTracker(db, clock), DerivedLists(db)
     return Engine(
         leases=leases,
+        tracker=tracker,
         planner=Planner(db, http, instances, settings, ledger, derived, clock),
         runner=HuntRunner(db, http, claims, leases, ledger, tracker, derived, ticker, clock, pace=pace),
         follow_up=FollowUp(db, http, claims, leases, ledger, tracker, ChangeBook(db, clock), clock, pace=pace),

@@ -1,10 +1,11 @@
 """Looking after an instance between its hunts: what came of its searches, and what changed in the app.
 
 Rationed: a look every five minutes asks for the history, when a search waits for it, and for one thing more only
-every ten minutes. That makes three requests in ten minutes at most, whatever the library.
+every ten minutes. That makes three requests in ten minutes at most, whatever the library. An app that tells by itself
+that something happened is asked for its history at once, and then at most once a minute.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -23,11 +24,16 @@ from app.hunting.lease import LeaseLost, Leases, check_fence
 from app.hunting.ledger import HuntLedger
 from app.hunting.outcomes import Named, from_history
 from app.hunting.sending import Pace, SearchSender
-from app.hunting.tracking import FOLLOW_UP_AFTER, OutcomeTracker
+from app.hunting.tracking import FOLLOW_UP_AFTER, Open, OutcomeTracker
+from app.instances.models import InstanceState
 
 log = structlog.get_logger(__name__)
 
 REST_BETWEEN_LOOKS = timedelta(minutes=10)
+BETWEEN_READS = timedelta(minutes=1)
+A_MOMENT = timedelta(seconds=1)
+
+Ask = Callable[[Job, ArrClient], Awaitable[None]]
 
 
 class FollowUp:
@@ -58,18 +64,30 @@ class FollowUp:
 
     async def run(self, instance_id: int) -> None:
         """One look, unless a hunt is at the instance; safe to call any number of times."""
+        await self._held(instance_id, self._ask)
+
+    async def read(self, instance_id: int) -> None:
+        """A look at the history and at nothing else, because the app told that something happened."""
+        async with self._db.reading() as session:
+            state = await session.get(InstanceState, instance_id)
+        last = state.followed_up_at if state is not None else None
+        now = self._clock()
+        if last is None or not now - BETWEEN_READS + A_MOMENT < last <= now:
+            await self._held(instance_id, self._read_what_was_told)
+
+    async def _held(self, instance_id: int, ask: Ask) -> None:
         with suppress(LeaseLost):
             async with self._leases.hold(instance_id) as is_ours:
                 job = await self._claims.follow_up(instance_id) if is_ours else None
                 if job is not None:
                     with structlog.contextvars.bound_contextvars(instance_id=instance_id, app_type=job.hold.app_type):
-                        await self._look(job)
+                        await self._look(job, ask)
 
-    async def _look(self, job: Job) -> None:
+    async def _look(self, job: Job, ask: Ask) -> None:
         await self._tracker.give_up(job.hold)
         try:
             if job.app.is_known:
-                await self._ask(job, job.app.client(self._http))
+                await ask(job, job.app.client(self._http))
         except ArrError as failure:
             log.warning("follow-up put off", error=failure.message)
             if failure.ends_all:
@@ -87,14 +105,20 @@ class FollowUp:
                 await sender.settle(searches)
             else:
                 await self._changes.look(job.hold, client)
-        if job.hunting.track_outcomes:
-            await self._read_history(job, client)
-
-    async def _read_history(self, job: Job, client: ArrClient) -> None:
-        instance_id = job.hold.instance_id
         waiting = await self._tracker.open(instance_id)
-        if not waiting.waits:
+        if waiting.waits:
+            await self._read_history(job, client, waiting)
+
+    async def _read_what_was_told(self, job: Job, client: ArrClient) -> None:
+        """Also when only what failed is left: the app may have imported it after all."""
+        waiting = await self._tracker.open(job.hold.instance_id)
+        if waiting.tracked:
+            await self._read_history(job, client, waiting)
+
+    async def _read_history(self, job: Job, client: ArrClient, waiting: Open) -> None:
+        if not job.hunting.track_outcomes:
             return
+        instance_id = job.hold.instance_id
         since = await self._since(instance_id, waiting.began_at)
         events = await client.history_since(since)
         findings = from_history(waiting.tracked, named(events, Shape.of(client)))
@@ -116,7 +140,12 @@ class FollowUp:
         next_look = await self._changes.next_look(job.hold.instance_id, now)
         async with self._db.session() as session:
             state = await check_fence(session, job.hold.instance_id, job.hold.fence)
-            state.follow_up_at = now + FOLLOW_UP_AFTER if is_open else max(next_look, now + FOLLOW_UP_AFTER)
+            planned = now + FOLLOW_UP_AFTER if is_open else max(next_look, now + FOLLOW_UP_AFTER)
+            told = state.follow_up_at
+            # A look that the app's own call asked for, meanwhile or for a minute from now, stays planned.
+            is_told = told is not None and now + A_MOMENT < told < planned
+            state.follow_up_at = told if is_told else planned
+            state.followed_up_at = now
             session.add(state)
 
 

@@ -31,6 +31,7 @@ class Trigger(StrEnum):
     MANUAL = "manual"
     INTERVAL = "interval"
     SCHEDULE = "schedule"
+    WEBHOOK = "webhook"
 
 
 class Outcome(StrEnum):

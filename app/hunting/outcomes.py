@@ -113,9 +113,9 @@ def from_history(tracked: Sequence[Tracked], events: Iterable[Named]) -> Finding
     return found
 
 
-def refused(result: Result, stuck: Collection[str]) -> Result:
-    """After a look at the queue: a grab of which every download is stuck there has failed, until it is imported."""
-    return _failed(result, [one for one in result.download_ids if one in stuck], REFUSED)
+def refused(result: Result, stuck: Collection[str], message: str | None = None) -> Result:
+    """A grab of which every download is stuck in the app's queue has failed, until it is imported."""
+    return _failed(result, [one for one in result.download_ids if one in stuck], message or REFUSED)
 
 
 def given_up(result: Result, searched_at: datetime, now: datetime) -> Result:

@@ -1,10 +1,11 @@
 """The followed searches in the database: what is open, and how a result moves the books."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, Text, cast, or_, text
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -87,6 +88,25 @@ class OutcomeTracker:
             rows = await _followed(session, hold.instance_id, now)
             await _apply(session, {row.id or 0: refused(result_of(row), stuck) for row in rows}, now)
 
+    async def note_stuck(self, instance_id: int, download_id: str, message: str | None) -> bool:
+        """What the app told of a download, without a look; whether it is one of a search that is followed.
+
+        No lease is held: the lock of the state, which every write of a holder takes too, keeps the two apart.
+        """
+        now = self._clock()
+        async with self._db.session() as session:
+            await session.get(InstanceState, instance_id, with_for_update=True)
+            rows = await _followed(session, instance_id, now, _led_to(download_id))
+            await _apply(session, {row.id or 0: refused(result_of(row), [download_id], message) for row in rows}, now)
+        return bool(rows)
+
+    async def follows(self, instance_id: int, names: Collection[str], download_id: str | None) -> bool:
+        """Whether the history may tell something new of a search, after an event of these items or this download."""
+        about: ColumnElement[bool] = col(Search.media_key).in_(names)
+        about = about if download_id is None else or_(about, _led_to(download_id))
+        async with self._db.reading() as session:
+            return bool(await _followed(session, instance_id, self._clock(), about))
+
     async def give_up(self, hold: Hold) -> None:
         """Let go of what nobody has heard of for seven days."""
         now = self._clock()
@@ -151,13 +171,21 @@ def counter_of(search: Search) -> str:
     return "hunted" if search.hunt_pass == HuntPass.MISSING else "upgraded"
 
 
-async def _followed(session: AsyncSession, instance_id: int, now: datetime) -> list[Search]:
+async def _followed(
+    session: AsyncSession, instance_id: int, now: datetime, *about: ColumnElement[bool]
+) -> list[Search]:
     query = (
         select(Search)
         .where(col(Search.instance_id) == instance_id, text(FOLLOWED), col(Search.searched_at) > now - LOST_AFTER)
+        .where(*about)
         .order_by(col(Search.id))
     )
     return list((await session.exec(query)).all())
+
+
+def _led_to(download_id: str) -> ColumnElement[bool]:
+    """The searches that led to the download: its id, as JSON writes it, among theirs."""
+    return cast(col(Search.download_ids), Text).contains(json.dumps(download_id), autoescape=True)
 
 
 async def _apply(session: AsyncSession, results: Mapping[int, Result], now: datetime) -> None:

@@ -58,6 +58,8 @@ class InstanceState(SQLModel, table=True):
     """Searches before this moment are forgotten (`POST /api/state/reset`)."""
     follow_up_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     """When to look after what came of searches, and after changes in the app."""
+    followed_up_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When that was last done, in our time."""
     history_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """The newest event of the app's history that was read, in the app's own time."""
     fence: int = 0

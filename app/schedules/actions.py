@@ -1,4 +1,4 @@
-"""What a schedule can do. An action is one entry of `ACTIONS`: its parameters, whether it takes a target, its function.
+"""What a schedule, or a hook, can do. An action is one entry of `ACTIONS`: parameters, target or not, its function.
 
 A function may be called again for the same run, when the worker before died over it: what is done must stay done once.
 """
@@ -58,6 +58,7 @@ class Order:
     app_type: AppType | None
     instance_id: int | None
     since: datetime | None = None
+    trigger: Trigger = Trigger.SCHEDULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,11 @@ class Done:
 
     message: str
     status: RunStatus = RunStatus.COMPLETED
-    hunt_ids: list[int] = field(default_factory=list)
+    hunts: list[HuntOut] = field(default_factory=list)
+
+    @property
+    def hunt_ids(self) -> list[int]:
+        return sorted(hunt.id for hunt in self.hunts)
 
 
 P = TypeVar("P", bound=In)
@@ -85,8 +90,8 @@ async def _hunt(hands: Hands, order: Order, params: HuntParams) -> Done:
     hunts = await _hunts_since(hands, order)
     if not hunts:  # they are opened in one transaction: all of them or none
         given = HuntIn(instance_id=order.instance_id, app_type=order.app_type, passes=params.passes, limit=params.limit)
-        hunts = await hands.hunts.start(given, trigger=Trigger.SCHEDULE)
-    return Done(f"{_counted(len(hunts), 'hunt')} queued.", hunt_ids=sorted(hunt.id for hunt in hunts))
+        hunts = await hands.hunts.start(given, trigger=order.trigger)
+    return Done(f"{_counted(len(hunts), 'hunt')} queued.", hunts=hunts)
 
 
 async def _hunts_since(hands: Hands, order: Order) -> list[HuntOut]:
@@ -94,7 +99,7 @@ async def _hunts_since(hands: Hands, order: Order) -> list[HuntOut]:
     if order.since is None:
         return []
     found = await hands.hunts.page(HuntFilter(order.instance_id, order.app_type), page=1, page_size=MOST_HUNTS)
-    return [hunt for hunt in found.items if hunt.trigger is Trigger.SCHEDULE and hunt.queued_at >= order.since]
+    return [hunt for hunt in found.items if hunt.trigger is order.trigger and hunt.queued_at >= order.since]
 
 
 async def _enable(hands: Hands, order: Order, _params: NoParams) -> Done:

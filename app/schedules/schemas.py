@@ -51,15 +51,36 @@ Params = Annotated[
 ]
 
 
-class ScheduleIn(In):
-    """A schedule as a whole: an action, whom it is about, and exactly one of `cron`, `time` and `interval_minutes`."""
+class OrderIn(In):
+    """An action and whom it is about: of a schedule, and of a hook."""
 
     name: Name = Field(examples=["Nightly hunt"])
-    enabled: bool = True
     action: ActionWord = Field(examples=["hunt"])
     app_type: AppWord = ALL
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     params: Params = Field(default={}, validate_default=True)
+
+    @field_validator("params")
+    @classmethod
+    def _fit_the_action(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        action = ACTIONS.get(info.data.get("action", ""))
+        if action is None:  # which is told already
+            return given
+        checked: dict[str, Any] = action.params.model_validate(given).model_dump(mode="json", exclude_none=True)
+        return checked
+
+    @model_validator(mode="after")
+    def _aimed(self) -> Self:
+        is_targeted = self.instance_id is not None or self.app_type != ALL
+        if is_targeted and not ACTIONS[self.action].takes_target:
+            raise ValueError(f"{self.action} is about all hunting: leave app_type at all and instance_id out")
+        return self
+
+
+class ScheduleIn(OrderIn):
+    """A schedule as a whole: an action, whom it is about, and exactly one of `cron`, `time` and `interval_minutes`."""
+
+    enabled: bool = True
     cron: Annotated[str, Field(max_length=100), AfterValidator(checked_cron)] | None = Field(
         None, description="Minute, hour, day of month, month, day of week.", examples=["0 3 * * *"]
     )
@@ -72,24 +93,12 @@ class ScheduleIn(In):
         None, description="IANA time zone; null is that of the general settings.", examples=["Europe/Berlin"]
     )
 
-    @field_validator("params")
-    @classmethod
-    def _fit_the_action(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        action = ACTIONS.get(info.data.get("action", ""))
-        if action is None:  # which is told already
-            return given
-        checked: dict[str, Any] = action.params.model_validate(given).model_dump(mode="json", exclude_none=True)
-        return checked
-
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if sum(one is not None for one in (self.cron, self.time, self.interval_minutes)) != 1:
             raise ValueError("give exactly one of cron, time and interval_minutes")
         if self.days is not None and self.time is None:
             raise ValueError("days go with time; a cron expression has days of its own")
-        is_targeted = self.instance_id is not None or self.app_type != ALL
-        if is_targeted and not ACTIONS[self.action].takes_target:
-            raise ValueError(f"{self.action} is about all hunting: leave app_type at all and instance_id out")
         return self
 
 

@@ -13,7 +13,7 @@ from app.core.schemas import Page
 from app.instances.service import InstanceService
 from app.schedules.models import OPEN_RUNS, Schedule, ScheduleRun
 from app.schedules.planning import is_moved, reckon
-from app.schedules.schemas import ALL, LastRunOut, ScheduleIn, ScheduleOut, ScheduleRunOut
+from app.schedules.schemas import ALL, LastRunOut, OrderIn, ScheduleIn, ScheduleOut, ScheduleRunOut
 from app.settings.service import SettingsService
 
 TIMING = ("enabled", "cron", "time", "days", "interval_minutes", "timezone")
@@ -44,7 +44,7 @@ class ScheduleService:
     async def create(self, given: ScheduleIn) -> ScheduleOut:
         now = self._clock()
         async with self._db.session() as session:
-            await self._check_target(session, given)
+            await check_target(session, self._instances, given)
             values = given.model_dump(mode="json")
             row = Schedule(**values, zone="", starts_at=now, created_at=now, updated_at=now)
             reckon(row, await self._zone(session), now)
@@ -58,7 +58,7 @@ class ScheduleService:
         now = self._clock()
         async with self._db.session() as session:
             row = await require(session, schedule_id, lock=True)
-            await self._check_target(session, given)
+            await check_target(session, self._instances, given)
             values = given.model_dump(mode="json")
             has_moved = any(getattr(row, name) != values[name] for name in TIMING)
             for name, value in values.items():
@@ -114,18 +114,6 @@ class ScheduleService:
             async with self._db.session() as session:
                 gone = (await session.exec(delete(ScheduleRun).where(col(ScheduleRun.id).in_(batch)))).rowcount
 
-    async def _check_target(self, session: AsyncSession, given: ScheduleIn) -> None:
-        """The instance is there, and stays until the end of the unit of work."""
-        if given.instance_id is None:
-            return
-        try:
-            instance = await self._instances.require(session, given.instance_id, lock=True)
-        except NotFound as gone:  # not the address that was called, but a field of the body
-            raise Invalid(gone.message, field="body.instance_id") from None
-        if given.app_type not in (ALL, instance.app_type):
-            sentence = f"The instance {instance.id} is a {instance.app_type}: say that or all."
-            raise Invalid(sentence, field="body.app_type")
-
     async def _zone(self, session: AsyncSession) -> str:
         return (await self._settings.general_in(session)).timezone
 
@@ -143,6 +131,19 @@ class ScheduleService:
                 values["next_run_at"] = moved.next_run_at
             shown.append(ScheduleOut.model_validate({**values, "last_run": last.get(row.last_run_id)}))
         return shown
+
+
+async def check_target(session: AsyncSession, instances: InstanceService, given: OrderIn) -> None:
+    """The instance is there, and stays until the end of the unit of work."""
+    if given.instance_id is None:
+        return
+    try:
+        instance = await instances.require(session, given.instance_id, lock=True)
+    except NotFound as gone:  # not the address that was called, but a field of the body
+        raise Invalid(gone.message, field="body.instance_id") from None
+    if given.app_type not in (ALL, instance.app_type):
+        sentence = f"The instance {instance.id} is a {instance.app_type}: say that or all."
+        raise Invalid(sentence, field="body.app_type")
 
 
 async def require(session: AsyncSession, schedule_id: int, *, lock: bool = False) -> Schedule:

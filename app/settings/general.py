@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
+from app.core.addresses import normalise_url
 from app.core.config import LogLevel
 from app.core.cron import checked_cron
+from app.core.errors import Invalid
 from app.core.schemas import In
 
 
@@ -22,6 +24,13 @@ def _known_zone(name: str) -> str:
     if name not in known_zones():
         raise ValueError("must be an IANA time zone such as Europe/Berlin")
     return name
+
+
+def _plain_url(text: str) -> str:
+    try:
+        return normalise_url(text.strip())
+    except Invalid as wrong:
+        raise ValueError(wrong.message) from None
 
 
 class GeneralSettings(BaseModel):
@@ -47,6 +56,11 @@ class GeneralSettings(BaseModel):
     )
     backup_retention: int = Field(7, ge=1, le=100, description="How many backups of each kind are kept.")
     session_hours: int = Field(24, ge=1, le=720, description="How long somebody stays logged in.")
+    public_url: Annotated[str, Field(max_length=500), AfterValidator(_plain_url)] | None = Field(
+        None,
+        description="Where apps and buttons reach Huntarr, with any sub-path; null is as the caller does.",
+        examples=["http://huntarr:9705"],
+    )
 
     @property
     def zone(self) -> ZoneInfo:

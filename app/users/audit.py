@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.schemas import Page
-from app.users.callers import Caller, CallerKind
+from app.users.callers import Caller
 from app.users.models import Audit
 from app.users.schemas import AuditAuth, AuditOut
 
@@ -35,8 +35,7 @@ class Deed:
 
 def deed_of(caller: Caller, action: str, address: str, **details: Any) -> Deed:
     """What somebody did who was let in."""
-    auth = AuditAuth.SESSION if caller.kind is CallerKind.SESSION else AuditAuth.API_KEY
-    return Deed(action, address, caller.name, auth, caller.key_id, caller.session_id, **details)
+    return Deed(action, address, caller.name, AuditAuth(caller.kind.value), caller.key_id, caller.session_id, **details)
 
 
 class AuditTrail:

@@ -17,6 +17,7 @@ class CallerKind(StrEnum):
 
     API_KEY = "api_key"
     SESSION = "session"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,12 @@ class Caller:
     key_id: int | None = None
     session_id: int | None = None
     csrf: bytes | None = None
+    hook_id: int | None = None
 
     @property
     def identity(self) -> str:
         """One text a caller, under which idempotent replies are kept."""
-        return f"{self.kind}:{self.name if self.key_id is None else self.key_id}"
+        return f"{self.kind}:{self.key_id or self.hook_id or self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,7 @@ class AuditAuth(StrEnum):
     SESSION = "session"
     PASSWORD = "password"  # noqa: S105 - a word, not a secret
     COMMAND_LINE = "command_line"
+    WEBHOOK = "webhook"
 
 
 class AuditOut(Out):

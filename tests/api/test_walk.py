@@ -51,10 +51,12 @@ class Somebody:
         return table.get(permission)
 
 
-NOBODY = dict.fromkeys((Permission.READ, Permission.FULL, Permission.SESSION_ONLY), 401)
-NOTHING_DONE = dict.fromkeys((Permission.READ, Permission.FULL, Permission.SESSION_ONLY), 403)
-ONLY_KEY = {Permission.SESSION_ONLY: 403}
-ONLY_READING = {Permission.FULL: 403, Permission.SESSION_ONLY: 403}
+ASKING = (Permission.READ, Permission.FULL, Permission.SESSION_ONLY, Permission.APP_TOKEN)
+NOT_THE_TOKEN = {Permission.HOOK_TOKEN: 401}  # the address of a hook is its token: nothing else opens it
+NOBODY = dict.fromkeys(ASKING, 401) | NOT_THE_TOKEN
+NOTHING_DONE = dict.fromkeys(ASKING, 403) | NOT_THE_TOKEN
+ONLY_KEY = {Permission.SESSION_ONLY: 403} | NOT_THE_TOKEN
+ONLY_READING = {Permission.FULL: 403, Permission.SESSION_ONLY: 403} | NOT_THE_TOKEN
 
 
 async def everybody(house: House) -> list[Somebody]:
@@ -79,9 +81,11 @@ async def everybody(house: House) -> list[Somebody]:
         Somebody("a reading key", {"X-Api-Key": reading}, ONLY_READING, NOTHING_DONE),
         Somebody("a full key", {"X-Api-Key": full}, ONLY_KEY),
         Somebody("the key of the environment", {"X-Api-Key": KEY}, ONLY_KEY),
-        Somebody("a session", cookie | {"X-CSRF-Token": str(owner.csrf)}, {}),
-        Somebody("a session without its token", cookie, {}, NOTHING_DONE),
-        Somebody("a session with another's token", cookie | {"X-CSRF-Token": str(other.csrf)}, {}, NOTHING_DONE),
+        Somebody("a session", cookie | {"X-CSRF-Token": str(owner.csrf)}, NOT_THE_TOKEN),
+        Somebody("a session without its token", cookie, NOT_THE_TOKEN, NOTHING_DONE),
+        Somebody(
+            "a session with another's token", cookie | {"X-CSRF-Token": str(other.csrf)}, NOT_THE_TOKEN, NOTHING_DONE
+        ),
     ]
 
 
@@ -126,7 +130,7 @@ def address_of(route: ApiRoute) -> str:
 async def test_every_route_against_every_caller(walk: Walk) -> None:
     refused = allowed = 0
     for route in walk.routes:
-        for method in sorted(route.methods | ({"HEAD"} if "GET" in route.methods else set())):
+        for method in sorted(route.methods | ({"HEAD"} if route.takes_head else set())):
             for somebody in walk.callers:
                 walk.sealed.touched.clear()
                 walk.client.cookies.clear()  # the page `/docs` hands out a ticket

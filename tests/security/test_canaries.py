@@ -41,7 +41,10 @@ PLANTED = {
     "database": "canary-database-password",
 }
 # Where a secret is shown on purpose, once, to the one who made it.
-SHOWING = re.compile(r"POST /api/auth/(login|api-keys|2fa/setup|2fa/enable|password) |GET /api/auth/me ")
+SHOWING = re.compile(
+    r"POST /api/auth/(login|api-keys|2fa/setup|2fa/enable|password) |GET /api/auth/me |POST /api/webhooks/hooks "
+    r"|(GET|POST) /api/instances/sonarr/\d/webhook(/rotate)? "
+)
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -132,6 +135,21 @@ class Inspector:
             given = {**body, "api_key": PLANTED["app"]}
             assert self.call(client, "POST", "/api/instances/sonarr", json=given).status_code == 201
 
+    def use_webhooks(self, client: httpx.Client) -> None:
+        """An app and a button call with their tokens, rightly and wrongly, in every place that takes one."""
+        shown = self.call(client, "GET", "/api/instances/sonarr/1/webhook").json()["data"]
+        given = {"name": "Button", "action": "resume", "allow_get": True}
+        made = self.call(client, "POST", "/api/webhooks/hooks", json=given).json()["data"]
+        token, hook = self.secrets["app token"], self.secrets["hook token"] = shown["token"], made["token"]
+        path = "/api/webhooks/arr/1"
+        for one in (token, hook):
+            for options in ({"params": {"token": one}}, {"headers": {"X-Webhook-Token": one}}, {"auth": ("app", one)}):
+                for body in ({"eventType": "Health", "message": f"{path}?token={one}"}, [one]):
+                    self.call(client, "POST", path, json=body, **options)
+            for method in ("POST", "GET", "PUT", "HEAD", "DELETE"):
+                self.call(client, method, f"/api/webhooks/hooks/{one}")
+            self.call(client, "GET", f"/api/nothing/{one}")
+
     def be_wrong(self, client: httpx.Client) -> None:
         """Secrets in places where they do not belong, and bodies that cannot be read."""
         app, wrong = PLANTED["app"], PLANTED["wrong"]
@@ -212,6 +230,7 @@ def exercise(service: Service, app_url: str) -> Inspector:
             inspector.call(owner, "POST", f"/api/instances/sonarr/{number}/test")
             inspector.call(owner, "POST", "/api/instances/sonarr/test", json={"instance_id": number})
             inspector.call(owner, "POST", "/api/hunts?wait=3", json={"instance_id": number})
+        inspector.use_webhooks(owner)
         inspector.be_wrong(other)
         inspector.be_wrong(owner)
         with_key: Mapping[str, str] = {"X-Api-Key": PLANTED["api_key"]}

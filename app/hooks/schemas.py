@@ -1,0 +1,76 @@
+"""What callers send and read of incoming webhooks."""
+
+from typing import Any
+
+from pydantic import Field
+
+from app.core.schemas import Out, UtcTime
+from app.hunting.schemas import HuntOut
+from app.schedules.schemas import APP_TYPES, OrderIn, Params
+
+
+class AppWebhookOut(Out):
+    """What to enter in the app under Settings, Connect, Webhook."""
+
+    url: str = Field(
+        description="The address with the token in it. A secret.",
+        examples=["http://huntarr:9705/api/webhooks/arr/1?token=huntarr_app_…"],
+    )
+    url_without_token: str = Field(
+        description="The same without it, for an app that is given the token as its password.",
+        examples=["http://huntarr:9705/api/webhooks/arr/1"],
+    )
+    token: str = Field(examples=["huntarr_app_…"])
+    created_at: UtcTime
+
+
+class AppCallOut(Out):
+    """What became of an app's call."""
+
+    event: str | None = Field(description="What the app told.", examples=["Download"])
+    done: str = Field(
+        description="`settled`: an outcome is known now; `looking`: the history is read in a moment; `noted`: logged; "
+        "`passed_over`: it is about nothing that a search of ours waits for.",
+        json_schema_extra={"enum": ["settled", "looking", "noted", "passed_over"]},
+    )
+
+
+class HookIn(OrderIn):
+    """One action, and whom it is about, as in a schedule."""
+
+    allow_get: bool = Field(False, description="Let a GET run it too, for buttons that can send nothing else.")
+
+
+class HookOut(Out):
+    """A hook; its token is not shown again."""
+
+    id: int
+    name: str
+    action: str = Field(examples=["hunt"])
+    app_type: str = Field(json_schema_extra={"enum": APP_TYPES})
+    instance_id: int | None
+    params: Params
+    allow_get: bool
+    created_at: UtcTime
+    last_called_at: UtcTime | None
+    calls: int = Field(description="How often it ran.")
+
+
+class HookMadeOut(HookOut):
+    """A new hook with its token, which is shown only here."""
+
+    token: str = Field(examples=["huntarr_hook_…"])
+    url: str = Field(examples=["http://huntarr:9705/api/webhooks/hooks/huntarr_hook_…"])
+
+    @classmethod
+    def of(cls, row: Any, token: str, url: str) -> "HookMadeOut":
+        return cls.model_validate({**HookOut.model_validate(row).model_dump(), "token": token, "url": url})
+
+
+class HookCallOut(Out):
+    """What a hook did."""
+
+    hook_id: int
+    action: str = Field(examples=["hunt"])
+    result: str = Field(examples=["1 hunt queued."])
+    hunts: list[HuntOut] = Field(description="Of the action `hunt`: those that it queued, or found open.")
