@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from tests.simulator.hosting import Served
 MEGABYTE = 1024 * 1024
 LONGEST = 240.0
 BELOW_CUTOFF = 60
+WITH_LISTS: tuple[AppKind, ...] = ("sonarr", "radarr", "lidarr", "readarr", "whisparr2", "whisparr3")
+"""An app without wanted lists is asked for its library once in six hours: that grows with it."""
 
 
 def cost_of_a_hunt(children: Children, sizes: Sizes) -> list[Figure]:
     """Requests and bytes for 2 + 1 searches, nothing known beforehand, for a small and a large library."""
     figures = []
     with _service(children) as service, service.client() as client:
-        for kind in ("sonarr", "radarr"):
+        for kind in WITH_LISTS:
             costs = [_one_hunt(service, client, kind, missing) for missing in sizes.libraries]
             (few, few_bytes), (many, many_bytes) = costs
             small, large = (f"{size:,}" for size in sizes.libraries)
@@ -40,17 +43,27 @@ def cost_of_a_hunt(children: Children, sizes: Sizes) -> list[Figure]:
 
 
 def requests_per_search(children: Children, sizes: Sizes) -> list[Figure]:
-    """One hunt of many short searches, polls and the reading of lists included."""
-    app = SimApp("radarr", SimSettings(command_seconds=0.5), library=LibrarySpec.with_missing(1_000))
+    """One hunt of many short searches: lists, polls and outcomes included, without a grab and with some."""
+    return [_cost_per_search(children, sizes, grab_share) for grab_share in (0.0, 0.3)]
+
+
+def _cost_per_search(children: Children, sizes: Sizes, grab_share: float) -> Figure:
+    """A grab is told by the history, which a follow-up reads in one request after five minutes."""
+    settings = SimSettings(command_seconds=0.5, grab_share=grab_share)
+    app = SimApp("radarr", settings, library=LibrarySpec.with_missing(1_000))
     hunting = {"missing_batch": sizes.searches, "cutoff_batch": 0, "min_gap_seconds": sizes.gap_seconds}
     with _service(children) as service, service.client() as client, _served(app) as url:
         instance_id = _added(client, "radarr", url, app.settings.api_key, hunting)
         app.log.reset()
         searched = _hunted(client, instance_id)["searched"]
+        if grab_share:
+            _follow_up_now(service)
+            _until(lambda: app.log.counts["GET history/since"] > 0)
         share, counts = app.log.total / searched, ", ".join(f"{n} {name}" for name, n in app.log.counts.most_common())
     print(f"requests: {counts}", file=sys.stderr)
-    name = f"requests per search, a hunt of {searched} short searches"
-    return [Figure(name, f"{share:.2f} ({app.log.total} in all)", "<= 1.6", share <= 1.6)]
+    grabs = f", {grab_share:.0%} grabs" if grab_share else ""
+    name = f"requests per search, a hunt of {searched} short searches{grabs}"
+    return Figure(name, f"{share:.2f} ({app.log.total} in all)", "<= 1.6", share <= 1.6)
 
 
 def many_instances(children: Children, sizes: Sizes) -> list[Figure]:
@@ -93,27 +106,18 @@ def many_instances(children: Children, sizes: Sizes) -> list[Figure]:
 
 
 def _one_hunt(service: Service, client: httpx.Client, kind: AppKind, missing: int) -> tuple[int, int]:
-    app = SimApp(kind, SimSettings(command_seconds=1), library=LibrarySpec.with_missing(missing))
-    _fill_below_cutoff(app)
+    settings = SimSettings(command_seconds=1, grab_share=0)
+    app = SimApp(kind, settings, library=LibrarySpec.with_missing(missing, ended_share=1.0))
+    for _ in range(BELOW_CUTOFF):
+        app.add_item(has_file=True, quality_id=1)
     with _served(app) as url:
-        instance_id = _added(client, kind, url, app.settings.api_key, {})
+        instance_id = _added(client, app.flavour.app_type, url, app.settings.api_key, {})
         _forget_status(service)
         app.log.reset()
         hunt = _hunted(client, instance_id)
         if hunt["searched"] != 3:
             raise RuntimeError(f"the hunt did not search 2 + 1 items: {hunt}")
         return app.log.total, app.log.bytes_sent
-
-
-def _fill_below_cutoff(app: SimApp) -> None:
-    """Items with a file that the profile calls not good enough."""
-    if app.flavour.movie_like:
-        for number in range(BELOW_CUTOFF):
-            app.library.add_movie(title=f"Poor Copy {number}", has_file=True, quality_id=1)
-        return
-    series = app.library.add_series(title="Poor Copies")
-    for number in range(1, BELOW_CUTOFF + 1):
-        app.library.add_episode(series, 1, number, has_file=True, quality_id=1)
 
 
 @contextmanager
@@ -155,6 +159,19 @@ def _forget_status(service: Service) -> None:
     """So that the hunt has to ask the app who it is, as after ten minutes."""
     with closing(_database(service)) as books:
         books.execute("UPDATE instance_states SET checked_at = NULL")
+        books.commit()
+
+
+def _follow_up_now(service: Service) -> None:
+    """As if the five minutes were over; what is looked at once a day was just looked at."""
+    with closing(_database(service)) as books:
+        books.execute("UPDATE instance_states SET follow_up_at = '2020-01-01 00:00:00.000000'")
+        now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+        books.execute(
+            "INSERT INTO app_marks (instance_id, profiles_woken, looked_at) SELECT instance_id, '{}', ?"
+            " FROM instance_states",
+            (now,),
+        )
         books.commit()
 
 
