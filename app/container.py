@@ -28,6 +28,13 @@ from app.hunting.sending import Pace
 from app.hunting.service import HuntService
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
+from app.notifications.apprise_door import AppriseDoor
+from app.notifications.delivery import Deliverer
+from app.notifications.outlets import Outlets
+from app.notifications.routing import NotificationRouter
+from app.notifications.service import NotificationService
+from app.notifications.vault import Vault
+from app.notifications.web import WebDoor
 from app.replays.service import ReplayService
 from app.schedules.actions import Hands
 from app.schedules.runner import ScheduleRunner
@@ -60,6 +67,8 @@ class Container:
     follow_up: FollowUp
     schedules: ScheduleService
     schedule_runner: ScheduleRunner
+    notifications: NotificationService
+    deliverer: Deliverer
     stats: StatsService
     bus: EventBus
     hub: EventHub
@@ -83,10 +92,11 @@ async def open_container(
     db = Database(settings.database)
     redis = make_redis(redis_settings(settings))
     http = ArrHttp(__version__)
+    outlets = Outlets(WebDoor(__version__, clock), AppriseDoor())
     try:
         with in_use(settings.data_dir):
             box = await open_box(db, settings, clock)
-            container = _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
+            container = _wire(settings, clock, db, redis, box, http, outlets, lease_seconds, pace)
             try:
                 await container.general.apply_level()
                 await container.trust.accounts.ensure_owner(settings)
@@ -96,6 +106,7 @@ async def open_container(
                 await container.trust.close()
     finally:
         await http.aclose()
+        await outlets.aclose()
         await redis.aclose(close_connection_pool=True)
         await db.close()
 
@@ -107,6 +118,7 @@ def _wire(
     redis: ArqRedis,
     box: SecretBox,
     http: ArrHttp,
+    outlets: Outlets,
     lease_seconds: float,
     pace: Pace | None,
 ) -> Container:
@@ -117,6 +129,7 @@ def _wire(
     totals = Totals()
     hunts = HuntService(db, queue, general, totals, engine.leases, clock)
     bus = EventBus(redis, clock)
+    vault = Vault(box)
     return Container(
         settings=settings,
         clock=clock,
@@ -134,9 +147,11 @@ def _wire(
         follow_up=engine.follow_up,
         schedules=ScheduleService(db, general, instances, clock),
         schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general), clock),
+        notifications=NotificationService(db, vault, outlets, instances, clock),
+        deliverer=Deliverer(db, vault, outlets, clock),
         stats=StatsService(db, redis, general, clock),
         bus=bus,
         hub=EventHub(bus, clock),
-        pump=EventPump(db, redis, bus, clock),
+        pump=EventPump(db, redis, bus, clock, routers=[NotificationRouter(clock)]),
         trust=make_trust(settings, db, redis, box, general, clock),
     )

@@ -16,6 +16,7 @@ from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
 from app.instances.service import InstanceService
+from app.notifications.service import NotificationService
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
 from app.settings.service import SettingsService
@@ -59,6 +60,10 @@ async def get_schedules(request: Request) -> ScheduleService:
 
 async def get_schedule_runs(request: Request) -> ScheduleRunner:
     return services(request).schedule_runner
+
+
+async def get_notifications(request: Request) -> NotificationService:
+    return services(request).notifications
 
 
 async def get_stats(request: Request) -> StatsService:
@@ -109,6 +114,7 @@ Hunts = Annotated[HuntService, Depends(get_hunts)]
 Plans = Annotated[Planner, Depends(get_plans)]
 Records = Annotated[HuntRecords, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
+Notifications = Annotated[NotificationService, Depends(get_notifications)]
 Schedules = Annotated[ScheduleService, Depends(get_schedules)]
 ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
