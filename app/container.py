@@ -40,6 +40,13 @@ from app.instances.service import InstanceService
 from app.logs.store import LogStore
 from app.logs.stream import LogStream
 from app.logs.writer import LogWriter
+from app.notifications.apprise_door import AppriseDoor
+from app.notifications.delivery import Deliverer
+from app.notifications.outlets import Outlets
+from app.notifications.routing import NotificationRouter
+from app.notifications.service import NotificationService
+from app.notifications.vault import Vault
+from app.notifications.web import WebDoor
 from app.replays.service import ReplayService
 from app.schedules.actions import Hands
 from app.schedules.runner import ScheduleRunner
@@ -77,6 +84,8 @@ class Container:
     app_webhooks: AppWebhooks
     hooks: HookService
     hook_tokens: HookTokens
+    notifications: NotificationService
+    deliverer: Deliverer
     stats: StatsService
     bus: EventBus
     hub: EventHub
@@ -102,10 +111,11 @@ async def open_container(
     db = Database(settings.database)
     redis = make_redis(redis_settings(settings))
     http = ArrHttp(__version__)
+    outlets = Outlets(WebDoor(__version__, clock), AppriseDoor())
     try:
         with in_use(settings.data_dir):
             box = await open_box(db, settings, clock)
-            container = _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
+            container = _wire(settings, clock, db, redis, box, http, outlets, lease_seconds, pace)
             try:
                 await container.general.apply_level()
                 await container.trust.accounts.ensure_owner(settings)
@@ -115,6 +125,7 @@ async def open_container(
                 await container.trust.close()
     finally:
         await http.aclose()
+        await outlets.aclose()
         await redis.aclose(close_connection_pool=True)
         await db.close()
 
@@ -126,6 +137,7 @@ def _wire(
     redis: ArqRedis,
     box: SecretBox,
     http: ArrHttp,
+    outlets: Outlets,
     lease_seconds: float,
     pace: Pace | None,
 ) -> Container:
@@ -147,6 +159,7 @@ def _wire(
     hands = Hands(hunts, instances, general, backup_planner.ask)
     told = ToldByApp(db, queue, engine.tracker, clock)
     logs = LogStore(db, general, clock)
+    vault = Vault(box)
     return Container(
         settings=settings,
         clock=clock,
@@ -169,10 +182,12 @@ def _wire(
         app_webhooks=AppWebhooks(db, box, instances, told, clock),
         hooks=HookService(db, hands, clock),
         hook_tokens=HookTokens(db, clock),
+        notifications=NotificationService(db, vault, outlets, instances, clock),
+        deliverer=Deliverer(db, vault, outlets, clock),
         stats=StatsService(db, redis, general, clock),
         bus=bus,
         hub=EventHub(bus, clock),
-        pump=EventPump(db, redis, bus, clock),
+        pump=EventPump(db, redis, bus, clock, routers=[NotificationRouter(clock)]),
         logs=logs,
         log_writer=LogWriter(logs, publish=LogStream(bus).publish),
         trust=trust,

@@ -8,11 +8,14 @@ from app.hooks import models as hooks
 from app.hunting import models as hunting
 from app.instances import models as instances
 from app.logs import models as logs
+from app.notifications import models as notifications
 from app.replays import models as replays
 from app.schedules import models as schedules
 from app.settings import models as settings
 from app.stats import models as stats
 from app.users import models as users
 
-MODULES = (backup, events, hooks, hunting, instances, logs, replays, schedules, settings, stats, users)
+MODULES = (
+    backup, events, hooks, hunting, instances, logs, notifications, replays, schedules, settings, stats, users,
+)  # fmt: skip
 METADATA = SQLModel.metadata

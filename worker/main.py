@@ -113,7 +113,8 @@ async def _close(worker: Worker) -> None:
 @asynccontextmanager
 async def embedded(container: Container) -> AsyncIterator[None]:
     """The worker inside another process, for the time of the block."""
-    running = [asyncio.create_task(supervise(container)), asyncio.create_task(container.pump.run())]
+    loops = (supervise(container), container.pump.run(), container.deliverer.run())
+    running = [asyncio.create_task(loop) for loop in loops]
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from app.core.errors import HuntarrError
 from app.events.outbox import purge as purge_events
+from app.notifications.retention import purge as purge_deliveries
 from worker.tasks import container_of
 
 log = structlog.get_logger(__name__)
@@ -61,6 +62,7 @@ async def retention(ctx: dict[Any, Any]) -> None:
     await container.replays.purge(container.clock())
     await container.trust.purge()
     await purge_events(container.db, container.clock())
+    await purge_deliveries(container.db, container.clock())
 
 
 async def log_retention(ctx: dict[Any, Any]) -> None:

@@ -20,6 +20,7 @@ from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
 from app.instances.service import InstanceService
 from app.logs.store import LogStore
+from app.notifications.service import NotificationService
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
 from app.settings.service import SettingsService
@@ -71,6 +72,10 @@ async def get_app_webhooks(request: Request) -> AppWebhooks:
 
 async def get_hooks(request: Request) -> HookService:
     return services(request).hooks
+
+
+async def get_notifications(request: Request) -> NotificationService:
+    return services(request).notifications
 
 
 async def get_stats(request: Request) -> StatsService:
@@ -129,6 +134,7 @@ Hunts = Annotated[HuntService, Depends(get_hunts)]
 Plans = Annotated[Planner, Depends(get_plans)]
 Records = Annotated[HuntRecords, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
+Notifications = Annotated[NotificationService, Depends(get_notifications)]
 Schedules = Annotated[ScheduleService, Depends(get_schedules)]
 ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 AppHooks = Annotated[AppWebhooks, Depends(get_app_webhooks)]

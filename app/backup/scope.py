@@ -24,6 +24,7 @@ LEFT_OUT: Final[Mapping[str, LeftOut]] = MappingProxyType(
     {
         "sessions": LeftOut.ENDED,
         "replays": LeftOut.ENDED,
+        "notification_deliveries": LeftOut.ENDED,  # those of the backup were sent long ago
         "audit": LeftOut.KEPT,  # a restore must not be the way to make a trail disappear
         "backup_plan": LeftOut.KEPT,
         "logs": LeftOut.KEPT,

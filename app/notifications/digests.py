@@ -1,0 +1,84 @@
+"""Several events in one message: counts, then a line for each."""
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.core.schemas import UtcTime
+from app.notifications.models import DIGEST, ConnectionState, Delivery, DeliveryStatus
+from app.notifications.rendering import Rendered
+from app.notifications.routing import GRAVITY
+
+_TIME: Final = TypeAdapter(UtcTime)
+
+MOST_COLLECTED: Final = 500
+MOST_LINES: Final = 20
+LONGEST_LINE: Final = 160
+MOST_EVENTS: Final = 100
+
+
+async def fold(session: AsyncSession, state: ConnectionState, now: datetime) -> None:
+    """Make one delivery of what was collected; what is too much for one follows in the next."""
+    mine = (
+        col(Delivery.connection_id) == state.connection_id,
+        col(Delivery.status) == DeliveryStatus.COLLECTED.value,
+    )
+    query = select(Delivery).where(*mine).order_by(col(Delivery.id)).limit(MOST_COLLECTED)
+    rows = (await session.exec(query)).all()
+    state.digest_at = now if len(rows) == MOST_COLLECTED else None
+    if not rows:
+        return
+    told = compose(rows)
+    digest = Delivery(
+        connection_id=state.connection_id, message_id=f"dig_{secrets.token_urlsafe(12)}", event=DIGEST,
+        level=max((row.level for row in rows), key=[level.value for level in GRAVITY].index),
+        title=told.title, body=told.body, data=data_of(rows), happened_at=now,
+        status=DeliveryStatus.QUEUED.value, next_try_at=now, created_at=now,
+    )  # fmt: skip
+    session.add(digest)
+    await session.flush()
+    done = {"status": DeliveryStatus.DIGESTED.value, "digest_id": digest.id, "ended_at": now}
+    last = col(Delivery.id) <= rows[-1].id
+    await session.exec(update(Delivery).where(*mine, last).values(**done))
+    state.next_at = state.next_at or now
+
+
+def compose(rows: Sequence[Delivery]) -> Rendered:
+    """For people. Pure."""
+    counts = ", ".join(f"{number} {name}" for name, number in Counter(row.event for row in rows).items())
+    lines = [_line(row) for row in rows[:MOST_LINES]]
+    more = [f"… and {len(rows) - MOST_LINES} more."] if len(rows) > MOST_LINES else []
+    noun = "event" if len(rows) == 1 else "events"
+    return Rendered(f"Huntarr: {len(rows)} {noun}", "\n".join([counts, *lines, *more]))
+
+
+def data_of(rows: Sequence[Delivery]) -> dict[str, Any]:
+    """For programs. Pure."""
+    return {
+        "from": _said(rows[0].happened_at),
+        "to": _said(rows[-1].happened_at),
+        "total": len(rows),
+        "counts": dict(Counter(row.event for row in rows)),
+        "lines": [_line(row) for row in rows[:MOST_EVENTS]],
+        "events": [
+            {"event_id": row.event_id, "type": row.event, "timestamp": _said(row.happened_at), "data": row.data}
+            for row in rows[:MOST_EVENTS]
+        ],
+        "left_out": max(0, len(rows) - MOST_EVENTS),
+    }
+
+
+def _line(row: Delivery) -> str:
+    line = Rendered(row.title, row.body).line
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
+
+
+def _said(moment: datetime) -> str:
+    text: str = _TIME.dump_python(moment, mode="json")
+    return text

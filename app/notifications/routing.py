@@ -1,0 +1,88 @@
+"""Who is told of an event: decided in the pump's unit of work, so that each event has its deliveries exactly once."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.core.clock import Clock
+from app.events.catalogue import Level
+from app.events.outbox import Recorded
+from app.notifications.models import Connection, ConnectionState, Delivery, DeliveryStatus
+from app.notifications.rendering import Rendered, render
+from app.notifications.schemas import names_of
+from app.schedules.schemas import ALL
+
+GRAVITY = tuple(Level)
+
+
+def is_wanted(connection: Connection, event: Recorded) -> bool:
+    """Whether the connection asks for the event: by name, gravity, app and instance. Pure."""
+    return (
+        connection.enabled
+        and GRAVITY.index(event.level) >= GRAVITY.index(Level(connection.min_level))
+        and connection.app_type in (ALL, event.app_type)
+        and connection.instance_id in (None, event.instance_id)
+        and any(event.name in names_of(pattern) for pattern in connection.events)
+    )
+
+
+class NotificationRouter:
+    """Turns events into deliveries that wait; sending them is the work of another."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def route(self, session: AsyncSession, events: Sequence[Recorded]) -> None:
+        query = select(Connection).where(col(Connection.enabled).is_(True)).order_by(col(Connection.id))
+        pairs = [
+            (connection, event)
+            for connection in (await session.exec(query)).all()
+            for event in events
+            if is_wanted(connection, event)
+        ]
+        if not pairs:
+            return
+        states = await _locked(session, {connection.id or 0 for connection, _ in pairs})
+        now, rendered = self._clock(), {event.id: render(event.payload) for _, event in pairs}
+        for connection, event in pairs:
+            state = states.get(connection.id or 0)
+            if state is not None:  # else it was deleted since we looked
+                session.add(_delivery(connection, event, rendered[event.id], now))
+                _wake(state, connection, now)
+                session.add(state)
+        await session.flush()
+
+
+async def _locked(session: AsyncSession, ids: set[int]) -> dict[int, ConnectionState]:
+    """The rows that every writer of a connection takes first; in one order, so that nobody waits in a circle."""
+    query = select(ConnectionState).where(col(ConnectionState.connection_id).in_(ids))
+    rows = await session.exec(query.order_by(col(ConnectionState.connection_id)).with_for_update())
+    return {state.connection_id: state for state in rows.all()}
+
+
+def _delivery(connection: Connection, event: Recorded, rendered: Rendered, now: datetime) -> Delivery:
+    is_collected = connection.digest_minutes > 0
+    return Delivery(
+        connection_id=connection.id or 0,
+        message_id=f"msg_{event.id}_{secrets.token_urlsafe(12)}",
+        event_id=event.id,
+        event=event.name.value,
+        level=event.level.value,
+        title=rendered.title,
+        body=rendered.body,
+        data=event.payload.data,
+        happened_at=event.created_at,
+        status=(DeliveryStatus.COLLECTED if is_collected else DeliveryStatus.QUEUED).value,
+        next_try_at=None if is_collected else now,
+        created_at=now,
+    )
+
+
+def _wake(state: ConnectionState, connection: Connection, now: datetime) -> None:
+    if connection.digest_minutes:
+        state.digest_at = state.digest_at or now + timedelta(minutes=connection.digest_minutes)
+    else:
+        state.next_at = state.next_at or now

@@ -1,0 +1,141 @@
+"""What callers send and read of connections and deliveries."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field, JsonValue
+
+from app.core.schemas import SECRET_MASK, In, Out, UtcTime
+from app.events.catalogue import EVENTS, EventName, Level
+from app.instances.schemas import Name
+from app.notifications.models import DeliveryStatus
+from app.notifications.providers import PROVIDERS
+from app.schedules.schemas import ALL, APP_TYPES, AppWord
+
+DURABLE: Final = tuple(name.value for name, kind in EVENTS.items() if kind.is_durable)
+MOST_EVENTS: Final = 100
+LONGEST_DIGEST: Final = 7 * 24 * 60
+
+
+def names_of(pattern: str) -> frozenset[str]:
+    """The events that a name, a beginning such as `hunt.*`, or `*` stands for."""
+    if pattern == "*":
+        return frozenset(DURABLE)
+    start = pattern.removesuffix("*") if pattern.endswith(".*") else None
+    return frozenset(name for name in DURABLE if (name.startswith(start) if start else name == pattern))
+
+
+def _known_events(patterns: list[str]) -> list[str]:
+    for pattern in patterns:
+        if not names_of(pattern):
+            raise ValueError(f"must be events, or beginnings such as hunt.*; there are: {', '.join(DURABLE)}")
+    return list(dict.fromkeys(patterns))
+
+
+def _known_provider(word: str) -> str:
+    if word not in PROVIDERS:
+        raise ValueError(f"must be one of: {', '.join(PROVIDERS)}")
+    return word
+
+
+Provider = Annotated[str, AfterValidator(_known_provider), Field(json_schema_extra={"enum": list(PROVIDERS)})]
+Settings = Annotated[
+    dict[str, JsonValue],
+    Field(
+        description="Of the provider: GET /api/notifications/providers lists them. Secrets may be left out, or sent "
+        "back as stars, where they are stored.",
+        examples=[{"url": "https://example.com/hook"}],
+    ),
+]
+Events = Annotated[
+    list[Annotated[str, Field(max_length=40)]],
+    Field(min_length=1, max_length=MOST_EVENTS),
+    AfterValidator(_known_events),
+]
+EVENTS_FIELD: Final[dict[str, Any]] = {
+    "description": f"Names, beginnings such as `hunt.*`, or `*`. There are: {', '.join(DURABLE)}.",
+    "examples": [["hunt.failed", "media.*"]],
+}
+
+
+class ConnectionIn(In):
+    """A connection as a whole: where notifications go, and which."""
+
+    name: Name = Field(examples=["Phone"])
+    enabled: bool = True
+    provider: Provider = Field(examples=["webhook"])
+    settings: Settings
+    events: Events = Field(**EVENTS_FIELD)
+    app_type: AppWord = Field(ALL, description="Only what happens to this app; what has no app goes to `all`.")
+    instance_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Only what happens to this instance.")
+    min_level: Level = Field(Level.INFO, description="Nothing that is less grave.")
+    digest_minutes: int = Field(
+        0, ge=0, le=LONGEST_DIGEST, description="Collect for so long and send one message; 0 sends each at once."
+    )
+
+
+class ConnectionTestIn(In):
+    """Either a stored connection by `connection_id`, or an unsaved one by `provider` and `settings`."""
+
+    connection_id: int | None = Field(None, ge=1, le=2**31 - 1)
+    provider: Provider | None = None
+    settings: Settings | None = None
+    name: Name | None = None
+    enabled: bool | None = None
+    events: Events | None = None
+    app_type: AppWord | None = None
+    instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
+    min_level: Level | None = None
+    digest_minutes: int | None = Field(None, ge=0, le=LONGEST_DIGEST)
+
+
+class ConnectionTestOut(Out):
+    """What the provider made of a test message."""
+
+    ok: bool
+    message: str = Field(description="What happened, as a sentence.", examples=["The receiver took it (200)."])
+    answer: str | None = Field(description="What the provider said, shortened and without secrets.")
+    took_seconds: float
+
+
+class ConnectionOut(Out):
+    """A connection, and how it goes with it."""
+
+    id: int
+    name: str
+    enabled: bool
+    provider: Provider
+    settings: Settings
+    events: list[str] = Field(**EVENTS_FIELD)
+    app_type: str = Field(json_schema_extra={"enum": APP_TYPES})
+    instance_id: int | None
+    min_level: Level
+    digest_minutes: int
+    secret: str | None = Field(
+        None, description="Of a webhook: shown once, by the call that makes or changes it.", examples=[SECRET_MASK]
+    )
+    last_delivered_at: UtcTime | None
+    last_error: str | None = Field(description="What went wrong the last time; null after a success.")
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class DeliveryOut(Out):
+    """One message to one connection, and what came of it."""
+
+    id: int
+    connection_id: int
+    message_id: str = Field(description="The same for every attempt; a webhook's `webhook-id`.")
+    event_id: int | None = Field(description="The event; null for a digest.")
+    event: str = Field(description="The event's name, or `digest`.", examples=[EventName.HUNT_COMPLETED.value])
+    level: Level
+    title: str
+    body: str
+    status: DeliveryStatus
+    digest_id: int | None = Field(description="The digest that told of it.")
+    attempts: int
+    next_try_at: UtcTime | None
+    error: str | None = Field(description="What went wrong the last time.")
+    answer: str | None = Field(description="What the provider said last, shortened and without secrets.")
+    happened_at: UtcTime
+    created_at: UtcTime
+    ended_at: UtcTime | None

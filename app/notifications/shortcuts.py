@@ -1,0 +1,311 @@
+"""Providers behind Apprise: its own addresses, and typed fields for the services that most people use."""
+
+import re
+from typing import Annotated, Any, ClassVar, Final, Literal
+from urllib.parse import quote, urlencode, urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from app.notifications.apprise_rules import LONGEST_URL, checked
+from app.notifications.messages import Answer, Message
+from app.notifications.outlets import Outlets
+from app.notifications.settings import BaseUrl, Host, Line, Port, ProviderSettings, hidden
+
+DISCORD: Final = re.compile(
+    r"https://(?:(?:canary|ptb)\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/(\d{10,25})/([\w-]{40,100})/?"
+)
+SLACK: Final = re.compile(r"https://hooks\.slack\.com/services/([A-Z0-9]+)/([A-Z0-9]+)/([A-Za-z0-9]+)/?")
+EMAIL: Final = r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$"
+
+Token = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~]{1,500}$")]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Email = Annotated[Line, StringConstraints(pattern=EMAIL)]
+AppriseUrl = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=5, max_length=LONGEST_URL), AfterValidator(checked)
+]
+
+
+def _discord(url: str) -> str:
+    if not DISCORD.fullmatch(url):
+        raise ValueError("must be a webhook URL as Discord shows it: https://discord.com/api/webhooks/…/…")
+    return url
+
+
+def _slack(url: str) -> str:
+    if not SLACK.fullmatch(url):
+        raise ValueError("must be a webhook URL as Slack shows it: https://hooks.slack.com/services/…/…/…")
+    return url
+
+
+class AppriseSettings(ProviderSettings):
+    """A provider that Apprise speaks to; a subclass says at which of Apprise's addresses."""
+
+    def addresses(self) -> list[str]:
+        raise TypeError(f"{type(self).__name__} has no address")
+
+    async def send(self, outlets: Outlets, message: Message) -> Answer:
+        return await outlets.apprise.send(self.addresses(), message)
+
+
+class Apprise(AppriseSettings):
+    word: ClassVar[str] = "apprise"
+    title: ClassVar[str] = "Apprise"
+    summary: ClassVar[str] = "Any of Apprise's services, by its addresses."
+
+    urls: Annotated[list[AppriseUrl], Field(min_length=1, max_length=10)] = hidden(
+        description="Addresses as Apprise documents them, such as tgram://token/chat."
+    )
+
+    def addresses(self) -> list[str]:
+        return self.urls
+
+
+class Discord(AppriseSettings):
+    word: ClassVar[str] = "discord"
+    title: ClassVar[str] = "Discord"
+    summary: ClassVar[str] = "A webhook of a Discord channel."
+
+    webhook_url: Annotated[Line, AfterValidator(_discord)] = hidden(description="Channel settings, Integrations.")
+    username: Line | None = Field(None, description="The name that it speaks under.")
+    thread_id: Annotated[str, StringConstraints(pattern=r"^\d{10,25}$")] | None = Field(None, description="A thread.")
+
+    def addresses(self) -> list[str]:
+        found = DISCORD.fullmatch(self.webhook_url)
+        name = f"{_q(self.username)}@" if self.username else ""
+        return [f"discord://{name}{found[1]}/{found[2]}/" + _query(thread=self.thread_id)] if found else []
+
+
+class Telegram(AppriseSettings):
+    word: ClassVar[str] = "telegram"
+    title: ClassVar[str] = "Telegram"
+    summary: ClassVar[str] = "A bot that writes to a chat."
+
+    bot_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\d{5,20}:[\w-]{20,100}$")] = hidden(
+        description="As @BotFather shows it."
+    )
+    chat_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^(-?\d{1,30}|@?[A-Za-z]\w{2,50})$")] = (
+        Field(description="The chat's number, or a channel's name.")
+    )
+    topic_id: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="A topic of a group.")
+    silent: bool = Field(False, description="Without a sound.")
+
+    def addresses(self) -> list[str]:
+        query = _query(topic=self.topic_id, silent="yes" if self.silent else "no")
+        return [f"tgram://{self.bot_token}/{_q(self.chat_id)}/{query}"]
+
+
+class Slack(AppriseSettings):
+    word: ClassVar[str] = "slack"
+    title: ClassVar[str] = "Slack"
+    summary: ClassVar[str] = "An incoming webhook of Slack."
+
+    webhook_url: Annotated[Line, AfterValidator(_slack)] = hidden(description="As Slack shows it.")
+    username: Line | None = Field(None, description="The name that it speaks under.")
+    channel: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^#?[\w-]{1,80}$")] | None = Field(
+        None, description="Another channel than the webhook's own, where Slack allows it."
+    )
+
+    def addresses(self) -> list[str]:
+        found = SLACK.fullmatch(self.webhook_url)
+        name = f"{_q(self.username)}@" if self.username else ""
+        channel = f"/{_q('#' + self.channel.lstrip('#'))}" if self.channel else ""
+        return [f"slack://{name}{found[1]}/{found[2]}/{found[3]}{channel}/?footer=no"] if found else []
+
+
+class EmailSettings(AppriseSettings):
+    word: ClassVar[str] = "email"
+    title: ClassVar[str] = "Email"
+    summary: ClassVar[str] = "Mail through an SMTP server."
+
+    host: Host = Field(description="The SMTP server.")
+    port: Port = Field(587, description="Its port; 465 for tls.")
+    security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
+    username: Line | None = Field(None, description="The account; without one there is no log-in.")
+    password: Password | None = hidden(None, description="Its password.")
+    from_address: Email = Field(description="The address it comes from.")
+    to_addresses: Annotated[list[Email], Field(min_length=1, max_length=20)] = Field(
+        description="The addresses it goes to."
+    )
+    verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "EmailSettings":
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together")
+        return self
+
+    def place(self) -> str:
+        return f"{self.host}:{self.port} {self.security} {self.verify_tls}"
+
+    def addresses(self) -> list[str]:
+        scheme = "mailto" if self.security == "none" else "mailtos"
+        mode = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}[self.security]
+        options = {"from": self.from_address, "to": ",".join(self.to_addresses), "name": "Huntarr", "mode": mode}
+        query = _query(smtp=self.host, verify=_yes(self.verify_tls), **options)
+        return [f"{scheme}://{_login(self.username, self.password)}{self.host}:{self.port}/{query}"]
+
+
+class Pushover(AppriseSettings):
+    word: ClassVar[str] = "pushover"
+    title: ClassVar[str] = "Pushover"
+    summary: ClassVar[str] = "Push messages by Pushover."
+
+    user_key: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9]{30}$")] = hidden(
+        description="Your user or group key."
+    )
+    api_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9]{30}$")] = hidden(
+        description="The token of the application."
+    )
+    priority: int = Field(0, ge=-2, le=2, description="From -2, the lowest, to 2, an emergency.")
+    sound: Annotated[str, StringConstraints(pattern=r"^[a-z]{1,12}$")] | None = Field(None, description="Its sound.")
+    devices: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[\w-]{1,25}$")]], Field(max_length=20)] = Field(
+        [], description="Only these devices."
+    )
+
+    def addresses(self) -> list[str]:
+        devices = "".join(f"{device}/" for device in self.devices)
+        query = _query(priority=self.priority, sound=self.sound)
+        return [f"pover://{self.user_key}@{self.api_token}/{devices}{query}"]
+
+
+class Pushbullet(AppriseSettings):
+    word: ClassVar[str] = "pushbullet"
+    title: ClassVar[str] = "Pushbullet"
+    summary: ClassVar[str] = "Push messages by Pushbullet."
+
+    access_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\w.-]{10,100}$")] = hidden(
+        description="Account settings, Access Tokens."
+    )
+    target: Line | None = Field(None, description="A device, an email address or #channel; else all devices.")
+
+    def addresses(self) -> list[str]:
+        return [f"pbul://{self.access_token}/" + (f"{_q(self.target)}/" if self.target else "")]
+
+
+class Gotify(AppriseSettings):
+    word: ClassVar[str] = "gotify"
+    title: ClassVar[str] = "Gotify"
+    summary: ClassVar[str] = "A Gotify server."
+
+    url: BaseUrl = Field(description="The server, such as https://gotify.example.com.")
+    app_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\w.-]{5,100}$")] = hidden(
+        description="The token of the application."
+    )
+    priority: int = Field(5, ge=0, le=10, description="From 0 to 10.")
+    verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
+
+    def place(self) -> str:
+        return _origin(self.url)
+
+    def addresses(self) -> list[str]:
+        query = _query(priority=self.priority, verify=_yes(self.verify_tls))
+        return [f"{_address('gotify', self.url)}/{self.app_token}{query}"]
+
+
+class Ntfy(AppriseSettings):
+    word: ClassVar[str] = "ntfy"
+    title: ClassVar[str] = "ntfy"
+    summary: ClassVar[str] = "ntfy.sh, or an ntfy server of your own."
+
+    url: BaseUrl = Field("https://ntfy.sh", description="The server.")
+    topic: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\w-]{1,64}$")] = hidden(
+        description="The topic: whoever knows it can read it."
+    )
+    priority: int = Field(3, ge=1, le=5, description="From 1 to 5.")
+    access_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^tk_\w{10,100}$")] | None = hidden(
+        None, description="An access token (`tk_…`), or username and password."
+    )
+    username: Line | None = Field(None, description="The account.")
+    password: Password | None = hidden(None, description="Its password.")
+    verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> "Ntfy":
+        if (self.username is None) != (self.password is None) or (self.username and self.access_token):
+            raise ValueError("give an access_token, or username and password, or neither")
+        return self
+
+    def place(self) -> str:
+        return _origin(self.url)
+
+    def addresses(self) -> list[str]:
+        login = f"{self.access_token}@" if self.access_token else _login(self.username, self.password)
+        auth = "token" if self.access_token else "basic"
+        query = _query(mode="private", priority=self.priority, auth=auth, image="no", verify=_yes(self.verify_tls))
+        return [f"{_address('ntfy', self.url, login)}/{self.topic}{query}"]
+
+
+class Notifiarr(AppriseSettings):
+    word: ClassVar[str] = "notifiarr"
+    title: ClassVar[str] = "Notifiarr"
+    summary: ClassVar[str] = "A Discord channel by way of Notifiarr."
+
+    api_key: Token = hidden(description="Your key, with the integration Passthrough.")
+    channel_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\d{10,25}$")] = Field(
+        description="The channel's number."
+    )
+
+    def addresses(self) -> list[str]:
+        return [f"notifiarr://{_q(self.api_key)}/{_q('#' + self.channel_id)}/?image=no"]
+
+
+class Mqtt(AppriseSettings):
+    word: ClassVar[str] = "mqtt"
+    title: ClassVar[str] = "MQTT"
+    summary: ClassVar[str] = "A topic of an MQTT broker."
+
+    host: Host = Field(description="The broker.")
+    port: Port = Field(1883, description="Its port; 8883 with TLS.")
+    tls: bool = Field(False, description="Whether the connection is encrypted.")
+    topic: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\w-]+(/[\w-]+)*$", max_length=200)] = (
+        Field("huntarr", description="Where it is published.")
+    )
+    username: Line | None = Field(None, description="The account; without one there is no log-in.")
+    password: Password | None = hidden(None, description="Its password.")
+    qos: int = Field(0, ge=0, le=2, description="Quality of service.")
+    retain: bool = Field(False, description="Whether the broker keeps the last message.")
+    verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "Mqtt":
+        if self.password is not None and self.username is None:
+            raise ValueError("a password needs a username")
+        return self
+
+    def place(self) -> str:
+        return f"{self.host}:{self.port} {self.tls}"
+
+    def addresses(self) -> list[str]:
+        scheme = "mqtts" if self.tls else "mqtt"
+        query = _query(qos=self.qos, retain=_yes(self.retain), verify=_yes(self.verify_tls), session="no")
+        return [f"{scheme}://{_login(self.username, self.password)}{self.host}:{self.port}/{self.topic}{query}"]
+
+
+def _q(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
+def _query(**options: Any) -> str:
+    given = {name: value for name, value in options.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
+
+
+def _login(username: str | None, password: str | None) -> str:
+    if username is None:
+        return ""
+    return f"{_q(username)}:{_q(password)}@" if password is not None else f"{_q(username)}@"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _address(scheme: str, url: str, login: str = "") -> str:
+    """Apprise's form of an http or https address."""
+    parts = urlsplit(url)
+    return f"{scheme}{'s' if parts.scheme == 'https' else ''}://{login}{parts.netloc}{parts.path}"

@@ -1,0 +1,118 @@
+"""Real counterparts on loopback: an HTTP receiver that can fail, and an SMTP server."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as it came."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Receiver:
+    """Answers with `status` and keeps what comes; `gate`, when closed, keeps a caller waiting."""
+
+    status: int = 200
+    said: bytes = b"ok"
+    reply_headers: dict[str, str] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    accepted: list[Call] = field(default_factory=list)
+    url: str = ""
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, call: Call) -> None:
+        self.calls.append(call)
+        if self.status < 300:
+            self.accepted.append(call)
+
+    @property
+    def ids(self) -> list[str]:
+        return [call.headers["webhook-id"] for call in self.accepted]
+
+
+@contextmanager
+def receiver(**given: Any) -> Iterator[Receiver]:
+    """Serve one for the time of the block."""
+    made = Receiver(**given)
+    made.gate.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            made.take(Call(self.path, headers, body))
+            made.gate.wait(20)
+            self.send_response(made.status)
+            for name, value in made.reply_headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(made.said)))
+            self.end_headers()
+            self.wfile.write(made.said)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = False  # closing waits for them, and they close their connections
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    made.url = f"http://127.0.0.1:{server.server_port}/hook"
+    try:
+        yield made
+    finally:
+        made.gate.set()
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass
+class Mailbox:
+    """What an SMTP server was given."""
+
+    port: int = 0
+    mails: list[Envelope] = field(default_factory=list)
+    logins: list[tuple[str, str]] = field(default_factory=list)
+
+
+@contextmanager
+def smtp_server(username: str, password: str) -> Iterator[Mailbox]:
+    """A server that takes mail from this account only."""
+    box = Mailbox()
+
+    class Keeper:
+        async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd
+            box.mails.append(envelope)
+            return "250 OK"
+
+    def authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+        given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else ("", "")
+        box.logins.append(given)
+        return AuthResult(success=given == (username, password))
+
+    controller = Controller(
+        Keeper(), hostname="127.0.0.1", port=0, authenticator=authenticate, auth_required=True, auth_require_tls=False
+    )
+    controller.start()
+    assert isinstance(controller.server, asyncio.Server)
+    box.port = controller.server.sockets[0].getsockname()[1]
+    try:
+        yield box
+    finally:
+        controller.stop()
