@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from tests.support import stores
 from tests.support.house import House, open_house
@@ -19,6 +20,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
         both = metafunc.definition.get_closest_marker("storage") is not None
         metafunc.parametrize("database", DATABASES if both else DATABASES[:1], scope="session")
+
+
+@pytest.fixture(autouse=True)
+def loggers_stay_loose() -> Iterator[None]:
+    """A logger that keeps its processors would keep them for every later test, and hide its lines from it."""
+    yield
+    assert not structlog.get_config()["cache_logger_on_first_use"]
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,12 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
@@ -91,8 +90,8 @@ class Mailbox:
     logins: list[tuple[str, str]] = field(default_factory=list)
 
 
-@contextmanager
-def smtp_server(username: str, password: str) -> Iterator[Mailbox]:
+@asynccontextmanager
+async def smtp_server(username: str, password: str) -> AsyncIterator[Mailbox]:
     """A server that takes mail from this account only."""
     box = Mailbox()
 
@@ -106,13 +105,10 @@ def smtp_server(username: str, password: str) -> Iterator[Mailbox]:
         box.logins.append(given)
         return AuthResult(success=given == (username, password))
 
-    controller = Controller(
-        Keeper(), hostname="127.0.0.1", port=0, authenticator=authenticate, auth_required=True, auth_require_tls=False
-    )
-    controller.start()
-    assert isinstance(controller.server, asyncio.Server)
-    box.port = controller.server.sockets[0].getsockname()[1]
-    try:
+    def speak() -> SMTP:
+        return SMTP(Keeper(), authenticator=authenticate, auth_required=True, auth_require_tls=False)
+
+    server = await asyncio.get_running_loop().create_server(speak, "127.0.0.1", 0)
+    async with server:
+        box.port = server.sockets[0].getsockname()[1]
         yield box
-    finally:
-        controller.stop()

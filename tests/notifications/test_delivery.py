@@ -174,7 +174,7 @@ async def test_so_many_at_once_and_no_more(rig: Rig) -> None:
         await full.wait()
     second = asyncio.create_task(deliverer.deliver_due())
     may_end.set()
-    assert await asyncio.gather(first, second) == [AT_ONCE, 0]
+    assert (await first, await second) == (AT_ONCE, 0)
     await sent(rig, deliverer)
     assert web.most == AT_ONCE
     assert await statuses(rig) == ["delivered"] * (AT_ONCE + 5)
