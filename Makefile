@@ -47,8 +47,9 @@ bench: $(DEV) ## measure, beside the targets (ARGS=--quick for a short form)
 fuzz: $(DEV) ## 10,000 requests made from openapi.json against a running service, some 15 minutes
 	@$(BIN)/python -m scripts.fuzz $(ARGS)
 
-chaos: $(DEV) ## 200 hunts in a row while workers are killed with SIGKILL, some 5 minutes
+chaos: $(DEV) ## 200 hunts while workers are killed with SIGKILL, then 500 of each app with random faults; some 20 minutes
 	@$(BIN)/python -m tests.chaos.kill $(ARGS)
+	@$(BIN)/python -m tests.chaos.hunts
 
 openapi: $(RUNTIME) ## write openapi.json anew
 	@$(BIN)/huntarr openapi --write

@@ -258,7 +258,7 @@ async def test_finding_14_archives_are_never_unpacked_by_the_names_inside(house:
             path = re.sub(r"\{\w+\}", "1", route.path)
             said = await owner.client.post(path, content=b"x" * 1_100_000, headers={"X-CSRF-Token": owner.csrf or ""})
             # A hook is refused for its token, before a byte of the body is read.
-            assert said.status_code == (401 if route.path == "/api/webhooks/hooks/{token}" else 413), path
+            assert said.status_code == (401 if route.path.startswith("/api/webhooks/hooks/{") else 413), path
     assert all((route.declaration.upload_bytes or 0) <= 2**30 for route in routes())
 
 
