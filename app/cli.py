@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="huntarr", description="Goes back for what Sonarr, Radarr, Lidarr, Readarr and Whisparr still lack.")
+    parser = argparse.ArgumentParser(prog="huntarr", description="Goes back for what your libraries still lack.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="command")
     serve = commands.add_parser("serve", help="serve the API; without HUNTARR_REDIS_URL with its own Redis")
