@@ -18,6 +18,9 @@ from app.core.security import SecretBox
 from app.events.bus import EventBus
 from app.events.hub import EventHub
 from app.events.pump import EventPump
+from app.home_assistant.commands import Commands
+from app.home_assistant.publisher import Publisher, Sources
+from app.home_assistant.settings import MqttSettingsService
 from app.hunting.engine import make_engine
 from app.hunting.follow_up import FollowUp
 from app.hunting.lease import LEASE_SECONDS
@@ -65,6 +68,8 @@ class Container:
     bus: EventBus
     hub: EventHub
     pump: EventPump
+    mqtt: MqttSettingsService
+    publisher: Publisher
     trust: Trust
 
     @property
@@ -119,6 +124,10 @@ def _wire(
     engine = make_engine(db, redis, http, instances, general, ticker, clock, lease_seconds=lease_seconds, pace=pace)
     totals = Totals()
     hunts = HuntService(db, queue, general, totals, engine.leases, ticker, clock)
+    stats = StatsService(db, redis, general, clock)
+    trust = make_trust(settings, db, redis, box, general, clock)
+    mqtt = MqttSettingsService(db, box, general, clock)
+    sources = Sources(stats, general, bus, Commands(hunts, general, trust.audit))
     return Container(
         settings=settings,
         clock=clock,
@@ -136,9 +145,11 @@ def _wire(
         follow_up=engine.follow_up,
         schedules=ScheduleService(db, general, instances, clock),
         schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general), clock),
-        stats=StatsService(db, redis, general, clock),
+        stats=stats,
         bus=bus,
         hub=EventHub(bus, clock),
         pump=EventPump(db, redis, bus, clock),
-        trust=make_trust(settings, db, redis, box, general, clock),
+        mqtt=mqtt,
+        publisher=Publisher(mqtt, sources, redis),
+        trust=trust,
     )

@@ -99,7 +99,8 @@ async def _close(worker: Worker) -> None:
 @asynccontextmanager
 async def embedded(container: Container) -> AsyncIterator[None]:
     """The worker inside another process, for the time of the block."""
-    running = [asyncio.create_task(supervise(container)), asyncio.create_task(container.pump.run())]
+    parts = (supervise(container), container.pump.run(), container.publisher.run())
+    running = [asyncio.create_task(part) for part in parts]
     try:
         yield
     finally:

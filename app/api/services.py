@@ -12,6 +12,7 @@ from app.arr.models import AppType
 from app.container import Container
 from app.core.errors import NotFound
 from app.events.hub import EventHub
+from app.home_assistant.settings import MqttSettingsService
 from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
@@ -51,6 +52,10 @@ async def get_records(request: Request) -> HuntRecords:
 
 async def get_general(request: Request) -> SettingsService:
     return services(request).general
+
+
+async def get_mqtt(request: Request) -> MqttSettingsService:
+    return services(request).mqtt
 
 
 async def get_schedules(request: Request) -> ScheduleService:
@@ -109,6 +114,7 @@ Hunts = Annotated[HuntService, Depends(get_hunts)]
 Plans = Annotated[Planner, Depends(get_plans)]
 Records = Annotated[HuntRecords, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
+Mqtt = Annotated[MqttSettingsService, Depends(get_mqtt)]
 Schedules = Annotated[ScheduleService, Depends(get_schedules)]
 ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
