@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -75,9 +75,11 @@ class NamedContext(ssl.SSLContext):
     """Checks the certificate against the broker's name, although the socket goes to an address that was checked."""
 
     name: str
+    wrapped: ssl.SSLSocket | None = None
 
     def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
-        return super().wrap_socket(*args, **{**options, "server_hostname": self.name})
+        self.wrapped = super().wrap_socket(*args, **{**options, "server_hostname": self.name})
+        return self.wrapped
 
 
 class Link:
@@ -95,7 +97,7 @@ class Link:
         with _translated():
             await self._client.subscribe([(topic, 1) for topic in topics])
 
-    async def messages(self) -> AsyncIterator[Message]:
+    async def messages(self) -> AsyncGenerator[Message, None]:
         """What comes, until the connection ends: that is a `BrokerFailed`."""
         with _translated():
             async for message in self._client.messages:
@@ -112,12 +114,12 @@ async def linked(
     try:
         yield Link(client)
     finally:
-        with suppress(MqttError):
+        with suppress(BrokerFailed), _translated():
             await client.__aexit__(None, None, None)
 
 
 async def _connected(
-    broker: Broker, context: ssl.SSLContext | None, last_words: tuple[str, bytes] | None, resolve: Resolve
+    broker: Broker, context: NamedContext | None, last_words: tuple[str, bytes] | None, resolve: Resolve
 ) -> Client:
     """At the first address of the broker that answers."""
     will = Will(last_words[0], last_words[1], qos=1, retain=True) if last_words else None
@@ -133,12 +135,21 @@ async def _connected(
             with _translated():
                 return await asyncio.shield(entering)
         except BrokerFailed as failed:
+            _close(client, context)
             failure = failed
         except asyncio.CancelledError:
-            with suppress(MqttError):
-                await (await entering).__aexit__(None, None, None)
+            await asyncio.wait([entering])
+            _close(client, context)
+            entering.exception()
             raise
     raise failure or BrokerFailed("The name of the broker has no address.")
+
+
+def _close(client: Client, context: NamedContext | None) -> None:
+    """aiomqtt leaves a connection open that comes to nothing [tried: 2.5.1]: after the handshake, and within it."""
+    client._client.disconnect()
+    if context is not None and context.wrapped is not None:
+        context.wrapped.close()
 
 
 async def _addresses(broker: Broker, resolve: Resolve) -> list[str]:
@@ -156,7 +167,7 @@ async def _addresses(broker: Broker, resolve: Resolve) -> list[str]:
     return addresses
 
 
-def _tls_context(broker: Broker) -> ssl.SSLContext:
+def _tls_context(broker: Broker) -> NamedContext:
     context = NamedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.name = broker.host
     if broker.verify_tls:
@@ -170,9 +181,15 @@ def _tls_context(broker: Broker) -> ssl.SSLContext:
 
 @contextmanager
 def _translated() -> Iterator[None]:
+    """Our error instead of aiomqtt's. It waits by `asyncio.wait_for`, which before Python 3.12 loses a cancellation
+    that comes just as the broker answers (CPython gh-86296): that one is not lost here."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
     try:
         yield
     except MqttCodeError as failure:
         raise BrokerFailed(f"The broker refuses: {failure}.") from failure
     except (MqttError, OSError, ValueError) as failure:
         raise BrokerFailed(f"No connection to the broker: {failure or type(failure).__name__}.") from failure
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError

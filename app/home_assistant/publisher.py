@@ -7,11 +7,12 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
+from aiomqtt import Message
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -31,7 +32,6 @@ from app.stats.service import StatsService
 log = structlog.get_logger(__name__)
 
 LEASE: Final = "huntarr:mqtt"
-LEASE_SECONDS: Final = 20.0
 BATCH: Final = 100
 READ_SECONDS: Final = 4.0
 MOVING: Final = {name for name, kind in EVENTS.items() if kind.is_durable} | {EventName.QUEUE}
@@ -48,6 +48,8 @@ class Tempo:
     """States are looked at without being told that they changed."""
     gap: float = 1.0
     """Least time between two looks: many events at once are one look."""
+    lease: float = 20.0
+    """A worker that was killed keeps its turn for so long."""
     first_rest: float = 1.0
     longest_rest: float = 60.0
 
@@ -80,7 +82,7 @@ class Publisher:
         self._tempo = tempo or Tempo()
         self._timer = timer
         self._resolve = resolve
-        self._turn = Turn(redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=False)
+        self._turn = Turn(redis, LEASE, seconds=self._tempo.lease, is_better_twice=False)
         self._tried: Place | None = None
         self._rest = 0.0
         self._rest_until = 0.0
@@ -171,11 +173,11 @@ class Session:
         """Until the settings or the turn change; a broken connection is an error. Leaving, we say that we do."""
         last_words = (self._topics.availability, OFFLINE)
         async with linked(self._place.broker, last_words=last_words, resolve=resolve) as link:
-            await link.listen(*self._heard())
-            await link.say(self._topics.availability, ONLINE, retain=True)
-            arrived()
-            log.info("publishing over mqtt", broker=self._place.broker.name)
             try:
+                await link.listen(*self._heard())
+                await link.say(self._topics.availability, ONLINE, retain=True)
+                arrived()
+                log.info("publishing over mqtt", broker=self._place.broker.name)
                 await _first_end(self._watch(), self._refresh(link), self._listen(link), self._follow(link))
             finally:
                 # Whoever took the turn from us has said that it is there: nothing is to be said against it.
@@ -233,16 +235,20 @@ class Session:
             await self._settings.remember(self._place, self._known)
 
     async def _listen(self, link: Link) -> None:
-        async for message in link.messages():
-            topic, payload = message.topic.value, _bytes(message.payload)
-            if topic == self._topics.availability:
-                await self._insist(link, payload)
-            elif topic == self._topics.birth:
-                if payload == ONLINE:
-                    self._sent.clear()
-                    self._has_moved.set()
-            elif await self._sources.commands.obey(self._topics, topic, payload, is_retained=message.retain):
+        async with aclosing(link.messages()) as messages:
+            async for message in messages:
+                await self._hear(link, message)
+
+    async def _hear(self, link: Link, message: Message) -> None:
+        topic, payload = message.topic.value, _bytes(message.payload)
+        if topic == self._topics.availability:
+            await self._insist(link, payload)
+        elif topic == self._topics.birth:
+            if payload == ONLINE:
+                self._sent.clear()
                 self._has_moved.set()
+        elif await self._sources.commands.obey(self._topics, topic, payload, is_retained=message.retain):
+            self._has_moved.set()
 
     async def _insist(self, link: Link, payload: bytes) -> None:
         """The last will of a worker that was here before may come late."""

@@ -62,7 +62,7 @@ async def test_whoever_had_the_turn_keeps_it_while_redis_is_away(redis: ArqRedis
     assert await holder.is_mine()
     assert not await other.is_mine()
     await redis.delete(KEY)
-    await redis.hset(KEY, "not", "a string")  # the script fails: as good as no answer
+    await redis.zadd(KEY, {"no": 1, "string": 2})  # the script fails: as good as no answer
     clock.forward(seconds=3)
     assert await holder.is_mine()
     assert not await other.is_mine()

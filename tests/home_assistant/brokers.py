@@ -39,7 +39,7 @@ class TestBroker:
             *self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await _listens(self.port):
+            while not await _listens(self.port):  # noqa: ASYNC110 - a process has no event for it
                 await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
@@ -107,7 +107,7 @@ class Home:
 
     async def listen(self) -> None:
         async for message in self.client.messages:
-            topic, payload = message.topic.value, bytes(message.payload)  # type: ignore[arg-type] # always bytes here
+            topic, payload = message.topic.value, bytes(message.payload)
             self.heard.append((topic, payload))
             if payload:
                 self.kept[topic] = payload
@@ -127,4 +127,3 @@ async def home_of(port: int) -> AsyncIterator[Home]:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
