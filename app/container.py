@@ -22,6 +22,9 @@ from app.core.security import SecretBox
 from app.events.bus import EventBus
 from app.events.hub import EventHub
 from app.events.pump import EventPump
+from app.home_assistant.commands import Commands
+from app.home_assistant.publisher import Publisher, Sources
+from app.home_assistant.settings import MqttSettingsService
 from app.hooks.app_webhooks import AppWebhooks
 from app.hooks.service import HookService
 from app.hooks.tokens import HookTokens
@@ -92,6 +95,8 @@ class Container:
     pump: EventPump
     logs: LogStore
     log_writer: LogWriter
+    mqtt: MqttSettingsService
+    publisher: Publisher
     trust: Trust
 
     @property
@@ -160,6 +165,9 @@ def _wire(
     told = ToldByApp(db, queue, engine.tracker, clock)
     logs = LogStore(db, general, clock)
     vault = Vault(box)
+    stats = StatsService(db, redis, general, clock)
+    mqtt = MqttSettingsService(db, box, general, clock)
+    sources = Sources(stats, general, bus, Commands(hunts, general, trust.audit))
     return Container(
         settings=settings,
         clock=clock,
@@ -184,11 +192,13 @@ def _wire(
         hook_tokens=HookTokens(db, clock),
         notifications=NotificationService(db, vault, outlets, instances, clock),
         deliverer=Deliverer(db, vault, outlets, clock),
-        stats=StatsService(db, redis, general, clock),
+        stats=stats,
         bus=bus,
         hub=EventHub(bus, clock),
         pump=EventPump(db, redis, bus, clock, routers=[NotificationRouter(clock)]),
         logs=logs,
         log_writer=LogWriter(logs, publish=LogStream(bus).publish),
+        mqtt=mqtt,
+        publisher=Publisher(mqtt, sources, redis),
         trust=trust,
     )

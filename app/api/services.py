@@ -13,6 +13,7 @@ from app.backup.service import BackupService
 from app.container import Container
 from app.core.errors import NotFound
 from app.events.hub import EventHub
+from app.home_assistant.settings import MqttSettingsService
 from app.hooks.app_webhooks import AppWebhooks
 from app.hooks.service import HookService
 from app.hunting.plan import Planner
@@ -56,6 +57,10 @@ async def get_records(request: Request) -> HuntRecords:
 
 async def get_general(request: Request) -> SettingsService:
     return services(request).general
+
+
+async def get_mqtt(request: Request) -> MqttSettingsService:
+    return services(request).mqtt
 
 
 async def get_schedules(request: Request) -> ScheduleService:
@@ -135,6 +140,7 @@ Plans = Annotated[Planner, Depends(get_plans)]
 Records = Annotated[HuntRecords, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
 Notifications = Annotated[NotificationService, Depends(get_notifications)]
+Mqtt = Annotated[MqttSettingsService, Depends(get_mqtt)]
 Schedules = Annotated[ScheduleService, Depends(get_schedules)]
 ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 AppHooks = Annotated[AppWebhooks, Depends(get_app_webhooks)]

@@ -1,10 +1,11 @@
-"""General settings, and the hunting defaults of each app type."""
+"""General settings, those of MQTT, and the hunting defaults of each app type."""
 
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, etag, full, read
-from app.api.services import General, HuntingApp, Instances
+from app.api.services import General, HuntingApp, Instances, Mqtt
 from app.api.tags import Tag
 from app.core.schemas import Out, Reply
+from app.home_assistant.settings import MqttIn, MqttSettings
 from app.settings.general import GeneralIn, GeneralSettings
 from app.settings.hunting import HuntingIn, HuntingSettings
 
@@ -15,6 +16,7 @@ class AllSettingsOut(Out):
     """Every section."""
 
     general: GeneralSettings
+    mqtt: MqttSettings
     sonarr: HuntingSettings
     radarr: HuntingSettings
 
@@ -22,9 +24,10 @@ class AllSettingsOut(Out):
 @router.get("", summary="All sections")
 @read
 @etag
-async def get_settings(settings: General) -> Reply[AllSettingsOut]:
+async def get_settings(settings: General, mqtt: Mqtt) -> Reply[AllSettingsOut]:
     """Secrets read as stars."""
-    return Reply[AllSettingsOut](data=AllSettingsOut.model_validate(await settings.sections()))
+    sections = {**await settings.sections(), "mqtt": await mqtt.read()}
+    return Reply[AllSettingsOut](data=AllSettingsOut.model_validate(sections))
 
 
 @router.get("/general", summary="General settings")
@@ -39,6 +42,20 @@ async def get_general_settings(settings: General) -> Reply[GeneralSettings]:
 async def update_general_settings(body: GeneralIn, settings: General) -> Reply[GeneralSettings]:
     """Any subset; all of it is taken or nothing."""
     return Reply[GeneralSettings](data=await settings.update_general(body), message="Settings saved")
+
+
+@router.get("/mqtt", summary="MQTT settings")
+@read
+@etag
+async def get_mqtt_settings(mqtt: Mqtt) -> Reply[MqttSettings]:
+    return Reply[MqttSettings](data=await mqtt.read())
+
+
+@router.post("/mqtt", summary="Change MQTT settings", responses=errors())
+@full
+async def update_mqtt_settings(body: MqttIn, mqtt: Mqtt) -> Reply[MqttSettings]:
+    """Any subset; all of it is taken or nothing. The worker connects anew within seconds."""
+    return Reply[MqttSettings](data=await mqtt.update(body), message="Settings saved")
 
 
 @router.get("/{app_type}", summary="Hunting defaults of an app type", responses=errors(404))

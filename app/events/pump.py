@@ -5,10 +5,8 @@ locked while they are routed, so that two pumps (Redis was away, or emptied) do 
 """
 
 import asyncio
-import secrets
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -21,6 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError
+from app.core.turn import Turn
 from app.events.bus import EventBus
 from app.events.models import Event
 from app.events.outbox import Recorded, Router, recorded
@@ -34,50 +33,9 @@ APPEND_SECONDS: Final = 2.0
 REST_SECONDS: Final = 5.0
 LEASE: Final = "huntarr:events:pump"
 LEASE_SECONDS: Final = 6.0
-LEASE_CHECK_SECONDS: Final = 1.0
-
-# 1 when the lease is ours, now or still.
-TAKE: Final = """
-if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
-return redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2], 'nx') and 1 or 0
-"""
-GIVE_BACK: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
 # What says nothing of the event: the batch is tried again as it is.
 PASSING = (HuntarrError, OperationalError, InterfaceError, OSError)
-
-
-class Turn:
-    """Which of the pumps works. Without Redis each does: better two than none."""
-
-    def __init__(
-        self, redis: Redis, *, seconds: float = LEASE_SECONDS, timer: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._take = redis.register_script(TAKE)
-        self._give_back = redis.register_script(GIVE_BACK)
-        self._token = secrets.token_hex(8)
-        self._seconds = seconds
-        self._timer = timer
-        self._is_mine = False
-        self._ask_at = timer()
-
-    async def is_mine(self) -> bool:
-        """Asked of Redis three times in the life of a lease, else remembered."""
-        if self._timer() >= self._ask_at:
-            try:
-                async with asyncio.timeout(LEASE_CHECK_SECONDS):
-                    taken = await self._take(keys=[LEASE], args=[self._token, int(self._seconds * 1000)])
-                self._is_mine = bool(taken)
-            except (RedisError, OSError, TimeoutError):
-                self._is_mine = True
-            self._ask_at = self._timer() + self._seconds / 3
-        return self._is_mine
-
-    async def end(self) -> None:
-        """Let another one take over at once."""
-        with suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(LEASE_CHECK_SECONDS):
-                await self._give_back(keys=[LEASE], args=[self._token])
 
 
 class EventPump:
@@ -90,7 +48,7 @@ class EventPump:
         self._bus = bus
         self._clock = clock
         self._routers = routers
-        self._turn = Turn(redis)
+        self._turn = Turn(redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
         self._away_until = 0.0
 
     async def run(self) -> None:

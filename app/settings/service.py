@@ -95,6 +95,16 @@ class SettingsService:
         await self._store(session, app_type.value, merged)
         return effective(stored), effective(merged)
 
+    async def section(self, session: AsyncSession, name: str) -> dict[str, Any]:
+        """What is stored in a section that belongs to another part of Huntarr."""
+        return await _stored(session, name)
+
+    async def change_section(self, session: AsyncSession, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge `changes` into it; what is stored then. `None` takes a value back."""
+        merged = {**await self._locked(session, name), **changes}
+        await self._store(session, name, merged)
+        return {key: value for key, value in merged.items() if value is not None}
+
     async def pause(self, minutes: int | None) -> Pause:
         until = self._clock() + timedelta(minutes=minutes) if minutes else None
         return await self._set_pause(Pause(True, until))

@@ -20,7 +20,7 @@ from app.events.bus import STREAM, EventBus, StreamId
 from app.events.catalogue import EventName, Level
 from app.events.models import Event
 from app.events.outbox import KEPT_FOR, Recorded, Router, purge, record
-from app.events.pump import BATCH, LEASE, EventPump, Turn
+from app.events.pump import BATCH, EventPump
 from app.users.models import Audit
 from tests.events.facts import happen, hunt_completed, instance_offline, search_sent, stored
 from tests.hunting.crashes import Killed
@@ -220,21 +220,6 @@ async def test_a_pump_without_redis_goes_on_working(rig: Rig) -> None:
     assert not task.done()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_one_pump_works_at_a_time_and_another_takes_over(rig: Rig) -> None:
-    redis = rig.container.redis
-    first, second = (Turn(redis, timer=rig.clock.monotonic) for _ in range(2))
-    assert await first.is_mine()
-    assert not await second.is_mine()
-    await first.end()
-    rig.clock.forward(seconds=3)
-    assert await second.is_mine()
-    assert not await first.is_mine()
-    assert 0 < await redis.pttl(LEASE) <= 6000
-    await redis.delete(LEASE)
-    rig.clock.forward(seconds=3)
-    assert await second.is_mine(), "a Redis that was emptied is no reason to stop"
 
 
 async def test_the_stream_keeps_about_the_last_thousand(rig: Rig) -> None:

@@ -1,0 +1,195 @@
+"""The one door to MQTT brokers: its address, a connection that goes to checked addresses only, and our error."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import unquote
+
+import certifi
+from aiomqtt import Client, Message, MqttCodeError, MqttError, Will
+
+from app.core.addresses import BlockedAddress, Resolve, is_blocked, normalise_url, resolve_name
+from app.core.errors import Invalid, UpstreamFailed
+
+LONGEST_URL: Final = 500
+PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+REPLY_SECONDS: Final = 5.0
+KEEPALIVE_SECONDS: Final = 30
+MOST_UNREAD: Final = 100
+_URL: Final = re.compile(
+    r"(?P<scheme>mqtts?)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^:@/?#]*))?@)?(?P<place>[^@/?#]+)/?", re.IGNORECASE
+)
+_NOT_A_URL: Final = (
+    "The address must look like mqtt://host:1883 or mqtts://user:password@host:8883; "
+    "in user and password write @ : / ? # and % as %40 %3A %2F %3F %23 and %25."
+)
+
+
+class BrokerFailed(UpstreamFailed):
+    """The broker cannot be reached, or ends the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """How to reach a broker."""
+
+    url: str = field(repr=False)
+    host: str
+    port: int
+    is_tls: bool
+    user: str | None = field(repr=False)
+    password: str | None = field(repr=False)
+    verify_tls: bool
+
+    @property
+    def name(self) -> str:
+        """As it may stand in a log."""
+        return f"{self.host}:{self.port}"
+
+
+def broker_of(url: str, *, verify_tls: bool) -> Broker:
+    """What the address says; `Invalid` tells what is wrong with it, and never quotes it."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise Invalid(_NOT_A_URL, field="body.broker_url")
+    scheme = found["scheme"].lower()
+    try:
+        place = normalise_url(f"http://{found['place']}").removeprefix("http://")
+    except Invalid as wrong:
+        raise Invalid(wrong.message, field="body.broker_url") from None
+    host, _, port = place.rpartition(":") if re.search(r":[0-9]+$", place) else (place, "", "")
+    user, password = (unquote(part) if part else None for part in (found["user"], found["password"]))
+    if not f"{user}{password}".isprintable():
+        raise Invalid(_NOT_A_URL, field="body.broker_url")
+    return Broker(
+        url, host.strip("[]"), int(port or PORTS[scheme]), scheme == "mqtts", user, password, verify_tls=verify_tls
+    )
+
+
+class NamedContext(ssl.SSLContext):
+    """Checks the certificate against the broker's name, although the socket goes to an address that was checked."""
+
+    name: str
+    wrapped: ssl.SSLSocket | None = None
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        self.wrapped = super().wrap_socket(*args, **{**options, "server_hostname": self.name})
+        return self.wrapped
+
+
+class Link:
+    """A connection to a broker."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def say(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Publish, and wait until the broker has it. Retained and empty, it takes back what was retained."""
+        with _translated():
+            await self._client.publish(topic, payload, qos=1, retain=retain)
+
+    async def listen(self, *topics: str) -> None:
+        with _translated():
+            await self._client.subscribe([(topic, 1) for topic in topics])
+
+    async def messages(self) -> AsyncGenerator[Message, None]:
+        """What comes, until the connection ends: that is a `BrokerFailed`."""
+        with _translated():
+            async for message in self._client.messages:
+                yield message
+
+
+@asynccontextmanager
+async def linked(
+    broker: Broker, *, last_words: tuple[str, bytes] | None = None, resolve: Resolve = resolve_name
+) -> AsyncIterator[Link]:
+    """A connection for the time of the block; `last_words` are retained for us when it breaks."""
+    context = await asyncio.to_thread(_tls_context, broker) if broker.is_tls else None
+    client = await _connected(broker, context, last_words, resolve)
+    try:
+        yield Link(client)
+    finally:
+        with suppress(BrokerFailed), _translated():
+            await client.__aexit__(None, None, None)
+
+
+async def _connected(
+    broker: Broker, context: NamedContext | None, last_words: tuple[str, bytes] | None, resolve: Resolve
+) -> Client:
+    """At the first address of the broker that answers."""
+    will = Will(last_words[0], last_words[1], qos=1, retain=True) if last_words else None
+    failure: BrokerFailed | None = None
+    for address in await _addresses(broker, resolve):
+        client = Client(
+            address, broker.port, username=broker.user, password=broker.password, will=will, tls_context=context,
+            timeout=REPLY_SECONDS, keepalive=KEEPALIVE_SECONDS, max_queued_incoming_messages=MOST_UNREAD,
+        )  # fmt: skip
+        # It connects in a thread: who is cancelled meanwhile must wait for it, or nobody would close the connection.
+        entering = asyncio.ensure_future(client.__aenter__())
+        try:
+            with _translated():
+                return await asyncio.shield(entering)
+        except BrokerFailed as failed:
+            _close(client, context)
+            failure = failed
+        except asyncio.CancelledError:
+            await asyncio.wait([entering])
+            _close(client, context)
+            entering.exception()
+            raise
+    raise failure or BrokerFailed("The name of the broker has no address.")
+
+
+def _close(client: Client, context: NamedContext | None) -> None:
+    """aiomqtt leaves a connection open that comes to nothing [tried: 2.5.1]: after the handshake, and within it."""
+    client._client.disconnect()
+    if context is not None and context.wrapped is not None:
+        context.wrapped.close()
+
+
+async def _addresses(broker: Broker, resolve: Resolve) -> list[str]:
+    """The addresses of the broker; `BlockedAddress` when any one of them is blocked."""
+    try:
+        addresses = [str(ip_address(broker.host))]
+    except ValueError:
+        try:
+            async with asyncio.timeout(REPLY_SECONDS):
+                addresses = await resolve(broker.host, broker.port)
+        except (OSError, UnicodeError):
+            raise BrokerFailed("The name of the broker is not known.") from None
+    if any(map(is_blocked, addresses)):
+        raise BlockedAddress("The broker's name leads to a link-local, metadata, multicast or unspecified address.")
+    return addresses
+
+
+def _tls_context(broker: Broker) -> NamedContext:
+    context = NamedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.name = broker.host
+    if broker.verify_tls:
+        context.load_verify_locations(certifi.where())
+        context.load_default_certs()  # those of the system, for people who run their own
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Our error instead of aiomqtt's. It waits by `asyncio.wait_for`, which before Python 3.12 loses a cancellation
+    that comes just as the broker answers (CPython gh-86296): that one is not lost here."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    try:
+        yield
+    except MqttCodeError as failure:
+        raise BrokerFailed(f"The broker refuses: {failure}.") from failure
+    except (MqttError, OSError, ValueError) as failure:
+        raise BrokerFailed(f"No connection to the broker: {failure or type(failure).__name__}.") from failure
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
