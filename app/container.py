@@ -28,6 +28,8 @@ from app.hunting.sending import Pace
 from app.hunting.service import HuntService
 from app.hunting.totals import Totals
 from app.instances.service import InstanceService
+from app.metrics.service import MetricsService
+from app.metrics.traffic import AppTraffic
 from app.replays.service import ReplayService
 from app.schedules.actions import Hands
 from app.schedules.runner import ScheduleRunner
@@ -61,6 +63,8 @@ class Container:
     schedules: ScheduleService
     schedule_runner: ScheduleRunner
     stats: StatsService
+    traffic: AppTraffic
+    metrics: MetricsService
     bus: EventBus
     hub: EventHub
     pump: EventPump
@@ -82,15 +86,17 @@ async def open_container(
     """Open what the process needs; the database is migrated already. Redis is connected to when it is first used."""
     db = Database(settings.database)
     redis = make_redis(redis_settings(settings))
-    http = ArrHttp(__version__)
+    traffic = AppTraffic(db, redis)
+    http = ArrHttp(__version__, observer=traffic.observe)
     try:
         with in_use(settings.data_dir):
             box = await open_box(db, settings, clock)
-            container = _wire(settings, clock, db, redis, box, http, lease_seconds, pace)
+            container = _wire(settings, clock, db, redis, box, http, traffic, lease_seconds, pace)
             try:
                 await container.general.apply_level()
                 await container.trust.accounts.ensure_owner(settings)
-                yield container
+                async with traffic.flowing():
+                    yield container
             finally:
                 await container.hub.close()
                 await container.trust.close()
@@ -107,6 +113,7 @@ def _wire(
     redis: ArqRedis,
     box: SecretBox,
     http: ArrHttp,
+    traffic: AppTraffic,
     lease_seconds: float,
     pace: Pace | None,
 ) -> Container:
@@ -135,6 +142,8 @@ def _wire(
         schedules=ScheduleService(db, general, instances, clock),
         schedule_runner=ScheduleRunner(db, queue, general, Hands(hunts, instances, general), clock),
         stats=StatsService(db, redis, general, clock),
+        traffic=traffic,
+        metrics=MetricsService(db, redis, general, traffic, clock),
         bus=bus,
         hub=EventHub(bus, clock),
         pump=EventPump(db, redis, bus, clock),

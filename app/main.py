@@ -19,6 +19,7 @@ from app.api import (
     history,
     hunts,
     instances,
+    metrics,
     openapi,
     pages,
     schedules,
@@ -32,6 +33,7 @@ from app.api.idempotency import REPLAY_HEADER
 from app.api.middleware import Boundary
 from app.api.routing import ApiRouter, unmatched
 from app.core.config import Settings
+from app.metrics.http import HttpNumbers
 
 # The polled ones first: routes are tried in this order.
 ROUTERS: tuple[ApiRouter, ...] = (
@@ -43,6 +45,7 @@ ROUTERS: tuple[ApiRouter, ...] = (
     settings_routes.router,
     events.router,
     health.router,
+    metrics.router,
     setup_routes.router,
     auth_routes.router,
     audit_routes.router,
@@ -81,6 +84,7 @@ def create_app(
     routers: Sequence[ApiRouter] = ROUTERS,
 ) -> FastAPI:
     """The application. `open_container` and `background` (such as the embedded worker) live as long as it serves."""
+    numbers = HttpNumbers()
     app = HuntarrApi(
         title="Huntarr",
         summary="Goes back for what Sonarr, Radarr and their kin still lack.",
@@ -89,9 +93,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(settings),
+        middleware=_middleware(settings, numbers),
         lifespan=_lifespan(settings, open_container, background),
     )
+    app.state.http_numbers = numbers
     app.router.default = unmatched
     errors.install(app)
     for router in routers:
@@ -100,11 +105,13 @@ def create_app(
     return app
 
 
-def _middleware(settings: Settings | None) -> list[Middleware]:
+def _middleware(settings: Settings | None, numbers: HttpNumbers) -> list[Middleware]:
     """Outermost first."""
+    measured = Middleware(metrics.Measured, numbers=numbers)
     if settings is None:
-        return [Middleware(Boundary), Middleware(errors.Failures)]
-    chain = [Middleware(Boundary, base_url=settings.base_url, trusted_proxies=settings.trusted_proxies)]
+        return [measured, Middleware(Boundary), Middleware(errors.Failures)]
+    boundary = Middleware(Boundary, base_url=settings.base_url, trusted_proxies=settings.trusted_proxies)
+    chain = [measured, boundary]
     if settings.cors_origins:
         chain.append(
             Middleware(

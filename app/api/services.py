@@ -16,6 +16,7 @@ from app.hunting.plan import Planner
 from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
 from app.instances.service import InstanceService
+from app.metrics.service import MetricsService
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
 from app.settings.service import SettingsService
@@ -65,6 +66,10 @@ async def get_stats(request: Request) -> StatsService:
     return services(request).stats
 
 
+async def get_metrics_service(request: Request) -> MetricsService:
+    return services(request).metrics
+
+
 async def get_events(request: Request) -> EventHub:
     return services(request).hub
 
@@ -112,6 +117,7 @@ General = Annotated[SettingsService, Depends(get_general)]
 Schedules = Annotated[ScheduleService, Depends(get_schedules)]
 ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
+Metrics = Annotated[MetricsService, Depends(get_metrics_service)]
 Events = Annotated[EventHub, Depends(get_events)]
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]

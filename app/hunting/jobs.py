@@ -10,9 +10,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.arr.base import ArrClient
 from app.arr.errors import ArrError
 from app.arr.http import ArrHttp
+from app.arr.identify import identify
 from app.arr.models import AppStatus, AppType, Connection, HuntPass, Variant
 from app.arr.models import Database as AppDatabase
-from app.arr.identify import identify
 from app.arr.registry import REGISTRY, make_client
 from app.core.clock import Clock
 from app.core.db import Database

@@ -37,6 +37,7 @@ class GeneralSettings(BaseModel):
     log_level: LogLevel = Field(LogLevel.INFO, description="The least level that is logged.")
     history_retention_days: int = Field(365, ge=0, le=36500, description="Days that history is kept; 0 is for ever.")
 
+    metrics_enabled: bool = Field(True, description="Answer `GET /metrics`, for Prometheus.")
     session_hours: int = Field(24, ge=1, le=720, description="How long somebody stays logged in.")
 
     @property
