@@ -127,7 +127,8 @@ def of_instance(name: str, more: str = "") -> str:
     return f'{name}{{job="huntarr",app_type="radarr",instance_id="1",instance_name="Films"{more}}}'
 
 
-# What Prometheus saw, minute by minute (hour by hour where it is about days); when it is asked; which alerts must be there then, and which not.
+# What Prometheus saw, minute by minute, or hour by hour where it is about days; when it is asked; which alerts must be
+# there then, and which not.
 SEEN: dict[str, tuple[dict[str, str], str, set[str], set[str]]] = {
     "an app that is down": (
         {of_instance("huntarr_instance_online"): "0x60", of_instance("huntarr_instance_enabled"): "1x60"},
