@@ -43,6 +43,8 @@ from app.instances.service import InstanceService
 from app.logs.store import LogStore
 from app.logs.stream import LogStream
 from app.logs.writer import LogWriter
+from app.metrics.service import MetricsService
+from app.metrics.traffic import AppTraffic
 from app.notifications.apprise_door import AppriseDoor
 from app.notifications.delivery import Deliverer
 from app.notifications.outlets import Outlets
@@ -90,6 +92,8 @@ class Container:
     notifications: NotificationService
     deliverer: Deliverer
     stats: StatsService
+    traffic: AppTraffic
+    metrics: MetricsService
     bus: EventBus
     hub: EventHub
     pump: EventPump
@@ -115,16 +119,18 @@ async def open_container(
     """Open what the process needs; the database is migrated already. Redis is connected to when it is first used."""
     db = Database(settings.database)
     redis = make_redis(redis_settings(settings))
-    http = ArrHttp(__version__)
+    traffic = AppTraffic(db, redis)
+    http = ArrHttp(__version__, observer=traffic.observe)
     outlets = Outlets(WebDoor(__version__, clock), AppriseDoor())
     try:
         with in_use(settings.data_dir):
             box = await open_box(db, settings, clock)
-            container = _wire(settings, clock, db, redis, box, http, outlets, lease_seconds, pace)
+            container = _wire(settings, clock, db, redis, box, http, outlets, traffic, lease_seconds, pace)
             try:
                 await container.general.apply_level()
                 await container.trust.accounts.ensure_owner(settings)
-                yield container
+                async with traffic.flowing():
+                    yield container
             finally:
                 await container.hub.close()
                 await container.trust.close()
@@ -143,6 +149,7 @@ def _wire(
     box: SecretBox,
     http: ArrHttp,
     outlets: Outlets,
+    traffic: AppTraffic,
     lease_seconds: float,
     pace: Pace | None,
 ) -> Container:
@@ -193,6 +200,8 @@ def _wire(
         notifications=NotificationService(db, vault, outlets, instances, clock),
         deliverer=Deliverer(db, vault, outlets, clock),
         stats=stats,
+        traffic=traffic,
+        metrics=MetricsService(db, redis, general, traffic, clock),
         bus=bus,
         hub=EventHub(bus, clock),
         pump=EventPump(db, redis, bus, clock, routers=[NotificationRouter(clock)]),

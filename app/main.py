@@ -21,6 +21,7 @@ from app.api import (
     hunts,
     instances,
     logs,
+    metrics,
     notifications,
     openapi,
     pages,
@@ -36,6 +37,7 @@ from app.api.idempotency import REPLAY_HEADER
 from app.api.middleware import Boundary
 from app.api.routing import ApiRouter, unmatched
 from app.core.config import Settings
+from app.metrics.http import HttpNumbers
 
 # The polled ones first: routes are tried in this order.
 ROUTERS: tuple[ApiRouter, ...] = (
@@ -51,6 +53,7 @@ ROUTERS: tuple[ApiRouter, ...] = (
     backup.router,
     logs.router,
     health.router,
+    metrics.router,
     setup_routes.router,
     auth_routes.router,
     audit_routes.router,
@@ -89,6 +92,7 @@ def create_app(
     routers: Sequence[ApiRouter] = ROUTERS,
 ) -> FastAPI:
     """The application. `open_container` and `background` (such as the embedded worker) live as long as it serves."""
+    numbers = HttpNumbers()
     app = HuntarrApi(
         title="Huntarr",
         summary="Goes back for what Sonarr, Radarr and their kin still lack.",
@@ -97,9 +101,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(settings),
+        middleware=_middleware(settings, numbers),
         lifespan=_lifespan(settings, open_container, background),
     )
+    app.state.http_numbers = numbers
     app.router.default = unmatched
     errors.install(app)
     for router in routers:
@@ -108,11 +113,13 @@ def create_app(
     return app
 
 
-def _middleware(settings: Settings | None) -> list[Middleware]:
+def _middleware(settings: Settings | None, numbers: HttpNumbers) -> list[Middleware]:
     """Outermost first."""
+    measured = Middleware(metrics.Measured, numbers=numbers)
     if settings is None:
-        return [Middleware(Boundary), Middleware(errors.Failures)]
-    chain = [Middleware(Boundary, base_url=settings.base_url, trusted_proxies=settings.trusted_proxies)]
+        return [measured, Middleware(Boundary), Middleware(errors.Failures)]
+    boundary = Middleware(Boundary, base_url=settings.base_url, trusted_proxies=settings.trusted_proxies)
+    chain = [measured, boundary]
     if settings.cors_origins:
         chain.append(
             Middleware(

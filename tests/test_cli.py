@@ -19,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from app import cli
 from app.cli import main
 from app.core.config import Settings
 from app.core.redis import socket_path
@@ -287,6 +288,7 @@ def test_a_wrong_value_is_named_and_not_shown(
 ) -> None:
     for variable, text in environment(tmp_path, **{name: value}).items():
         monkeypatch.setenv(variable, text)
+    monkeypatch.setattr(cli, "setup_logging", lambda *_: None)  # it would stay set up in this process
     assert main(["serve"]) == 1
     [sentence] = capsys.readouterr().err.splitlines()
     assert sentence.startswith(f"huntarr: HUNTARR_{name.upper()} is ")

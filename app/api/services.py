@@ -21,6 +21,7 @@ from app.hunting.records import HuntRecords
 from app.hunting.service import HuntService
 from app.instances.service import InstanceService
 from app.logs.store import LogStore
+from app.metrics.service import MetricsService
 from app.notifications.service import NotificationService
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
@@ -87,6 +88,10 @@ async def get_stats(request: Request) -> StatsService:
     return services(request).stats
 
 
+async def get_metrics_service(request: Request) -> MetricsService:
+    return services(request).metrics
+
+
 async def get_events(request: Request) -> EventHub:
     return services(request).hub
 
@@ -146,6 +151,7 @@ ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
 AppHooks = Annotated[AppWebhooks, Depends(get_app_webhooks)]
 UserHooks = Annotated[HookService, Depends(get_hooks)]
 Statistics = Annotated[StatsService, Depends(get_stats)]
+Metrics = Annotated[MetricsService, Depends(get_metrics_service)]
 Events = Annotated[EventHub, Depends(get_events)]
 Backups = Annotated[BackupService, Depends(get_backups)]
 Logs = Annotated[LogStore, Depends(get_logs)]

@@ -55,6 +55,7 @@ class GeneralSettings(BaseModel):
         "30 3 * * *", description="When backups are made: a cron expression of five fields, in `timezone`."
     )
     backup_retention: int = Field(7, ge=1, le=100, description="How many backups of each kind are kept.")
+    metrics_enabled: bool = Field(True, description="Answer `GET /metrics`, for Prometheus.")
     session_hours: int = Field(24, ge=1, le=720, description="How long somebody stays logged in.")
     public_url: Annotated[str, Field(max_length=500), AfterValidator(_plain_url)] | None = Field(
         None,

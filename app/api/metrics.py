@@ -1,0 +1,74 @@
+"""Metrics for Prometheus: what it reads, and the counting of every reply."""
+
+import time
+from typing import Final
+
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.openapi import Responses, errors
+from app.api.routing import ApiRouter, read
+from app.api.services import Metrics
+from app.api.tags import Tag
+from app.metrics.http import HttpNumbers
+
+OPENMETRICS: Final = "application/openmetrics-text"
+EXPOSITION: Final[Responses] = {
+    200: {
+        "description": "The text format 0.0.4, or OpenMetrics 1.0 to callers that accept it.",
+        "content": {
+            "text/plain": {"schema": {"type": "string"}, "example": "huntarr_workers 1.0\n"},
+            OPENMETRICS: {"schema": {"type": "string"}, "example": "huntarr_workers 1.0\n# EOF\n"},
+        },
+    }
+}
+
+router = ApiRouter(tag=Tag.SYSTEM)
+
+
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=EXPOSITION | errors(404))
+@read
+async def get_metrics(request: Request, metrics: Metrics) -> Response:
+    """Text and no envelope; 404 while `metrics_enabled` is off. `docs/metrics.md` lists what there is."""
+    scrape = await metrics.scrape(request.app.state.http_numbers)
+    if OPENMETRICS in request.headers.get("accept", ""):
+        text: bytes = openmetrics.generate_latest(scrape)  # type: ignore[no-untyped-call] # the library's own gap
+        return Response(text, headers={"Content-Type": openmetrics.CONTENT_TYPE_LATEST})
+    return Response(generate_latest(scrape), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+class Measured:
+    """Counts every reply when it begins: a stream may last for days. Around everything, refusals included."""
+
+    def __init__(self, app: ASGIApp, numbers: HttpNumbers) -> None:
+        self._app = app
+        self._numbers = numbers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        is_begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal is_begun
+            if message["type"] == "http.response.start":
+                is_begun = True
+                self._numbers.count(scope["method"], _template(scope), message["status"], time.perf_counter() - started)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            if not is_begun:
+                self._numbers.count(scope["method"], _template(scope), 0, None)
+
+
+def _template(scope: Scope) -> str | None:
+    """What the matched route is called; None where there is none, whatever the path."""
+    path: str | None = getattr(scope.get("route"), "path", None)
+    return path

@@ -1,0 +1,165 @@
+"""Requests to the apps, of all our processes together: each adds what it saw to one hash on Redis.
+
+Sums on Redis instead of numbers of each process: workers come and go, and a sum that loses one of them falls, which
+Prometheus takes for a new beginning. So it does not matter which gateway is asked, nor where the worker runs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, cast
+
+import structlog
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+from sqlmodel import select
+
+from app.arr.models import Connection
+from app.core.db import Database
+from app.core.errors import Unavailable
+from app.instances.models import Instance
+from app.metrics.histogram import Histogram
+
+log = structlog.get_logger(__name__)
+
+SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+KEY: Final = "huntarr:metrics:apps:1"  # another number whenever its fields mean something else
+KEPT_FOR: Final = timedelta(days=30)
+EVERY_SECONDS: Final = 5.0
+REDIS_SECONDS: Final = 1.0
+MOST_PLACES: Final = 1000
+NO_ANSWER: Final = "no_answer"
+
+# Fields: `requests:{instance}:{result}`, `last:{instance}`, `answers:{app type}:{place}`, `seconds:{app type}`.
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of one address since the last flush."""
+
+    results: dict[str, int] = field(default_factory=dict)
+    answers: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    last: float | None = None
+
+    def add(self, other: "_Seen") -> None:
+        for result, number in other.results.items():
+            self.results[result] = self.results.get(result, 0) + number
+        self.answers.counts = [a + b for a, b in zip(self.answers.counts, other.answers.counts, strict=True)]
+        self.answers.total += other.answers.total
+        self.last = self.last if other.last is None else other.last
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The sums: requests by instance and result, answers by app type, the last answer by instance."""
+
+    requests: Mapping[tuple[int, str], int]
+    answers: Mapping[str, Histogram]
+    last: Mapping[int, float]
+
+
+class AppTraffic:
+    """Sees every request of this process, and moves the numbers to Redis every few seconds."""
+
+    def __init__(self, db: Database, redis: ArqRedis) -> None:
+        self._db = db
+        self._redis = redis
+        self._seen: dict[str, _Seen] = {}
+        self._flushing = asyncio.Lock()
+
+    def observe(
+        self, connection: Connection, _method: str, _path: str, status: int | None, spent: float, _n: int
+    ) -> None:
+        """What `ArrHttp` tells of a request."""
+        seen = self._seen.get(connection.url)
+        if seen is None:
+            if len(self._seen) >= MOST_PLACES:  # Redis is away, and somebody tests one address after the other
+                return
+            seen = self._seen[connection.url] = _Seen()
+        result = NO_ANSWER if status is None else f"{status // 100}xx"
+        seen.results[result] = seen.results.get(result, 0) + 1
+        seen.answers.observe(spent)
+        if status is not None:
+            seen.last = spent
+
+    async def flush(self) -> None:
+        """Add what was seen to the sums. What cannot be added now is kept for the next time."""
+        async with self._flushing:
+            if not self._seen:
+                return
+            seen, self._seen = self._seen, {}
+            try:
+                await self._add(seen, await self._owners())
+                seen = {}
+            except (RedisError, OSError, TimeoutError, Unavailable):
+                log.debug("traffic not counted yet: no redis or no database")
+            finally:
+                for url, newer in self._seen.items():
+                    seen.setdefault(url, _Seen()).add(newer)
+                self._seen = seen
+
+    async def read(self, instances: Iterable[int]) -> Traffic:
+        """The sums for these instances; those of others are of deleted ones, and are thrown away."""
+        fields = await cast(Awaitable[dict[bytes, bytes]], self._redis.hgetall(KEY))
+        known, gone = set(instances), list[str]()
+        requests: dict[tuple[int, str], int] = {}
+        answers: dict[str, Histogram] = {}
+        last: dict[int, float] = {}
+        for name, value in fields.items():
+            kind, whose, *rest = name.decode().split(":")
+            if kind in ("requests", "last") and int(whose) not in known:
+                gone.append(name.decode())
+            elif kind == "requests":
+                requests[int(whose), rest[0]] = int(value)
+            elif kind == "last":
+                last[int(whose)] = float(value)
+            elif kind == "answers":
+                answers.setdefault(whose, Histogram(SECONDS)).counts[int(rest[0])] = int(value)
+            else:
+                answers.setdefault(whose, Histogram(SECONDS)).total = float(value)
+        if gone:
+            await cast(Awaitable[int], self._redis.hdel(KEY, *gone))
+        return Traffic(requests, answers, last)
+
+    @asynccontextmanager
+    async def flowing(self) -> AsyncIterator[None]:
+        """Flush every few seconds for the time of the block, and at its end."""
+        task = asyncio.create_task(self._flow())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await self.flush()
+
+    async def _flow(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            await self.flush()
+
+    async def _owners(self) -> dict[str, tuple[int, str]]:
+        """Whose address is whose. One that two apps share counts for the first of them."""
+        async with self._db.reading() as session:
+            rows = (await session.exec(select(Instance.url, Instance.id, Instance.app_type))).all()
+        return {url: (instance_id or 0, app_type) for url, instance_id, app_type in reversed(rows)}
+
+    async def _add(self, seen: Mapping[str, _Seen], owners: Mapping[str, tuple[int, str]]) -> None:
+        """All or nothing. Addresses that are no instance's were only tested."""
+        async with asyncio.timeout(REDIS_SECONDS), self._redis.pipeline(transaction=True) as pipe:
+            for url, one in seen.items():
+                if url not in owners:
+                    continue
+                instance_id, app_type = owners[url]
+                for result, number in one.results.items():
+                    pipe.hincrby(KEY, f"requests:{instance_id}:{result}", number)
+                for place, number in enumerate(one.answers.counts):
+                    if number:
+                        pipe.hincrby(KEY, f"answers:{app_type}:{place}", number)
+                pipe.hincrbyfloat(KEY, f"seconds:{app_type}", one.answers.total)
+                if one.last is not None:
+                    pipe.hset(KEY, f"last:{instance_id}", str(one.last))
+            pipe.expire(KEY, KEPT_FOR)
+            await pipe.execute()
