@@ -2,6 +2,7 @@
 
 import email
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from app.notifications.schemas import ConnectionTestIn
 from app.notifications.settings import is_secret
 from app.notifications.shortcuts import AppriseSettings
 from tests.events.facts import hunt_completed, search_sent
+from tests.home_assistant.brokers import PythonBroker, home_of
 from tests.notifications.books import connected, deliveries, sent, told
 from tests.notifications.receivers import Receiver, receiver, smtp_server
 from tests.support.rig import Rig
@@ -156,3 +158,21 @@ async def test_no_way_leads_apprise_to_a_metadata_address(rig: Rig) -> None:
         assert len(there.calls) == 1
     answer = await AppriseDoor().send(["json://0xa9fea9fe/"], message)
     assert answer.sentence == "It leads to a link-local, metadata, multicast or unspecified address."
+
+
+@pytest.mark.asyncio
+async def test_a_broker_is_told_under_the_topic(rig: Rig, tmp_path: Path) -> None:
+    broker = PythonBroker(tmp_path)
+    await broker.start()
+    try:
+        async with home_of(broker.port) as home:
+            settings = {"host": "127.0.0.1", "port": broker.port, "topic": "home/huntarr"}
+            await connected(rig, provider="mqtt", settings=settings)
+            await told(rig, search_sent(4))
+            await sent(rig)
+            assert [row.status for row in await deliveries(rig)] == ["delivered"]
+            await home.until(lambda: bool(home.of("home/huntarr")))
+            [payload] = home.of("home/huntarr")
+    finally:
+        await broker.stop()
+    assert "searching for Episode 4" in payload.decode()
