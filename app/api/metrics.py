@@ -1,10 +1,8 @@
 """Metrics for Prometheus: what it reads, and the counting of every reply."""
 
 import time
-from typing import Final
+from typing import Final, cast
 
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.openmetrics import exposition as openmetrics
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +12,7 @@ from app.api.routing import ApiRouter, read
 from app.api.services import Metrics
 from app.api.tags import Tag
 from app.metrics.http import HttpNumbers
+from app.metrics.service import Format
 
 OPENMETRICS: Final = "application/openmetrics-text"
 EXPOSITION: Final[Responses] = {
@@ -33,11 +32,13 @@ router = ApiRouter(tag=Tag.SYSTEM)
 @read
 async def get_metrics(request: Request, metrics: Metrics) -> Response:
     """Text and no envelope; 404 while `metrics_enabled` is off. `docs/metrics.md` lists what there is."""
-    scrape = await metrics.scrape(request.app.state.http_numbers)
-    if OPENMETRICS in request.headers.get("accept", ""):
-        text: bytes = openmetrics.generate_latest(scrape)  # type: ignore[no-untyped-call] # the library's own gap
-        return Response(text, headers={"Content-Type": openmetrics.CONTENT_TYPE_LATEST})
-    return Response(generate_latest(scrape), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+    wanted = Format.OPENMETRICS if OPENMETRICS in request.headers.get("accept", "") else Format.PLAIN
+    return Response(await metrics.scrape(numbers_of(request), wanted), headers={"Content-Type": wanted.value})
+
+
+def numbers_of(request: Request) -> HttpNumbers:
+    """What the application's own middleware counts."""
+    return cast(HttpNumbers, request.app.state.http_numbers)
 
 
 class Measured:

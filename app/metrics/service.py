@@ -3,12 +3,16 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 import structlog
 from arq.connections import ArqRedis
 from prometheus_client import ProcessCollector
 from prometheus_client.core import CollectorRegistry, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 from redis.exceptions import RedisError
 
 from app import __version__
@@ -27,18 +31,29 @@ log = structlog.get_logger(__name__)
 FRESH_SECONDS: Final = 5.0
 REDIS_SECONDS: Final = 1.0
 RESULTS: Final = ("2xx", "4xx", "5xx", NO_ANSWER)
+END: Final = b"# EOF\n"
 OFF: Final = "Metrics are turned off: metrics_enabled in the general settings turns them on."
 
 
-class Scrape(CollectorRegistry):
-    """Metrics that are read already, as the library wants them for writing."""
+class Format(StrEnum):
+    """How a scrape is written; each by its content type."""
 
-    def __init__(self, metrics: list[Metric]) -> None:
-        super().__init__()
-        self._metrics = metrics
+    PLAIN = CONTENT_TYPE_PLAIN_0_0_4
+    OPENMETRICS = openmetrics.CONTENT_TYPE_LATEST
 
-    def collect(self) -> Iterable[Metric]:
-        return self._metrics
+
+@dataclass(slots=True)
+class _Shared:
+    """What all processes share, and its text: writing it takes as long as reading it."""
+
+    read_at: float
+    metrics: list[Metric]
+    texts: dict[Format, bytes] = field(default_factory=dict)
+
+    def text(self, wanted: Format) -> bytes:
+        if wanted not in self.texts:
+            self.texts[wanted] = _written(self.metrics, wanted)
+        return self.texts[wanted]
 
 
 class MetricsService:
@@ -62,16 +77,18 @@ class MetricsService:
         self._timer = timer
         self._process = ProcessCollector(registry=None)
         self._lock = asyncio.Lock()
-        self._kept: tuple[float, list[Metric]] | None = None
+        self._kept: _Shared | None = None
         self._is_enabled = True
         self._labels: dict[int, Labels] = {}
 
-    async def scrape(self, http: HttpNumbers) -> Scrape:
+    async def scrape(self, http: HttpNumbers, wanted: Format) -> bytes:
         """Everything; `NotFound` while it is turned off. Parts that are away are left out, and said to be."""
         if not await self._may_answer():
             raise NotFound(OFF)
+        shared = await self._shared()
         build = families.BUILD.of([((__version__, "sqlite" if self._db.is_sqlite else "postgresql"), 1)])
-        return Scrape([build, *await self._shared(), *http.collect(), *self._process.collect()])
+        own = _written([build, *http.collect(), *self._process.collect()], wanted)
+        return shared.text(wanted) + own + (END if wanted is Format.OPENMETRICS else b"")
 
     async def _may_answer(self) -> bool:
         try:
@@ -80,12 +97,12 @@ class MetricsService:
             log.debug("the switch of the metrics cannot be read: as before")
         return self._is_enabled
 
-    async def _shared(self) -> list[Metric]:
+    async def _shared(self) -> _Shared:
         async with self._lock:
             now = self._timer()
-            if self._kept is None or now - self._kept[0] > FRESH_SECONDS:
-                self._kept = (now, [*await self._of_database(), *await self._of_redis()])
-            return self._kept[1]
+            if self._kept is None or now - self._kept.read_at > FRESH_SECONDS:
+                self._kept = _Shared(now, [*await self._of_database(), *await self._of_redis()])
+            return self._kept
 
     async def _of_database(self) -> list[Metric]:
         try:
@@ -106,6 +123,25 @@ class MetricsService:
             log.warning("metrics without redis", error=type(failure).__name__)
             return [families.REDIS_UP.one(0)]
         return [families.REDIS_UP.one(1), *metrics, *_traffic(traffic, self._labels)]
+
+
+class _Read(CollectorRegistry):
+    """Metrics that are read already, as the library wants them for writing."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _written(metrics: list[Metric], wanted: Format) -> bytes:
+    """The text without its end, so that parts can be put together."""
+    if wanted is Format.PLAIN:
+        return generate_latest(_Read(metrics))
+    text: bytes = openmetrics.generate_latest(_Read(metrics))  # type: ignore[no-untyped-call] # the library's own gap
+    return text.removesuffix(END)
 
 
 def _traffic(found: Traffic, labels: dict[int, Labels]) -> Iterable[Metric]:
