@@ -118,7 +118,7 @@ class Home:
 
 @asynccontextmanager
 async def home_of(port: int) -> AsyncIterator[Home]:
-    async with Client("127.0.0.1", port, timeout=5) as client:
+    async with Client("127.0.0.1", port, timeout=PATIENCE_SECONDS) as client:
         await client.subscribe("#", qos=1)
         home = Home(client)
         task = asyncio.create_task(home.listen())
