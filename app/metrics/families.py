@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from prometheus_client.core import Metric
+from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -24,9 +25,8 @@ class Family:
 
     def of(self, samples: Iterable[tuple[Sequence[str], float]]) -> Metric:
         """The metric with these samples: values of the labels, and the number."""
-        made = self._empty()
-        for values, number in samples:
-            made.add_sample(self.name, dict(zip(self.labels, values, strict=True)), number)
+        made, name, labels = self._empty(), self.name, self.labels
+        made.samples = [Sample(name, dict(zip(labels, values, strict=True)), number) for values, number in samples]
         return made
 
     def one(self, number: float) -> Metric:

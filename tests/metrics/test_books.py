@@ -1,0 +1,85 @@
+"""The numbers behind the metrics: nothing is lost while Redis is away, nothing is counted that did not happen."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from app.arr.models import Connection
+from app.core.db import Database
+from app.core.migrations import alembic_config
+from app.core.redis import make_redis, redis_settings
+from app.metrics.histogram import Histogram
+from app.metrics.traffic import MOST_PLACES, AppTraffic
+from tests.simulator import LibrarySpec
+from tests.support.rig import Rig
+
+
+def test_a_value_counts_for_every_bound_that_it_does_not_exceed() -> None:
+    histogram = Histogram((1.0, 5.0))
+    for value in (0.5, 1.0, 1.1, 5.0, 9.0):
+        histogram.observe(value)
+    assert histogram.cumulative() == [2, 4, 5]
+    assert histogram.total == pytest.approx(16.6)
+
+
+@pytest.mark.asyncio
+async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> None:
+    made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
+    connection = Connection(made.url, "k")
+    nowhere = rig.settings.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
+    away = make_redis(redis_settings(nowhere))
+    traffic = AppTraffic(rig.container.db, away)
+    traffic.observe(connection, "GET", "/", 200, 0.2, 10)
+    await traffic.flush()
+    traffic.observe(connection, "GET", "/", None, 70.0, 0)
+    traffic.observe(connection, "GET", "/", 200, 0.4, 10)
+    await traffic.flush()
+    back = AppTraffic(rig.container.db, rig.container.redis)
+    back._seen = traffic._seen
+    await back.flush()
+    await back.flush()
+    found = await back.read([made.id])
+    assert found.requests == {(made.id, "2xx"): 2, (made.id, "no_answer"): 1}
+    assert found.last == {made.id: 0.4}
+    assert found.answers["sonarr"].cumulative()[-2:] == [2, 3]
+    assert found.answers["sonarr"].total == pytest.approx(70.6)
+    await away.aclose(close_connection_pool=True)
+
+
+@pytest.mark.asyncio
+async def test_addresses_that_are_only_tested_cost_no_memory_and_no_label(rig: Rig) -> None:
+    traffic = AppTraffic(rig.container.db, rig.container.redis)
+    for number in range(MOST_PLACES + 50):
+        traffic.observe(Connection(f"http://10.0.0.1:{number}", "k"), "GET", "/", 200, 0.2, 10)
+    assert len(traffic._seen) == MOST_PLACES
+    await traffic.flush()
+    found = await traffic.read([])
+    assert (found.requests, found.answers, found.last) == ({}, {}, {})
+
+
+@pytest.mark.storage
+def test_what_the_timeline_knew_is_where_counters_begin(database_url: str) -> None:
+    """Of a database that was there before there were metrics."""
+    config = alembic_config(database_url)
+    [ours] = [one for one in ScriptDirectory.from_config(config).walk_revisions() if "Prometheus" in (one.doc or "")]
+    command.downgrade(config, str(ours.down_revision))
+    days = [("2026-11-22", "missing", 5, 2, 1), ("2026-11-23", "missing", 4, 1, 1), ("2026-11-23", "cutoff", 1, 0, 0)]
+    values = ", ".join(f"('{day}', 'sonarr', 7, '{name}', {a}, {b}, {c})" for day, name, a, b, c in days)
+    asyncio.run(_run(database_url, f"INSERT INTO stat_passes VALUES {values}"))  # noqa: S608 - ours
+    command.upgrade(config, "head")
+    found = asyncio.run(_run(database_url, "SELECT * FROM stat_pass_totals ORDER BY hunt_pass"))
+    assert found == [("sonarr", 7, "cutoff", 1, 0, 0, 0), ("sonarr", 7, "missing", 9, 0, 3, 2)]
+
+
+async def _run(url: str, statement: str) -> list[tuple[object, ...]]:
+    db = Database(url)
+    async with db.session() as session:
+        result = await (await session.connection()).execute(text(statement))
+        rows = [tuple(row) for row in result] if result.returns_rows else []
+    await db.close()
+    return rows
