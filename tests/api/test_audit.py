@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio
 
 APP_KEY = "key-of-the-sonarr-0123456789"
 INSTANCE = {"name": "TV", "url": "http://user-tv.example:8989", "api_key": APP_KEY}
-UNTOLD = {"test_connection", "test_instance", "receive_app_call", "receive_app_call_by_put"}
+UNTOLD = {"test_connection", "test_instance", "test_notification", "receive_app_call", "receive_app_call_by_put"}
 
 
 async def last(visitor: Visitor, **query: Any) -> dict[str, Any]:
