@@ -5,7 +5,6 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +14,7 @@ from app.arr.errors import ArrError, ArrTimeout, BadAnswer, ErrorCode, WrongBase
 from app.arr.models import Connection
 from app.arr.readings import clean_text
 from app.core.addresses import BlockedAddress
+from app.core.outgoing import read_retry_after
 
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
@@ -157,23 +157,11 @@ def from_status(response: httpx.Response, said: Said, connection: Connection, no
         code,
         _status_sentence(code, status, said.text, connection),
         http_status=status,
-        retry_after=read_retry_after(response.headers.get("retry-after"), now),
+        retry_after=read_retry_after(response.headers.get("retry-after"), now, longest=LONGEST_RETRY_AFTER),
         # A refusal proves that nothing was done; a proxy's 502 or 504 proves nothing.
         may_have_reached=not (status < 500 or starting or (status == 500 and said.by_app)),
         transient=status in TRANSIENT_STATUSES and not starting,
     )
-
-
-def read_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """`Retry-After` in seconds or as an HTTP date, between nothing and a day; `None` when it is not readable."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=int(text[:9])), LONGEST_RETRY_AFTER)
-    try:
-        wait = parsedate_to_datetime(text) - now
-    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
-        return None
-    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
 
 
 def place(connection: Connection) -> str:

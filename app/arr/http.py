@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from types import TracebackType
@@ -27,6 +26,7 @@ from app.arr.models import Connection
 from app.arr.pools import PoolPerApp
 from app.core.addresses import BlockedAddress
 from app.core.clock import Clock, utc_now
+from app.core.outgoing import Clients, tls_context
 
 __all__ = ["ArrHttp", "Json", "Method", "Observer", "Param"]
 
@@ -57,18 +57,16 @@ class ArrHttp:
         clock: Clock = utc_now,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._headers = {
+        headers = {
             "User-Agent": f"Huntarr/{version}",
             "Accept": "application/json",
             "Accept-Encoding": ACCEPT_ENCODING,
         }
         self._observer = observer
-        self._transport = transport
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
-        self._clients: dict[bool, httpx.AsyncClient] = {}
-        self._making = asyncio.Lock()
+        self._clients = Clients(headers, lambda verify_tls: transport or PoolPerApp(tls_context(verify_tls)))
         # A gate lives as long as a request holds it: nothing is kept of instances that are gone.
         self._gates: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
 
@@ -82,10 +80,7 @@ class ArrHttp:
 
     async def aclose(self) -> None:
         """Close every connection; afterwards the next `send` would open new ones."""
-        clients = list(self._clients.values())
-        self._clients.clear()
-        for client in clients:
-            await client.aclose()
+        await self._clients.aclose()
 
     async def send(
         self,
@@ -130,14 +125,8 @@ class ArrHttp:
             return await _Exchange(self, connection, method, path, limit).run(params, json)
 
     async def client(self, *, verify_tls: bool) -> httpx.AsyncClient:
-        """The client of this mode. Its TLS context takes 40 ms to make [tried]: once, and off the event loop."""
-        async with self._making:
-            if verify_tls not in self._clients:
-                transport = self._transport or PoolPerApp(await asyncio.to_thread(_tls_context, verify_tls))
-                self._clients[verify_tls] = httpx.AsyncClient(
-                    transport=transport, headers=self._headers, follow_redirects=False, trust_env=False
-                )
-            return self._clients[verify_tls]
+        """The client of this mode."""
+        return await self._clients.get(verify_tls=verify_tls)
 
     def observed(
         self, connection: Connection, method: str, path: str, status: int | None, spent: float, n: int
@@ -244,11 +233,3 @@ def _may_repeat(method: Method, failure: ArrError) -> bool:
     if method == "GET":
         return failure.transient
     return failure.transient and failure.http_status is None and not failure.may_have_reached
-
-
-def _tls_context(verify: bool) -> ssl.SSLContext:
-    """With certifi's authorities, and those of the system for people who run their own."""
-    context = httpx.create_ssl_context(verify=verify, trust_env=False)
-    if verify:
-        context.load_default_certs()
-    return context

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Insert, TypeDecorator, event
+from sqlalchemy import DateTime, Dialect, TypeDecorator, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -154,29 +154,19 @@ async def upsert(
 
     With neither, such a row is left as it is; an empty `key` then stands for any unique index.
     """
-    if rows:
-        dialect = session.get_bind().dialect.name
-        await session.exec(upserting(dialect, table, rows, key=key, add=add, replace=replace))
-
-
-def upserting(
-    dialect: str,
-    table: type[SQLModel],
-    rows: Sequence[dict[str, Any]],
-    *,
-    key: Sequence[str],
-    add: Sequence[str] = (),
-    replace: Sequence[str] = (),
-) -> Insert:
-    """The statement of `upsert`."""
+    if not rows:
+        return
+    dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(table).values(list(rows))
     columns = table.metadata.tables[str(table.__tablename__)].c
     changes: dict[str, Any] = {name: columns[name] + statement.excluded[name] for name in add}
     changes |= {name: statement.excluded[name] for name in replace}
     if changes:
-        return statement.on_conflict_do_update(index_elements=list(key), set_=changes)
-    return statement.on_conflict_do_nothing(index_elements=list(key) or None)
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=changes)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(key) or None)
+    await session.exec(statement)
 
 
 def day_of(moment: datetime) -> str:

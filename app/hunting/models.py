@@ -95,6 +95,13 @@ class Hunt(SQLModel, table=True):
     skipped: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """How many items were passed over, by reason."""
 
+    @property
+    def took_seconds(self) -> float | None:
+        """`None` before its end, and for one that never began."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
 
 class Search(SQLModel, table=True):
     """One search: committed as `sending` before the command leaves, so that no crash can double it. The history."""

@@ -28,7 +28,7 @@ from app.hunting.survey import Lexicon, QueueFacts, Survey
 from app.hunting.telling import Ticker, hunt_ended
 from app.hunting.tracking import OutcomeTracker
 from app.instances import health
-from app.stats.rollup import count
+from app.stats.rollup import count, count_hunt
 
 log = structlog.get_logger(__name__)
 
@@ -268,6 +268,7 @@ class HuntRunner:
             if tally.errors and not hunt.errors:  # a failed search was counted when it failed
                 await count(session, job.hold.app_type, job.hold.instance_id, self._clock(), errors=1)
             session.add(hunt)
+            await count_hunt(session, job.hold.app_type, job.hold.instance_id, hunt.status, hunt.took_seconds)
             await record(session, hunt_ended(hunt, state.next_hunt_at), self._clock())
         await self._ticker.queue_changed()
         log.info("hunt ended", status=hunt.status, reason=hunt.reason, searched=hunt.searched)

@@ -24,6 +24,7 @@ from app.instances.models import Instance, InstanceState
 from app.instances.service import interval
 from app.settings.hunting import effective
 from app.settings.service import SettingsService
+from app.stats.rollup import count_hunt
 
 log = structlog.get_logger(__name__)
 
@@ -115,6 +116,8 @@ class HuntService:
             if hunt.status == HuntStatus.QUEUED:
                 hunt.status, hunt.reason = HuntStatus.CANCELLED.value, "cancelled"
                 hunt.message, hunt.ended_at = "It was cancelled before it began.", self._clock()
+                if hunt.instance_id is not None:
+                    await count_hunt(session, hunt.app_type, hunt.instance_id, hunt.status, hunt.took_seconds)
             session.add(hunt)
         return HuntOut.model_validate(hunt)
 

@@ -47,11 +47,10 @@ def hunt_started(hunt: Hunt) -> Durable:
 def hunt_ended(hunt: Hunt, next_hunt_at: datetime | None) -> Durable:
     """A hunt of which nothing could be done has failed; one that a gate held back has come to its end."""
     kind = HuntFailed if hunt.status == HuntStatus.FAILED else HuntCompleted
-    took = (hunt.ended_at - hunt.started_at).total_seconds() if hunt.ended_at and hunt.started_at else 0.0
     return kind(
         **_of_hunt(hunt), trigger=hunt.trigger, status=hunt.status, reason=hunt.reason, message=hunt.message,
         searched=hunt.searched, skipped=sum(sum(counts.values()) for counts in hunt.skipped.values()),
-        errors=hunt.errors, dry_run=hunt.dry_run, took_seconds=max(0.0, took), next_hunt_at=next_hunt_at,
+        errors=hunt.errors, dry_run=hunt.dry_run, took_seconds=hunt.took_seconds or 0.0, next_hunt_at=next_hunt_at,
     )  # fmt: skip
 
 

@@ -14,11 +14,10 @@ from app.hunting.models import OPEN, Hunt, HuntStatus
 from app.hunting.records import Spending, spent_by_instance
 from app.instances.models import Instance, InstanceState
 from app.metrics import families
-from app.metrics.ended import BOUNDS, LE
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
 from app.stats.models import StatHunt, StatPassTotal, StatTotal
-from app.stats.rollup import EVER
+from app.stats.rollup import EVER, HUNT_BOUNDS, HUNT_WITHIN
 
 MOST_EVENTS: Final = 10_000
 ENDS: Final = tuple(status.value for status in HuntStatus if status.value not in OPEN)
@@ -39,7 +38,7 @@ _PASSES: Any = select(StatPassTotal.instance_id, StatPassTotal.hunt_pass).add_co
 )
 _ERRORS: Any = select(StatTotal.instance_id, StatTotal.errors)
 _ENDED: Any = select(StatHunt.app_type, StatHunt.instance_id, StatHunt.status, StatHunt.hunts).add_columns(
-    col(StatHunt.timed), col(StatHunt.seconds), *(getattr(StatHunt, name) for name in LE)
+    col(StatHunt.timed), col(StatHunt.seconds), *(getattr(StatHunt, name) for name in HUNT_WITHIN)
 )
 _OPEN_HUNTS: Any = (
     select(Hunt.status, func.count(), func.min(func.coalesce(col(Hunt.started_at), col(Hunt.queued_at))))
@@ -112,11 +111,11 @@ def _hunts(rows: Sequence[Any], labels: Mapping[int, Labels]) -> Iterable[Metric
     yield families.HUNTS.of(((*labels[key[0]], key[1]), found.get(key, 0)) for key in keys)
     sums: dict[tuple[str, str], list[float]] = {}
     for row in rows:  # those of deleted instances too: a sum that falls would be a new beginning
-        numbers = [*(getattr(row, name) for name in LE), row.timed, row.seconds]
+        numbers = [*(getattr(row, name) for name in HUNT_WITHIN), row.timed, row.seconds]
         before = sums.get((row.app_type, row.status), [0] * len(numbers))
         sums[row.app_type, row.status] = [a + b for a, b in zip(before, numbers, strict=True)]
     yield families.HUNT_SECONDS.histogram(
-        BOUNDS, ((key, [int(one) for one in numbers[:-1]], numbers[-1]) for key, numbers in sums.items())
+        HUNT_BOUNDS, ((key, [int(one) for one in numbers[:-1]], numbers[-1]) for key, numbers in sums.items())
     )
 
 

@@ -4,14 +4,14 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from contextlib import aclosing
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Final
 
 import httpx
 
 from app.core.addresses import BlockedAddress, GuardedPool, Resolve
 from app.core.clock import Clock
+from app.core.outgoing import Clients, read_retry_after, tls_context
 from app.notifications.messages import Answer
 
 SECONDS: Final = 15.0
@@ -26,16 +26,19 @@ class WebDoor:
     """One a process; `resolve` replaces the system's resolver in tests."""
 
     def __init__(self, version: str, clock: Clock, *, resolve: Resolve | None = None, seconds: float = SECONDS) -> None:
-        self._headers = {"User-Agent": f"Huntarr/{version}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": f"Huntarr/{version}", "Accept-Encoding": "identity"}
         self._clock = clock
-        self._resolve = resolve
         self._seconds = seconds
-        self._clients: dict[bool, httpx.AsyncClient] = {}
-        self._making = asyncio.Lock()
+        self._clients = Clients(
+            headers,
+            lambda verify_tls: GuardedPool(
+                tls_context(verify_tls), connections=CONNECTIONS, keepalive_seconds=KEEPALIVE_SECONDS, resolve=resolve
+            ),
+        )
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, verify_tls: bool) -> Answer:
         """Whether a 2xx came back, and what else came."""
-        client = await self._client(verify_tls)
+        client = await self._clients.get(verify_tls=verify_tls)
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._exchange(client, url, body, headers)
@@ -47,9 +50,7 @@ class WebDoor:
             return Answer(False, _sentence(failure))
 
     async def aclose(self) -> None:
-        for client in self._clients.values():
-            await client.aclose()
-        self._clients.clear()
+        await self._clients.aclose()
 
     async def _exchange(self, client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
@@ -63,20 +64,8 @@ class WebDoor:
             return Answer(True, f"The receiver took it ({status}).", said)
         if response.has_redirect_location:
             return Answer(False, f"The receiver redirects ({status}), which is not followed: change the URL.", said)
-        wait = _retry_after(response.headers.get("retry-after", ""), self._clock())
+        wait = read_retry_after(response.headers.get("retry-after"), self._clock(), longest=LONGEST_RETRY_AFTER)
         return Answer(False, f"The receiver refused it ({status}).", said, wait)
-
-    async def _client(self, verify_tls: bool) -> httpx.AsyncClient:
-        async with self._making:
-            if verify_tls not in self._clients:
-                context = await asyncio.to_thread(_tls_context, verify_tls)
-                pool = GuardedPool(
-                    context, connections=CONNECTIONS, keepalive_seconds=KEEPALIVE_SECONDS, resolve=self._resolve
-                )
-                self._clients[verify_tls] = httpx.AsyncClient(
-                    transport=pool, headers=self._headers, follow_redirects=False, trust_env=False
-                )
-            return self._clients[verify_tls]
 
 
 async def _said(response: httpx.Response) -> str:
@@ -92,18 +81,6 @@ async def _said(response: httpx.Response) -> str:
     return b"".join(parts)[:ANSWER_BYTES].decode("utf-8", "replace")
 
 
-def _retry_after(value: str, now: datetime) -> timedelta | None:
-    """`Retry-After` in seconds or as an HTTP date, between nothing and an hour."""
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=int(text[:9])), LONGEST_RETRY_AFTER)
-    try:
-        wait = parsedate_to_datetime(text) - now
-    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
-        return None
-    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
-
-
 def _sentence(failure: Exception) -> str:
     causes = [failure, failure.__cause__, failure.__context__]
     if any(isinstance(cause, ssl.SSLError) for cause in causes) or "CERTIFICATE" in str(failure):
@@ -115,11 +92,3 @@ def _sentence(failure: Exception) -> str:
     if isinstance(failure, httpx.RemoteProtocolError):
         return "The receiver closed the connection, or does not speak HTTP."
     return "The connection to the receiver broke."
-
-
-def _tls_context(verify: bool) -> ssl.SSLContext:
-    """With certifi's authorities, and those of the system for people who run their own."""
-    context = httpx.create_ssl_context(verify=verify, trust_env=False)
-    if verify:
-        context.load_default_certs()
-    return context
