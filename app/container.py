@@ -137,7 +137,7 @@ async def open_container(
     finally:
         await http.aclose()
         await outlets.aclose()
-        await redis.aclose(close_connection_pool=True)
+        await redis.aclose()
         await db.close()
 
 

@@ -135,7 +135,7 @@ async def _insist_on_rest(settings: Settings, clock: Clock) -> None:
             "stop it everywhere, then add --all-stopped."
         ) from None
     finally:
-        await redis.aclose(close_connection_pool=True)
+        await redis.aclose()
     if any(alive):
         raise StartFailed(
             f"Huntarr runs ({alive[0]} gateways, {alive[1]} workers): stop it everywhere first. One that was killed "

@@ -72,7 +72,10 @@ class CancellableSocket(Cancellable, UnixDomainSocketConnection): ...
 
 
 def make_redis(settings: RedisSettings, *, connections: int = 64) -> ArqRedis:
-    """A pool that connects when it is first used, so that a process starts and answers while Redis is away."""
+    """A pool that connects when it is first used, so that a process starts and answers while Redis is away.
+
+    `aclose()` of the client closes the pool with it.
+    """
     common: dict[str, Any] = {
         "username": settings.username,
         "password": settings.password,
@@ -91,7 +94,9 @@ def make_redis(settings: RedisSettings, *, connections: int = 64) -> ArqRedis:
         common |= {"host": settings.host, "port": settings.port}
         kind = CancellableTls if settings.ssl else CancellableTcp
     pool = BlockingConnectionPool(connection_class=kind, max_connections=connections, timeout=5, **common)
-    return ArqRedis(connection_pool=pool, job_serializer=dump, job_deserializer=load)
+    client = ArqRedis(connection_pool=pool, job_serializer=dump, job_deserializer=load)
+    client.auto_close_connection_pool = True  # as in `Redis.from_pool`: the pool is nobody else's
+    return client
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -190,7 +195,7 @@ async def _answering(socket: Path, keeper: asyncio.Task[None] | None) -> None:
                 return
             await asyncio.sleep(0.02)
     finally:
-        await probe.aclose(close_connection_pool=True)
+        await probe.aclose()
     raise StartFailed("The embedded Redis does not answer: see redis/server.log in the data folder.")
 
 

@@ -60,7 +60,7 @@ async def _measure(service: Service, listeners: int, events: int) -> tuple[list[
     counts = list(await asyncio.gather(*reading))
     for _, writer in lines:
         writer.transport.abort()
-    await redis.aclose(close_connection_pool=True)
+    await redis.aclose()
     return counts, [there - here for here, there in zip(sent, arrivals, strict=False)]
 
 

@@ -115,7 +115,7 @@ async def kernel(
         replays, audit = ReplayService(db, box, watch), AuditTrail(db, watch)
         made.append(KernelContainer(given, watch, db, pool, box, replays, audit))
         yield made[0]
-        await pool.aclose(close_connection_pool=True)
+        await pool.aclose()
         await db.close()
 
     app = create_app(settings, open_container=open_container, routers=[*routers, *ROUTERS])

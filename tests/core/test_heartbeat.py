@@ -20,7 +20,7 @@ async def redis() -> AsyncIterator[ArqRedis]:
     async with redis_server() as server:
         pool = make_redis(server)
         yield pool
-        await pool.aclose(close_connection_pool=True)
+        await pool.aclose()
 
 
 @pytest.mark.asyncio

@@ -20,7 +20,7 @@ KEY = "huntarr:test:turn"
 async def redis(redis_url: str) -> AsyncIterator[ArqRedis]:
     made = make_redis(RedisSettings.from_dsn(redis_url))
     yield made
-    await made.aclose(close_connection_pool=True)
+    await made.aclose()
 
 
 def turn(redis: ArqRedis, clock: TestClock, *, is_better_twice: bool = True) -> Turn:
@@ -53,7 +53,7 @@ async def test_turns_of_other_things_are_other_turns(redis: ArqRedis) -> None:
 async def test_without_redis(tmp_path: Path, is_better_twice: bool) -> None:
     nobody = make_redis(RedisSettings(unix_socket_path=str(tmp_path / "nobody.sock")))
     assert await turn(nobody, TestClock(), is_better_twice=is_better_twice).is_mine() is is_better_twice
-    await nobody.aclose(close_connection_pool=True)
+    await nobody.aclose()
 
 
 async def test_whoever_had_the_turn_keeps_it_while_redis_is_away(redis: ArqRedis) -> None:

@@ -314,7 +314,7 @@ async def test_redis_that_is_lost_ends_no_stream(rig: Rig, tmp_path: Path) -> No
             assert ready.data["data"] == {"resumed": True, "complete": True}
             await EventBus(redis, rig.clock).publish(line(2))
             assert numbers(await early.take(1)) == numbers(await late.take(1)) == [2]
-    await redis.aclose(close_connection_pool=True)
+    await redis.aclose()
 
 
 async def test_a_redis_that_was_emptied_goes_on_with_lower_ids(rig: Rig) -> None:
@@ -335,4 +335,4 @@ async def test_a_redis_that_was_emptied_goes_on_with_lower_ids(rig: Rig) -> None
 async def test_publishing_never_fails_its_caller(tmp_path: Path) -> None:
     redis = make_redis(RedisSettings(unix_socket_path=str(tmp_path / "nobody.sock")))
     await EventBus(redis, utc_now).publish(line(1))
-    await redis.aclose(close_connection_pool=True)
+    await redis.aclose()

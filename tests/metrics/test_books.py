@@ -48,7 +48,7 @@ async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> 
     assert found.last == {made.id: 0.4}
     assert found.answers["sonarr"].cumulative()[-2:] == [2, 3]
     assert found.answers["sonarr"].total == pytest.approx(70.6)
-    await away.aclose(close_connection_pool=True)
+    await away.aclose()
 
 
 @pytest.mark.asyncio

@@ -251,7 +251,7 @@ async def test_it_refuses_while_somebody_elsewhere_is_alive(
     with pytest.raises(StartFailed, match="stop it everywhere"):
         await rotate(settings, NEW, clock=lambda: NOON)
     await heartbeat.leave(redis, "elsewhere:1:abc", kind)
-    await redis.aclose(close_connection_pool=True)
+    await redis.aclose()
     assert await rotate(settings, NEW, clock=lambda: NOON) == 1
 
 
