@@ -14,17 +14,15 @@ from app.backup.manifest import BackupKind
 from app.backup.models import PLAN_ID, BackupPlan
 from app.backup.service import BackupService
 from app.core.clock import Clock
-from app.core.cron import next_after
 from app.core.db import Database, upsert
 from app.core.errors import HuntarrError
 from app.core.queue import RUN_BACKUP, Queue
+from app.schedules.timing import Cron, fire
 from app.settings.general import GeneralSettings
 from app.settings.service import SettingsService
 
 log = structlog.get_logger(__name__)
 
-LATEST: Final = timedelta(hours=1)
-"""What was missed while nothing ran is made up for as long as it is not older."""
 CLAIM_LASTS: Final = timedelta(minutes=1)
 RENEW_SECONDS: Final = 20.0
 MOST_ATTEMPTS: Final = 3
@@ -139,18 +137,14 @@ def _advance(plan: BackupPlan, general: GeneralSettings, now: datetime) -> None:
     wanted = (general.backup_cron, general.timezone) if general.backup_enabled else ("", general.timezone)
     if (plan.cron, plan.zone) != wanted:  # another rule counts from now on: nothing of it was missed
         plan.cron, plan.zone = wanted
-        plan.next_at = next_after(plan.cron, general.zone, now) if plan.cron else None
+        plan.next_at = Cron(plan.cron, general.zone).next_after(now) if plan.cron else None
         if not plan.cron:
             _clear(plan)
     elif plan.next_at is not None and plan.next_at <= now:
-        latest, following = plan.next_at, next_after(plan.cron, general.zone, plan.next_at)
-        while following is not None and following <= now:
-            latest, following = following, next_after(plan.cron, general.zone, following)
-        plan.next_at = following
-        if latest < now - LATEST:
-            log.warning("a backup was missed", due_at=latest.isoformat())
-        elif plan.due_at is None:
-            plan.due_at = latest
+        firing = fire(Cron(plan.cron, general.zone), plan.next_at, now)
+        plan.next_at, plan.due_at = firing.next_at, plan.due_at or firing.run_at
+        if firing.run_at is None and firing.missed_at is not None:
+            log.warning("a backup was missed", due_at=firing.missed_at.isoformat())
 
 
 def _is_free(plan: BackupPlan, now: datetime) -> bool:
