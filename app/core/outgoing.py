@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpx
 
@@ -51,6 +52,7 @@ def read_retry_after(value: str | None, now: datetime, *, longest: timedelta) ->
     return min(max(wait, timedelta(0)), longest)
 
 
+@cache
 def tls_context(verify: bool) -> ssl.SSLContext:
     """With certifi's authorities, and those of the system for people who run their own."""
     context = httpx.create_ssl_context(verify=verify, trust_env=False)

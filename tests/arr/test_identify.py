@@ -17,7 +17,6 @@ pytestmark = pytest.mark.asyncio
 CONNECTION = Connection("http://app.test", "key")
 V2, V3, LISTLESS = Variant.V2, Variant.V3, Variant.V3_LISTLESS
 HAS = {V2: {"episode": 400, "wanted/missing": 200}, V3: {"wanted/missing": 200}, LISTLESS: {"movie": 200}}
-DOOR = "/api/v3/system/status"
 
 
 def plays(app: App, name: str, version: str, statuses: dict[str, int]) -> None:

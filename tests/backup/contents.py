@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ values: dict[Kind, st.SearchStrategy[Any]] = {
 }
 
 
+@cache  # made by hypothesis, the same every time
 def odd_rows(table: Table) -> list[dict[str, Any]]:
     """Rows of the table with every kind of value that its columns take; keys are told apart by their number."""
     found: list[dict[str, Any]] = []

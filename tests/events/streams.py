@@ -3,8 +3,8 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from app.events.hub import EventHub
 from app.main import create_app
 from app.server import BoundedProtocol
 from tests.support.rig import KEY, Rig
+from tests.support.serving import Listening, Quiet, listening
 
 PATH = "/api/events"
 
@@ -30,32 +31,27 @@ class Watchful(BoundedProtocol):
     unread_at_end_seconds = 0.5
 
 
-class QuietGateway(Gateway):
-    """Leaves the signals to pytest."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+class QuietGateway(Quiet, Gateway): ...
 
 
 @dataclass
 class Served:
     """One gateway process, as far as it matters here: its own hub, its own port."""
 
-    url: str
     hub: EventHub
-    server: Gateway
-    task: asyncio.Task[None]
+    at: Listening
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.at.host}:{self.at.port}"
 
     @property
     def address(self) -> tuple[str, int]:
-        url = httpx.URL(self.url)
-        return url.host, url.port or 80
+        return self.at.host, self.at.port
 
     async def end(self) -> None:
         """What SIGTERM does."""
-        self.server.should_exit = True
-        await self.task
+        await self.at.end()
 
 
 @asynccontextmanager
@@ -66,16 +62,10 @@ async def gateway(rig: Rig, *, bus: EventBus | None = None, **options: Any) -> A
     config = uvicorn.Config(
         app, http=Watchful, ws="none", log_config=None, port=0, server_header=False, timeout_graceful_shutdown=15
     )
-    server = QuietGateway(hub, config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    host, port = server.servers[0].sockets[0].getsockname()[:2]
-    served = Served(f"http://{host}:{port}", hub, server, task)
     try:
-        yield served
+        async with listening(QuietGateway(hub, config)) as at:
+            yield Served(hub, at)
     finally:
-        await served.end()
         await hub.close()
 
 

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.core.addresses import BlockedAddress
 from app.home_assistant.broker import BrokerFailed, broker_of, linked
-from tests.home_assistant.brokers import MOSQUITTO, Mosquitto, TestBroker, free_port
+from tests.home_assistant.brokers import MOSQUITTO, Mosquitto, TestBroker
+from tests.support.serving import free_port
 
 pytestmark = pytest.mark.asyncio
 

@@ -18,9 +18,10 @@ from app.home_assistant.settings import MqttIn
 from app.hunting.models import HuntStatus
 from app.hunting.totals import HuntFilter
 from tests.events.facts import happen, instance_offline
-from tests.home_assistant.brokers import Home, TestBroker, free_port, home_of
+from tests.home_assistant.brokers import Home, TestBroker, home_of
 from tests.simulator import LibrarySpec
 from tests.support.rig import START, Rig
+from tests.support.serving import free_port
 from tests.support.worker_process import FastClock, Stores, WorkerProcess
 
 pytestmark = pytest.mark.asyncio

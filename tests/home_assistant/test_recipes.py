@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -63,8 +64,13 @@ def streams() -> list[str]:
     return [body.strip() for body in fences("sh") if "/api/events" in body]
 
 
+@cache
+def served_paths() -> tuple[str, ...]:
+    return tuple(document(create_app())["paths"])
+
+
 def is_served(path: str) -> bool:
-    return any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", known), path) for known in document(create_app())["paths"])
+    return any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", known), path) for known in served_paths())
 
 
 @dataclass

@@ -4,12 +4,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from sqlmodel import col, select
 
 from app.events.bus import STREAM
-from app.events.models import Event
 from app.hunting.models import HuntStatus
 from app.hunting.schemas import HuntIn
+from tests.events.facts import stored
 from tests.hunting.kinds import add, every_app
 from tests.simulator import LibrarySpec
 from tests.simulator.flavours import AppKind
@@ -18,11 +17,6 @@ from tests.support.rig import Rig
 pytestmark = pytest.mark.asyncio
 
 PLAIN: dict[str, Any] = {"cutoff_batch": 0, "min_gap_seconds": 0}
-
-
-async def told(rig: Rig) -> list[Event]:
-    async with rig.container.db.reading() as session:
-        return list((await session.exec(select(Event).order_by(col(Event.id)))).all())
 
 
 async def streamed(rig: Rig, name: str) -> int:
@@ -40,7 +34,7 @@ async def test_a_hunt_is_told_from_its_begin_to_the_import(rig: Rig, kind: AppKi
     for _ in range(4):
         rig.clock.forward(minutes=6)
         await rig.container.follow_up.run(instance.id)
-    events = {event.name: event for event in await told(rig)}
+    events = {event.name: event for event in await stored(rig)}
     assert set(events) == {
         "hunt.started", "hunt.completed", "search.sent", "media.grabbed", "media.imported"
     }  # fmt: skip
@@ -66,7 +60,7 @@ async def test_a_failed_import_and_a_failed_hunt_are_told_as_such(rig: Rig) -> N
     app.faults.add(kind="status", status=500, path="wanted/missing")
     hunt = await rig.hunt(instance)
     assert hunt.status is HuntStatus.FAILED
-    events = {event.name: event for event in await told(rig)}
+    events = {event.name: event for event in await stored(rig)}
     assert events["media.import_failed"].payload["message"]
     assert events["media.import_failed"].level == "warning"
     assert events["hunt.failed"].payload["message"]
@@ -83,7 +77,7 @@ async def test_an_app_that_goes_and_comes_back_is_told_once_each(rig: Rig) -> No
     app.faults.clear()
     rig.clock.forward(minutes=20)
     await rig.hunt(instance)
-    counts = Counter(event.name for event in await told(rig))
+    counts = Counter(event.name for event in await stored(rig))
     assert (counts["instance.offline"], counts["instance.online"]) == (1, 1)
 
 
@@ -93,13 +87,13 @@ async def test_a_cap_is_told_when_it_is_used_up_and_not_again_within_the_hour(ri
     for _ in range(3):
         await rig.hunt(instance)
         rig.clock.forward(minutes=10)
-    [cap] = [event for event in await told(rig) if event.name == "cap.reached"]
+    [cap] = [event for event in await stored(rig) if event.name == "cap.reached"]
     assert (cap.payload["cap"], cap.payload["limit"], cap.payload["used"]) == ("hourly_cap", 4, 4)
     assert cap.payload["resets_at"]
     rig.clock.forward(hours=2)
     for _ in range(2):
         await rig.hunt(instance)
-    assert sum(event.name == "cap.reached" for event in await told(rig)) == 2
+    assert sum(event.name == "cap.reached" for event in await stored(rig)) == 2
 
 
 async def test_what_is_rolled_back_is_not_told(rig: Rig) -> None:
@@ -107,7 +101,7 @@ async def test_what_is_rolled_back_is_not_told(rig: Rig) -> None:
     instance = await rig.add(app, **PLAIN)
     app.faults.add(kind="status", status=500, path="command", method="POST")
     await rig.hunt(instance)
-    assert "search.sent" not in {event.name for event in await told(rig)}
+    assert "search.sent" not in {event.name for event in await stored(rig)}
 
 
 async def test_the_moment_is_streamed_and_not_stored(rig: Rig) -> None:
@@ -117,4 +111,4 @@ async def test_the_moment_is_streamed_and_not_stored(rig: Rig) -> None:
     await rig.work()
     assert await streamed(rig, "queue") >= 3
     assert await streamed(rig, "hunt.progress") >= 1
-    assert not {event.name for event in await told(rig)} & {"queue", "hunt.progress"}
+    assert not {event.name for event in await stored(rig)} & {"queue", "hunt.progress"}

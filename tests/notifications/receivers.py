@@ -6,10 +6,12 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from tests.support.serving import NoLog, in_threads
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def receiver(**given: Any) -> Iterator[Receiver]:
     made = Receiver(**given)
     made.gate.set()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(NoLog, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -66,19 +68,12 @@ def receiver(**given: Any) -> Iterator[Receiver]:
             self.end_headers()
             self.wfile.write(made.said)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = False  # closing waits for them, and they close their connections
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    made.url = f"http://127.0.0.1:{server.server_port}/hook"
-    try:
-        yield made
-    finally:
-        made.gate.set()
-        server.shutdown()
-        server.server_close()
+    with in_threads(Handler) as address:
+        made.url = f"{address}/hook"
+        try:
+            yield made
+        finally:
+            made.gate.set()
 
 
 @dataclass

@@ -1,16 +1,16 @@
 """The audit: a vulnerability fails it, silence of the database does not, and neither is taken for the other."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts import audit
+from tests.support.serving import NoLog, in_threads
 
 LOCK = "h11==0.16.0 --hash=sha256:63cf8bbe7522de3bf65932fda1d9c2772064ffb3dae62d55932da54b31cb6c86\n"
 FOUND = {
@@ -34,7 +34,7 @@ FOUND = {
 def database(answer: dict[str, Any], status: int = 200) -> Iterator[str]:
     """A database of vulnerabilities that always says the same; its URL."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(NoLog, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             body = json.dumps(answer).encode()
@@ -43,13 +43,8 @@ def database(answer: dict[str, Any], status: int = 200) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with in_threads(Handler) as address:
+        yield f"{address}/"
 
 
 @pytest.fixture

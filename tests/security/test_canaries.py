@@ -2,15 +2,13 @@
 
 import asyncio
 import re
-import socket
 import stat
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from app.core.redis import find_server
 from app.main import create_app
 from app.tables import METADATA
 from tests.support.service import ROOT, Service, command, environment, running
+from tests.support.serving import NoLog, free_port, in_threads
 from tests.support.stores import Postgres
 
 pytestmark = pytest.mark.timeout(180)
@@ -47,7 +46,7 @@ SHOWING = re.compile(
 )
 
 
-class Echo(BaseHTTPRequestHandler):
+class Echo(NoLog, BaseHTTPRequestHandler):
     """An app that fails and quotes the request, key and all."""
 
     def do_GET(self) -> None:
@@ -60,25 +59,11 @@ class Echo(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815 - the name in the standard library
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
-        """Quiet."""
-
-
-@contextmanager
-def echo() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
 
 @contextmanager
 def guarded_redis(folder: Path) -> Iterator[int]:
     """A server with a password, which it reads from standard input: arguments are for everybody to see."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     server = subprocess.Popen([find_server(), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S603
     assert server.stdin
     server.stdin.write(f"port {port}\nbind 127.0.0.1\nrequirepass {PLANTED['redis']}\nsave ''\ndir {folder}\n".encode())
@@ -297,7 +282,7 @@ def given() -> dict[str, str]:
 
 
 def test_on_sqlite_and_the_embedded_redis(tmp_path: Path) -> None:
-    with echo() as app_url, running(tmp_path, **given()) as service:
+    with in_threads(Echo) as app_url, running(tmp_path, **given()) as service:
         inspector = exercise(service, app_url)
         lines = command_lines()
         service.stop()
@@ -313,7 +298,7 @@ def test_on_sqlite_and_the_embedded_redis(tmp_path: Path) -> None:
 def test_on_postgresql_and_a_redis_with_a_password(tmp_path: Path, postgres: Postgres) -> None:
     folder = tmp_path / "redis"
     folder.mkdir()
-    with guarded_redis(folder) as port, postgres.copy() as plain, echo() as app_url:
+    with guarded_redis(folder) as port, postgres.copy() as plain, in_threads(Echo) as app_url:
         redis_url = f"redis://:{PLANTED['redis']}@127.0.0.1:{port}/0"
         database_url = plain.replace("postgres@", f"postgres:{PLANTED['database']}@")
         with running(tmp_path / "data", redis_url=redis_url, database_url=database_url, **given()) as service:

@@ -14,6 +14,7 @@ import uvicorn
 from app.server import BoundedProtocol
 from tests.api.kernel import FULL_KEY, kernel
 from tests.api.test_auth import notes
+from tests.support.serving import Quiet, listening
 
 pytestmark = pytest.mark.asyncio
 
@@ -82,14 +83,8 @@ async def server(folder: Path, protocol: type[BoundedProtocol] = BoundedProtocol
         config = uvicorn.Config(
             k.app, http=protocol, ws="none", lifespan="off", log_config=None, port=0, server_header=False
         )
-        running = uvicorn.Server(config)
-        running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        task = asyncio.create_task(running.serve())
-        while not running.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
-        yield running.servers[0].sockets[0].getsockname()[:2]
-        running.should_exit = True
-        await task
+        async with listening(Quiet(config)) as at:
+            yield at.host, at.port
 
 
 @asynccontextmanager
