@@ -91,7 +91,7 @@ class BackupPlanner:
     async def _is_made(self, due_at: datetime) -> bool:
         """A worker may have died between the file and the row."""
         made = [row for row in await self._backups.all() if row.kind is BackupKind.SCHEDULED]
-        return any(row.created_at >= due_at for row in made)
+        return any(due_at <= row.created_at <= self._clock() for row in made)
 
     async def _done(self, due_at: datetime) -> None:
         async with self._db.session() as session:
@@ -140,7 +140,10 @@ def _advance(plan: BackupPlan, general: GeneralSettings, now: datetime) -> None:
         plan.next_at = Cron(plan.cron, general.zone).next_after(now) if plan.cron else None
         if not plan.cron:
             _clear(plan)
-    elif plan.next_at is not None and plan.next_at <= now:
+    elif plan.next_at is not None and plan.next_at > now:
+        # An earlier moment than was planned comes next only when the clock was set back.
+        plan.next_at = Cron(plan.cron, general.zone).next_after(now)
+    elif plan.next_at is not None:
         firing = fire(Cron(plan.cron, general.zone), plan.next_at, now)
         plan.next_at, plan.due_at = firing.next_at, plan.due_at or firing.run_at
         if firing.run_at is None and firing.missed_at is not None:
@@ -148,7 +151,7 @@ def _advance(plan: BackupPlan, general: GeneralSettings, now: datetime) -> None:
 
 
 def _is_free(plan: BackupPlan, now: datetime) -> bool:
-    return plan.claimed_at is None or now - plan.claimed_at >= CLAIM_LASTS
+    return plan.claimed_at is None or abs(now - plan.claimed_at) >= CLAIM_LASTS
 
 
 def _clear(plan: BackupPlan) -> None:

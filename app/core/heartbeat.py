@@ -22,12 +22,15 @@ GATEWAYS = "huntarr:gateways"
 
 EVERY = timedelta(seconds=10)
 COUNTS_FOR = timedelta(seconds=35)
+FURTHEST = 2 * COUNTS_FOR
+"""Clocks of machines differ; who counts for longer said so before the clock was set back."""
 
 
 async def beat(redis: ArqRedis, worker_id: str, now: datetime, ttl: timedelta, kind: str = WORKERS) -> None:
     """Count me as alive until `now + ttl`; whoever is overdue is struck off in the same round trip."""
     async with redis.pipeline(transaction=False) as pipe:
         pipe.zremrangebyscore(kind, "-inf", now.timestamp())
+        pipe.zremrangebyscore(kind, (now + FURTHEST).timestamp(), "+inf")
         pipe.zadd(kind, {worker_id: (now + ttl).timestamp()})
         await pipe.execute()
 
@@ -39,7 +42,7 @@ async def leave(redis: ArqRedis, worker_id: str, kind: str = WORKERS) -> None:
 
 async def count_alive(redis: ArqRedis, now: datetime, kind: str = WORKERS) -> int:
     """How many count as alive at `now`."""
-    return int(await redis.zcount(kind, f"({now.timestamp()}", "+inf"))
+    return int(await redis.zcount(kind, f"({now.timestamp()}", (now + FURTHEST).timestamp()))
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ class ChangeBook:
         if marks is None:
             return now
         looks = (marks.indexers_at, marks.profiles_at, marks.formats_at)
-        return min(at + EVERY if at is not None else now for at in looks)
+        return min(at + EVERY if at is not None and at <= now else now for at in looks)
 
     async def _put_off(self, hold: Hold, due: str) -> None:
         """What this app does not tell is asked for again tomorrow."""
@@ -114,12 +114,13 @@ class ChangeBook:
 
 
 def _due(marks: AppMarks, client: ArrClient, now: datetime) -> str | None:
-    """What was looked at the longest ago, if that is a day or more; what never was comes first."""
+    """What was looked at the longest ago, if that is a day or more; what never was, by this clock, comes first."""
     looks = {"indexers": marks.indexers_at, "profiles": marks.profiles_at}
     if client.has_scores:
         looks["formats"] = marks.formats_at
-    never = [name for name, at in looks.items() if at is None]
+    known = {name: at for name, at in looks.items() if at is not None and at <= now}
+    never = [name for name in looks if name not in known]
     if never:
         return never[0]
-    name, at = min(((name, at) for name, at in looks.items() if at is not None), key=lambda one: one[1])
+    name, at = min(known.items(), key=lambda one: one[1])
     return name if now - at >= EVERY else None

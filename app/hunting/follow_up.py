@@ -97,7 +97,7 @@ class FollowUp:
     async def _ask(self, job: Job, client: ArrClient) -> None:
         now, instance_id = self._clock(), job.hold.instance_id
         looked_at = await self._changes.looked_at(instance_id)
-        if looked_at is None or now - looked_at >= REST_BETWEEN_LOOKS:
+        if looked_at is None or abs(now - looked_at) >= REST_BETWEEN_LOOKS:
             searches = await self._ledger.unsettled(instance_id)
             if searches:
                 await self._changes.note_look(job.hold)

@@ -21,6 +21,7 @@ from app.hunting.gates import Closed, before_network
 from app.hunting.lease import Hold, check_fence
 from app.hunting.ledger import HuntLedger
 from app.hunting.models import OPEN, Hunt, HuntStatus, Trigger
+from app.hunting.rewind import is_ahead, put_right
 from app.hunting.telling import hunt_started
 from app.instances import health
 from app.instances.models import Instance, InstanceState
@@ -111,6 +112,8 @@ class Claims:
             if state is None or instance is None or hunt is None or hunt.status not in OPEN:
                 return None
             hunting = await self._instances.hunting(session, instance)
+            if is_ahead(state, now):
+                await put_right(session, state, now, interval(hunting))
             state.fence += 1
             hunt.fence, hunt.attempts = state.fence, hunt.attempts + 1
             if hunt.status == HuntStatus.QUEUED:

@@ -17,6 +17,7 @@ from app.core.schemas import Page
 from app.hunting.lease import Leases
 from app.hunting.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
 from app.hunting.policy import Reason
+from app.hunting.rewind import ahead, is_ahead, put_right
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntItemOut, HuntOut
 from app.hunting.telling import Ticker
 from app.hunting.totals import HuntFilter, Totals
@@ -68,7 +69,7 @@ class HuntService:
         return await self._wait([hunt.id or 0 for hunt in hunts], wait_seconds)
 
     async def start_due(self) -> int:
-        """Queue the automatic hunts whose time has come; how many."""
+        """Queue the automatic hunts whose time has come; how many. It is also where a clock set back is noticed."""
         now = self._clock()
         async with self._db.reading() as session:
             due = (await session.exec(_due(now))).all()
@@ -77,11 +78,17 @@ class HuntService:
         async with self._db.session() as session:
             # Read again: several workers tick at the same time, and only one may be first.
             found = (await session.exec(_due(now).with_for_update(skip_locked=True))).all()
-            hunts = await self._open(session, [one for one, _ in found], Trigger.INTERVAL, HuntIn())
             defaults = await self._settings.all_hunting_defaults(session)
+            ready = []
             for one, state in found:
-                # The hunt counts anew from its start; this holds if it never comes to that.
-                state.next_hunt_at = now + interval(effective(defaults[AppType(one.app_type)], one.overrides))
+                every = interval(effective(defaults[AppType(one.app_type)], one.overrides))
+                if is_ahead(state, now):
+                    await put_right(session, state, now, every)
+                else:
+                    # The hunt counts anew from its start; this holds if it never comes to that.
+                    state.next_hunt_at = now + every
+                    ready.append(one)
+            hunts = await self._open(session, ready, Trigger.INTERVAL, HuntIn())
         await self._ring(hunts)
         await self._ticker.queue_changed()
         return len(hunts)
@@ -123,8 +130,10 @@ class HuntService:
 
     async def reconcile(self) -> None:
         """Ring for hunts that nobody works on: their ring was lost, or their worker died."""
-        before = self._clock() - RING_AFTER
-        lost = and_(col(Hunt.status) == HuntStatus.QUEUED.value, col(Hunt.queued_at) < before)
+        now = self._clock()
+        # Also what was queued later than now: the clock was set back.
+        waits = or_(col(Hunt.queued_at) < now - RING_AFTER, col(Hunt.queued_at) > now)
+        lost = and_(col(Hunt.status) == HuntStatus.QUEUED.value, waits)
         query = select(Hunt).where(or_(lost, col(Hunt.status) == HuntStatus.RUNNING.value)).order_by(col(Hunt.id))
         async with self._db.reading() as session:
             hunts = (await session.exec(query)).all()
@@ -211,10 +220,11 @@ class HuntService:
 
 
 def _due(now: datetime):  # type: ignore[no-untyped-def]
+    """Instances that are to be hunted, and those to which something happened later than now."""
     return (
         select(Instance, InstanceState)
         .join(InstanceState)
-        .where(col(Instance.enabled).is_(True), col(InstanceState.next_hunt_at) <= now)
+        .where(col(Instance.enabled).is_(True), or_(col(InstanceState.next_hunt_at) <= now, ahead(now)))
         .order_by(col(InstanceState.next_hunt_at))
         .limit(DUE_AT_ONCE)
     )

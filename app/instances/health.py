@@ -47,7 +47,7 @@ def seen_working(state: InstanceState) -> None:
 
 def is_fresh(state: InstanceState, now: datetime) -> bool:
     """Whether the last status still counts, so that a hunt need not ask."""
-    return state.online is True and state.checked_at is not None and now - state.checked_at < STATUS_LASTS
+    return state.online is True and state.checked_at is not None and abs(now - state.checked_at) < STATUS_LASTS
 
 
 def _step(minutes: Sequence[int], failures: int) -> timedelta:

@@ -8,7 +8,7 @@ from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 from prometheus_client.core import Metric
 
-from app.core.heartbeat import COUNTS_FOR, GATEWAYS, WORKERS, count_alive
+from app.core.heartbeat import COUNTS_FOR, FURTHEST, GATEWAYS, WORKERS, count_alive
 from app.metrics import families
 
 MOST_JOBS: Final = 1000
@@ -31,5 +31,7 @@ async def read_queue(redis: ArqRedis, now: datetime) -> list[Metric]:
 
 async def _heartbeat(redis: ArqRedis, now: datetime) -> Iterable[tuple[tuple[()], float]]:
     """A worker says until when it counts as alive, always for the same time from its beat on."""
-    newest = await redis.zrevrangebyscore(WORKERS, "+inf", f"({now.timestamp()}", start=0, num=1, withscores=True)
+    newest = await redis.zrevrangebyscore(
+        WORKERS, (now + FURTHEST).timestamp(), f"({now.timestamp()}", start=0, num=1, withscores=True
+    )
     return [((), until - COUNTS_FOR.total_seconds()) for _, until in newest]

@@ -67,7 +67,7 @@ class ReplayService:
             if row.attempt == attempt.token:
                 return attempt
             kept = self._opened(row) if now - row.created_at < VALID_FOR else None
-            is_free = kept is None and (row.status is not None or now - row.created_at >= ABANDONED_AFTER)
+            is_free = kept is None and (row.status is not None or abs(now - row.created_at) >= ABANDONED_AFTER)
             if is_free:
                 row.fingerprint, row.attempt, row.created_at = fingerprint, attempt.token, now
                 row.status = row.media_type = row.body = None

@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 DUE_AT_ONCE = 500
 RING_AFTER = timedelta(seconds=30)
 RING_ANEW = timedelta(minutes=1)
+A_STEP = timedelta(minutes=1)
+"""Workers' clocks may differ, and be put right, by less than this."""
 CLAIM = timedelta(seconds=60)
 """Longer than the job may take: who has claimed a run for so long is dead."""
 MOST_ATTEMPTS = 10
@@ -113,7 +115,7 @@ class ScheduleRunner:
 
     async def _fire(self, session: AsyncSession, row: Schedule, zone: str, now: datetime) -> ScheduleRun | None:
         """Write down what the moment of a schedule brings, and move it on; the run, if there is one to ring for."""
-        if is_moved(row, zone):
+        if is_moved(row, zone) or (row.next_run_at is not None and row.next_run_at > now):
             reckon(row, zone, now)
             session.add(row)
             return None
@@ -184,12 +186,15 @@ class ScheduleRunner:
 
 
 def _due(now: datetime, zone: str):  # type: ignore[no-untyped-def]
-    """Schedules whose moment has come, and those whose time zone is no longer the one it was reckoned in."""
+    """Schedules whose moment has come, and those to be reckoned anew: the time zone is another one, or they ran later
+    than now, because the clock was set back."""
     lives_here = and_(col(Schedule.interval_minutes).is_(None), col(Schedule.timezone).is_(None))
+    is_moved = and_(lives_here, col(Schedule.zone) != zone)
+    ran_later = col(Schedule.last_run_id).in_(select(ScheduleRun.id).where(col(ScheduleRun.at) > now + A_STEP))
     return (
         select(Schedule)
         .where(col(Schedule.enabled).is_(True))
-        .where(or_(col(Schedule.next_run_at) <= now, and_(lives_here, col(Schedule.zone) != zone)))
+        .where(or_(col(Schedule.next_run_at) <= now, is_moved, ran_later))
         .order_by(col(Schedule.next_run_at), col(Schedule.id))
         .limit(DUE_AT_ONCE)
     )

@@ -1,0 +1,138 @@
+"""The clock of the machine jumps: nothing is searched or fired twice, and nothing waits for a time that was wrong."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.core import heartbeat
+from app.hunting.models import CapEntry, Hunt
+from app.hunting.schemas import HuntIn, StateResetIn
+from app.instances.models import InstanceState
+from app.instances.schemas import InstanceOut
+from tests.hunting.books import check_books
+from tests.hunting.libraries import searches_of
+from tests.schedules.books import runs_of, scheduled
+from tests.simulator import LibrarySpec, SimApp
+from tests.support.rig import Rig
+from tests.worker.test_ticks import ctx, rows
+from worker import ticks
+
+pytestmark = pytest.mark.asyncio
+
+WRONG = timedelta(days=365)
+SETTINGS: dict[str, Any] = {"missing_batch": 3, "interval_minutes": 60, "hourly_cap": 20, "max_queue": -1}
+
+
+async def hunted(rig: Rig) -> tuple[SimApp, InstanceOut]:
+    app = rig.radarr(LibrarySpec.with_missing(200), grab_share=0)
+    return app, await rig.add(app, **SETTINGS)
+
+
+async def minutes(rig: Rig, count: int, *, step: int = 5) -> None:
+    """Time as a worker lives it: all that is due is done."""
+    for _ in range(count // step):
+        rig.clock.forward(minutes=step)
+        for tick in (ticks.due, ticks.schedules, ticks.follow_ups, ticks.reconcile, ticks.lost_runs, ticks.backups):
+            await tick(ctx(rig))
+        await rig.work()
+
+
+async def began(rig: Rig) -> list[Any]:
+    return sorted(hunt.started_at for hunt in await rows(rig, Hunt))
+
+
+@pytest.mark.storage
+@pytest.mark.timeout(120)
+async def test_a_clock_that_ran_a_year_ahead_for_a_while(rig: Rig) -> None:
+    app, instance = await hunted(rig)
+    made = await scheduled(rig, cron="0 * * * *")
+    await minutes(rig, 60)
+    rig.clock.now += WRONG
+    await minutes(rig, 60)
+    rig.clock.now -= WRONG
+    right_again_at = rig.clock.now
+    before = len(searches_of(app))
+    await minutes(rig, 130)
+
+    assert [at for at in await began(rig) if right_again_at <= at < right_again_at + timedelta(minutes=80)]
+    assert len(searches_of(app)) > before
+    assert set(searches_of(app).values()) == {1}, "what was searched in the wrong year counts as searched"
+    runs = [run.due_at for run in await runs_of(rig, made.id) if run.status == "completed"]
+    assert len([due for due in runs if right_again_at < due <= rig.clock.now]) == 2
+    assert len(runs) == len(set(runs))
+    caps = await rows(rig, CapEntry)
+    assert all(entry.reserved_at <= rig.clock.now for entry in caps)
+    assert instance.enabled
+    await check_books(rig, app)
+
+
+async def test_what_was_searched_ahead_of_time_rests_from_the_moment_that_the_clock_is_right(rig: Rig) -> None:
+    app, instance = await hunted(rig)
+    rig.clock.now += WRONG
+    await rig.hunt(instance)
+    rig.clock.now -= WRONG
+    for _ in range(8):  # also by hand, before any tick has seen it
+        rig.clock.forward(hours=3)
+        await rig.hunt(instance)
+    assert set(searches_of(app).values()) == {1}
+    [state] = await rows(rig, InstanceState)
+    assert state.last_hunt_at <= rig.clock.now
+
+
+async def test_memory_that_was_cleared_ahead_of_time_is_cleared_once(rig: Rig) -> None:
+    app = rig.radarr(LibrarySpec.with_missing(2), grab_share=0)
+    instance = await rig.add(app, **SETTINGS)
+    await rig.hunt(instance)
+    rig.clock.now += WRONG
+    await rig.container.records.reset_state(StateResetIn(instance_id=instance.id))
+    rig.clock.now -= WRONG
+    for _ in range(4):
+        rig.clock.forward(hours=1)
+        await rig.hunt(instance)
+    assert set(searches_of(app).values()) == {2}
+
+
+async def test_caps_that_were_used_up_ahead_of_time_are_free_after_an_hour(rig: Rig) -> None:
+    app = rig.radarr(LibrarySpec.with_missing(50), grab_share=0)
+    instance = await rig.add(app, **SETTINGS | {"hourly_cap": 3, "min_gap_seconds": 1})
+    rig.clock.now += timedelta(hours=10)
+    assert (await rig.hunt(instance)).searched == 3
+    rig.clock.now -= timedelta(hours=10)
+    assert (await rig.hunt(instance)).reason == "hourly_cap"
+    rig.clock.forward(minutes=61)
+    assert (await rig.hunt(instance)).searched == 3
+    assert set(searches_of(app).values()) == {1}
+
+
+async def test_a_hunt_that_was_queued_ahead_of_time_is_rung_for(rig: Rig) -> None:
+    _, instance = await hunted(rig)
+    rig.clock.now += WRONG
+    [hunt] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
+    await rig.container.redis.flushall()
+    rig.clock.now -= WRONG
+    await minutes(rig, 5)
+    assert (await rig.container.hunts.get(hunt.id)).status == "completed"
+
+
+async def test_a_backup_comes_the_next_night(rig: Rig) -> None:
+    await ticks.backups(ctx(rig))
+    rig.clock.now += WRONG
+    await ticks.backups(ctx(rig))
+    await rig.work()
+    rig.clock.now -= WRONG
+    before = len(await rig.container.backups.all())
+    for _ in range(24):
+        rig.clock.forward(hours=1)
+        await ticks.backups(ctx(rig))
+        await rig.work()
+    assert len(await rig.container.backups.all()) == before + 1
+
+
+async def test_workers_that_died_ahead_of_time_do_not_count(rig: Rig) -> None:
+    redis, now = rig.container.redis, rig.clock.now
+    await heartbeat.beat(redis, "dead", now + WRONG, heartbeat.COUNTS_FOR)
+    assert await heartbeat.count_alive(redis, now) == 0
+    await heartbeat.beat(redis, "alive", now, heartbeat.COUNTS_FOR)
+    assert await heartbeat.count_alive(redis, now) == 1
+    assert await redis.zcard(heartbeat.WORKERS) == 1
