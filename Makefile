@@ -47,8 +47,11 @@ bench: $(DEV) ## measure, beside the targets (ARGS=--quick for a short form)
 fuzz: $(DEV) ## 10,000 requests made from openapi.json against a running service, some 15 minutes
 	@$(BIN)/python -m scripts.fuzz $(ARGS)
 
-chaos: $(DEV) ## 200 hunts while workers are killed with SIGKILL, then 500 of each app with random faults; some 20 minutes
+chaos: $(DEV) ## kill, lock, fill and flush everything at random, with 100 runs of SIGKILL; about an hour
 	@$(BIN)/python -m tests.chaos.kill $(ARGS)
+	@$(BIN)/python -m tests.chaos.kill --database postgresql --runs 20
+	@$(BIN)/python -m tests.chaos.faults
+	@$(BIN)/python -m tests.chaos.faults --database postgresql
 	@$(BIN)/python -m tests.chaos.hunts
 
 openapi: $(RUNTIME) ## write openapi.json anew

@@ -22,8 +22,9 @@ POOL_TIMEOUT_SECONDS = 10
 READERS = 4
 COMMAND_SECONDS = 30
 POSTGRES_POOL = 10
-PASSING = ("08", "40", "53", "57", "58")
-"""Classes of SQLSTATE that say nothing of the statement: connection, deadlock, resources, shutdown, system."""
+PASSING = ("08", "25006", "40", "53", "57", "58")
+"""SQLSTATEs, by their beginnings, that say nothing of the statement: connection, a server that may only be read,
+deadlock, resources, shutdown, system."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -98,7 +99,7 @@ async def _translated() -> AsyncIterator[None]:
     except DBAPIError as failure:
         if failure.connection_invalidated:
             raise Unavailable("The database closed the connection.") from failure
-        if str(getattr(failure.orig, "sqlstate", ""))[:2] in PASSING:
+        if str(getattr(failure.orig, "sqlstate", "")).startswith(PASSING):
             raise Unavailable("The database could not do this now. Try again in a moment.") from failure
         raise
 

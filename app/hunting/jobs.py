@@ -1,7 +1,6 @@
 """Taking an instance over: the fence is raised, and what the holder works with is read, in one unit of work."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 from sqlmodel import col, select
@@ -77,7 +76,6 @@ class Job:
     limit: int | None
     dry_run: bool
     trigger: Trigger
-    started_at: datetime
     closed: Closed | None
     needs_status: bool
 
@@ -177,7 +175,7 @@ class Claims:
         if hunt.cancel_requested:
             closed = Closed("cancelled", "It was cancelled.")
         elif hunt.attempts > MAX_ATTEMPTS:
-            closed = Closed("gave_up", f"Its worker ended {MAX_ATTEMPTS} times.")
+            closed = Closed("gave_up", f"Its worker ended, or had no database, {MAX_ATTEMPTS} times.")
         app_type = AppType(instance.app_type)
         app = App.of(app_type, self._instances.connection(instance, general, hunting), state)
         return Job(
@@ -188,7 +186,6 @@ class Claims:
             limit=hunt.limit,
             dry_run=hunt.dry_run,
             trigger=trigger,
-            started_at=now,
             closed=closed,
             needs_status=not (app.is_known and health.is_fresh(state, now)),
         )

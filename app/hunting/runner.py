@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 
@@ -15,6 +14,7 @@ from app.arr.models import Database as AppDatabase
 from app.arr.models import HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
+from app.core.errors import Unavailable
 from app.events.outbox import record
 from app.hunting.derived import DerivedLists
 from app.hunting.gates import Closed, by_queue
@@ -31,9 +31,6 @@ from app.instances import health
 from app.stats.rollup import count, count_hunt
 
 log = structlog.get_logger(__name__)
-
-SEND_LIMIT = timedelta(minutes=20)
-HUNT_LIMIT = timedelta(minutes=28)
 
 
 @dataclass
@@ -116,6 +113,10 @@ class HuntRunner:
                 await self._app_failed(job, failure, tally)
             except LeaseLost:
                 raise
+            except Unavailable as failure:
+                # As if the worker had died: the hunt stays open, and whoever takes it up finds out what was sent.
+                log.warning("hunt is interrupted", error=failure.message)
+                return
             except Exception:
                 log.exception("hunt failed")
                 tally.failed("An internal error ended the hunt; the log tells more.")
@@ -138,7 +139,7 @@ class HuntRunner:
                     await self._pass(job, hunt_pass, survey, sender, queue, tally)
         except ArrError as failure:
             gone = failure
-        await sender.drain(deadline=job.started_at + HUNT_LIMIT)
+        await sender.drain()
         if gone is not None:
             raise gone
         await self._tag(job, survey)
@@ -177,7 +178,7 @@ class HuntRunner:
                 job.hold, hunt_pass=hunt_pass, searched=tally.searches,
                 planned=tally.searches + len(selection.choices),
             )  # fmt: skip
-            sent = await sender.send(hunt_pass, selection.choices, deadline=job.started_at + SEND_LIMIT)
+            sent = await sender.send(hunt_pass, selection.choices)
             judged += sent.left
             tally.searches += len(sent.searched)
             cursor = walk.cursor_after(sent.searched, selection.left | {one.candidate.key for one in sent.left})

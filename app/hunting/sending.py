@@ -26,6 +26,10 @@ MOST_OUT = 2
 LONGEST_NAP = 5.0
 POLLS_THAT_MAY_FAIL = 4
 CLOCK_SKEW = timedelta(minutes=5)
+SEND_SECONDS = 20 * 60
+"""For so long a hunt sends searches,"""
+HUNT_SECONDS = 27 * 60
+"""and for so long it waits for their ends: less than its job may take (`worker/main.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Out:
     """A search that the app is working on."""
 
     search_id: int
-    sent_at: datetime
+    sent_at: float
+    """By the clock of the pace, that nobody sets."""
     misses: int = 0
 
 
@@ -76,6 +81,7 @@ class SearchSender:
         self._hunting = hunting
         self._clock = clock
         self._pace = pace
+        self._began = pace.monotonic()
         self._out: dict[int, Out] = {}
         self._last_sent: float | None = None
         self._last_look = 0.0
@@ -84,16 +90,16 @@ class SearchSender:
         self._blind: ArrError | None = None
         self._is_cancelled = False
 
-    async def send(self, hunt_pass: HuntPass, choices: Sequence[Choice], *, deadline: datetime) -> Sent:
+    async def send(self, hunt_pass: HuntPass, choices: Sequence[Choice]) -> Sent:
         """Send one search after the other until the list, the caps, the time or the app's patience ends."""
         sent = Sent()
         for number, choice in enumerate(choices):
-            await self._make_room(deadline)
+            await self._make_room()
             sent.trouble = self._blind
             if sent.trouble is not None:
                 sent.left += _left(choices[number:], Reason.CANCELLED)
                 break
-            if self._clock() >= deadline:
+            if self._age >= SEND_SECONDS:
                 sent.left += _left(choices[number:], Reason.BATCH_FULL)
                 break
             reserved = await self._ledger.reserve(self._hold, hunt_pass, choice, self._hunting)
@@ -107,12 +113,12 @@ class SearchSender:
                 break
         return sent
 
-    async def drain(self, *, deadline: datetime) -> None:
+    async def drain(self) -> None:
         """Wait for the end of what is out, as long as a command is waited for; the rest is settled later.
 
         Nobody waits for a hunt that was cancelled: what the app has not begun is taken back.
         """
-        while self._out and self._clock() < deadline:
+        while self._out and self._age < HUNT_SECONDS:
             self._is_cancelled = self._is_cancelled or await self._ledger.is_cancelled(self._hold.hunt_id)
             if self._is_cancelled:
                 await self._take_back()
@@ -147,7 +153,7 @@ class SearchSender:
                 continue
             taken.add(found.command_id)
             await self._ledger.accepted(self._hold, search_id, found)
-            self._out[found.command_id] = Out(search_id, search.searched_at)
+            self._out[found.command_id] = Out(search_id, self._when(search.searched_at))
             await self._note(found)
 
     async def _settle_pending(self, search: Search, command: Command | None) -> None:
@@ -155,7 +161,7 @@ class SearchSender:
             is_tracked = self._hunting.track_outcomes
             await self._ledger.command_forgotten(self._hold, search.id or 0, is_tracked=is_tracked)
             return
-        self._out[search.command_id] = Out(search.id or 0, search.searched_at)
+        self._out[search.command_id] = Out(search.id or 0, self._when(search.searched_at))
         await self._note(command)
 
     async def _send_one(self, reserved: Reserved, choice: Choice, sent: Sent) -> None:
@@ -174,7 +180,7 @@ class SearchSender:
             self._last_sent = self._pace.monotonic()
             self._looks = 0
         await self._ledger.accepted(self._hold, reserved.search_id, command)
-        self._out[command.command_id] = Out(reserved.search_id, self._clock())
+        self._out[command.command_id] = Out(reserved.search_id, self._pace.monotonic())
         log.info("search sent", media_key=reserved.media_key, unit=target.unit, command_id=command.command_id)
         sent.searched.add(reserved.media_key)
         await self._note(command)
@@ -203,15 +209,14 @@ class SearchSender:
             await self._ledger.unclear(self._hold, reserved.search_id, message)
         return found
 
-    async def _make_room(self, deadline: datetime) -> None:
+    async def _make_room(self) -> None:
         """Wait for the gap, and until fewer than two searches are out."""
         if self._last_sent is None:
             before = await self._ledger.last_reserved_at(self._hold.instance_id)
-            since = (self._clock() - before).total_seconds() if before is not None else 0.0
-            self._last_sent = self._pace.monotonic() - since if before is not None and since >= 0 else None
+            self._last_sent = self._when(before) if before is not None else None
         if self._last_sent is not None:
             await self._nap_until(self._last_sent + self._hunting.min_gap_seconds)
-        while len(self._out) >= MOST_OUT and self._clock() < deadline and not self._is_cancelled:
+        while len(self._out) >= MOST_OUT and self._age < SEND_SECONDS and not self._is_cancelled:
             await self._look_around()
 
     async def _nap_until(self, moment: float) -> None:
@@ -264,7 +269,15 @@ class SearchSender:
         self._out = {command_id: out for command_id, out in self._out.items() if not is_lost(out)}
 
     def _is_late(self, out: Out) -> bool:
-        return self._clock() - out.sent_at > timedelta(minutes=self._hunting.command_timeout_minutes)
+        return self._pace.monotonic() - out.sent_at > self._hunting.command_timeout_minutes * 60
+
+    @property
+    def _age(self) -> float:
+        return self._pace.monotonic() - self._began
+
+    def _when(self, moment: datetime) -> float:
+        """A time of day by the clock of the pace."""
+        return self._pace.monotonic() - max(0.0, (self._clock() - moment).total_seconds())
 
 
 def _left(choices: Sequence[Choice], reason: Reason) -> list[Judged]:

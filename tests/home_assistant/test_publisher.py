@@ -20,9 +20,9 @@ from app.hunting.totals import HuntFilter
 from tests.events.facts import happen, instance_offline
 from tests.home_assistant.brokers import Home, TestBroker, home_of
 from tests.simulator import LibrarySpec
+from tests.support.huntarr_process import FastClock, HuntarrProcess, Stores
 from tests.support.rig import START, Rig
 from tests.support.serving import free_port
-from tests.support.worker_process import FastClock, Stores, WorkerProcess
 
 pytestmark = pytest.mark.asyncio
 
@@ -281,7 +281,7 @@ async def test_a_worker_that_is_killed_is_seen_to_be_away(
     rig: Rig, broker: TestBroker, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     await set_up(rig, broker)
-    worker = WorkerProcess(Stores(database_url, redis_url, tmp_path), FastClock(START.timestamp(), 1))
+    worker = HuntarrProcess("worker", Stores(database_url, redis_url, tmp_path), FastClock(START.timestamp(), 1))
     async with home_of(broker.port) as home:
         worker.start()
         try:

@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from app.core.errors import Unavailable
 from app.hunting.models import HuntStatus
 from app.hunting.runner import HuntRunner
 from app.hunting.schemas import HuntIn
@@ -61,6 +63,36 @@ async def test_a_hunt_survives_the_death_of_its_worker_at_every_step(rig: Rig) -
     await check_books(rig, app)
     assert len(steps) > 40
     assert {"after POST /api/v3/command", "before the commit", "after the commit", "after a wait"} <= set(steps)
+
+
+async def test_a_hunt_survives_a_database_that_fails_at_every_step(rig: Rig) -> None:
+    """Locked, full or gone for a moment: the hunt stays open, and the next worker ends it."""
+    app, instance = await hunted_instance(rig)
+    interrupted = 0
+    for at in range(500):
+        rig.clock.forward(hours=1)
+        hunt_id, passed = await queued(rig, instance), 0
+
+        async def fails(step: str, at: int = at) -> None:
+            nonlocal passed
+            if step in ("before the transaction", "before the commit"):
+                passed += 1
+                if passed == at + 1:
+                    raise Unavailable("The database is locked.")
+
+        async with stepping_runner(rig, fails) as runner:
+            with suppress(Unavailable):
+                await runner.run(hunt_id)
+        if passed <= at:
+            break
+        found = await rig.container.hunts.get(hunt_id)
+        interrupted += found.status is HuntStatus.RUNNING
+        await rig.container.runner.run(hunt_id)
+        ended = await rig.container.hunts.get(hunt_id)
+        assert ended.status in (HuntStatus.COMPLETED, HuntStatus.PARTIAL), (at, ended.message)
+        assert sum(item.search_id is not None for item in ended.items) == 3
+    await check_books(rig, app)
+    assert interrupted > 15
 
 
 async def test_a_hunt_survives_workers_that_die_one_after_the_other(rig: Rig) -> None:

@@ -66,34 +66,51 @@ class Postgres:
         self._server.cleanup()
 
 
+class RedisProcess:
+    """A real server on a short socket path; a `durable` one keeps its data as the embedded one does."""
+
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        self._socket = folder / "s"
+        self.url = f"unix://{self._socket}"
+        kept = ["--appendonly", "yes", "--appendfsync", "everysec"] if durable else []
+        # fmt: off
+        self._command = [
+            find_server(), "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir", str(folder), *kept,
+        ]
+        # fmt: on
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)  # noqa: S603 - as the service does
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                with redis.Redis.from_url(self.url) as client:
+                    client.ping()
+                return
+            except redis.RedisError:
+                time.sleep(0.01)
+        raise TimeoutError("redis did not start")
+
+    def stop(self, *, kill: bool = False) -> None:
+        if self._process is not None:
+            self._process.kill() if kill else self._process.terminate()
+            self._process.wait(10)
+
+
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """A real server on a short socket path; its URL."""
+    """The URL of a server that keeps nothing."""
     with tempfile.TemporaryDirectory(prefix="hr") as folder:
-        socket = Path(folder) / "s"
-        # fmt: off
-        server = subprocess.Popen(  # noqa: S603 - the binary that the service itself would start
-            [find_server(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder],
-            stdout=subprocess.DEVNULL,
-        )
-        # fmt: on
+        server = RedisProcess(Path(folder))
+        server.start()
         try:
-            _wait_for(socket)
-            yield f"unix://{socket}"
+            yield server.url
         finally:
-            server.terminate()
-            server.wait(10)
+            server.stop()
 
 
 def flush(url: str) -> None:
     with redis.Redis.from_url(url) as client:
         client.flushall()
-
-
-def _wait_for(socket: Path) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if socket.exists():
-            return
-        time.sleep(0.01)
-    raise TimeoutError("redis did not start")

@@ -1,4 +1,4 @@
-"""Worker processes that end: killed at any moment, or asked to."""
+"""Worker processes that are asked to end. (Those that are killed: tests/chaos.)"""
 
 import asyncio
 import time
@@ -15,10 +15,9 @@ from app.hunting.models import OPEN, HuntStatus
 from app.hunting.schemas import HuntDetailOut, HuntIn
 from app.instances.schemas import InstanceIn
 from app.settings.hunting import HuntingIn
-from tests.chaos.kill import massacre
 from tests.hunting.libraries import searches_of
 from tests.simulator import LibrarySpec, SimApp, SimClock, SimSettings, serve
-from tests.support.worker_process import LEASE_SECONDS, FastClock, Stores, WorkerProcess
+from tests.support.huntarr_process import LEASE_SECONDS, FastClock, HuntarrProcess, Stores
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(240)]
 
@@ -26,15 +25,6 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(240)]
 @pytest.fixture
 def stores(database_url: str, redis_url: str, tmp_path: Path) -> Stores:
     return Stores(database_url, redis_url, tmp_path)
-
-
-async def test_kill_9_doubles_nothing_loses_nothing_and_leaves_nothing_open(stores: Stores) -> None:
-    """The short form of `python -m tests.chaos.kill`."""
-    report = await massacre(stores, hunts=25, kills=8, seed=1)
-    assert report.problems == []
-    assert report.kills == 8
-    assert report.hunts_taken_over > 0
-    assert report.searches + report.lost == 25 * 3
 
 
 @asynccontextmanager
@@ -64,7 +54,7 @@ async def test_sigterm_hands_the_running_hunt_to_the_next_worker(stores: Stores)
     clock = FastClock(time.time())
     settings = SimSettings(command_seconds=0.6, grab_share=0)
     app = SimApp("radarr", settings, library=LibrarySpec.with_missing(50), clock=SimClock(clock))
-    worker = WorkerProcess(stores, clock)
+    worker = HuntarrProcess("worker", stores, clock)
     async with hunted(stores, app, clock) as (container, instance_id):
         [hunt] = await container.hunts.start(HuntIn(instance_id=instance_id))
         worker.start()
@@ -85,7 +75,7 @@ async def test_sigterm_hands_the_running_hunt_to_the_next_worker(stores: Stores)
 
 
 async def test_sigterm_ends_an_idle_worker(stores: Stores) -> None:
-    worker = WorkerProcess(stores, FastClock(time.time()))
+    worker = HuntarrProcess("worker", stores, FastClock(time.time()))
     worker.start()
     try:
         await asyncio.to_thread(worker.wait_for, "worker started")
