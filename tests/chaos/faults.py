@@ -23,12 +23,15 @@ from tests.chaos.ordeal import Attack, Ordeal
 from tests.chaos.trials import Trials
 from tests.chaos.user import Leniency
 from tests.simulator import Fault, SimApp
+from tests.simulator.faults import FaultKind
 
 WRITES = Leniency(writes=True)
 EVERYTHING = Leniency(writes=True, reads=True)
+AS_THE_APPS = Leniency(hunts=True)
 CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 MOST_MEMORY = 250 * 2**20
+GONE: tuple[FaultKind, ...] = ("cut_before_headers", "starting", "drop_reply", "cut_in_body", "html")
 HOSTILE = (
     Fault("latency", seconds=30), Fault("huge_body", megabytes=100), Fault("gzip_bomb"), Fault("redirect_loop"),
     Fault("slow_drip"), Fault("html"), Fault("broken_json"), Fault("wrong_type"), Fault("empty_body"),
@@ -121,6 +124,20 @@ async def hostile(ordeal: Ordeal) -> None:
     bad.faults.clear()
 
 
+async def flapping(ordeal: Ordeal) -> None:
+    """Both apps are there and not there, in turn; what answers meanwhile may be cut off in the middle."""
+    for _ in range(12):
+        for app in ordeal.apps.values():
+            app.faults.clear()
+            if ordeal.rng.random() < 0.5:
+                app.faults.add(kind=ordeal.rng.choice(GONE), share=ordeal.rng.choice([0.5, 1.0]))
+                ordeal.report.attacks["gone"] += 1
+        await asyncio.sleep(ordeal.rng.uniform(0.2, 1.2))
+    for app in ordeal.apps.values():
+        app.faults.clear()
+    await asyncio.sleep(2)
+
+
 async def jumping(ordeal: Ordeal) -> None:
     """The time of day is set forward and back, by minutes and by days."""
     for hours in (3, -5, 0.5, -0.1, 240, -240, -24, 24):
@@ -145,7 +162,8 @@ TRIALS: Mapping[str, Trial] = {
     "held": Trial(held, databases=("postgresql",)),
     "cut": Trial(cut, EVERYTHING, ("postgresql",)),
     "refusing": Trial(refusing),
-    "hostile": Trial(hostile),
+    "hostile": Trial(hostile, AS_THE_APPS),
+    "flapping": Trial(flapping, AS_THE_APPS),
     "jumping": Trial(jumping),
 }
 

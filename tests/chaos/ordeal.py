@@ -90,7 +90,7 @@ class Ordeal:
             await self.user.retire()
             books = await self._books_at_rest()
             self.report.problems += [*self.user.problems, *await self.user.broken()]
-        self.report.problems += wrongs(books, self.user.promises, self.apps, BATCH)
+        self.report.problems += wrongs(books, self.user.promises, self.apps, BATCH, self.user.leniency)
         self.report.problems += books.unheard(hears.ids)
         self._count(books)
         self.report.seconds = time.monotonic() - began_at

@@ -38,10 +38,13 @@ class Promises:
 
 @dataclass(frozen=True)
 class Leniency:
-    """What a 503 may say no to, beside a hunt while there is no Redis."""
+    """What may go wrong for a good reason."""
 
     writes: bool = False
+    """A 503 may say no to them; to a hunt it always may, while there is no Redis."""
     reads: bool = False
+    hunts: bool = False
+    """They may fail as their app does."""
 
 
 @dataclass
