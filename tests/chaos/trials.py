@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos.deployment import DatabaseKind, Databases, databases
-from tests.chaos.ordeal import Attack, undergo
+from tests.chaos.ordeal import Attack, Report, undergo
 from tests.chaos.user import Leniency
 
 
@@ -29,13 +29,17 @@ class Trials:
 
     def hold(self, name: str, attack: Attack, *, seed: int, leniency: Leniency | None = None) -> None:
         folder = Path(tempfile.mkdtemp(prefix="hk"))
-        with self._source.one(folder) as url:
-            report = asyncio.run(undergo(url, folder, attack, seed=seed, leniency=leniency))
-        problems = [*report.problems, f"its logs and its database are in {folder}"] if report.problems else []
-        if not problems:
+        try:
+            with self._source.one(folder) as url:
+                report = asyncio.run(undergo(url, folder, attack, seed=seed, leniency=leniency))
+        except TimeoutError as failure:
+            report = Report(problems=[str(failure)])
+        self.say("\n    WRONG: ".join([f"{name} {report}", *report.problems]))
+        self._held, self._wrong = self._held + 1, self._wrong + bool(report.problems)
+        if report.problems:
+            self.say(f"    its logs and its database are in {folder}")
+        else:
             shutil.rmtree(folder)
-        self._held, self._wrong = self._held + 1, self._wrong + bool(problems)
-        self.say("\n    WRONG: ".join([f"{name} {report}", *problems]))
 
     def verdict(self) -> int:
         """The exit code."""
