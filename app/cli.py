@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from functools import partial
 from getpass import getpass
 from pathlib import Path
 
@@ -32,7 +33,6 @@ from app.core.logging import setup_logging
 from app.core.migrations import migrate
 from app.core.redis import embedded_redis
 from app.core.security import KEY_FILE
-from app.events.hub import EventHub
 from app.main import create_app
 from app.rotation import rotate
 from app.server import BoundedProtocol
@@ -41,8 +41,8 @@ from worker.main import embedded, run_alone
 log = structlog.get_logger(__name__)
 
 DOCUMENT = Path("openapi.json")
-GRACE_SECONDS = 20
-"""How long requests and jobs that run may take after SIGTERM."""
+GRACE_SECONDS = 7
+"""How long requests that run may take after SIGTERM; with all that comes behind it 20 seconds (a test adds up)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -201,7 +201,7 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
             settings, open_container=lambda _: nullcontext(container), background=_working if works else _waiting
         )
         server = Gateway(
-            container.hub,
+            partial(_let_go, container),
             uvicorn.Config(
                 app,
                 http=BoundedProtocol,
@@ -225,13 +225,13 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
 class Gateway(uvicorn.Server):
     """uvicorn without its last word: it raises the signal again, which would kill us before Redis is stopped."""
 
-    def __init__(self, hub: EventHub, config: uvicorn.Config) -> None:
+    def __init__(self, let_go: Callable[[], None], config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._hub = hub
+        self._let_go = let_go
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Streams first: they would never end by themselves, and the rest waits for every reply."""
-        self._hub.end()
+        """Who waits comes first: streams would never end by themselves, and the rest waits for every reply."""
+        self._let_go()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -240,6 +240,12 @@ class Gateway(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
+
+
+def _let_go(container: Container) -> None:
+    """Answer those who would wait for longer than we live."""
+    container.hub.end()
+    container.hunts.end_waits()
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +22,14 @@ import psutil
 import pytest
 
 from app import cli
-from app.cli import main
+from app.cli import GRACE_SECONDS, main
+from app.core import heartbeat, redis
 from app.core.config import Settings
+from app.core.migrations import CONNECT_SECONDS
 from app.core.redis import socket_path
+from app.logs import writer
 from tests.support import stores
+from worker import main as worker
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -32,6 +38,7 @@ SECRET = "a-value-that-must-not-be-shown"
 KEY = "huntarr_key-of-the-command-line-tests-0123456789"
 START_SECONDS = 30  # for a machine that does much else; what is promised is measured elsewhere
 FAIL_SECONDS = 5
+END_SECONDS = 20
 
 
 def environment(folder: Path, **settings: object) -> dict[str, str]:
@@ -70,6 +77,10 @@ class Served:
 
     def post(self, path: str, body: object = None) -> httpx.Response:
         return httpx.post(self.url + path, headers=self.headers, json=body, timeout=20)
+
+    def hunts(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.get("/api/hunts").json()["data"]["items"]
+        return found
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -218,7 +229,7 @@ def test_gateway_and_worker_as_two_processes(tmp_path: Path, redis_url: str) -> 
     with serving(tmp_path, "--no-worker", redis_url=redis_url) as server:
         assert server.family() == []
         assert server.get("/api/ready").status_code == 503
-        worker = subprocess.Popen(  # noqa: S603 - our own command line
+        other = subprocess.Popen(  # noqa: S603 - our own command line
             command("worker"), env=environment(tmp_path, redis_url=redis_url), cwd=ROOT, stdout=subprocess.DEVNULL
         )
         try:
@@ -226,11 +237,11 @@ def test_gateway_and_worker_as_two_processes(tmp_path: Path, redis_url: str) -> 
             while server.get("/api/ready").status_code != 200 and time.monotonic() < deadline:
                 time.sleep(0.1)
             assert server.get("/api/ready").status_code == 200
-            worker.send_signal(signal.SIGTERM)
-            assert worker.wait(30) == 0
+            other.send_signal(signal.SIGTERM)
+            assert other.wait(30) == 0
         finally:
-            worker.kill()
-            worker.wait(10)
+            other.kill()
+            other.wait(10)
 
 
 def test_it_answers_while_redis_is_away(tmp_path: Path) -> None:
@@ -240,6 +251,52 @@ def test_it_answers_while_redis_is_away(tmp_path: Path) -> None:
         assert server.post("/api/instances/radarr", body).status_code == 201
         assert server.post("/api/hunts", {}).status_code == 503
         assert server.end() == 0
+
+
+# How it ends
+
+
+def test_what_is_allowed_to_last_at_the_end_adds_up_to_20_seconds() -> None:
+    leaving = 2 * heartbeat.LEAVE_SECONDS  # as a gateway and as a worker
+    background = worker.HAND_BACK_SECONDS + worker.CLOSE_SECONDS
+    assert GRACE_SECONDS + background + leaving + writer.FLUSH_SECONDS + redis.STOP_SECONDS <= END_SECONDS
+
+
+@contextmanager
+def mute() -> Iterator[int]:
+    """The port of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_sigterm_waits_neither_for_listeners_nor_for_a_slow_app(tmp_path: Path) -> None:
+    with mute() as port, serving(tmp_path) as server, ThreadPoolExecutor() as threads:
+        body = {"name": "TV", "url": f"http://127.0.0.1:{port}", "api_key": SECRET}
+        assert server.post("/api/instances/sonarr", body).status_code == 201
+        hunt = threads.submit(server.post, "/api/hunts?wait=60", {})
+        with httpx.stream("GET", f"{server.url}/api/events", headers=server.headers, timeout=20) as stream:
+            while not [one for one in server.hunts() if one["status"] == "running"]:
+                time.sleep(0.05)
+            server.process.send_signal(signal.SIGTERM)
+            assert server.end() == 0  # and a second one changes nothing
+            assert stream.read().startswith(b"retry: ")
+        assert (hunt.result().status_code, hunt.result().json()["data"]["hunts"][0]["status"]) == (202, "running")
+    with serving(tmp_path, "--no-worker") as server:  # nobody called it an end: the next worker goes on
+        assert server.hunts()[0]["status"] in ("queued", "running")
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["serve", "--no-worker"], ["worker"]])
+def test_sigterm_while_redis_hangs(tmp_path: Path, arguments: list[str]) -> None:
+    with mute() as port:
+        process = subprocess.Popen(  # noqa: S603 - our own command line
+            command(*arguments), env=environment(tmp_path, redis_url=f"redis://127.0.0.1:{port}"), cwd=ROOT,
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        with process:
+            assert process.stdout is not None
+            assert any("worker started" in line or "startup complete" in line for line in process.stdout)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(END_SECONDS) == 0
 
 
 # What does not start
@@ -344,6 +401,47 @@ def test_a_database_server_that_is_not_there(tmp_path: Path) -> None:
     sentence = said_one_sentence(ran(tmp_path, "serve", database_url=url))
     assert "The database cannot be opened" in sentence
     assert SECRET not in sentence
+
+
+def test_a_database_server_that_says_nothing(tmp_path: Path) -> None:
+    with mute() as port:
+        sentence = said_one_sentence(ran(tmp_path, "serve", database_url=f"postgresql://u:{SECRET}@127.0.0.1:{port}/x"))
+    assert sentence == f"huntarr: The database cannot be opened: no answer within {CONNECT_SECONDS} seconds."
+
+
+def test_a_redis_that_ends_at_once_ends_the_start(tmp_path: Path) -> None:
+    damaged = tmp_path / "redis" / "appendonlydir" / "appendonly.aof.manifest"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("not a manifest")
+    result = ran(tmp_path, "serve")
+    assert "see redis/server.log in the data folder" in said_one_sentence(result)
+    assert result.stdout == ""  # it was not tried again and again
+    assert _leftovers(tmp_path) == []
+
+
+def run_without_rights(shell: str, folder: Path) -> Result:
+    """As a user who owns nothing special: root, too, loses what lets it write everywhere."""
+    drop = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"] if os.getuid() == 0 else []
+    return subprocess.run(  # noqa: S603 - our own command line
+        [*drop, "bash", "-c", f'{shell}; exec "$@"', "bash", *command("serve")], env=environment(folder), cwd=ROOT,
+        capture_output=True, text=True, timeout=START_SECONDS, check=False,
+    )  # fmt: skip
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    sentence = said_one_sentence(run_without_rights("ulimit -f 0", tmp_path))  # files cannot grow
+    assert sentence == "huntarr: HUNTARR_DATA_DIR is no folder that can be used: File too large."
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
+@pytest.mark.parametrize(("name", "said"), [("", "HUNTARR_DATA_DIR is no folder"), ("redis.lock", "cannot be written")])
+def test_files_of_another_user(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "redis.lock").touch()
+    (tmp_path / name).chmod(0o500)
+    if os.getuid() == 0:
+        os.chown(tmp_path / name, 65534, 65534)
+    assert said in said_one_sentence(run_without_rights("true", tmp_path))
 
 
 def _leftovers(folder: Path) -> list[str]:

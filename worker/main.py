@@ -36,7 +36,9 @@ SCHEDULE_SECONDS = 50  # less than a claim of the run holds
 BACKUP_SECONDS = 7200
 POLL_SECONDS = 0.2
 RESTART_SECONDS = 1.0
-HAND_BACK_SECONDS = 15.0
+HAND_BACK_SECONDS = 4.0
+CLOSE_SECONDS = 1.0
+"""For what arq has to say to Redis at the end, which may hang."""
 
 
 def make_worker(container: Container, **options: Any) -> Worker:
@@ -107,7 +109,8 @@ async def _close(worker: Worker) -> None:
     if running:
         await asyncio.wait(running, timeout=HAND_BACK_SECONDS)
     with suppress(RedisError, OSError, asyncio.CancelledError):
-        await worker.close()
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await worker.close()
 
 
 @asynccontextmanager

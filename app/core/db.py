@@ -21,6 +21,7 @@ BUSY_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 10
 READERS = 4
 COMMAND_SECONDS = 30
+CONNECT_SECONDS = 5
 POSTGRES_POOL = 10
 PASSING = ("08", "25006", "40", "53", "57", "58")
 """SQLSTATEs, by their beginnings, that say nothing of the statement: connection, a server that may only be read,
@@ -49,7 +50,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Database:
     """Engines of one process. SQLite gets one writing connection (it has one writer anyway) and a few readers."""
 
-    def __init__(self, url: str, *, command_seconds: float = COMMAND_SECONDS) -> None:
+    def __init__(
+        self, url: str, *, command_seconds: float = COMMAND_SECONDS, connect_seconds: float = CONNECT_SECONDS
+    ) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
@@ -63,7 +66,7 @@ class Database:
                 pool_timeout=POOL_TIMEOUT_SECONDS,
                 pool_pre_ping=True,
                 hide_parameters=True,  # what is stored must not stand in an error
-                connect_args={"timeout": 5, "command_timeout": command_seconds},
+                connect_args={"timeout": connect_seconds, "command_timeout": command_seconds},
             )
 
     @property

@@ -24,6 +24,8 @@ EVERY = timedelta(seconds=10)
 COUNTS_FOR = timedelta(seconds=35)
 FURTHEST = 2 * COUNTS_FOR
 """Clocks of machines differ; who counts for longer said so before the clock was set back."""
+LEAVE_SECONDS = 1.0
+"""An end does not wait for a Redis that hangs: who does not say goodbye is overdue soon."""
 
 
 async def beat(redis: ArqRedis, worker_id: str, now: datetime, ttl: timedelta, kind: str = WORKERS) -> None:
@@ -54,8 +56,9 @@ async def counted(redis: ArqRedis, clock: Clock, kind: str) -> AsyncIterator[Non
         yield
     finally:
         task.cancel()
-        with suppress(RedisError, OSError):
-            await leave(redis, name, kind)
+        with suppress(RedisError, OSError):  # a TimeoutError is an OSError
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await leave(redis, name, kind)
 
 
 async def _beating(redis: ArqRedis, clock: Clock, name: str, kind: str) -> None:

@@ -13,12 +13,14 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from app.core.config import Settings
+from app.core.data_folder import prepare
 from app.core.db import Database
 from app.core.errors import StartFailed
 
 SOURCE = Path(__file__).resolve().parents[2] / "alembic"
 INSTALLED = Path(__file__).resolve().parents[1] / "_alembic"
-
+CONNECT_SECONDS = 2
+"""A start says within five seconds that there is no database."""
 
 HAS_REVISION_SQLITE = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
 HAS_REVISION_POSTGRESQL = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'alembic_version'"
@@ -45,10 +47,7 @@ def alembic_config(url: str) -> Config:
 
 async def migrate(settings: Settings) -> bool:
     """Upgrade to the newest schema; whether there was anything to do. `StartFailed` with a sentence otherwise."""
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as failure:
-        raise StartFailed(f"HUNTARR_DATA_DIR is no folder that can be used: {failure.strerror}.") from None
+    prepare(settings.data_dir)
     try:
         if await _revision(settings.database) == newest():
             return False
@@ -58,6 +57,8 @@ async def migrate(settings: Settings) -> bool:
         raise StartFailed(
             f"The database has a schema that this version does not know ({failure}): a newer Huntarr used it."
         ) from None
+    except TimeoutError:
+        raise StartFailed(f"The database cannot be opened: no answer within {CONNECT_SECONDS} seconds.") from None
     except (DBAPIError, OSError) as failure:
         cause = failure.__cause__ or getattr(failure, "orig", None) or failure
         raise StartFailed(f"The database cannot be opened: {_line(cause)}.") from None
@@ -70,7 +71,7 @@ def _line(cause: BaseException) -> str:
 
 async def _revision(url: str) -> str | None:
     """The schema's revision; `None` for a database that is empty."""
-    db = Database(url)
+    db = Database(url, connect_seconds=CONNECT_SECONDS)
     try:
         async with db.engines[-1].connect() as connection:
             found = await connection.execute(text(HAS_REVISION_SQLITE if db.is_sqlite else HAS_REVISION_POSTGRESQL))

@@ -32,7 +32,7 @@ from app.core.queue import dump, load
 log = structlog.get_logger(__name__)
 
 START_SECONDS = 4
-STOP_SECONDS = 5
+STOP_SECONDS = 3
 LONGEST_SOCKET_PATH = 100  # the server cuts a longer one silently and listens elsewhere (docs/architecture.md)
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -139,9 +139,11 @@ async def embedded_redis(settings: Settings) -> AsyncIterator[None]:
         socket.unlink(missing_ok=True)
         folder = (settings.data_dir / "redis").resolve()  # the server changes into it before it opens its files
         folder.mkdir(parents=True, exist_ok=True)
-        keeper = asyncio.create_task(_keep(find_server(), socket, folder))
+        has_answered = asyncio.Event()
+        keeper = asyncio.create_task(_keep(find_server(), socket, folder, has_answered))
         try:
             await _answering(socket, keeper)
+            has_answered.set()
             yield
         finally:
             keeper.cancel()
@@ -151,8 +153,11 @@ async def embedded_redis(settings: Settings) -> AsyncIterator[None]:
                 socket.parent.rmdir()
 
 
-async def _keep(binary: str, socket: Path, folder: Path) -> None:
-    """Start the server and start it again when it dies: rows are the truth, so that nothing of worth is lost."""
+async def _keep(binary: str, socket: Path, folder: Path, has_answered: asyncio.Event) -> None:
+    """Start the server and start it again when it dies: rows are the truth, so that nothing of worth is lost.
+
+    One that dies before it ever answered would die again: that ends the start.
+    """
     while True:
         # fmt: off
         server = await asyncio.create_subprocess_exec(
@@ -174,6 +179,8 @@ async def _keep(binary: str, socket: Path, folder: Path) -> None:
                 server.kill()
                 await server.wait()
             raise
+        if not has_answered.is_set():
+            return
         log.error("embedded redis ended; starting it again", exit_code=code)
         await asyncio.sleep(1)
 
@@ -201,7 +208,10 @@ async def _answering(socket: Path, keeper: asyncio.Task[None] | None) -> None:
 
 @contextmanager
 def _private_folder(path: Path) -> Iterator[None]:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as failure:
+        raise StartFailed(f"{path}, for the socket of Redis, cannot be made: {failure.strerror}.") from None
     if path.stat().st_uid != os.getuid() or path.stat().st_mode & 0o077:
         raise StartFailed(f"{path} belongs to somebody else or is open to others: remove it and start again.")
     yield

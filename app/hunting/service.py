@@ -55,6 +55,11 @@ class HuntService:
         self._leases = leases
         self._ticker = ticker
         self._clock = clock
+        self._is_ending = False
+
+    def end_waits(self) -> None:
+        """Whoever waits for the end of a hunt is answered now: the process ends."""
+        self._is_ending = True
 
     async def start(
         self, given: HuntIn, *, trigger: Trigger = Trigger.MANUAL, wait_seconds: float = 0
@@ -161,14 +166,14 @@ class HuntService:
             await self._queue.enqueue(FOLLOW_UP, instance_id, job_id=f"follow-up:{instance_id}:{since}:{bucket}")
 
     async def _wait(self, hunt_ids: Sequence[int], seconds: float) -> list[HuntOut]:
-        """The hunts when all have ended, or when the time is over."""
+        """The hunts when all have ended, or when the time is over, or ours is."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         query = select(Hunt).where(col(Hunt.id).in_(hunt_ids)).order_by(col(Hunt.id))
         while True:
             async with self._db.reading() as session:
                 rows = (await session.exec(query)).all()
-            if all(row.status not in OPEN for row in rows) or loop.time() >= deadline:
+            if self._is_ending or loop.time() >= deadline or all(row.status not in OPEN for row in rows):
                 return [HuntOut.model_validate(row) for row in rows]
             await asyncio.sleep(min(POLL_SECONDS, max(0.0, deadline - loop.time())))
 

@@ -63,7 +63,7 @@ async def gateway(rig: Rig, *, bus: EventBus | None = None, **options: Any) -> A
         app, http=Watchful, ws="none", log_config=None, port=0, server_header=False, timeout_graceful_shutdown=15
     )
     try:
-        async with listening(QuietGateway(hub, config)) as at:
+        async with listening(QuietGateway(hub.end, config)) as at:
             yield Served(hub, at)
     finally:
         await hub.close()
