@@ -1,6 +1,9 @@
 """What is shipped: the wheel works without the checkout, the image and compose file hold what they promise."""
 
+import itertools
 import os
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -10,6 +13,10 @@ from typing import Any
 import pytest
 import yaml
 from hatchling.build import build_wheel
+
+from app.cli import _parser
+from app.core.config import PREFIX, Settings
+from tests.test_cli import END_SECONDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -78,9 +85,81 @@ def test_compose_splits_gateway_and_worker(compose: dict[str, Any]) -> None:
         }
 
 
+def test_compose_waits_for_the_end_of_what_runs(compose: dict[str, Any]) -> None:
+    for name in ("api", "worker"):
+        service = compose["services"][name]
+        assert int(service["stop_grace_period"].removesuffix("s")) > END_SECONDS
+        assert service["init"] is True
+        assert service["volumes"] == ["huntarr:/data"]  # backups are made by the one and listed by the other
+
+
+def test_compose_names_variables_that_exist_and_images_with_their_versions(compose: dict[str, Any]) -> None:
+    named = {name for one in compose["services"].values() for name in one.get("environment", {})}
+    ours = {name for name in named if name.startswith(PREFIX)}
+    assert {f"{PREFIX}BASE_URL", f"{PREFIX}DATABASE_URL"} <= ours <= variables()
+    images = [one["image"] for one in compose["services"].values()]
+    images += re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert [image for image in images if not re.search(r":(local|[0-9][0-9.]*(-\w+)?)$", image)] == []
+
+
+def variables() -> set[str]:
+    return {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+
 def test_the_image_runs_as_nobody_in_particular() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     users = [line for line in lines if line.startswith("USER ")]
     assert users == ["USER 10001"]
     assert any(line.startswith("HEALTHCHECK ") for line in lines)
     assert lines[-2:] == ['ENTRYPOINT ["huntarr"]', 'CMD ["serve"]']
+
+
+UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
+Unit = dict[str, list[str]]
+
+
+def unit(path: Path) -> Unit:
+    """Every setting of a unit with its values in their order; sections have no names in common here."""
+    found: Unit = {}
+    for line in path.read_text().splitlines():
+        name, is_setting, value = line.partition("=")
+        if is_setting and not line.startswith("#"):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_a_unit_runs_what_there_is(path: Path) -> None:
+    found = unit(path)
+    [command] = found["ExecStart"]
+    program, *arguments = command.split()
+    assert program == "/opt/huntarr/bin/huntarr"
+    assert _parser().parse_args(arguments).command
+    named = {value.partition("=")[0] for value in found["Environment"]}
+    assert named - {"XDG_RUNTIME_DIR"} <= variables()
+    # Without it a wrong setting would be tried for ever, or an end be cut short.
+    assert int(found["TimeoutStopSec"][0]) > END_SECONDS
+    tries, seconds = int(found["StartLimitBurst"][0]), int(found["StartLimitIntervalSec"][0])
+    assert tries * (int(found["RestartSec"][0]) + 5) < seconds
+
+
+def test_units_are_hardened_alike() -> None:
+    """What they have a right to may differ in the folder for the embedded Redis alone."""
+    shared = [path.read_text().split("# Its own user", 1)[1] for path in UNITS]
+    assert len(UNITS) == 3
+    assert all(one == other for one, other in itertools.pairwise(shared))
+    assert unit(ROOT / "deploy/systemd/huntarr.service")["Environment"][-1] == "XDG_RUNTIME_DIR=/run/huntarr"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    names = []
+    for path in UNITS:
+        name = path.name.replace("@.", "@9705.")
+        (tmp_path / name).write_text(path.read_text().replace("/opt/huntarr/bin/huntarr", sys.executable))
+        names.append(f"./{name}")
+    ran = subprocess.run(  # noqa: S603 - a fixed command
+        ["systemd-analyze", "verify", "--man=no", *names],  # noqa: S607 - wherever it is
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
