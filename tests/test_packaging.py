@@ -14,7 +14,7 @@ import pytest
 import yaml
 from hatchling.build import build_wheel
 
-from app.cli import _parser
+from app.cli import command_line
 from app.core.config import PREFIX, Settings
 from tests.test_cli import END_SECONDS
 
@@ -134,7 +134,7 @@ def test_a_unit_runs_what_there_is(path: Path) -> None:
     [command] = found["ExecStart"]
     program, *arguments = command.split()
     assert program == "/opt/huntarr/bin/huntarr"
-    assert _parser().parse_args(arguments).command
+    assert command_line().parse_args(arguments).command
     named = {value.partition("=")[0] for value in found["Environment"]}
     assert named - {"XDG_RUNTIME_DIR"} <= variables()
     # Without it a wrong setting would be tried for ever, or an end be cut short.
