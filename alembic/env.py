@@ -4,7 +4,8 @@ import asyncio
 from typing import Any, Literal
 
 from alembic import context
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import AutoString
 
@@ -38,8 +39,22 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
+def all_or_nothing(engine: Engine) -> None:
+    """SQLite's driver would commit each change of a table by itself: half a migration could stay."""
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: DBAPIConnection, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 async def main() -> None:
     engine = create_async_engine(context.config.attributes["url"])
+    if engine.dialect.name == "sqlite":
+        all_or_nothing(engine.sync_engine)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(run)

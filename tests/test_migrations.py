@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import Connection, inspect, text
 
+from app.core import migrations
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import StartFailed
@@ -101,6 +103,35 @@ def test_processes_that_migrate_at_once_do_not_disturb_each_other(database_url: 
     said = [process.communicate(timeout=60)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], said
     command.check(alembic_config(database_url))
+
+
+BROKEN = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "9999", "{newest}"
+
+
+def upgrade() -> None:
+    op.create_table("half_made", sa.Column("id", sa.Integer, primary_key=True))
+    op.execute("UPDATE users SET username = 'nobody'")
+    op.execute("SELECT 1 FROM nowhere")
+"""
+
+
+def test_a_migration_that_fails_changes_nothing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "alembic"
+    shutil.copytree(migrations.folder(), broken)
+    (broken / "versions" / "9999_broken.py").write_text(BROKEN.format(newest=newest()))
+    monkeypatch.setattr(migrations, "SOURCE", broken)
+    before = tables(database_url)
+    with pytest.raises(StartFailed, match=r"The database cannot be brought to this version's schema: .*nowhere.*\.$"):
+        asyncio.run(migrate(settings_of(database_url, tmp_path)))
+    assert tables(database_url) == before
+    monkeypatch.undo()
+    assert asyncio.run(migrate(settings_of(database_url, tmp_path))) is False
 
 
 def test_a_newer_database_is_refused_with_a_sentence(database_url: str, tmp_path: Path) -> None:

@@ -48,9 +48,11 @@ def alembic_config(url: str) -> Config:
 async def migrate(settings: Settings) -> bool:
     """Upgrade to the newest schema; whether there was anything to do. `StartFailed` with a sentence otherwise."""
     prepare(settings.data_dir)
+    aim = "opened"
     try:
         if await _revision(settings.database) == newest():
             return False
+        aim = "brought to this version's schema"
         with _alone(_lock_file(settings)):
             await asyncio.to_thread(command.upgrade, alembic_config(settings.database), "head")
     except CommandError as failure:
@@ -61,7 +63,7 @@ async def migrate(settings: Settings) -> bool:
         raise StartFailed(f"The database cannot be opened: no answer within {CONNECT_SECONDS} seconds.") from None
     except (DBAPIError, OSError) as failure:
         cause = failure.__cause__ or getattr(failure, "orig", None) or failure
-        raise StartFailed(f"The database cannot be opened: {_line(cause)}.") from None
+        raise StartFailed(f"The database cannot be {aim}: {_line(cause)}.") from None
     return True
 
 
