@@ -191,7 +191,10 @@ def _settings() -> Settings:
 
 def _run(work: Coroutine[None, None, int]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
-        return runner.run(work)
+        code = runner.run(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # it is over: one that comes while Python tidies up changes no exit code
+    return code
 
 
 async def _serving(settings: Settings, listener: socket.socket, *, works: bool) -> int:
