@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, TypeDecorator, event
@@ -160,17 +161,24 @@ async def upsert(
     """
     if not rows:
         return
-    dialect = session.get_bind().dialect.name
+    await session.flush()
+    statement = _upsertion(session.get_bind().dialect.name, table, tuple(key), tuple(add), tuple(replace))
+    await (await session.connection()).execute(statement, list(rows))
+
+
+@cache
+def _upsertion(
+    dialect: str, table: type[SQLModel], key: tuple[str, ...], add: tuple[str, ...], replace: tuple[str, ...]
+) -> Any:
+    """Made once for each place that upserts, and without its rows, so that SQLAlchemy compiles it once too."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table).values(list(rows))
-    columns = table.metadata.tables[str(table.__tablename__)].c
-    changes: dict[str, Any] = {name: columns[name] + statement.excluded[name] for name in add}
+    target = table.metadata.tables[str(table.__tablename__)]
+    statement = insert(target)
+    changes: dict[str, Any] = {name: target.c[name] + statement.excluded[name] for name in add}
     changes |= {name: statement.excluded[name] for name in replace}
     if changes:
-        statement = statement.on_conflict_do_update(index_elements=list(key), set_=changes)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=list(key) or None)
-    await session.exec(statement)
+        return statement.on_conflict_do_update(index_elements=list(key), set_=changes)
+    return statement.on_conflict_do_nothing(index_elements=list(key) or None)
 
 
 def day_of(moment: datetime) -> str:

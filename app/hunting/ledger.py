@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import insert
 from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -253,18 +254,20 @@ class HuntLedger:
             await session.exec(
                 delete(Skip).where(col(Skip.hunt_id) == hold.hunt_id, col(Skip.hunt_pass) == hunt_pass.value)
             )
-            session.add_all(
-                Skip(
-                    hunt_id=hold.hunt_id,
-                    hunt_pass=hunt_pass.value,
-                    media_key=one.candidate.key,
-                    unit=one.candidate.unit,
-                    title=one.candidate.title[:400],
-                    reason=one.decision.reason.value,
-                    until=one.decision.until,
-                )
+            rows = [
+                {
+                    "hunt_id": hold.hunt_id,
+                    "hunt_pass": hunt_pass.value,
+                    "media_key": one.candidate.key,
+                    "unit": one.candidate.unit,
+                    "title": one.candidate.title[:400],
+                    "reason": one.decision.reason.value,
+                    "until": one.decision.until,
+                }
                 for one in judged
-            )
+            ]
+            if rows:  # in one call and not as objects, which SQLite is given one by one
+                await (await session.connection()).execute(insert(Skip), rows)
             counts: dict[str, int] = {}
             for one in judged:
                 counts[one.decision.reason.value] = counts.get(one.decision.reason.value, 0) + 1
