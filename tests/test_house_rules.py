@@ -29,6 +29,9 @@ OPEN_ENDS = re.compile(r"\bT[O]DO\b|\bFIX[M]E\b|\bX{3}\b|NotImplemented[E]rror")
 REGISTRIES = re.compile(r"python[h]osted\.|py[p]i\.(org|python)|registry\.[n]pm|(extra-)?index-[u]rl\s*=")
 OUTSIDE = re.compile(r"(^|[^a-z.])\.\./[s]hared|/work/[s]hared")
 
+COSTLY = re.compile(r"""pattern=r?".*?(\\[wd]|\[[^\]"]*\\[wd][^\]"]*\])\{\d|pattern=r?".*?\{\d*,[2-9]\d{2,}\}""")
+"""A count of all of Unicode, or into the hundreds: pydantic's engine writes it out, up to a megabyte a field."""
+
 
 def tracked(pattern: str = "*") -> list[Path]:
     """Files of the project as git knows them, those that are new included."""
@@ -94,6 +97,10 @@ def test_every_package_has_its_layer() -> None:
 
 def test_nothing_is_left_open() -> None:
     assert {name for name, text in texts("*.py") if OPEN_ENDS.search(text)} == set()
+
+
+def test_patterns_of_fields_are_cheap() -> None:
+    assert [line for _, text in texts("app/*.py") for line in text.splitlines() if COSTLY.search(line)] == []
 
 
 def test_no_registry_is_named() -> None:

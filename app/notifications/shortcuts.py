@@ -17,7 +17,9 @@ DISCORD: Final = re.compile(
 SLACK: Final = re.compile(r"https://hooks\.slack\.com/services/([A-Z0-9]+)/([A-Z0-9]+)/([A-Za-z0-9]+)/?")
 EMAIL: Final = r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$"
 
-Token = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~]{1,500}$")]
+# Patterns: no counted \w or \d, which stand for all of Unicode, and no counts of hundreds. A count is written out when
+# the pattern is compiled, anew for every field: that was 40 MB [tried].
+Token = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[!-~]+$")]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Email = Annotated[Line, StringConstraints(pattern=EMAIL)]
 AppriseUrl = Annotated[
@@ -67,7 +69,9 @@ class Discord(AppriseSettings):
 
     webhook_url: Annotated[Line, AfterValidator(_discord)] = hidden(description="Channel settings, Integrations.")
     username: Line | None = Field(None, description="The name that it speaks under.")
-    thread_id: Annotated[str, StringConstraints(pattern=r"^\d{10,25}$")] | None = Field(None, description="A thread.")
+    thread_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{10,25}$")] | None = Field(
+        None, description="A thread."
+    )
 
     def addresses(self) -> list[str]:
         found = DISCORD.fullmatch(self.webhook_url)
@@ -80,12 +84,12 @@ class Telegram(AppriseSettings):
     title: ClassVar[str] = "Telegram"
     summary: ClassVar[str] = "A bot that writes to a chat."
 
-    bot_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\d{5,20}:[\w-]{20,100}$")] = hidden(
-        description="As @BotFather shows it."
-    )
-    chat_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^(-?\d{1,30}|@?[A-Za-z]\w{2,50})$")] = (
-        Field(description="The chat's number, or a channel's name.")
-    )
+    bot_token: Annotated[
+        str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{5,20}:[A-Za-z0-9_-]{20,100}$")
+    ] = hidden(description="As @BotFather shows it.")
+    chat_id: Annotated[
+        str, StringConstraints(strip_whitespace=True, pattern=r"^(-?[0-9]{1,30}|@?[A-Za-z][A-Za-z0-9_]{2,50})$")
+    ] = Field(description="The chat's number, or a channel's name.")
     topic_id: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="A topic of a group.")
     silent: bool = Field(False, description="Without a sound.")
 
@@ -101,8 +105,8 @@ class Slack(AppriseSettings):
 
     webhook_url: Annotated[Line, AfterValidator(_slack)] = hidden(description="As Slack shows it.")
     username: Line | None = Field(None, description="The name that it speaks under.")
-    channel: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^#?[\w-]{1,80}$")] | None = Field(
-        None, description="Another channel than the webhook's own, where Slack allows it."
+    channel: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^#?[\w-]+$", max_length=81)] | None = (
+        Field(None, description="Another channel than the webhook's own, where Slack allows it.")
     )
 
     def addresses(self) -> list[str]:
@@ -158,9 +162,9 @@ class Pushover(AppriseSettings):
     )
     priority: int = Field(0, ge=-2, le=2, description="From -2, the lowest, to 2, an emergency.")
     sound: Annotated[str, StringConstraints(pattern=r"^[a-z]{1,12}$")] | None = Field(None, description="Its sound.")
-    devices: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[\w-]{1,25}$")]], Field(max_length=20)] = Field(
-        [], description="Only these devices."
-    )
+    devices: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,25}$")]], Field(max_length=20)
+    ] = Field([], description="Only these devices.")
 
     def addresses(self) -> list[str]:
         devices = "".join(f"{device}/" for device in self.devices)
@@ -173,8 +177,8 @@ class Pushbullet(AppriseSettings):
     title: ClassVar[str] = "Pushbullet"
     summary: ClassVar[str] = "Push messages by Pushbullet."
 
-    access_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\w.-]{10,100}$")] = hidden(
-        description="Account settings, Access Tokens."
+    access_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]{10,100}$")] = (
+        hidden(description="Account settings, Access Tokens.")
     )
     target: Line | None = Field(None, description="A device, an email address or #channel; else all devices.")
 
@@ -188,7 +192,7 @@ class Gotify(AppriseSettings):
     summary: ClassVar[str] = "A Gotify server."
 
     url: BaseUrl = Field(description="The server, such as https://gotify.example.com.")
-    app_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\w.-]{5,100}$")] = hidden(
+    app_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]{5,100}$")] = hidden(
         description="The token of the application."
     )
     priority: int = Field(5, ge=0, le=10, description="From 0 to 10.")
@@ -208,13 +212,13 @@ class Ntfy(AppriseSettings):
     summary: ClassVar[str] = "ntfy.sh, or an ntfy server of your own."
 
     url: BaseUrl = Field("https://ntfy.sh", description="The server.")
-    topic: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\w-]{1,64}$")] = hidden(
+    topic: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")] = hidden(
         description="The topic: whoever knows it can read it."
     )
     priority: int = Field(3, ge=1, le=5, description="From 1 to 5.")
-    access_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^tk_\w{10,100}$")] | None = hidden(
-        None, description="An access token (`tk_…`), or username and password."
-    )
+    access_token: (
+        Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^tk_[A-Za-z0-9_]{10,100}$")] | None
+    ) = hidden(None, description="An access token (`tk_…`), or username and password.")
     username: Line | None = Field(None, description="The account.")
     password: Password | None = hidden(None, description="Its password.")
     verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
@@ -241,7 +245,7 @@ class Notifiarr(AppriseSettings):
     summary: ClassVar[str] = "A Discord channel by way of Notifiarr."
 
     api_key: Token = hidden(description="Your key, with the integration Passthrough.")
-    channel_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\d{10,25}$")] = Field(
+    channel_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{10,25}$")] = Field(
         description="The channel's number."
     )
 
