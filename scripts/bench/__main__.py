@@ -3,17 +3,22 @@
 import argparse
 import sys
 import time
+from dataclasses import replace
 
-from scripts.bench import hunts, logins, serving, streams
+from scripts.bench import history, hunts, logins, memory, serving, streams, workers
 from scripts.bench.figures import QUICK, Figure, Sizes, table
+from scripts.bench.homes import BOTH
 from scripts.children import children
 
 PARTS = {
     "cost of a hunt": hunts.cost_of_a_hunt,
     "requests per search": hunts.requests_per_search,
-    "many instances": hunts.many_instances,
+    "many instances": workers.many_instances,
     "few rows": serving.few_rows,
+    "while hunting": serving.while_hunting,
     "many rows": serving.many_rows,
+    "long history": history.long_history,
+    "many hunts": memory.many_hunts,
     "wrong logins": logins.wrong_logins,
     "streams": streams.many_listeners,
 }
@@ -23,13 +28,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke test: small sizes, figures of no weight")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be given again")
+    parser.add_argument("--database", action="append", choices=BOTH, help="only this one where both are measured")
     options = parser.parse_args()
+    sizes = replace(QUICK if options.quick else Sizes(), databases=tuple(options.database or BOTH))
     figures: list[Figure] = []
     started = time.monotonic()
     for name in options.part or PARTS:
         print(f"measuring: {name} ...", file=sys.stderr, flush=True)
         with children() as processes:
-            figures += PARTS[name](processes, QUICK if options.quick else Sizes())
+            figures += PARTS[name](processes, sizes)
     print(table(figures))
     form = "quick form: the targets are for the full one" if options.quick else "full form"
     print(f"\n{form}, {time.monotonic() - started:.0f} s")

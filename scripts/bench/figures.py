@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scripts.bench.homes import BOTH
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -17,13 +19,17 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured."""
+    """How much is measured, and on which databases where both are."""
 
+    databases: tuple[str, ...] = BOTH
     libraries: tuple[int, int] = (1_000, 100_000)
     instances: int = 1_000
     searches: int = 20
     gap_seconds: int = 3
     rows: int = 1_000_000
+    history: int = 10_000_000
+    dear_requests: int = 5
+    hunts: int = 10_000
     requests: int = 1_000
     rebuilds: int = 20
     load_seconds: float = 10.0
@@ -33,8 +39,8 @@ class Sizes:
 
 
 QUICK = Sizes(
-    libraries=(200, 2_000), instances=40, searches=6, gap_seconds=0, rows=20_000, requests=100, rebuilds=3,
-    load_seconds=1.0, starts=1, listeners=40, events=600,
+    libraries=(200, 2_000), instances=40, searches=6, gap_seconds=0, rows=20_000, history=50_000, dear_requests=2,
+    hunts=200, requests=100, rebuilds=3, load_seconds=1.0, starts=1, listeners=40, events=600,
 )  # fmt: skip
 
 
