@@ -20,6 +20,8 @@ from app.core.errors import Unavailable
 
 BUSY_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 10
+LINE_SECONDS = 60
+"""For SQLite: two hundred hunts may stand in line for the one writer, which is a busy process and no lost database."""
 READERS = 4
 COMMAND_SECONDS = 30
 CONNECT_SECONDS = 5
@@ -113,7 +115,7 @@ def _sqlite_engine(url: str, *, write: bool) -> AsyncEngine:
         url,
         pool_size=1 if write else READERS,
         max_overflow=0,
-        pool_timeout=POOL_TIMEOUT_SECONDS,
+        pool_timeout=LINE_SECONDS,
         hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
     )
