@@ -36,7 +36,9 @@ def main() -> int:
     for name in options.part or PARTS:
         print(f"measuring: {name} ...", file=sys.stderr, flush=True)
         with children() as processes:
-            figures += PARTS[name](processes, sizes)
+            found = PARTS[name](processes, sizes)
+        print(table(found), file=sys.stderr, flush=True)  # what is known is not lost with a later part
+        figures += found
     print(table(figures))
     form = "quick form: the targets are for the full one" if options.quick else "full form"
     print(f"\n{form}, {time.monotonic() - started:.0f} s")

@@ -58,13 +58,20 @@ LOGS = """INSERT INTO logs (id, level, app_type, instance_id, hunt_id, request_i
 LOG_TOTALS = """INSERT INTO log_totals (app_type, instance_id, level, lines, size, dropped)
     SELECT app_type, coalesce(instance_id, 0), level, count(*), sum(size), 0 FROM logs GROUP BY 1, 2, 3"""
 
-FAST = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA cache_size=-500000", "PRAGMA temp_store=FILE")
-SAFE = ("PRAGMA journal_mode=WAL",)
+SQLITE_FAST = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA cache_size=-500000")
+SQLITE_SAFE = ("PRAGMA journal_mode=WAL",)
+POSTGRESQL_FAST = (
+    "SET session_replication_role=replica",  # else it looks every row's instance up
+    "SET synchronous_commit=off",
+    "SET maintenance_work_mem='512MB'",
+)
+POSTGRESQL_SAFE = ("VACUUM ANALYZE",)
+"""What autovacuum does in the minutes after."""
 
 
 def fill(books: Books, rows: int, *, logs: bool = True) -> None:
     """`rows` hunts, as many searches, the counters over them, and as many log entries; no service may run."""
-    books.run(*(FAST if books.is_sqlite else ()))
+    books.run(*(SQLITE_FAST if books.is_sqlite else POSTGRESQL_FAST))
     books.run(_moments(books, "past", rows, DAYS), _moments(books, "today", 24 * HOURLY_USE * APPS, 1))
     _poured(books, Hunt, HUNTS)
     _poured(books, Search, SEARCHES)
@@ -74,7 +81,7 @@ def fill(books: Books, rows: int, *, logs: bool = True) -> None:
         _poured(books, LogEntry, LOGS)
         books.run(LOG_TOTALS)
     books.run("DROP TABLE past", "DROP TABLE today")
-    books.run(*(SAFE if books.is_sqlite else ("VACUUM ANALYZE",)))  # what autovacuum does in the minutes after
+    books.run(*(SQLITE_SAFE if books.is_sqlite else POSTGRESQL_SAFE))
 
 
 def _moments(books: Books, name: str, rows: int, days: int) -> str:
