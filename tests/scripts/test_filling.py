@@ -14,7 +14,7 @@ from app.instances.schemas import InstanceIn
 from app.logs.filters import LogFilter
 from scripts.bench.filling import APPS, fill
 from scripts.bench.homes import POSTGRESQL, SQLITE, Home
-from tests.support.worker_process import Stores
+from tests.support.huntarr_process import Stores
 
 pytestmark = pytest.mark.asyncio
 ROWS = 1_000

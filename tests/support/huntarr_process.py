@@ -184,7 +184,7 @@ async def main(arguments: Sequence[str]) -> None:
 async def _serve(settings: Settings, container: Container, port: int) -> None:
     app = create_app(settings, open_container=lambda _: nullcontext(container))
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="on")
-    await Gateway(container.hub, config).serve()
+    await Gateway(container.hub.end, config).serve()
 
 
 @asynccontextmanager
