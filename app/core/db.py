@@ -19,9 +19,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.errors import Unavailable
 
 BUSY_TIMEOUT_SECONDS = 5
-POOL_TIMEOUT_SECONDS = 10
 LINE_SECONDS = 60
-"""For SQLite: two hundred hunts may stand in line for the one writer, which is a busy process and no lost database."""
+"""Two hundred hunts stand in line for a few connections: that is a busy process and no lost database, which is told by
+the time that connecting and a statement may take."""
 READERS = 4
 COMMAND_SECONDS = 30
 CONNECT_SECONDS = 5
@@ -66,7 +66,7 @@ class Database:
                 url,
                 pool_size=POSTGRES_POOL,
                 max_overflow=POSTGRES_POOL,
-                pool_timeout=POOL_TIMEOUT_SECONDS,
+                pool_timeout=LINE_SECONDS,
                 pool_pre_ping=True,
                 hide_parameters=True,  # what is stored must not stand in an error
                 connect_args={"timeout": connect_seconds, "command_timeout": command_seconds},

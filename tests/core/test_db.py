@@ -1,4 +1,4 @@
-"""The engines of a process: how long is stood in line for the one writer of SQLite."""
+"""The engines of a process: how long a unit of work stands in line for a connection."""
 
 import asyncio
 from pathlib import Path
@@ -14,6 +14,7 @@ pytestmark = pytest.mark.asyncio
 async def test_a_long_line_for_the_writer_is_no_lost_database(tmp_path: Path) -> None:
     """Two hundred hunts of a busy worker once waited more than ten seconds, and failed."""
     db = Database(f"sqlite+aiosqlite:///{tmp_path / 'line.db'}")
+    line = db.engines[0].sync_engine.pool
     done = []
 
     async def write(number: int) -> None:
@@ -22,7 +23,6 @@ async def test_a_long_line_for_the_writer_is_no_lost_database(tmp_path: Path) ->
             done.append(number)
 
     await asyncio.gather(*(write(number) for number in range(200)))
-    writer = db.engines[0].sync_engine.pool
     await db.close()
     assert done == list(range(200))
-    assert writer.timeout() >= 60  # type: ignore[attr-defined] # of a pool that queues
+    assert line.timeout() >= 60  # type: ignore[attr-defined] # of a pool that queues
