@@ -17,8 +17,8 @@ from app.core.schemas import Page, Reply
 from app.hunting.models import Outcome
 from app.hunting.schemas import (
     DeletedOut,
+    HistoryPage,
     InstanceCapsOut,
-    SearchOut,
     StateOut,
     StateResetIn,
     StateResetOut,
@@ -38,6 +38,7 @@ def _aware(moment: datetime) -> datetime:
         raise ValueError("is outside the calendar when written in UTC") from None
 
 
+TEXT = "Part of the title. It is looked for in 300,000 searches at a time: `searched_back_to` says where to go on."
 Moment = Annotated[datetime, AfterValidator(_aware)]
 
 
@@ -50,14 +51,14 @@ async def list_history(
     instance_id: InstanceFilter = None,
     hunt_pass: Annotated[HuntPass | None, Query(alias="pass")] = None,
     outcome: Outcome | None = None,
-    search: Annotated[str | None, Query(max_length=200, description="Part of the title.")] = None,
+    search: Annotated[str | None, Query(max_length=200, description=TEXT)] = None,
     since: Annotated[Moment | None, Query(alias="from")] = None,
     until: Annotated[Moment | None, Query(alias="to")] = None,
-) -> Reply[Page[SearchOut]]:
+) -> Reply[HistoryPage]:
     """One row a search: what was asked for, why, and what came of it."""
     wanted = HistoryFilter(app_type, instance_id, hunt_pass, outcome, search, since, until)
     found = await records.history(wanted, page=paging.page, page_size=paging.page_size)
-    return Reply[Page[SearchOut]](data=found)
+    return Reply[HistoryPage](data=found)
 
 
 @router.delete("/history", summary="Clear the history")

@@ -1,7 +1,7 @@
 """Reading what the hunts left behind: history, the state of items, caps; and forgetting on request."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from app.hunting.models import (
 from app.hunting.policy import Rules, wait_after
 from app.hunting.schemas import (
     CapOut,
+    HistoryPage,
     InstanceCapsOut,
     SearchOut,
     StateOut,
@@ -43,6 +44,8 @@ from app.settings.hunting import HuntingSettings, effective
 from app.settings.service import SettingsService
 
 DELETE_BATCH = 5000
+LOOKED_THROUGH = 300_000
+"""A text is looked for in so many searches at a time: half a second on a small machine, years of a small history."""
 SKIPS_LAST = timedelta(days=30)
 GONE = "The instance was deleted."
 MOST_STEPS = 200
@@ -60,13 +63,19 @@ class HuntRecords:
         self._totals = totals
         self._clock = clock
 
-    async def history(self, wanted: HistoryFilter, *, page: int, page_size: int) -> Page[SearchOut]:
+    async def history(
+        self, wanted: HistoryFilter, *, page: int, page_size: int, most_looked_through: int = LOOKED_THROUGH
+    ) -> HistoryPage:
         """Searches, newest first."""
         query = select(Search).order_by(col(Search.searched_at).desc(), col(Search.id).desc())
+        back_to = None
         async with self._db.reading() as session:
+            if wanted.search:
+                back_to = await _reach(session, wanted, most_looked_through)
+                wanted = replace(wanted, since=back_to or wanted.since)
             rows, total = await self._totals.page(session, query, Search, wanted, page=page, page_size=page_size)
         items = [_searched(row) for row in rows]
-        return Page[SearchOut](items=items, total=total, page=page, page_size=page_size)
+        return HistoryPage(items=items, total=total, page=page, page_size=page_size, searched_back_to=back_to)
 
     async def clear_history(self, wanted: HistoryFilter) -> int:
         """Delete searches of hunts that are over; caps, cooldowns and statistics do not change."""
@@ -319,3 +328,15 @@ def _caps(instance: Instance, settings: HuntingSettings, spent: Spending) -> Ins
 def _cap(used: int, cap: int, began_at: datetime | None, length: timedelta) -> CapOut:
     window = Window(used, cap, began_at + length if began_at else None)
     return CapOut(used=used, cap=cap, left=window.left, resets_at=window.resets_at)
+
+
+async def _reach(session: AsyncSession, wanted: HistoryFilter, most: int) -> datetime | None:
+    """The moment behind which a text is not looked for, if anything is there that is asked for."""
+    newest = select(Search.id).order_by(col(Search.searched_at).desc(), col(Search.id).desc()).limit(1)
+    if wanted.until is not None:
+        newest = newest.where(col(Search.searched_at) < wanted.until)
+    first = (await session.exec(newest)).first() or 0
+    older = select(Search.searched_at).where(col(Search.id) <= first - most).order_by(col(Search.id).desc()).limit(1)
+    back_to = (await session.exec(older)).first()
+    is_all = back_to is None or (wanted.since is not None and wanted.since >= back_to)
+    return None if is_all else back_to

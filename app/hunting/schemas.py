@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from app.arr.models import AppType, HuntPass, Unit
-from app.core.schemas import In, Out, UtcTime
+from app.core.schemas import In, Out, Page, UtcTime
 from app.hunting.models import HuntStatus, Outcome, Trigger
 from app.hunting.policy import Reason
 
@@ -119,6 +119,14 @@ class SearchOut(Out):
     release_title: str | None
     seconds_to_grab: int | None = Field(description="From the begin of the search, by the app's clock.")
     seconds_to_import: int | None
+
+
+class HistoryPage(Page[SearchOut]):
+    """A page of the history."""
+
+    searched_back_to: UtcTime | None = Field(
+        None, description="How far back a text was looked for; go on with `to` set to it. Null when that was all."
+    )
 
 
 class DeletedOut(Out):

@@ -16,6 +16,8 @@ from app.hunting.models import Hunt, HuntStatus, Outcome, Search
 
 SHORT = 20_000
 LASTS_SECONDS = 10.0
+SHARE = 200
+"""A count serves so much longer than it took: however long the table, counting is half a percent of the time."""
 MOST_KEPT = 500
 
 
@@ -67,18 +69,19 @@ class HistoryFilter:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`rows` up to the row `newest`, counted at `at`."""
+    """`rows` up to the row `newest`; it serves until `until`."""
 
     rows: int
     newest: int
-    at: float
+    until: float
 
 
 class Totals:
-    """Counts of one process. A short table is counted every time; of a long one a count serves for ten seconds.
+    """Counts of one process. A short table is counted every time; of a long one a count serves for ten seconds, of a
+    very long one for longer.
 
     Rows that came since are added exactly. What that leaves is an old row that changed or went: such a total may be
-    ten seconds old.
+    that old.
     """
 
     def __init__(self, *, timer: Callable[[], float] = time.monotonic, short: int = SHORT) -> None:
@@ -90,9 +93,11 @@ class Totals:
         """The number of rows of `table` that fit."""
         newest = (await session.exec(select(func.max(table.id)))).one() or 0
         kept = self._kept.get((table, wanted))
-        if kept is None or newest <= self._short or not 0 <= self._timer() - kept.at < LASTS_SECONDS:
+        began = self._timer()
+        if kept is None or newest <= self._short or began >= kept.until:
             rows = (await session.exec(select(func.count()).select_from(table).where(*wanted.terms()))).one()
-            self._keep(table, wanted, Count(rows, newest, self._timer()))
+            now = self._timer()
+            self._keep(table, wanted, Count(rows, newest, now + max(LASTS_SECONDS, SHARE * (now - began))))
             return rows
         # Cut off first, with a limit, or SQLite walks the index of a filter and not the few rows that are new.
         new = select(table).where(col(table.id) > kept.newest).order_by(col(table.id)).limit(newest).subquery()

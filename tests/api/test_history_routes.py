@@ -1,6 +1,6 @@
 """The history over HTTP: what is listed, in which order, what each filter finds, and what clearing leaves alone."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -165,6 +165,28 @@ async def test_retention_deletes_what_is_old_and_nothing_else(
     assert await rows(api) == []
     assert data(await api.get("/api/state"))["total"] == 12
     assert (await rig.container.stats.read()).totals == totals
+
+
+@pytest.mark.storage
+async def test_a_text_is_looked_for_in_so_many_searches_at_a_time(
+    rig: Rig, api: AsyncClient, instances: tuple[InstanceOut, InstanceOut]
+) -> None:
+    """However long the history, a page costs the same; `to` goes on where it ended."""
+    everything = [row["id"] for row in await rows(api)]
+    assert data(await api.get(HISTORY, params={"search": "e"}))["searched_back_to"] is None
+    found: list[int] = []
+    until: datetime | None = None
+    pages = 0
+    while pages == 0 or until is not None:
+        page = await rig.container.records.history(
+            HistoryFilter(search=" ", until=until), page=1, page_size=50, most_looked_through=5
+        )
+        assert page.total == len(page.items)
+        found += [row.id for row in page.items if row.id not in found]
+        until, pages = page.searched_back_to, pages + 1
+        assert pages < 9
+    assert sorted(found) == sorted(everything)
+    assert pages > 1
 
 
 async def test_the_total_of_a_long_list_counts_new_rows_at_once(rig: Rig) -> None:
