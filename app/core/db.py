@@ -1,5 +1,6 @@
 """The database: engine, units of work, column types, and the few places where SQLite and PostgreSQL differ."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -13,10 +14,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_only
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.errors import Unavailable
+from app.core.sqlite import connect
 
 BUSY_TIMEOUT_SECONDS = 5
 LINE_SECONDS = 60
@@ -117,7 +120,7 @@ def _sqlite_engine(url: str, *, write: bool) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=LINE_SECONDS,
         hide_parameters=True,
-        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "async_creator_fn": connect},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -143,7 +146,11 @@ def _sqlite_engine(url: str, *, write: bool) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        how = "BEGIN IMMEDIATE" if write else "BEGIN"
+        try:
+            await_only(connection.connection.driver_connection.begin(how))
+        except (sqlite3.Error, ValueError) as failure:  # aiosqlite: a closed connection is a ValueError
+            raise OperationalError(how, None, failure) from failure
 
     return engine
 

@@ -1,6 +1,7 @@
 """The books of the hunt: what was searched, reserved and learned. Every write is one short transaction that checks
 the fence, so that a worker that was taken over can write nothing."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -247,52 +248,31 @@ class HuntLedger:
             hunt = await session.get(Hunt, hunt_id)
         return hunt is not None and hunt.cancel_requested
 
-    async def note_skips(self, hold: Hold, hunt_pass: HuntPass, judged: Sequence[Judged]) -> None:
-        """Write down why items were passed over; a second attempt of the same pass replaces the first one's."""
+    async def end_pass(
+        self, hold: Hold, hunt_pass: HuntPass, judged: Sequence[Judged], cursor: Cursor | None, total: int
+    ) -> None:
+        """Write down why items were passed over, where the next hunt goes on (`None`: where this one began), and the
+        length of the list for the dashboard. A second attempt of the same pass replaces the first one's."""
         async with self._db.session() as session:
-            await check_fence(session, hold.instance_id, hold.fence)
-            await session.exec(
-                delete(Skip).where(col(Skip.hunt_id) == hold.hunt_id, col(Skip.hunt_pass) == hunt_pass.value)
-            )
-            rows = [
-                {
-                    "hunt_id": hold.hunt_id,
-                    "hunt_pass": hunt_pass.value,
-                    "media_key": one.candidate.key,
-                    "unit": one.candidate.unit,
-                    "title": one.candidate.title[:400],
-                    "reason": one.decision.reason.value,
-                    "until": one.decision.until,
-                }
-                for one in judged
-            ]
-            if rows:  # in one call and not as objects, which SQLite is given one by one
-                await (await session.connection()).execute(insert(Skip), rows)
-            counts: dict[str, int] = {}
-            for one in judged:
-                counts[one.decision.reason.value] = counts.get(one.decision.reason.value, 0) + 1
+            state = await check_fence(session, hold.instance_id, hold.fence)
+            if hunt_pass is HuntPass.MISSING:
+                state.missing_total = total
+            elif hunt_pass is HuntPass.CUTOFF:
+                state.cutoff_total = total
             hunt = await session.get_one(Hunt, hold.hunt_id)
-            hunt.skipped = {**hunt.skipped, hunt_pass.value: counts}
-            session.add(hunt)
+            counts = Counter(one.decision.reason.value for one in judged)
+            hunt.skipped = {**hunt.skipped, hunt_pass.value: dict(counts)}
+            session.add_all([state, hunt])
+            if cursor is not None:
+                row = {"instance_id": hold.instance_id, "hunt_pass": hunt_pass.value}
+                values = {**row, "offset": cursor.offset, "total": cursor.total}
+                await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total"])
+            await _replace_skips(session, hold.hunt_id, hunt_pass, judged)
 
     async def cursor(self, instance_id: int, hunt_pass: HuntPass) -> Cursor:
         async with self._db.reading() as session:
             row = await session.get(WalkCursor, (instance_id, hunt_pass.value))
         return Cursor(row.offset, row.total) if row else Cursor()
-
-    async def keep_walk(self, hold: Hold, hunt_pass: HuntPass, cursor: Cursor | None, total: int) -> None:
-        """Where the next hunt goes on (`None`: where this one began), and the length of the list for the dashboard."""
-        row = {"instance_id": hold.instance_id, "hunt_pass": hunt_pass.value}
-        async with self._db.session() as session:
-            state = await check_fence(session, hold.instance_id, hold.fence)
-            if cursor is not None:
-                values = {**row, "offset": cursor.offset, "total": cursor.total}
-                await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total"])
-            if hunt_pass is HuntPass.MISSING:
-                state.missing_total = total
-            elif hunt_pass is HuntPass.CUTOFF:
-                state.cutoff_total = total
-            session.add(state)
 
     async def searched_owners(self, hunt_id: int) -> set[int]:
         """Whose items the hunt has searched: ids of owners, or of the items where they have none."""
@@ -381,3 +361,21 @@ class _Recollection:
 
 def _latest(*moments: datetime | None) -> datetime | None:
     return max((at for at in moments if at is not None), default=None)
+
+
+async def _replace_skips(session: AsyncSession, hunt_id: int, hunt_pass: HuntPass, judged: Sequence[Judged]) -> None:
+    await session.exec(delete(Skip).where(col(Skip.hunt_id) == hunt_id, col(Skip.hunt_pass) == hunt_pass.value))
+    rows = [
+        {
+            "hunt_id": hunt_id,
+            "hunt_pass": hunt_pass.value,
+            "media_key": one.candidate.key,
+            "unit": one.candidate.unit,
+            "title": one.candidate.title[:400],
+            "reason": one.decision.reason.value,
+            "until": one.decision.until,
+        }
+        for one in judged
+    ]
+    if rows:  # in one call and not as objects, which SQLite is given one by one
+        await (await session.connection()).execute(insert(Skip), rows)

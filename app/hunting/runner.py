@@ -183,8 +183,7 @@ class HuntRunner:
             tally.searches += len(sent.searched)
             cursor = walk.cursor_after(sent.searched, selection.left | {one.candidate.key for one in sent.left})
             await self._after_sending(job, tally, sent)
-        await self._ledger.note_skips(job.hold, hunt_pass, judged)
-        await self._ledger.keep_walk(job.hold, hunt_pass, cursor, walk.total)
+        await self._ledger.end_pass(job.hold, hunt_pass, judged, cursor, walk.total)
 
     async def _after_sending(self, job: Job, tally: Tally, sent: Sent) -> None:
         if sent.stop is not None:
@@ -201,7 +200,9 @@ class HuntRunner:
     async def _batch(self, job: Job, hunt_pass: HuntPass, tally: Tally) -> int:
         """Searches left to this pass: its batch or the caller's limit, less what was sent, by a dead worker too."""
         batch = job.hunting.of(hunt_pass).batch
-        if job.limit is None or batch == 0:  # 0 turns the pass off, whoever asks
+        if batch == 0:  # the pass is off, whoever asks
+            return 0
+        if job.limit is None:
             return batch - await self._ledger.sent_in(job.hold.hunt_id, hunt_pass)
         return job.limit - tally.pretended - await self._ledger.sent_in(job.hold.hunt_id)
 

@@ -1,0 +1,69 @@
+"""SQLite in one trip a statement: what comes back is what the driver itself would have given."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import CursorResult, text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.core.db import Database
+from app.core.sqlite import PIECE
+
+pytestmark = pytest.mark.asyncio
+
+COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many) SELECT i FROM n"
+
+
+@pytest_asyncio.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    made = Database(f"sqlite+aiosqlite:///{tmp_path / 'one.db'}")
+    async with made.engines[0].begin() as connection:
+        await connection.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY, word TEXT UNIQUE)"))
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("many", [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7])
+async def test_a_result_is_whole_however_long(db: Database, many: int) -> None:
+    async with db.engines[1].connect() as connection:
+        rows = (await connection.execute(text(COUNT), {"many": many})).scalars().all()
+        streamed = await connection.stream(text(COUNT), {"many": many}, execution_options={"yield_per": 300})
+        pieces = [row[0] async for row in streamed]
+    assert rows == pieces == list(range(1, many + 1))
+
+
+async def test_what_a_write_did_is_told(db: Database) -> None:
+    insert = text("INSERT INTO notes (word) VALUES (:word) RETURNING id")
+    async with db.engines[0].begin() as connection:
+        assert (await connection.execute(insert, {"word": "a"})).scalar_one() == 1
+        await connection.execute(text("INSERT INTO notes (word) VALUES (:word)"), [{"word": "b"}, {"word": "c"}])
+        assert (await connection.execute(text("UPDATE notes SET word = word || '!'"))).rowcount == 3
+        assert (await connection.execute(text("SELECT word FROM notes WHERE id = 9"))).first() is None
+
+
+async def run(session: AsyncSession, statement: str, **values: Any) -> CursorResult[Any]:
+    return await (await session.connection()).execute(text(statement), values)
+
+
+async def begun_and_cancelled(db: Database) -> None:
+    async with asyncio.timeout(0.05), db.session() as session:
+        await run(session, "DELETE FROM notes")
+        await run(session, COUNT + " WHERE i < 0", many=3_000_000)
+
+
+async def test_a_connection_is_of_use_after_a_failure_and_after_a_cancellation(db: Database) -> None:
+    async with db.session() as session:
+        await run(session, "INSERT INTO notes (word) VALUES ('once')")
+    async with db.session() as session:
+        with pytest.raises(IntegrityError):
+            await run(session, "INSERT INTO notes (word) VALUES ('once')")
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await begun_and_cancelled(db)
+    async with db.session() as session:
+        assert (await run(session, "SELECT word FROM notes")).scalars().all() == ["once"]
