@@ -41,7 +41,7 @@ from worker.main import embedded, run_alone
 log = structlog.get_logger(__name__)
 
 DOCUMENT = Path("openapi.json")
-GRACE_SECONDS = 7
+GRACE_SECONDS = 6
 """How long requests that run may take after SIGTERM; with all that comes behind it 20 seconds (a test adds up)."""
 
 

@@ -23,7 +23,7 @@ import pytest
 
 from app import cli
 from app.cli import GRACE_SECONDS, main
-from app.core import heartbeat, redis
+from app.core import heartbeat, redis, sqlite
 from app.core.config import Settings
 from app.core.migrations import CONNECT_SECONDS
 from app.core.redis import socket_path
@@ -259,7 +259,8 @@ def test_it_answers_while_redis_is_away(tmp_path: Path) -> None:
 def test_what_is_allowed_to_last_at_the_end_adds_up_to_20_seconds() -> None:
     leaving = 2 * heartbeat.LEAVE_SECONDS  # as a gateway and as a worker
     background = worker.HAND_BACK_SECONDS + worker.CLOSE_SECONDS
-    assert GRACE_SECONDS + background + leaving + writer.FLUSH_SECONDS + redis.STOP_SECONDS <= END_SECONDS
+    stores = sqlite.END_SECONDS + redis.STOP_SECONDS
+    assert GRACE_SECONDS + background + leaving + writer.FLUSH_SECONDS + stores <= END_SECONDS
 
 
 @contextmanager

@@ -19,9 +19,11 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.errors import Unavailable
-from app.core.sqlite import connect
+from app.core.sqlite import Connections
 
 BUSY_TIMEOUT_SECONDS = 5
+CACHE_KIB = 4000
+"""Of each of the five connections to SQLite: they fill it over time, and the system caches the file anyway."""
 LINE_SECONDS = 60
 """Two hundred hunts stand in line for a few connections: that is a busy process and no lost database, which is told by
 the time that connecting and a statement may take."""
@@ -61,9 +63,10 @@ class Database:
     ) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
+        self._connections = Connections()
         if self.is_sqlite:
-            self._writer = _sqlite_engine(url, write=True)
-            self._reader = _sqlite_engine(url, write=False)
+            self._writer = _sqlite_engine(url, self._connections, write=True)
+            self._reader = _sqlite_engine(url, self._connections, write=False)
         else:
             self._writer = self._reader = create_async_engine(
                 url,
@@ -94,6 +97,7 @@ class Database:
     async def close(self) -> None:
         for engine in self.engines:
             await engine.dispose()
+        await self._connections.ended()
 
 
 @asynccontextmanager
@@ -113,14 +117,14 @@ async def _translated() -> AsyncIterator[None]:
         raise
 
 
-def _sqlite_engine(url: str, *, write: bool) -> AsyncEngine:
+def _sqlite_engine(url: str, connections: Connections, *, write: bool) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=1 if write else READERS,
         max_overflow=0,
         pool_timeout=LINE_SECONDS,
         hide_parameters=True,
-        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "async_creator_fn": connect},
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "async_creator_fn": connections.connect},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -131,7 +135,7 @@ def _sqlite_engine(url: str, *, write: bool) -> AsyncEngine:
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
-        cursor.execute("PRAGMA cache_size=-16000")
+        cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         if not write:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()

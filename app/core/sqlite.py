@@ -4,11 +4,14 @@ The cursor is made, the statement run, its rows read and the cursor closed in on
 and each trip costs more than most of them (`make bench`, "many instances"). A long result is read in pieces, as before.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import Any
+from weakref import WeakSet
 
 import aiosqlite
 from aiosqlite.context import contextmanager
@@ -16,6 +19,7 @@ from aiosqlite.context import contextmanager
 PIECE = 1000
 """Rows that a statement brings back at once; what has more is left open."""
 CHUNK = 64
+END_SECONDS = 1.0
 
 Rows = list[Any]
 
@@ -119,9 +123,26 @@ class WholeConnection(aiosqlite.Connection):
         self._conn.execute(how).close()
 
 
-def connect(database: str, **options: Any) -> aiosqlite.Connection:
-    """For `async_creator_fn` of SQLAlchemy: what `aiosqlite.connect` makes, with our cursors."""
-    connector: Callable[[], sqlite3.Connection] = partial(sqlite3.connect, database, **options)
-    made = WholeConnection(connector, CHUNK)
-    made._thread.daemon = True  # as SQLAlchemy does it for its own
-    return made
+class Connections:
+    """Makes the connections of one database, and knows when all that they do is done."""
+
+    def __init__(self) -> None:
+        self._threads: WeakSet[Thread] = WeakSet()
+
+    def connect(self, database: str, **options: Any) -> aiosqlite.Connection:
+        """For `async_creator_fn` of SQLAlchemy: what `aiosqlite.connect` makes, with our cursors."""
+        connector: Callable[[], sqlite3.Connection] = partial(sqlite3.connect, database, **options)
+        made = WholeConnection(connector, CHUNK)
+        made._thread.daemon = True  # as SQLAlchemy does it for its own
+        self._threads.add(made._thread)
+        return made
+
+    async def ended(self) -> None:
+        """Wait for the threads of connections that were closed, or thrown away while a statement ran.
+
+        One that ends later would report to an event loop that is gone.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                while any(thread.is_alive() for thread in self._threads):  # noqa: ASYNC110 - a thread has no event
+                    await asyncio.sleep(0.005)
