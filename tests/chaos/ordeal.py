@@ -114,7 +114,7 @@ class Ordeal:
                 hunting = HUNTING | MODES.get(kind, {})
                 body = {"name": kind, "url": url, "api_key": self.apps[kind].settings.api_key, "hunting": hunting}
                 made = (await client.post(f"/api/instances/{kind}", json=body)).raise_for_status().json()["data"]
-                self.user.instances.append(Hunted(kind, made["id"]))
+                self.user.meet(Hunted(kind, made["id"]), made["name"])
             told = {"name": "All", "provider": "webhook", "settings": {"url": hook}, "events": ["hunt.*", "media.*"]}
             (await client.post("/api/notifications/connections", json=told)).raise_for_status()
 

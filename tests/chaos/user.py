@@ -63,6 +63,12 @@ class User:
     _number: int = 0
     _in_force: dict[int, dict[str, Any]] = field(default_factory=dict)
 
+    def meet(self, one: Hunted, name: str) -> None:
+        """An instance that is there, under this name until another one is answered."""
+        self.instances.append(one)
+        self.promises.values[one.path] = {name}
+        self.promises.values[SETTINGS] = {str(None)}  # no address is set
+
     async def live(self, until: asyncio.Event) -> None:
         acts: list[Act] = [self.hunt, self.hunt, self.rename, self.move, self.schedule, self.unschedule, self.read]
         async with self.client() as self._client:
