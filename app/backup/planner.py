@@ -134,17 +134,18 @@ async def _locked(session: AsyncSession) -> BackupPlan | None:
 
 def _advance(plan: BackupPlan, general: GeneralSettings, now: datetime) -> None:
     """What the passing of time, or a change of the settings, makes of the plan."""
+    rule = Cron(general.backup_cron, general.zone)
     wanted = (general.backup_cron, general.timezone) if general.backup_enabled else ("", general.timezone)
     if (plan.cron, plan.zone) != wanted:  # another rule counts from now on: nothing of it was missed
         plan.cron, plan.zone = wanted
-        plan.next_at = Cron(plan.cron, general.zone).next_after(now) if plan.cron else None
+        plan.next_at = rule.next_after(now) if plan.cron else None
         if not plan.cron:
             _clear(plan)
     elif plan.next_at is not None and plan.next_at > now:
         # An earlier moment than was planned comes next only when the clock was set back.
-        plan.next_at = Cron(plan.cron, general.zone).next_after(now)
+        plan.next_at = rule.next_after(now)
     elif plan.next_at is not None:
-        firing = fire(Cron(plan.cron, general.zone), plan.next_at, now)
+        firing = fire(rule, plan.next_at, now)
         plan.next_at, plan.due_at = firing.next_at, plan.due_at or firing.run_at
         if firing.run_at is None and firing.missed_at is not None:
             log.warning("a backup was missed", due_at=firing.missed_at.isoformat())

@@ -6,12 +6,11 @@ from sqlalchemy import ColumnElement
 from sqlmodel import SQLModel, col, or_, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.clock import A_STEP
 from app.hunting.models import AppMarks, CapEntry, Ledger
 from app.instances.models import InstanceState
 
 A_TICK = timedelta(microseconds=1)
-A_STEP = timedelta(minutes=1)
-"""Clocks of workers may differ, and be put right, by less than this."""
 LONGEST_REST = timedelta(hours=1)
 BOOKED: tuple[tuple[type[SQLModel], str], ...] = (
     (Ledger, "last_searched_at"), (Ledger, "reset_at"), (CapEntry, "reserved_at"), (AppMarks, "woken_at"),

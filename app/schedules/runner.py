@@ -14,7 +14,7 @@ from sqlmodel import and_, col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType
-from app.core.clock import Clock
+from app.core.clock import A_STEP, Clock
 from app.core.db import Database
 from app.core.errors import Conflict, HuntarrError, NotFound, Unavailable
 from app.core.queue import RUN_SCHEDULE, Queue
@@ -31,8 +31,6 @@ log = structlog.get_logger(__name__)
 DUE_AT_ONCE = 500
 RING_AFTER = timedelta(seconds=30)
 RING_ANEW = timedelta(minutes=1)
-A_STEP = timedelta(minutes=1)
-"""Workers' clocks may differ, and be put right, by less than this."""
 CLAIM = timedelta(seconds=60)
 """Longer than the job may take: who has claimed a run for so long is dead."""
 MOST_ATTEMPTS = 10
