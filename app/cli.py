@@ -24,18 +24,18 @@ except ImportError:  # there is none for Windows
 
 from app import __version__
 from app.api.openapi import document, render
+from app.api.server import BoundedProtocol
 from app.container import Container, open_container
 from app.core.config import Settings, read_settings
 from app.core.errors import HuntarrError, StartFailed
 from app.core.heartbeat import GATEWAYS, counted
-from app.core.keyfile import previous
 from app.core.logging import setup_logging
 from app.core.migrations import migrate
 from app.core.redis import embedded_redis
-from app.core.security import KEY_FILE
 from app.main import create_app
-from app.rotation import rotate
-from app.server import BoundedProtocol
+from app.secrets.box import KEY_FILE
+from app.secrets.keyfile import previous
+from app.secrets.rotation import rotate
 from worker.main import embedded, run_alone
 
 log = structlog.get_logger(__name__)
@@ -212,7 +212,7 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
                 ws="none",
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,  # the client's address has one owner: app/api/peer.py
+                proxy_headers=False,  # the client's address has one owner: app/api/client_address.py
                 server_header=False,
                 lifespan="on",
                 timeout_graceful_shutdown=GRACE_SECONDS,

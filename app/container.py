@@ -7,61 +7,61 @@ from dataclasses import dataclass
 from arq.connections import ArqRedis
 
 from app import __version__
-from app.arr.http import ArrHttp
+from app.actions.actions import Hands
+from app.auth.audit import AuditTrail
+from app.auth.callers import CredentialStore
+from app.auth.services import Trust, make_trust
 from app.backup.folder import BackupFolder
 from app.backup.planner import BackupPlanner
-from app.backup.rest import Rest
+from app.backup.quiesce import Rest
 from app.backup.service import BackupService, Parts
 from app.core.clock import Clock, utc_now
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.keyfile import in_use
 from app.core.queue import ArqQueue
 from app.core.redis import make_redis, redis_settings
-from app.core.security import SecretBox
+from app.core.row_counts import Totals
+from app.dashboard.service import StatsService
 from app.events.bus import EventBus
 from app.events.hub import EventHub
-from app.events.pump import EventPump
+from app.events.relay import EventPump
+from app.history.service import HuntRecords
 from app.home_assistant.commands import Commands
 from app.home_assistant.publisher import Publisher, Sources
 from app.home_assistant.settings import MqttSettingsService
-from app.hooks.app_webhooks import AppWebhooks
-from app.hooks.service import HookService
-from app.hooks.tokens import HookTokens
-from app.hunting.engine import make_engine
-from app.hunting.follow_up import FollowUp
-from app.hunting.lease import LEASE_SECONDS
-from app.hunting.plan import Planner
-from app.hunting.records import HuntRecords
-from app.hunting.runner import HuntRunner
-from app.hunting.sending import Pace
+from app.http.client import ArrHttp
+from app.hunting.running.follow_up import FollowUp
+from app.hunting.running.planner import Planner
+from app.hunting.running.runner import HuntRunner
+from app.hunting.running.sender import Pace
+from app.hunting.running.webhook_hints import ToldByApp
 from app.hunting.service import HuntService
-from app.hunting.telling import Ticker
-from app.hunting.told import ToldByApp
-from app.hunting.totals import Totals
+from app.hunting.services import make_engine
+from app.hunting.store.events import Ticker
+from app.hunting.store.lease import LEASE_SECONDS
+from app.idempotency.service import ReplayService
 from app.instances.service import InstanceService
 from app.logs.store import LogStore
 from app.logs.stream import LogStream
 from app.logs.writer import LogWriter
 from app.metrics.service import MetricsService
 from app.metrics.traffic import AppTraffic
-from app.notifications.apprise_door import AppriseDoor
+from app.notifications.apprise_client import AppriseDoor
+from app.notifications.clients import Outlets
 from app.notifications.delivery import Deliverer
-from app.notifications.outlets import Outlets
 from app.notifications.routing import NotificationRouter
 from app.notifications.service import NotificationService
-from app.notifications.vault import Vault
-from app.notifications.web import WebDoor
-from app.replays.service import ReplayService
-from app.schedules.actions import Hands
+from app.notifications.settings_cipher import Vault
+from app.notifications.webhook_client import WebDoor
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
-from app.sealing import open_box
+from app.secrets.box import SecretBox
+from app.secrets.keyfile import in_use
+from app.secrets.startup import open_box
 from app.settings.service import SettingsService
-from app.stats.service import StatsService
-from app.users.audit import AuditTrail
-from app.users.callers import CredentialStore
-from app.users.trust import Trust, make_trust
+from app.webhooks.app_webhooks import AppWebhooks
+from app.webhooks.service import HookService
+from app.webhooks.tokens import HookTokens
 
 
 @dataclass(frozen=True, slots=True)

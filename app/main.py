@@ -9,12 +9,16 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
-from app.api import (
-    audit_routes,
-    auth_routes,
+from app.api import errors, openapi
+from app.api.deps import ApiContainer
+from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
+from app.api.idempotency import REPLAY_HEADER
+from app.api.middleware import Boundary
+from app.api.routes import (
+    audit,
+    auth,
     backup,
     docs,
-    errors,
     events,
     health,
     history,
@@ -23,18 +27,15 @@ from app.api import (
     logs,
     metrics,
     notifications,
-    openapi,
     pages,
     schedules,
-    setup_routes,
+    setup,
     stats,
     webhooks,
 )
-from app.api import settings as settings_routes
-from app.api.deps import ApiContainer
-from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
-from app.api.idempotency import REPLAY_HEADER
-from app.api.middleware import Boundary
+from app.api.routes import (
+    settings as settings_routes,
+)
 from app.api.routing import ApiRouter, unmatched
 from app.core.config import Settings
 from app.metrics.http import HttpNumbers
@@ -54,9 +55,9 @@ ROUTERS: tuple[ApiRouter, ...] = (
     logs.router,
     health.router,
     metrics.router,
-    setup_routes.router,
-    auth_routes.router,
-    audit_routes.router,
+    setup.router,
+    auth.router,
+    audit.router,
     docs.router,
     pages.router,
 )

@@ -2,20 +2,20 @@
 
 from sqlmodel import SQLModel
 
+from app.auth import models as auth
 from app.backup import models as backup
+from app.counters import models as counters
 from app.events import models as events
-from app.hooks import models as hooks
-from app.hunting import models as hunting
+from app.hunting.store import models as hunting
+from app.idempotency import models as idempotency
 from app.instances import models as instances
 from app.logs import models as logs
 from app.notifications import models as notifications
-from app.replays import models as replays
 from app.schedules import models as schedules
 from app.settings import models as settings
-from app.stats import models as stats
-from app.users import models as users
+from app.webhooks import models as webhooks
 
 MODULES = (
-    backup, events, hooks, hunting, instances, logs, notifications, replays, schedules, settings, stats, users,
+    auth, backup, counters, events, hunting, idempotency, instances, logs, notifications, schedules, settings, webhooks,
 )  # fmt: skip
 METADATA = SQLModel.metadata

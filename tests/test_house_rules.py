@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 
 from app.api.openapi import document
 from app.core.config import PREFIX, Settings
-from app.hunting.models import HuntStatus, Outcome
-from app.hunting.policy import Reason
+from app.hunting.selection.policy import Reason
+from app.hunting.store.models import HuntStatus, Outcome
 from app.main import create_app
 from app.settings.hunting import HuntingSettings
 

@@ -9,9 +9,9 @@ import pytest
 
 from app.api.errors import SENTENCES
 from app.api.openapi import document, render
-from app.arr.errors import ErrorCode
 from app.cli import command_line
 from app.core.errors import HuntarrError
+from app.http.errors import ErrorCode
 from app.main import create_app
 from app.metrics.families import FAMILIES
 from tests.home_assistant.test_recipes import is_served
@@ -46,7 +46,7 @@ def statuses() -> set[int]:
 
 def refusals() -> Iterator[tuple[int, str]]:
     """What the server says before an application is asked."""
-    for call in calls_in((ROOT / "app/server.py").read_text(), {"_refuse"}):
+    for call in calls_in((ROOT / "app/api/server.py").read_text(), {"_refuse"}):
         status, *rest = [said(argument, {}) for argument in call.args]
         if status is not None and rest[0] is not None:
             yield int(status), rest[0]

@@ -5,10 +5,10 @@ from enum import StrEnum
 
 from starlette.requests import Request
 
-from app.api.frame import client_address
+from app.api.context import client_address
+from app.auth.callers import Caller, CallerKind, CredentialStore, Scope
 from app.core.errors import Forbidden, NotAuthenticated
-from app.core.security import key_digest, same_key
-from app.users.callers import Caller, CallerKind, CredentialStore, Scope
+from app.secrets.box import key_digest, same_key
 
 API_KEY_HEADER = "X-Api-Key"
 API_KEY_QUERY = "apikey"

@@ -7,14 +7,14 @@ from arq.connections import ArqRedis
 from fastapi import Depends, Path, Query
 from starlette.requests import HTTPConnection, Request
 
-from app.api.frame import current_caller
+from app.api.context import current_caller
+from app.auth.audit import AuditTrail
+from app.auth.callers import Caller, CredentialStore
 from app.core.clock import Clock
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.security import SecretBox
-from app.replays.service import ReplayService
-from app.users.audit import AuditTrail
-from app.users.callers import Caller, CredentialStore
+from app.idempotency.service import ReplayService
+from app.secrets.box import SecretBox
 
 LARGEST_PAGE = 1_000_000
 LARGEST_PAGE_SIZE = 500

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.frame import frame_of
+from app.api.context import frame_of
 from app.core.errors import HuntarrError, Invalid
 from app.core.schemas import ErrorReply, FieldError
 

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from app.api.auth import API_KEY_QUERY
 from app.api.body import BoundedRequest
+from app.api.context import Handler, current_caller, frame_of
 from app.api.errors import EXPECTED, reply_to
-from app.api.frame import Handler, current_caller, frame_of
 from app.core.errors import HuntarrError, Invalid
-from app.replays.service import LARGEST_BODY, Attempt, Kept, ReplayService
+from app.idempotency.service import LARGEST_BODY, Attempt, Kept, ReplayService
 
 log = structlog.get_logger(__name__)
 

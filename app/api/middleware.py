@@ -9,9 +9,9 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from app.api.client_address import Network, peer_of
+from app.api.context import FRAME, Frame
 from app.api.errors import error_reply
-from app.api.frame import FRAME, Frame
-from app.api.peer import Network, peer_of
 
 log = structlog.get_logger("app.access")
 

@@ -14,17 +14,17 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from app.api.asset_token import TICKET_COOKIE, by_ticket
+from app.api.audit import told
 from app.api.auth import API_KEY_HEADER, API_KEY_QUERY, Authenticator, Permission, authorise
 from app.api.body import BODY_BYTES, BoundedRequest
+from app.api.context import Handler, frame_of
 from app.api.deps import container_of
 from app.api.etag import tagged
-from app.api.frame import Handler, frame_of
 from app.api.idempotency import answer_once
 from app.api.tags import Tag
-from app.api.tickets import TICKET_COOKIE, by_ticket
-from app.api.trail import told
+from app.auth.callers import Caller
 from app.core.errors import BadRequest, NotAuthenticated, Unavailable
-from app.users.callers import Caller
 
 REPLY_SECONDS: Final = 120.0
 _DECLARED: Final = "__huntarr_route__"

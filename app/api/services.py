@@ -5,19 +5,24 @@ from typing import Annotated, cast
 from fastapi import Depends, Path
 from starlette.requests import Request
 
+from app.api.client_address import is_local
+from app.api.context import client_address
 from app.api.deps import container_of
-from app.api.frame import client_address
-from app.api.peer import is_local
 from app.arr.models import AppType
+from app.auth.audit import AuditTrail
+from app.auth.callers import Origin
+from app.auth.keys import KeyService
+from app.auth.service import AccountService
+from app.auth.sessions import SessionService
+from app.auth.two_factor import TwoFactorService
 from app.backup.service import BackupService
 from app.container import Container
 from app.core.errors import NotFound
+from app.dashboard.service import StatsService
 from app.events.hub import EventHub
+from app.history.service import HuntRecords
 from app.home_assistant.settings import MqttSettingsService
-from app.hooks.app_webhooks import AppWebhooks
-from app.hooks.service import HookService
-from app.hunting.plan import Planner
-from app.hunting.records import HuntRecords
+from app.hunting.running.planner import Planner
 from app.hunting.service import HuntService
 from app.instances.service import InstanceService
 from app.logs.store import LogStore
@@ -26,13 +31,8 @@ from app.notifications.service import NotificationService
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
 from app.settings.service import SettingsService
-from app.stats.service import StatsService
-from app.users.audit import AuditTrail
-from app.users.callers import Origin
-from app.users.keys import KeyService
-from app.users.service import AccountService
-from app.users.sessions import SessionService
-from app.users.two_factor import TwoFactorService
+from app.webhooks.app_webhooks import AppWebhooks
+from app.webhooks.service import HookService
 
 
 def services(request: Request) -> Container:

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import SESSION_COOKIE, session_tokens
+from app.api.context import frame_of
 from app.api.deps import container_of
-from app.api.frame import frame_of
-from app.core.security import key_digest
-from app.users.sessions import Opened, csrf_of
+from app.auth.sessions import Opened, csrf_of
+from app.secrets.box import key_digest
 
 
 class SessionCookie:

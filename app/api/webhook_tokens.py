@@ -5,12 +5,12 @@ import binascii
 
 from starlette.requests import Request
 
+from app.api.context import client_address
 from app.api.deps import LARGEST_ID
-from app.api.frame import client_address
 from app.api.services import services
+from app.auth.callers import Caller
 from app.core.errors import NotAuthenticated
-from app.hooks.tokens import SHAPE
-from app.users.callers import Caller
+from app.webhooks.tokens import SHAPE
 
 TOKEN_QUERY = "token"  # noqa: S105 - a name, not a secret
 TOKEN_HEADER = "X-Webhook-Token"  # noqa: S105 - a name, not a secret

@@ -5,10 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar, TypeAlias
 
-from app.arr.bodies import MAX_BODY_BYTES, Json
-from app.arr.errors import ArrError, BadAnswer, ErrorCode
 from app.arr.history import read_events
-from app.arr.http import TRIES, ArrHttp, Method, Param
 from app.arr.models import (
     AppStatus,
     AppType,
@@ -30,9 +27,9 @@ from app.arr.models import (
     Variant,
     WantedPage,
 )
+from app.arr.parsing import PageReading, read_all, read_list, read_one
 from app.arr.profiles import read_formats_mark, read_profiles
-from app.arr.readings import PageReading, read_all, read_list, read_one
-from app.arr.records import (
+from app.arr.resources import (
     CommandBody,
     CommandReading,
     FileReading,
@@ -44,6 +41,9 @@ from app.arr.records import (
     read_status,
     worst,
 )
+from app.http.bodies import MAX_BODY_BYTES, Json
+from app.http.client import TRIES, ArrHttp, Method, Param
+from app.http.errors import ArrError, BadAnswer, ErrorCode
 
 QUEUE_PAGE_SIZE = 1000
 MAX_QUEUE_PAGES = 20

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from pydantic import AliasPath, Field
 
-from app.arr.bodies import Json
 from app.arr.models import HistoryEvent, HistoryKind
-from app.arr.readings import MaybeNumber, MaybeScore, Moment, Reading, Text, read_list
-from app.arr.records import ItemId, OwnerId, QualityName
+from app.arr.parsing import MaybeNumber, MaybeScore, Moment, Reading, Text, read_list
+from app.arr.resources import ItemId, OwnerId, QualityName
+from app.http.bodies import Json
 
 ASKED_FOR = "UserInvokedSearch"  # of the API as of a click: a search that was not the app's own idea
 NOT_SAID = ("", "unknown")

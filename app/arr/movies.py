@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 from app.arr.base import ArrClient, Known, Params
-from app.arr.errors import ArrError, ErrorCode
 from app.arr.models import (
     FileFacts,
     HistoryKind,
@@ -17,8 +16,9 @@ from app.arr.models import (
     Upgradable,
     WantedItem,
 )
-from app.arr.readings import Ids, MaybeFlag, MaybeId, MaybeNumber, read_one
-from app.arr.records import ItemReading
+from app.arr.parsing import Ids, MaybeFlag, MaybeId, MaybeNumber, read_one
+from app.arr.resources import ItemReading
+from app.http.errors import ArrError, ErrorCode
 
 IDS_A_STEP = 100  # a query of 1.6 KB
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from app.arr.errors import ArrError, ErrorCode
-from app.arr.failures import place
-from app.arr.http import ArrHttp
 from app.arr.identify import variant_of
 from app.arr.models import AppStatus, AppType, Connection, Database, Variant
-from app.arr.records import read_status
 from app.arr.registry import REGISTRY
+from app.arr.resources import read_status
+from app.http.client import ArrHttp
+from app.http.errors import ArrError, ErrorCode
+from app.http.failures import place
 
 PREFIXES = ("/api/v3", "/api/v1")  # of all apps of the family (arr contracts §0)
 FAMILY = frozenset({"Sonarr", "Radarr", "Lidarr", "Readarr", "Whisparr", "Prowlarr"})  # arr contracts §2

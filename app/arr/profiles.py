@@ -3,10 +3,10 @@
 from hashlib import sha256
 from json import dumps
 
-from app.arr.bodies import Json
-from app.arr.errors import BadAnswer
 from app.arr.models import QualityProfile
-from app.arr.readings import Flag, Id, Line, MaybeScore, Reading, read_all
+from app.arr.parsing import Flag, Id, Line, MaybeScore, Reading, read_all
+from app.http.bodies import Json
+from app.http.errors import BadAnswer
 
 MARK_LENGTH = 16
 # What a profile takes and prefers (arr contracts §6.2); names, and keys that an update of the app may add, are none.

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from app.arr.models import AppType, ReleaseDates, SortKey
 from app.arr.movies import MovieClient, MovieReading
-from app.arr.readings import Moment
+from app.arr.parsing import Moment
 
 
 class RadarrMovieReading(MovieReading):

@@ -6,7 +6,7 @@ from typing import ClassVar
 from app.arr.base import Params
 from app.arr.models import AppType, HistoryKind, Mode, SortKey, Unit
 from app.arr.owned import OwnedClient
-from app.arr.records import OwnedReading
+from app.arr.resources import OwnedReading
 
 
 class ReadarrClient(OwnedClient):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from app.arr.episodes import EpisodeReading, ShelvedClient
 from app.arr.models import AppType, SortKey
-from app.arr.shelved import EpisodeReading, ShelvedClient
 
 
 class SonarrClient(ShelvedClient):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from app.arr.readings import LONGEST_TEXT, IfRecord, MaybeId, MaybeNumber, Reading, Text, clean_text
+from app.arr.parsing import LONGEST_TEXT, IfRecord, MaybeId, MaybeNumber, Reading, Text, clean_text
 
 MOST_ITEMS = 500
 

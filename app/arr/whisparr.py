@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Annotated, ClassVar
 
 from app.arr.base import Params
+from app.arr.episodes import EpisodeReading, ShelvedClient
 from app.arr.models import AppType, LibraryMovie, ReleaseDates, SortKey, Unit, Variant, WantedItem
 from app.arr.movies import MovieClient, MovieReading
-from app.arr.readings import Flag, IfRecord, Moment, Text, read_list
-from app.arr.records import FileReading
-from app.arr.shelved import EpisodeReading, ShelvedClient
+from app.arr.parsing import Flag, IfRecord, Moment, Text, read_list
+from app.arr.resources import FileReading
 
 LARGEST_LIBRARY_BYTES = 64 * 1024 * 1024
 

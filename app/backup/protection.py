@@ -8,8 +8,8 @@ from typing import Final
 
 from app.backup.manifest import Lock, Manifest
 from app.core.errors import Conflict, Invalid
-from app.core.security import SecretBox
-from app.rotation import TOKEN
+from app.secrets.box import SecretBox
+from app.secrets.rotation import TOKEN
 
 # Fixed by the format and never read from a file: a stranger's archive must not choose what a guess costs us.
 SCRYPT_N: Final = 2**15

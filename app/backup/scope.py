@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Table
 
-from app.replays.models import Replay
+from app.idempotency.models import Replay
 from app.tables import METADATA
 
 

@@ -12,23 +12,23 @@ import structlog
 from pydantic import SecretStr
 
 from app import __version__
+from app.auth.callers import Caller
 from app.backup import archive, reading
 from app.backup.folder import BackupFolder, kind_of, on_disk, refused
 from app.backup.manifest import BackupKind, Damaged, DatabaseKind, Head, Manifest
 from app.backup.protection import exchanging, fingerprint, locked_with, unlocked
-from app.backup.rest import Rest
+from app.backup.quiesce import Rest
 from app.backup.restore import replace
 from app.backup.schemas import BackupIn, BackupOut, RestoreIn, RestoreOut
 from app.backup.staging import staged
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, Forbidden, HuntarrError
-from app.core.security import SecretBox
 from app.events.catalogue import BackupCreated, BackupFailed, Durable
 from app.events.outbox import record
-from app.sealing import proof_in
+from app.secrets.box import SecretBox
+from app.secrets.startup import proof_in
 from app.settings.service import SettingsService
-from app.users.callers import Caller
 
 log = structlog.get_logger(__name__)
 

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import certifi
 from aiomqtt import Client, Message, MqttCodeError, MqttError, Will
 
-from app.core.addresses import BlockedAddress, Resolve, is_blocked, normalise_url, resolve_name
 from app.core.errors import Invalid, UpstreamFailed
+from app.http.addresses import BlockedAddress, Resolve, is_blocked, normalise_url, resolve_name
 
 LONGEST_URL: Final = 500
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883}

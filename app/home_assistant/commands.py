@@ -6,12 +6,12 @@ from typing import Final
 
 import structlog
 
+from app.auth.audit import AuditTrail, Deed
 from app.core.errors import HuntarrError
 from app.home_assistant.entities import HUNT, OFF, ON, PAUSE, RESUME, Topics
 from app.hunting.schemas import HuntIn
 from app.hunting.service import HuntService
 from app.settings.service import SettingsService
-from app.users.audit import AuditTrail, Deed
 
 log = structlog.get_logger(__name__)
 

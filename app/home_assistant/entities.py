@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from app.arr.models import AppType
 from app.arr.registry import REGISTRY
+from app.dashboard.schemas import InstanceStatsOut, StatsOut
 from app.events.catalogue import EVENTS, OfInstance
 from app.home_assistant.settings import Place
-from app.stats.schemas import InstanceStatsOut, StatsOut
 
 Json = dict[str, Any]
 

@@ -17,17 +17,17 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app import __version__
-from app.core.addresses import Resolve, resolve_name
 from app.core.errors import HuntarrError, Unavailable
-from app.core.turn import Turn
+from app.core.leader_lock import Turn
+from app.dashboard.service import StatsService
 from app.events.bus import Entry, EventBus, StreamId
 from app.events.catalogue import EVENTS, EventName
 from app.home_assistant.broker import REPLY_SECONDS, Link, linked
 from app.home_assistant.commands import Commands
 from app.home_assistant.entities import GONE, OFFLINE, ONLINE, Topics, retained, told
 from app.home_assistant.settings import MqttSettingsService, Place, Published
+from app.http.addresses import Resolve, resolve_name
 from app.settings.service import SettingsService
-from app.stats.service import StatsService
 
 log = structlog.get_logger(__name__)
 

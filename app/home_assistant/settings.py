@@ -10,8 +10,8 @@ from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.schemas import SECRET_MASK, In
-from app.core.security import SecretBox, masked
 from app.home_assistant.broker import LONGEST_URL, Broker, broker_of
+from app.secrets.box import SecretBox, masked
 from app.settings.general import optional
 from app.settings.service import SettingsService
 

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field
 
 from app.arr.models import AppType, HuntPass, Unit
 from app.core.schemas import In, Out, Page, UtcTime
-from app.hunting.models import HuntStatus, Outcome, Trigger
-from app.hunting.policy import Reason
+from app.hunting.selection.policy import Reason
+from app.hunting.store.models import HuntStatus, Outcome, Trigger
 
 
 def _in_order(passes: list[HuntPass]) -> list[HuntPass]:

@@ -13,19 +13,19 @@ from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.core.errors import Conflict, NotFound, Unavailable
 from app.core.queue import FOLLOW_UP, RUN_HUNT, Queue
+from app.core.row_counts import HuntFilter, Totals
 from app.core.schemas import Page
-from app.hunting.lease import Leases
-from app.hunting.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
-from app.hunting.policy import Reason
-from app.hunting.rewind import ahead, is_ahead, put_right
+from app.counters.rollup import count_hunt
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntItemOut, HuntOut
-from app.hunting.telling import Ticker
-from app.hunting.totals import HuntFilter, Totals
+from app.hunting.selection.policy import Reason
+from app.hunting.store.clock_skew import ahead, is_ahead, put_right
+from app.hunting.store.events import Ticker
+from app.hunting.store.lease import Leases
+from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
 from app.instances.models import Instance, InstanceState
 from app.instances.service import interval
 from app.settings.hunting import effective
 from app.settings.service import SettingsService
-from app.stats.rollup import count_hunt
 
 log = structlog.get_logger(__name__)
 

@@ -9,15 +9,15 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType, HuntPass, Variant
+from app.counters.models import StatHunt, StatPassTotal, StatTotal
+from app.counters.rollup import EVER, HUNT_BOUNDS, HUNT_WITHIN
 from app.events.models import Event
-from app.hunting.models import OPEN, Hunt, HuntStatus
-from app.hunting.records import Spending, spent_by_instance
+from app.history.service import Spending, spent_by_instance
+from app.hunting.store.models import OPEN, Hunt, HuntStatus
 from app.instances.models import Instance, InstanceState
 from app.metrics import families
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
-from app.stats.models import StatHunt, StatPassTotal, StatTotal
-from app.stats.rollup import EVER, HUNT_BOUNDS, HUNT_WITHIN
 
 MOST_EVENTS: Final = 10_000
 ENDS: Final = tuple(status.value for status in HuntStatus if status.value not in OPEN)

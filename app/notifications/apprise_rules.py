@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import unquote
 
-from app.core.addresses import is_blocked
+from app.http.addresses import is_blocked
 
 LONGEST_URL: Final = 2000
 LOCAL_SCHEMES: Final = frozenset(

@@ -18,12 +18,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError
+from app.notifications.clients import Outlets
 from app.notifications.digests import fold
 from app.notifications.messages import Answer, Message, discreet
 from app.notifications.models import Connection, ConnectionState, Delivery, DeliveryStatus
-from app.notifications.outlets import Outlets
 from app.notifications.settings import ProviderSettings
-from app.notifications.vault import Vault
+from app.notifications.settings_cipher import Vault
 
 log = structlog.get_logger(__name__)
 

@@ -13,14 +13,14 @@ from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.schemas import Page
 from app.instances.service import InstanceService
+from app.notifications.clients import Outlets
 from app.notifications.messages import Message, discreet
 from app.notifications.models import Connection, ConnectionState, Delivery, DeliveryStatus
-from app.notifications.outlets import Outlets
 from app.notifications.providers import PROVIDERS
 from app.notifications.schemas import ConnectionIn, ConnectionOut, ConnectionTestIn, ConnectionTestOut, DeliveryOut
 from app.notifications.settings import ProviderSettings
+from app.notifications.settings_cipher import Vault
 from app.notifications.shortcuts import Apprise
-from app.notifications.vault import Vault
 from app.notifications.webhook import Webhook, new_secret
 from app.schedules.schemas import ALL
 

@@ -5,11 +5,11 @@ from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, ValidationError
 from pydantic.fields import FieldInfo
 
-from app.core.addresses import normalise_url
 from app.core.errors import Invalid
 from app.core.schemas import SECRET_MASK, In
+from app.http.addresses import normalise_url
+from app.notifications.clients import Outlets
 from app.notifications.messages import Answer, Message
-from app.notifications.outlets import Outlets
 
 LONGEST_LINE: Final = 500
 

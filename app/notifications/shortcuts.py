@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.notifications.apprise_rules import LONGEST_URL, checked
+from app.notifications.clients import Outlets
 from app.notifications.messages import Answer, Message
-from app.notifications.outlets import Outlets
 from app.notifications.settings import BaseUrl, Host, Line, Port, ProviderSettings, hidden
 
 DISCORD: Final = re.compile(

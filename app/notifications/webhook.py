@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 from pydantic_core import to_json
 
-from app.core.addresses import normalise_url
 from app.core.errors import Invalid
 from app.core.schemas import Out, UtcTime
+from app.http.addresses import normalise_url
+from app.notifications.clients import Outlets
 from app.notifications.messages import Answer, Message
-from app.notifications.outlets import Outlets
 from app.notifications.settings import Line, ProviderSettings, hidden
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how every secret begins, not one

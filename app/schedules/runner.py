@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from sqlmodel import and_, col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.actions.actions import ACTIONS, Done, Hands, Order
 from app.arr.models import AppType
 from app.core.clock import A_STEP, Clock
 from app.core.db import Database
 from app.core.errors import Conflict, HuntarrError, NotFound, Unavailable
 from app.core.queue import RUN_SCHEDULE, Queue
-from app.schedules.actions import ACTIONS, Done, Hands, Order
 from app.schedules.models import OPEN_RUNS, RunStatus, RunTrigger, Schedule, ScheduleRun
 from app.schedules.planning import is_moved, reckon, rhythm_of
 from app.schedules.schemas import ALL, ScheduleRunOut

@@ -4,11 +4,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
+from app.actions.actions import ACTIONS
 from app.arr.models import AppType
 from app.core.cron import checked_cron
 from app.core.schemas import In, Out, UtcTime
 from app.instances.schemas import Name
-from app.schedules.actions import ACTIONS
 from app.schedules.models import RunStatus, RunTrigger
 from app.settings.general import known_zones
 from app.settings.hunting import WEEK, Weekday

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
-from app.core.addresses import normalise_url
 from app.core.config import LogLevel
 from app.core.cron import checked_cron
 from app.core.errors import Invalid
 from app.core.schemas import In
+from app.http.addresses import normalise_url
 
 
 @cache

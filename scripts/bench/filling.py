@@ -8,7 +8,7 @@ import time
 from sqlalchemy.schema import CreateIndex, DropIndex
 from sqlmodel import SQLModel
 
-from app.hunting.models import Hunt, Search
+from app.hunting.store.models import Hunt, Search
 from app.logs.models import LogEntry
 from scripts.bench.homes import Books
 
@@ -54,7 +54,7 @@ CAPS = """INSERT INTO cap_entries (instance_id, search_id, units, reserved_at) S
 LOGS = """INSERT INTO logs (id, level, app_type, instance_id, hunt_id, request_id, logger, message, context, size)
     SELECT micros, CASE WHEN i % 1000 = 2 THEN 40 WHEN i % 100 = 1 THEN 30 ELSE 20 END,
     CASE WHEN i % 10 = 0 THEN 'system' ELSE app_type END, CASE WHEN i % 10 > 0 THEN app END, i, NULL,
-    'app.hunting.runner', 'hunt ended', '{"status":"completed","searched":3}', 46 FROM past"""
+    'app.hunting.running.runner', 'hunt ended', '{"status":"completed","searched":3}', 46 FROM past"""
 LOG_TOTALS = """INSERT INTO log_totals (app_type, instance_id, level, lines, size, dropped)
     SELECT app_type, coalesce(instance_id, 0), level, count(*), sum(size), 0 FROM logs GROUP BY 1, 2, 3"""
 

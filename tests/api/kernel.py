@@ -16,15 +16,15 @@ from httpx import ASGITransport, AsyncClient
 from sqlmodel import SQLModel
 
 from app.api.routing import ApiRouter
+from app.auth.audit import AuditTrail
+from app.auth.callers import Caller, CallerKind, CredentialStore, Scope
 from app.core.clock import Clock
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.redis import find_server, make_redis
-from app.core.security import SecretBox, key_digest
+from app.idempotency.service import ReplayService
 from app.main import ROUTERS, create_app
-from app.replays.service import ReplayService
-from app.users.audit import AuditTrail
-from app.users.callers import Caller, CallerKind, CredentialStore, Scope
+from app.secrets.box import SecretBox, key_digest
 
 FULL_KEY = "huntarr_full-0123456789012345678901234567890"
 READ_KEY = "huntarr_read-0123456789012345678901234567890"

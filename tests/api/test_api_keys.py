@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from app.auth.credentials import WRONG_KEYS
+from app.auth.keys import MOST_KEYS
+from app.auth.models import ApiKey
 from app.container import open_container
-from app.core.security import key_digest
-from app.users.credentials import WRONG_KEYS
-from app.users.keys import MOST_KEYS
-from app.users.models import ApiKey
+from app.secrets.box import key_digest
 from tests.support.house import House, Visitor
 from tests.support.rig import KEY
 

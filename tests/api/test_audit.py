@@ -8,11 +8,11 @@ from fastapi.routing import iter_route_contexts
 
 from app.api.auth import Permission
 from app.api.routing import ApiRoute
+from app.auth import audit
+from app.auth.audit import AuditTrail, Deed
+from app.auth.models import Audit
 from app.core.errors import Unavailable
 from app.main import create_app
-from app.users import audit
-from app.users.audit import AuditTrail, Deed
-from app.users.models import Audit
 from tests.support.house import OWNER, PASSWORD, House, Visitor
 from tests.support.rig import KEY
 

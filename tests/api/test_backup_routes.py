@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from app.api.backup import router
+from app.api.routes.backup import router
 from app.backup.reading import LARGEST_FILE
 from app.main import create_app
 from tests.api.replies import data, error, field

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app.api import tickets
-from app.api.docs import ASSETS
-from app.core.security import SecretBox
+from app.api import asset_token as tickets
+from app.api.routes.docs import ASSETS
+from app.secrets.box import SecretBox
 from tests.api.kernel import FULL, FULL_KEY, NOON, READ, kernel
 
 pytestmark = pytest.mark.asyncio

@@ -9,8 +9,8 @@ from httpx import AsyncClient
 from sqlalchemy import event
 from sqlmodel import func, select
 
-from app.hunting.models import CapEntry, Ledger, Search
-from app.hunting.totals import HistoryFilter, Totals
+from app.core.row_counts import HistoryFilter, Totals
+from app.hunting.store.models import CapEntry, Ledger, Search
 from app.instances.schemas import InstanceOut
 from tests.api.replies import data, field
 from tests.simulator import LibrarySpec

@@ -11,8 +11,8 @@ from httpx import AsyncClient
 from sqlmodel import select
 
 from app.arr.models import AppType
-from app.hooks.models import Hook
-from app.users.models import Audit
+from app.auth.models import Audit
+from app.webhooks.models import Hook
 from tests.api.replies import data, error, field
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig, open_rig

@@ -13,7 +13,7 @@ from app.api.routing import ApiRouter, full, public, read
 from app.api.tags import Tag
 from app.core.errors import Conflict, Forbidden, TooManyRequests, Unavailable
 from app.core.schemas import In, MessageReply
-from app.replays.models import Replay
+from app.idempotency.models import Replay
 from tests.api.kernel import CSRF, FULL, READ, WITH_SESSION, Kernel, kernel
 
 pytestmark = pytest.mark.asyncio

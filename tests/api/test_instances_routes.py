@@ -12,7 +12,7 @@ from httpx import AsyncClient
 from sqlmodel import col, func, select
 
 from app.arr.models import AppType
-from app.hunting.models import CapEntry, Ledger, WalkCursor
+from app.hunting.store.models import CapEntry, Ledger, WalkCursor
 from app.instances.models import Instance, InstanceState
 from tests.api.replies import data, error, eventually, field
 from tests.simulator import Fault, LibrarySpec, SimApp, serve

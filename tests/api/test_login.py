@@ -9,9 +9,9 @@ from argon2 import PasswordHasher
 from httpx import Response
 from pydantic import SecretStr
 
+from app.auth.models import Session, User
+from app.auth.passwords import NOBODY, THREADS, WAITING, Passwords
 from app.core.errors import TooManyRequests
-from app.users.models import Session, User
-from app.users.passwords import NOBODY, THREADS, WAITING, Passwords
 from tests.support.house import OWNER, PASSWORD, House, open_house
 from tests.support.rig import Rig
 

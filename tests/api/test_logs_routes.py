@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 from httpx import AsyncClient
 
-from app.hunting.models import CapEntry, Hunt, Ledger, Search
+from app.counters.models import StatDay, StatTotal
+from app.hunting.store.models import CapEntry, Hunt, Ledger, Search
 from app.logs.models import SOURCES
-from app.stats.models import StatDay, StatTotal
 from tests.api.replies import data, error, field
 from tests.logs.entries import FIRST, entry
 from tests.simulator import LibrarySpec

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from app.container import open_container
 from app.core.heartbeat import GATEWAYS, beat
-from app.hunting.totals import HistoryFilter
+from app.core.row_counts import HistoryFilter
+from app.counters.rollup import count_pass
 from app.metrics.families import FAMILIES
-from app.stats.rollup import count_pass
 from tests.api.replies import data, error
 from tests.api.test_stats_routes import statements
 from tests.metrics.scrapes import asked, hunted, parsed, renewed, scraped

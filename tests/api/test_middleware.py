@@ -8,7 +8,7 @@ import pytest
 from fastapi import Request
 from structlog.testing import capture_logs
 
-from app.api.frame import client_address, frame_of
+from app.api.context import client_address, frame_of
 from app.api.middleware import HEADER_COUNT, QUERY_BYTES
 from app.api.routing import ApiRouter, full, read
 from app.api.tags import Tag

@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient
 from sqlmodel import select
 
-from app.users.models import Audit
+from app.auth.models import Audit
 from tests.api.replies import data, error, field
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig, open_rig

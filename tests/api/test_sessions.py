@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.auth import credentials
+from app.auth.models import OWNER_ID, Session
+from app.auth.sessions import MOST_SESSIONS
 from app.container import open_container
-from app.core.security import key_digest
-from app.users import credentials
-from app.users.models import OWNER_ID, Session
-from app.users.sessions import MOST_SESSIONS
+from app.secrets.box import key_digest
 from tests.support.house import OWNER, PASSWORD, House, Visitor
 from worker import ticks
 

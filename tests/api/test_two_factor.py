@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from app.core.security import SecretBox
-from app.users.models import RecoveryCode, User
-from app.users.two_factor import WRONG_CODE
+from app.auth.models import RecoveryCode, User
+from app.auth.two_factor import WRONG_CODE
+from app.secrets.box import SecretBox
 from tests.support.house import OWNER, PASSWORD, Device, House
 from tests.support.rig import SECRET
 

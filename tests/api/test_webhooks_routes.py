@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from app.core.security import SecretBox
-from app.hooks.app_webhooks import AppWebhooks
-from app.hooks.models import AppWebhook
 from app.instances.schemas import InstanceOut
-from app.rotation import reseal
+from app.secrets.box import SecretBox
+from app.secrets.rotation import reseal
+from app.webhooks.app_webhooks import AppWebhooks
+from app.webhooks.models import AppWebhook
 from tests.api.replies import data, error, field
-from tests.hooks.payloads import FAMILIES, all_of
 from tests.simulator import LibrarySpec
 from tests.support.house import House, open_house
 from tests.support.rig import KEY, Rig
+from tests.webhooks.payloads import FAMILIES, all_of
 
 pytestmark = pytest.mark.asyncio
 

@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 
 from app.arr.base import ArrClient
-from app.arr.http import ArrHttp
 from app.arr.models import AppType, Connection, Variant
-from app.arr.pools import PoolPerApp
 from app.arr.registry import make_client
+from app.http.client import ArrHttp
+from app.http.pools import PoolPerApp
 from tests.arr.apps import App
 from tests.arr.stage import SHAPES, Stage, standing
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 import respx
 
-from app.arr.errors import ArrError, ArrTimeout, BadAnswer, ErrorCode, WrongBaseUrl
-from app.arr.http import ArrHttp, Method
 from app.arr.models import Connection
+from app.http.client import ArrHttp, Method
+from app.http.errors import ArrError, ArrTimeout, BadAnswer, ErrorCode, WrongBaseUrl
 from tests.arr.conftest import KEY, Noted
 
 pytestmark = pytest.mark.asyncio

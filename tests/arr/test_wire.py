@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.arr.bodies import MAX_BODY_BYTES
-from app.arr.errors import ArrError, ErrorCode
-from app.arr.http import ArrHttp, Method
 from app.arr.models import Connection
-from app.arr.pools import KEEPALIVE_SECONDS, MOST_IDLE_APPS, PoolPerApp
+from app.http.bodies import MAX_BODY_BYTES
+from app.http.client import ArrHttp, Method
+from app.http.errors import ArrError, ErrorCode
+from app.http.pools import KEEPALIVE_SECONDS, MOST_IDLE_APPS, PoolPerApp
 from tests.arr.conftest import KEY, Noted, at
 from tests.arr.servers import JSON, Answer, answer, for_ever, saying, self_signed, serve
 

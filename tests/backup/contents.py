@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, Table, insert, select
 from sqlalchemy.types import TypeDecorator
 
+from app.auth.callers import Caller, CallerKind, Scope
 from app.backup.archive import texts_of
 from app.backup.manifest import MANIFEST, member_of
 from app.backup.schemas import BackupOut
@@ -24,7 +25,6 @@ from app.backup.sequences import last_id
 from app.backup.service import BackupService
 from app.backup.values import Kind, kind_of
 from app.core.db import Database
-from app.users.callers import Caller, CallerKind, Scope
 
 ROWS = 25
 OWNER = Caller(CallerKind.SESSION, "owner", Scope.FULL, session_id=1)

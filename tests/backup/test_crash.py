@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from app.backup.folder import BackupFolder
-from app.backup.rest import Rest
+from app.backup.quiesce import Rest
 from app.backup.schemas import BackupIn, RestoreIn
 from app.core.db import Database
 from app.core.errors import Conflict, Unavailable
-from app.stats.models import StatDay
+from app.counters.models import StatDay
 from tests.backup.contents import OWNER, Dump, dump, fill
 from tests.support.rig import Rig, open_rig
 

@@ -11,18 +11,18 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
+from app.auth.models import Audit
 from app.backup.folder import BackupFolder
 from app.backup.manifest import BackupKind, DatabaseKind
 from app.backup.reading import manifest_of
 from app.backup.schemas import BackupIn, RestoreIn
 from app.core.errors import Unavailable
 from app.core.migrations import newest
-from app.hunting.models import Hunt, HuntStatus
+from app.counters.models import StatTotal
+from app.hunting.store.models import Hunt, HuntStatus
 from app.instances.models import InstanceState
 from app.settings.models import SettingsSection
-from app.stats.models import StatTotal
 from app.tables import METADATA
-from app.users.models import Audit
 from tests.backup.contents import OWNER, PASSPHRASE, arrived, dump, fill, last_ids
 from tests.support import stores
 from tests.support.rig import SECRET, START, Rig, open_rig

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 from sqlmodel import SQLModel, select
 
 from app.core.db import Database
+from app.counters.models import StatTotal
 from app.events.models import Event
-from app.hunting.models import OPEN, CapEntry, Hunt, Outcome, Search, Trigger
+from app.hunting.store.models import OPEN, CapEntry, Hunt, Outcome, Search, Trigger
 from app.notifications.models import Delivery, DeliveryStatus
 from app.schedules.models import OPEN_RUNS, ScheduleRun
-from app.stats.models import StatTotal
 from tests.chaos.user import Leniency, Promises
 from tests.simulator import SimApp
 from tests.simulator.flavours import AppKind

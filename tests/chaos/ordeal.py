@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from app.core.db import Database
-from app.hunting.models import Hunt, Outcome, Search
+from app.hunting.store.models import Hunt, Outcome, Search
 from app.notifications.models import Delivery
 from app.schedules.models import ScheduleRun
 from tests.chaos.deployment import Deployment, deployed

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import uvicorn
 
+from app.api.server import BoundedProtocol
 from app.cli import Gateway
 from app.events.bus import EventBus
 from app.events.hub import EventHub
 from app.main import create_app
-from app.server import BoundedProtocol
 from tests.support.rig import KEY, Rig
 from tests.support.serving import Listening, Quiet, listening
 

@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.core.addresses import BlockedAddress
 from app.home_assistant.broker import BrokerFailed, broker_of, linked
+from app.http.addresses import BlockedAddress
 from tests.home_assistant.brokers import MOSQUITTO, Mosquitto, TestBroker
 from tests.support.serving import free_port
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from app.arr.models import AppType
+from app.dashboard.schemas import AppStatsOut, CountersOut, InstanceStatsOut, QueueStatsOut, StatsOut
 from app.home_assistant.broker import broker_of
 from app.home_assistant.commands import Command, HuntNow, SetPause, understood
 from app.home_assistant.entities import INSTANCE_EVENTS, OTHER_EVENTS, Topics, retained, told
 from app.home_assistant.settings import Place
-from app.stats.schemas import AppStatsOut, CountersOut, InstanceStatsOut, QueueStatsOut, StatsOut
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 COUNTS = {"hunted": 9, "upgraded": 1, "grabbed": 5, "imported": 4, "errors": 0}

@@ -11,12 +11,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.arr.models import AppType
-from app.events.pump import EventPump
+from app.core.row_counts import HuntFilter
+from app.events.relay import EventPump
 from app.home_assistant.commands import Commands
 from app.home_assistant.publisher import LEASE, Publisher, Sources, Tempo
 from app.home_assistant.settings import MqttIn
-from app.hunting.models import HuntStatus
-from app.hunting.totals import HuntFilter
+from app.hunting.store.models import HuntStatus
 from tests.events.facts import happen, instance_offline
 from tests.home_assistant.brokers import Home, TestBroker, home_of
 from tests.simulator import LibrarySpec

@@ -18,7 +18,7 @@ import yaml
 from app.api.openapi import document
 from app.arr.models import HuntPass, Unit
 from app.events.catalogue import MediaImported
-from app.events.pump import EventPump
+from app.events.relay import EventPump
 from app.home_assistant.settings import MqttSettings
 from app.main import create_app
 from tests.events.facts import INSTANCE, happen

@@ -2,8 +2,8 @@
 
 from sqlmodel import select
 
-from app.hunting.models import OPEN, CapEntry, Hunt, Outcome, Search
-from app.stats.models import StatTotal
+from app.counters.models import StatTotal
+from app.hunting.store.models import OPEN, CapEntry, Hunt, Outcome, Search
 from tests.hunting.libraries import searches_of
 from tests.simulator import SimApp
 from tests.support.rig import Rig

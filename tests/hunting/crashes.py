@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.arr.bodies import MAX_BODY_BYTES, Json
-from app.arr.http import TRIES, ArrHttp, Method, Param
 from app.arr.models import Connection
 from app.core.db import Database
-from app.hunting.engine import make_engine
-from app.hunting.runner import HuntRunner
-from app.hunting.sending import Pace
-from app.hunting.telling import Ticker
+from app.http.bodies import MAX_BODY_BYTES, Json
+from app.http.client import TRIES, ArrHttp, Method, Param
+from app.hunting.running.runner import HuntRunner
+from app.hunting.running.sender import Pace
+from app.hunting.services import make_engine
+from app.hunting.store.events import Ticker
 from tests.support.rig import Rig
 
 

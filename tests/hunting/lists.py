@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from app.arr.http import ArrHttp
 from app.arr.models import Connection, Database, HuntPass, ReleaseDates, SortKey, Unit, WantedItem, WantedPage
 from app.arr.radarr import RadarrClient
-from app.hunting.candidates import Shape
-from app.hunting.walk import Cursor
-from app.hunting.wanted import WantedWalk
+from app.http.client import ArrHttp
+from app.hunting.selection.candidates import Shape
+from app.hunting.selection.paging import Cursor
+from app.hunting.selection.wanted import WantedWalk
 from app.settings.hunting import Order
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -13,18 +13,18 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from app.arr.http import ArrHttp
 from app.arr.models import AppType
-from app.hunting.engine import Engine, make_engine
-from app.hunting.models import OPEN, CapEntry, Hunt, HuntStatus, Outcome, Search
-from app.hunting.outcomes import LOST_AFTER
+from app.counters.models import StatPass, StatTotal
+from app.http.client import ArrHttp
+from app.hunting.running.sender import Pace
 from app.hunting.schemas import HuntIn
-from app.hunting.sending import Pace
-from app.hunting.telling import Ticker
+from app.hunting.services import Engine, make_engine
+from app.hunting.store.events import Ticker
+from app.hunting.store.models import OPEN, CapEntry, Hunt, HuntStatus, Outcome, Search
+from app.hunting.store.outcomes import LOST_AFTER
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.settings.hunting import HuntingIn
-from app.stats.models import StatPass, StatTotal
 from tests.simulator import LibrarySpec, SimApp
 from tests.simulator.flavours import AppKind
 from tests.simulator.searching import SearchRecord

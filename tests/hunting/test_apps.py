@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.hunting.models import HuntStatus
-from app.hunting.policy import Reason
+from app.hunting.selection.policy import Reason
+from app.hunting.store.models import HuntStatus
 from tests.hunting.kinds import (
     LONG_AGO,
     SILENT,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from app.hunting.models import CapEntry, HuntStatus, Ledger, Outcome, Search
 from app.hunting.schemas import HuntDetailOut
+from app.hunting.store.models import CapEntry, HuntStatus, Ledger, Outcome, Search
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
 from app.settings.general import GeneralIn

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from app.arr.models import Command, CommandStatus, HuntPass
-from app.hunting.budget import DAY, HOUR, Spent, caps
-from app.hunting.lease import Hold
-from app.hunting.ledger import HuntLedger, Reserved
-from app.hunting.models import CapEntry, Outcome
-from app.hunting.policy import Candidate
 from app.hunting.schemas import HuntIn
-from app.hunting.selection import Choice
+from app.hunting.selection.policy import Candidate
+from app.hunting.selection.selector import Choice
+from app.hunting.store.caps import DAY, HOUR, Spent, caps
+from app.hunting.store.lease import Hold
+from app.hunting.store.models import CapEntry, Outcome
+from app.hunting.store.searches import HuntLedger, Reserved
 from app.settings.hunting import HuntingSettings
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig

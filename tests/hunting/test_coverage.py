@@ -7,8 +7,8 @@ from typing import Any, Literal
 import pytest
 
 from app.arr.models import AppType
-from app.hunting.models import HuntStatus
-from app.hunting.walk import STRETCH
+from app.hunting.selection.paging import STRETCH
+from app.hunting.store.models import HuntStatus
 from app.instances.schemas import InstancePatch
 from app.settings.hunting import HuntingIn
 from tests.hunting.libraries import LONG_AGO, fill_movies, fill_series, searches_of

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from app.core.errors import Unavailable
-from app.hunting.models import HuntStatus
-from app.hunting.runner import HuntRunner
+from app.hunting.running.runner import HuntRunner
 from app.hunting.schemas import HuntIn
+from app.hunting.store.models import HuntStatus
 from app.instances.schemas import InstanceOut
 from tests.hunting.books import check_books
 from tests.hunting.crashes import Fuse, Killed, stepping_runner

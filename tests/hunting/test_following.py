@@ -7,10 +7,10 @@ import pytest
 from sqlmodel import col, select
 
 from app.arr.models import AppType
-from app.hunting.models import AppMarks, Outcome, Search
-from app.hunting.outcomes import LOST_AFTER, REFUSED
-from app.hunting.policy import Reason
 from app.hunting.schemas import SearchOut, StateResetIn, StateStatus
+from app.hunting.selection.policy import Reason
+from app.hunting.store.models import AppMarks, Outcome, Search
+from app.hunting.store.outcomes import LOST_AFTER, REFUSED
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
 from tests.hunting.kinds import add, add_scored, every_app, scored_profile

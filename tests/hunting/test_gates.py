@@ -7,8 +7,8 @@ import pytest
 from sqlmodel import select
 
 from app.arr.models import AppType
-from app.hunting.models import Hunt, HuntStatus
 from app.hunting.schemas import HuntDetailOut, HuntIn
+from app.hunting.store.models import Hunt, HuntStatus
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch
 from app.settings.general import GeneralIn

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from app.hunting.lease import Leases
-from app.hunting.models import HuntStatus
 from app.hunting.schemas import HuntIn
+from app.hunting.store.lease import Leases
+from app.hunting.store.models import HuntStatus
 from app.instances.schemas import InstanceOut
 from tests.hunting.books import check_books
 from tests.hunting.crashes import stepping_runner

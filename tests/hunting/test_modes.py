@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.hunting.models import HuntStatus
-from app.hunting.policy import Reason
 from app.hunting.schemas import HuntDetailOut
+from app.hunting.selection.policy import Reason
+from app.hunting.store.models import HuntStatus
 from tests.hunting.libraries import LONG_AGO, searches_of
 from tests.simulator import SimApp
 from tests.support.rig import START, Rig

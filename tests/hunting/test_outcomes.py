@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.arr.models import Command, CommandStatus, HistoryEvent, HistoryKind
-from app.hunting.models import Outcome
-from app.hunting.outcomes import LOST_AFTER, Named, Result, Tracked, from_history, given_up, of_command, refused
+from app.hunting.store.models import Outcome
+from app.hunting.store.outcomes import LOST_AFTER, Named, Result, Tracked, from_history, given_up, of_command, refused
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

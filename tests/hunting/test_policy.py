@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.hunting.policy import (
+from app.hunting.selection.policy import (
     Candidate,
     Reason,
     Record,
@@ -23,7 +23,7 @@ from app.hunting.policy import (
     wait_after,
     wants_season,
 )
-from app.hunting.selection import Remembered
+from app.hunting.selection.selector import Remembered
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

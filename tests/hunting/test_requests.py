@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from app.hunting.models import HuntStatus
+from app.hunting.store.models import HuntStatus
 from tests.simulator import LibrarySpec, SimApp
 from tests.support.rig import Rig
 

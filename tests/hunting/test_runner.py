@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.hunting.models import HuntStatus, Outcome
-from app.hunting.policy import Reason
+from app.hunting.selection.policy import Reason
+from app.hunting.store.models import HuntStatus, Outcome
 from tests.simulator import LibrarySpec
 from tests.support.rig import START, Rig
 

@@ -10,9 +10,9 @@ import pytest
 from sqlmodel import select
 
 from app.core.errors import Conflict
-from app.hunting.models import CapEntry, HuntStatus, Ledger, Outcome, WalkCursor
-from app.hunting.policy import Reason
 from app.hunting.schemas import HuntDetailOut, HuntIn
+from app.hunting.selection.policy import Reason
+from app.hunting.store.models import CapEntry, HuntStatus, Ledger, Outcome, WalkCursor
 from app.instances.schemas import InstanceOut
 from app.settings.general import GeneralIn
 from tests.hunting.books import check_books

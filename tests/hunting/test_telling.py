@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.events.bus import STREAM
-from app.hunting.models import HuntStatus
 from app.hunting.schemas import HuntIn
+from app.hunting.store.models import HuntStatus
 from tests.events.facts import stored
 from tests.hunting.kinds import add, every_app
 from tests.simulator import LibrarySpec

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.arr.models import Database
-from app.hunting import walk
-from app.hunting.walk import Cursor, Leg, Place
+from app.hunting.selection import paging as walk
+from app.hunting.selection.paging import Cursor, Leg, Place
 from app.settings.hunting import Order
 from tests.hunting.lists import Entry, ListClient, Steady, Walker
 

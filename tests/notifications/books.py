@@ -5,11 +5,11 @@ from typing import Any
 from sqlmodel import col, select
 
 from app.events.catalogue import Durable
+from app.notifications.clients import Outlets
 from app.notifications.delivery import Deliverer
 from app.notifications.models import Delivery
-from app.notifications.outlets import Outlets
 from app.notifications.schemas import ConnectionIn, ConnectionOut
-from app.notifications.vault import Vault
+from app.notifications.settings_cipher import Vault
 from tests.events.facts import happen
 from tests.notifications.receivers import Receiver
 from tests.support.rig import Rig

@@ -11,14 +11,14 @@ from structlog.testing import capture_logs
 
 from app.arr.models import AppType
 from app.events.catalogue import InstanceOffline
-from app.notifications.apprise_door import AppriseDoor
+from app.notifications.apprise_client import AppriseDoor
+from app.notifications.clients import Outlets
 from app.notifications.delivery import AT_ONCE, CLAIM, TRIES
 from app.notifications.messages import Answer
 from app.notifications.models import Connection
-from app.notifications.outlets import Outlets
 from app.notifications.retention import KEPT_FOR, LONGEST_WAIT, purge
 from app.notifications.schemas import ConnectionIn, ConnectionTestIn
-from app.notifications.web import WebDoor
+from app.notifications.webhook_client import WebDoor
 from tests.events.facts import hunt_completed, instance_offline, search_sent
 from tests.hunting.crashes import Killed
 from tests.notifications.books import another_worker, connected, deliveries, sent, statuses, told

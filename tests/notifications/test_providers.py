@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import Invalid
-from app.notifications.apprise_door import AppriseDoor
+from app.notifications.apprise_client import AppriseDoor
 from app.notifications.messages import Answer, Message, discreet
 from app.notifications.providers import PROVIDERS, described
 from app.notifications.schemas import ConnectionTestIn

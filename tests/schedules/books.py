@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlmodel import col, select
 
+from app.actions.actions import Hands
 from app.core.queue import ArqQueue
-from app.hunting.lease import Leases
-from app.hunting.models import Hunt
+from app.core.row_counts import Totals
 from app.hunting.service import HuntService
-from app.hunting.telling import Ticker
-from app.hunting.totals import Totals
+from app.hunting.store.events import Ticker
+from app.hunting.store.lease import Leases
+from app.hunting.store.models import Hunt
 from app.instances.service import InstanceService
-from app.schedules.actions import Hands
 from app.schedules.models import ScheduleRun
 from app.schedules.runner import ScheduleRunner
 from app.schedules.schemas import ScheduleIn, ScheduleOut

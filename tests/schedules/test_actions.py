@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from app.actions.actions import ACTIONS
 from app.arr.models import AppType
-from app.schedules.actions import ACTIONS
 from app.schedules.models import RunStatus, Schedule, ScheduleRun
 from app.schedules.runner import BROKEN, GAVE_UP
 from tests.schedules.books import fired, hunts_of, instance, runs_of, scheduled

@@ -11,7 +11,7 @@ import pytest
 
 from app.container import Container, open_container
 from app.core.schemas import Page
-from app.hunting.models import HuntStatus
+from app.hunting.store.models import HuntStatus
 from app.schedules.models import OPEN_RUNS, RunStatus, ScheduleRun
 from app.schedules.runner import MISSED, TOO_LATE
 from app.schedules.schemas import ScheduleIn, ScheduleOut

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from app.arr.http import ArrHttp
-from app.arr.pools import PoolPerApp
 from app.core.queue import ArqQueue
+from app.http.client import ArrHttp
+from app.http.pools import PoolPerApp
 from app.instances.service import InstanceService
 from tests.arr.servers import answer, saying, serve
 from tests.support.rig import Rig

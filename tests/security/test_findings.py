@@ -15,12 +15,12 @@ from fastapi.routing import iter_route_contexts
 
 from app.api.auth import Permission
 from app.api.routing import ApiRoute
+from app.auth.codes import new_recovery_codes
+from app.auth.models import RecoveryCode, User
 from app.core.config import Settings
 from app.core.schemas import SECRET_MASK
 from app.instances.models import Instance
 from app.main import create_app
-from app.users.codes import new_recovery_codes
-from app.users.models import RecoveryCode, User
 from tests.security.code import ROOT, calls, calls_of, imports, texts
 from tests.support.house import OWNER, PASSWORD, House, open_house
 from tests.support.rig import Rig
@@ -214,7 +214,7 @@ async def test_finding_12_requests_go_to_apps_and_not_to_metadata_services(house
     clients = {
         one.where.split(":")[0] for one in calls_of("AsyncClient", "ClientSession", "urlopen", "create_connection")
     }
-    assert clients <= {"app/core/outgoing.py"}, "a request went round the guarded pool"
+    assert clients <= {"app/http/outgoing.py"}, "a request went round the guarded pool"
 
 
 TRAVERSALS = (

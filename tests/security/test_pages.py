@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.api.pages import ASSETS
+from app.api.routes.pages import ASSETS
 from tests.api.kernel import FULL, READ, kernel
 from tests.support.house import House, open_house
 from tests.support.rig import Rig

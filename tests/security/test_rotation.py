@@ -15,16 +15,17 @@ from pydantic import SecretStr
 from sqlalchemy import Column, Integer, String, Table
 from sqlmodel import SQLModel, select
 
-from app.core import heartbeat, keyfile
+from app.core import heartbeat
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import StartFailed
 from app.core.redis import make_redis, redis_settings
-from app.core.security import KEY_FILE, SecretBox
+from app.idempotency.models import Replay
 from app.instances.models import Instance
-from app.replays.models import Replay
-from app.rotation import reseal, rotate
-from app.sealing import CHECK, PROOF, open_box
+from app.secrets import keyfile
+from app.secrets.box import KEY_FILE, SecretBox
+from app.secrets.rotation import reseal, rotate
+from app.secrets.startup import CHECK, PROOF, open_box
 from app.settings.models import SettingsSection
 from tests.support.service import ROOT, command, environment, running
 

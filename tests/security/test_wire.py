@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from app.server import BoundedProtocol
+from app.api.server import BoundedProtocol
 from tests.api.kernel import FULL_KEY, kernel
 from tests.api.test_auth import notes
 from tests.support.serving import Quiet, listening

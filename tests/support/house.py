@@ -14,11 +14,11 @@ from httpx import ASGITransport, AsyncClient, Response
 from sqlmodel import select
 from structlog.testing import capture_logs
 
+from app.auth.models import ApiKey, Audit, RecoveryCode, Session, User
+from app.auth.services import Trust
 from app.container import Container
 from app.core.config import Settings
 from app.main import create_app
-from app.users.models import ApiKey, Audit, RecoveryCode, Session, User
-from app.users.trust import Trust
 from tests.support.rig import KEY, Rig
 
 OWNER = "Ada Lovelace"

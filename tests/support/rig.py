@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from app.arr.models import AppType
 from app.container import Container, open_container
 from app.core.config import Settings
+from app.core.row_counts import HistoryFilter
 from app.core.schemas import Page
+from app.hunting.running.sender import Pace
 from app.hunting.schemas import HuntDetailOut, HuntIn, SearchOut
-from app.hunting.sending import Pace
-from app.hunting.totals import HistoryFilter
 from app.instances.schemas import InstanceIn, InstanceOut
 from app.main import create_app
 from app.settings.hunting import HuntingIn

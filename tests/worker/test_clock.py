@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.core import heartbeat
-from app.hunting.models import CapEntry, Hunt
 from app.hunting.schemas import HuntIn, StateResetIn
+from app.hunting.store.models import CapEntry, Hunt
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
 from tests.hunting.books import check_books

@@ -10,9 +10,9 @@ import pytest
 
 from app.arr.models import AppType
 from app.container import Container, open_container
-from app.hunting.lease import Leases
-from app.hunting.models import OPEN, HuntStatus
 from app.hunting.schemas import HuntDetailOut, HuntIn
+from app.hunting.store.lease import Leases
+from app.hunting.store.models import OPEN, HuntStatus
 from app.instances.schemas import InstanceIn
 from app.settings.hunting import HuntingIn
 from tests.hunting.libraries import searches_of

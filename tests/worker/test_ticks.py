@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from app.hunting.models import CapEntry, Hunt, HuntStatus, Ledger, Outcome, Search, Skip, Trigger
 from app.hunting.schemas import HuntIn
+from app.hunting.store.models import CapEntry, Hunt, HuntStatus, Ledger, Outcome, Search, Skip, Trigger
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.settings.general import GeneralIn

@@ -1,0 +1,24 @@
+"""The audit trail: who changed what, when and from where."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.api.deps import Paging
+from app.api.routing import ApiRouter, read
+from app.api.services import Trail
+from app.api.tags import Tag
+from app.auth.schemas import AuditOut
+from app.core.schemas import Page, Reply
+
+router = ApiRouter(tag=Tag.AUTH, prefix="/api/audit")
+
+Action = Annotated[str | None, Query(max_length=64, description="One action, such as `login_failed`.")]
+
+
+@router.get("", summary="Changes and log-ins, newest first")
+@read
+async def list_audit(trail: Trail, paging: Paging, action: Action = None) -> Reply[Page[AuditOut]]:
+    """Kept for a year."""
+    found = await trail.page(action=action, page=paging.page, page_size=paging.page_size)
+    return Reply[Page[AuditOut]](data=found)

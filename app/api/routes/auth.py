@@ -1,0 +1,121 @@
+"""Logging in and out, the password, the second factor, API keys and sessions."""
+
+from app.api.deps import CurrentCaller, RowId
+from app.api.openapi import errors
+from app.api.routing import ApiRouter, public, read, session_only
+from app.api.services import Accounts, ApiKeys, CallOrigin, Sessions, TwoFactor
+from app.api.session_cookie import Cookie
+from app.api.tags import Tag
+from app.auth.schemas import (
+    ApiKeyIn,
+    ApiKeyOut,
+    LoginIn,
+    LoginOut,
+    MeOut,
+    NewApiKeyOut,
+    PasswordIn,
+    RecoveryCodesOut,
+    SessionOut,
+    TwoFactorDisableIn,
+    TwoFactorEnableIn,
+    TwoFactorSetupIn,
+    TwoFactorSetupOut,
+)
+from app.core.schemas import MessageReply, Reply
+
+router = ApiRouter(tag=Tag.AUTH, prefix="/api/auth")
+
+
+@router.post("/login", summary="Log in", responses=errors(401, 429, 503))
+@public
+async def login(body: LoginIn, accounts: Accounts, origin: CallOrigin, cookie: Cookie) -> Reply[LoginOut]:
+    """Sets the cookie `huntarr_session`. A session that the browser had before ends."""
+    opened = cookie.set(await accounts.login(body, origin, replaces=cookie.digest))
+    return Reply[LoginOut](data=LoginOut.model_validate(opened), message="Logged in")
+
+
+@router.post("/logout", summary="Log out")
+@session_only
+async def logout(caller: CurrentCaller, sessions: Sessions, cookie: Cookie) -> MessageReply:
+    """Ends this session."""
+    await sessions.end(caller)
+    cookie.clear()
+    return MessageReply(message="Logged out")
+
+
+@router.get("/me", summary="Who calls")
+@read
+async def get_me(caller: CurrentCaller, accounts: Accounts, cookie: Cookie) -> Reply[MeOut]:
+    return Reply[MeOut](data=await accounts.me(caller, cookie.csrf_token))
+
+
+@router.post("/password", summary="Change the password", responses=errors(409, 429))
+@session_only
+async def change_password(
+    body: PasswordIn, caller: CurrentCaller, accounts: Accounts, origin: CallOrigin, cookie: Cookie
+) -> Reply[LoginOut]:
+    """Ends all other sessions; this one goes on under a new cookie and CSRF token."""
+    opened = cookie.set(await accounts.change_password(body, caller, origin))
+    return Reply[LoginOut](data=LoginOut.model_validate(opened), message="Password changed")
+
+
+@router.post("/2fa/setup", summary="Begin with a second factor", responses=errors(409, 429))
+@session_only
+async def set_up_two_factor(
+    body: TwoFactorSetupIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
+) -> Reply[TwoFactorSetupOut]:
+    """A new secret; nothing changes until `enable` proves that the app has it."""
+    return Reply[TwoFactorSetupOut](data=await two_factor.set_up(body, caller, origin))
+
+
+@router.post("/2fa/enable", summary="Turn the second factor on", responses=errors(409, 429))
+@session_only
+async def enable_two_factor(
+    body: TwoFactorEnableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
+) -> Reply[RecoveryCodesOut]:
+    """Ten recovery codes, shown this once."""
+    codes = await two_factor.enable(body, caller, origin)
+    return Reply[RecoveryCodesOut](data=RecoveryCodesOut(recovery_codes=codes), message="Two-factor login is on")
+
+
+@router.post("/2fa/disable", summary="Turn the second factor off", responses=errors(409, 429))
+@session_only
+async def disable_two_factor(
+    body: TwoFactorDisableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
+) -> MessageReply:
+    await two_factor.disable(body, caller, origin)
+    return MessageReply(message="Two-factor login is off")
+
+
+@router.get("/api-keys", summary="API keys")
+@session_only
+async def list_api_keys(keys: ApiKeys) -> Reply[list[ApiKeyOut]]:
+    return Reply[list[ApiKeyOut]](data=await keys.all())
+
+
+@router.post("/api-keys", status_code=201, summary="Make an API key", responses=errors(409))
+@session_only
+async def create_api_key(body: ApiKeyIn, keys: ApiKeys) -> Reply[NewApiKeyOut]:
+    """`key` is shown this once."""
+    return Reply[NewApiKeyOut](data=await keys.create(body), message="API key made")
+
+
+@router.delete("/api-keys/{key_id}", summary="Delete an API key", responses=errors(404))
+@session_only
+async def delete_api_key(key_id: RowId, keys: ApiKeys) -> MessageReply:
+    """It stops working at once."""
+    await keys.delete(key_id)
+    return MessageReply(message="API key deleted")
+
+
+@router.get("/sessions", summary="Sessions")
+@session_only
+async def list_sessions(caller: CurrentCaller, sessions: Sessions) -> Reply[list[SessionOut]]:
+    return Reply[list[SessionOut]](data=await sessions.all(caller))
+
+
+@router.delete("/sessions/{session_id}", summary="End a session", responses=errors(404))
+@session_only
+async def delete_session(session_id: RowId, sessions: Sessions) -> MessageReply:
+    await sessions.revoke(session_id)
+    return MessageReply(message="Session ended")

@@ -1,0 +1,77 @@
+"""The document as it is served, and the page `/docs` that shows it: Swagger UI from our own files, no CDN."""
+
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from app.api import asset_token as tickets
+from app.api.context import frame_of
+from app.api.deps import CurrentContainer
+from app.api.openapi import document, render
+from app.api.routing import ApiRouter, etag, page, read, ticket
+from app.api.tags import Tag
+from app.core.errors import NotFound
+
+STATIC: Final = Path(__file__).parents[1] / "static"
+ASSETS: Final = {
+    "start.js": (STATIC / "start.js", "text/javascript"),
+    "swagger-ui-bundle.js": (STATIC / "swagger" / "swagger-ui-bundle.js", "text/javascript"),
+    "swagger-ui.css": (STATIC / "swagger" / "swagger-ui.css", "text/css"),
+    "favicon-32x32.png": (STATIC / "swagger" / "favicon-32x32.png", "image/png"),
+}
+# No script but our files. Swagger UI sets style attributes while it draws, so those are allowed.
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+router = ApiRouter(tag=Tag.SYSTEM)
+
+
+@router.get("/api/openapi.json", include_in_schema=False)
+@etag
+@read
+async def get_document(request: Request, container: CurrentContainer) -> Response:
+    """The committed `openapi.json`, byte for byte; made at the first call and kept with the application."""
+    state = request.app.state
+    if not hasattr(state, "document"):
+        state.document = render(document(request.app, base_url=container.settings.base_url)).encode()
+    return Response(state.document, media_type="application/json")
+
+
+@router.get("/", include_in_schema=False)
+@read
+@page
+async def get_start(request: Request) -> Response:
+    """Whoever types our address means the documentation."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs", 303)
+
+
+@router.get("/docs", include_in_schema=False)
+@read
+@page
+async def get_docs(request: Request, container: CurrentContainer) -> Response:
+    """The page, with a ticket for its files (`tickets.py`)."""
+    shown = FileResponse(STATIC / "docs.html", media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
+    shown.set_cookie(
+        tickets.TICKET_COOKIE,
+        tickets.issue(container.box, container.clock()),
+        max_age=int(tickets.VALID_FOR.total_seconds()),
+        path=f"{request.scope.get('root_path', '')}/docs",
+        secure=frame_of(request.scope).is_https,
+        httponly=True,
+        samesite="strict",
+    )
+    return shown
+
+
+@router.get("/docs/{asset}", include_in_schema=False)
+@read
+@ticket
+async def get_docs_asset(asset: str) -> Response:
+    if asset not in ASSETS:
+        raise NotFound("There is nothing at this address.")
+    path, media_type = ASSETS[asset]
+    return FileResponse(path, media_type=media_type, headers={"Cache-Control": "private, max-age=3600"})

@@ -1,0 +1,95 @@
+"""What hunts left behind: the history, the state of items, and the caps."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AfterValidator
+
+from app.api.deps import Paging
+from app.api.openapi import errors
+from app.api.routes.hunts import InstanceFilter
+from app.api.routing import ApiRouter, full, read
+from app.api.services import Records
+from app.api.tags import Tag
+from app.arr.models import AppType, HuntPass
+from app.core.row_counts import HistoryFilter
+from app.core.schemas import Page, Reply
+from app.hunting.schemas import (
+    DeletedOut,
+    HistoryPage,
+    InstanceCapsOut,
+    StateOut,
+    StateResetIn,
+    StateResetOut,
+    StateStatus,
+)
+from app.hunting.store.models import Outcome
+
+router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("must have a time zone, such as 2026-11-23T16:00:00Z")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the calendar when written in UTC") from None
+
+
+TEXT = "Part of the title. It is looked for in 300,000 searches at a time: `searched_back_to` says where to go on."
+Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+@router.get("/history", summary="Searches, newest first")
+@read
+async def list_history(
+    records: Records,
+    paging: Paging,
+    app_type: AppType | None = None,
+    instance_id: InstanceFilter = None,
+    hunt_pass: Annotated[HuntPass | None, Query(alias="pass")] = None,
+    outcome: Outcome | None = None,
+    search: Annotated[str | None, Query(max_length=200, description=TEXT)] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to")] = None,
+) -> Reply[HistoryPage]:
+    """One row a search: what was asked for, why, and what came of it."""
+    wanted = HistoryFilter(app_type, instance_id, hunt_pass, outcome, search, since, until)
+    found = await records.history(wanted, page=paging.page, page_size=paging.page_size)
+    return Reply[HistoryPage](data=found)
+
+
+@router.delete("/history", summary="Clear the history")
+@full
+async def delete_history(
+    records: Records, app_type: AppType | None = None, instance_id: InstanceFilter = None
+) -> Reply[DeletedOut]:
+    """Of one type, one instance, or all; cooldowns, caps and statistics do not change."""
+    deleted = await records.clear_history(HistoryFilter(app_type, instance_id))
+    return Reply[DeletedOut](data=DeletedOut(deleted=deleted), message="History cleared")
+
+
+@router.get("/state", summary="What is remembered of items")
+@read
+async def list_state(
+    records: Records, paging: Paging, instance_id: InstanceFilter = None, status: StateStatus | None = None
+) -> Reply[Page[StateOut]]:
+    """Cooldowns and fruitless searches, the latest search first."""
+    found = await records.states(instance_id=instance_id, status=status, page=paging.page, page_size=paging.page_size)
+    return Reply[Page[StateOut]](data=found)
+
+
+@router.post("/state/reset", summary="Forget searches", responses=errors(404))
+@full
+async def reset_state(body: StateResetIn, records: Records) -> Reply[StateResetOut]:
+    """Items may be searched again at once, although the app remembers a search; history and caps stay."""
+    return Reply[StateResetOut](data=await records.reset_state(body), message="State reset")
+
+
+@router.get("/caps", summary="Searches used and left")
+@read
+async def list_caps(records: Records) -> Reply[list[InstanceCapsOut]]:
+    """Per instance, in the last 60 minutes and 24 hours."""
+    return Reply[list[InstanceCapsOut]](data=await records.caps())

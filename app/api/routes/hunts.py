@@ -1,0 +1,91 @@
+"""Hunts: start, watch, cancel and plan them; pause all hunting."""
+
+from typing import Annotated
+
+from fastapi import Body, Query
+from starlette.responses import Response
+
+from app.api.deps import Paging, RowId
+from app.api.openapi import errors
+from app.api.routing import ApiRouter, etag, full, read
+from app.api.services import General, Hunts, Plans
+from app.api.tags import Tag
+from app.arr.models import AppType
+from app.core.row_counts import HuntFilter
+from app.core.schemas import Page, Reply
+from app.hunting.schemas import HuntDetailOut, HuntIn, HuntOut, HuntsOut, PauseIn, PauseOut, PlanOut
+from app.hunting.store.models import HuntStatus
+
+router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
+
+InstanceFilter = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+
+
+@router.post(
+    "/hunts",
+    status_code=202,
+    summary="Queue hunts",
+    responses={**errors(404, 409), 200: {"model": Reply[HuntsOut], "description": "All ended within `wait`."}},
+)
+@full
+async def create_hunt(
+    body: Annotated[HuntIn, Body(default_factory=HuntIn)],
+    hunts: Hunts,
+    response: Response,
+    wait: Annotated[int, Query(ge=0, le=60, description="Seconds to wait for the end.")] = 0,
+) -> Reply[HuntsOut]:
+    """Of one instance, of a type, or of all enabled ones. A hunt that is open already is returned, not doubled."""
+    found = HuntsOut(hunts=await hunts.start(body, wait_seconds=wait))
+    response.status_code = 200 if found.are_over else 202
+    return Reply[HuntsOut](data=found, message="Hunt over" if found.are_over else "Hunt queued")
+
+
+@router.get("/hunts", summary="Hunts, newest first")
+@read
+@etag
+async def list_hunts(
+    hunts: Hunts,
+    paging: Paging,
+    instance_id: InstanceFilter = None,
+    app_type: AppType | None = None,
+    status: HuntStatus | None = None,
+) -> Reply[Page[HuntOut]]:
+    wanted = HuntFilter(instance_id, app_type, status)
+    found = await hunts.page(wanted, page=paging.page, page_size=paging.page_size)
+    return Reply[Page[HuntOut]](data=found)
+
+
+@router.get("/hunts/plan", summary="What the next hunt would do", responses=errors(404))
+@read
+async def get_hunt_plan(plans: Plans, instance_id: Annotated[int, Query(ge=1, le=2**31 - 1)]) -> Reply[PlanOut]:
+    """The same decisions as the hunt's, with every reason and the cost; nothing is searched."""
+    return Reply[PlanOut](data=await plans.plan(instance_id))
+
+
+@router.get("/hunts/{hunt_id}", summary="One hunt with its items", responses=errors(404))
+@read
+@etag
+async def get_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntDetailOut]:
+    """Every item that was looked at, its decision and what came of it."""
+    return Reply[HuntDetailOut](data=await hunts.get(hunt_id))
+
+
+@router.post("/hunts/{hunt_id}/cancel", summary="Cancel a hunt", responses=errors(404, 409))
+@full
+async def cancel_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntOut]:
+    """A queued one never starts; a running one stops before its next search."""
+    return Reply[HuntOut](data=await hunts.cancel(hunt_id), message="Hunt cancelled")
+
+
+@router.post("/hunting/pause", summary="Pause all hunting", responses=errors())
+@full
+async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)], settings: General) -> Reply[PauseOut]:
+    """No hunt starts, running ones stop before their next search; it survives a restart."""
+    paused = await settings.pause(body.minutes)
+    return Reply[PauseOut](data=PauseOut.model_validate(paused), message="Hunting paused")
+
+
+@router.post("/hunting/resume", summary="Resume hunting")
+@full
+async def resume_hunting(settings: General) -> Reply[PauseOut]:
+    return Reply[PauseOut](data=PauseOut.model_validate(await settings.resume()), message="Hunting resumed")

@@ -1,0 +1,115 @@
+"""The log: list, search, count, clear and download."""
+
+from datetime import UTC
+from typing import Annotated, Final
+
+from fastapi import Depends, Path, Query
+from pydantic import BeforeValidator
+from starlette.responses import Response, StreamingResponse
+
+from app.api.deps import CurrentContainer
+from app.api.openapi import errors
+from app.api.routes.history import Moment
+from app.api.routes.hunts import InstanceFilter
+from app.api.routing import ApiRouter, full, read
+from app.api.services import Logs
+from app.api.tags import Tag
+from app.core.config import LogLevel
+from app.core.errors import NotFound
+from app.core.schemas import Reply
+from app.hunting.schemas import DeletedOut
+from app.logs.files import LogFile, rendered
+from app.logs.filters import LogFilter
+from app.logs.models import SOURCES
+from app.logs.schemas import LogCleanupIn, LogsOut, LogStatsOut, Source
+
+LARGEST_LOG_ID: Final = 2**53 - 1
+ALL: Final = "all"
+MEDIA_TYPES: Final = {LogFile.NDJSON: "application/x-ndjson", LogFile.TEXT: "text/plain"}
+FILES: Final = {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()}
+
+router = ApiRouter(tag=Tag.LOGS, prefix="/api/logs")
+
+
+def _in_capitals(word: object) -> object:
+    return word.upper() if isinstance(word, str) else word
+
+
+async def get_log_filter(
+    app_type: Annotated[Source | None, Query(pattern=f"^({'|'.join(SOURCES)})$")] = None,
+    level: Annotated[LogLevel | None, BeforeValidator(_in_capitals), Query(description="And all above it.")] = None,
+    instance_id: InstanceFilter = None,
+    hunt_id: InstanceFilter = None,
+    request_id: Annotated[str | None, Query(max_length=64, description="As `X-Request-Id` gave it.")] = None,
+    search: Annotated[str | None, Query(min_length=1, max_length=200, description="In message or context.")] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Itself left out.")] = None,
+) -> LogFilter:
+    return LogFilter(app_type, level, instance_id, hunt_id, request_id, search, since, until)
+
+
+async def get_source(
+    app_type: Annotated[str, Path(max_length=50, json_schema_extra={"enum": [*SOURCES, ALL]})],
+) -> str | None:
+    """Whose entries; None for `all`. Another word is no such place, so 404 and not 422."""
+    if app_type not in (*SOURCES, ALL):
+        raise NotFound(f"There is no such app type; there are: {', '.join((*SOURCES, ALL))}.")
+    return None if app_type == ALL else app_type
+
+
+Wanted = Annotated[LogFilter, Depends(get_log_filter)]
+
+
+@router.get("", summary="Log entries, newest first")
+@read
+async def list_logs(
+    logs: Logs,
+    wanted: Wanted,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Entries on a page.")] = 100,
+    before_id: Annotated[int | None, Query(ge=1, le=LARGEST_LOG_ID, description="`next_before_id` of a page.")] = None,
+) -> Reply[LogsOut]:
+    """A page with `search` looks through 10,000 entries; go on with `next_before_id` until it is null."""
+    return Reply[LogsOut](data=await logs.page(wanted, limit=limit, before_id=before_id))
+
+
+@router.get("/stats", summary="How much is logged")
+@read
+async def get_log_stats(logs: Logs) -> Reply[LogStatsOut]:
+    """From kept counts, whatever the number of entries."""
+    return Reply[LogStatsOut](data=await logs.stats())
+
+
+@router.get(
+    "/export",
+    summary="Download the log",
+    response_class=Response,
+    responses={200: {"description": "The file", "content": FILES}},
+)
+@read
+async def export_logs(
+    logs: Logs,
+    wanted: Wanted,
+    container: CurrentContainer,
+    kind: Annotated[LogFile, Query(alias="format", description="Objects, or lines to read.")] = LogFile.NDJSON,
+) -> Response:
+    """All entries that fit, the oldest first, one a line, as a stream."""
+    name = f"huntarr-logs-{container.clock().astimezone(UTC):%Y%m%dT%H%M%SZ}.{'txt' if kind is LogFile.TEXT else kind}"
+    return StreamingResponse(
+        rendered(await logs.export(wanted), kind),
+        media_type=MEDIA_TYPES[kind],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@router.post("/cleanup", summary="Delete old log entries")
+@full
+async def clean_up_logs(body: LogCleanupIn, logs: Logs) -> Reply[DeletedOut]:
+    """By age, by number for each app type, or both; without a field as the settings say."""
+    return Reply[DeletedOut](data=DeletedOut(deleted=await logs.clean_up(body)), message="Logs cleaned up")
+
+
+@router.post("/{app_type}/clear", summary="Delete all log entries of a type", responses=errors(404))
+@full
+async def clear_logs(app_type: Annotated[str | None, Depends(get_source)], logs: Logs) -> Reply[DeletedOut]:
+    """`all` deletes every entry. Nothing else changes: history, caps, cooldowns and statistics stay."""
+    return Reply[DeletedOut](data=DeletedOut(deleted=await logs.clear(app_type)), message="Logs cleared")

@@ -1,0 +1,54 @@
+"""The two pages before anybody is logged in, `/login` and `/setup`, and their files: all that a stranger may read."""
+
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+
+from app import __version__
+from app.api.routing import ApiRouter, public
+from app.api.services import Accounts, CallOrigin
+from app.api.tags import Tag
+from app.core.errors import NotFound
+
+FOLDER: Final = Path(__file__).parents[1] / "static" / "pages"
+ASSETS: Final = {"pages.js": "text/javascript", "pages.css": "text/css", "mark.svg": "image/svg+xml"}
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+router = ApiRouter(tag=Tag.AUTH)
+
+
+@router.get("/login", include_in_schema=False)
+@public
+async def get_login_page() -> Response:
+    return _page("login")
+
+
+@router.get("/setup", include_in_schema=False)
+@public
+async def get_setup_page(request: Request, accounts: Accounts, origin: CallOrigin) -> Response:
+    """Only as long as there is no owner; the field for the setup token only for whoever needs it."""
+    if await accounts.has_owner():
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
+    return _page("setup", "remote" if not origin.is_local else "")
+
+
+@router.get("/pages/{asset}", include_in_schema=False)
+@public
+async def get_page_asset(asset: str) -> Response:
+    """A file of the list, never one that the caller names; its address changes with the version."""
+    if asset not in ASSETS:
+        raise NotFound("There is nothing at this address.")
+    return FileResponse(
+        FOLDER / asset, media_type=ASSETS[asset], headers={"Cache-Control": "public, max-age=86400, immutable"}
+    )
+
+
+def _page(name: str, caller: str = "") -> HTMLResponse:
+    """Nothing of the request goes into the text."""
+    text = (FOLDER / f"{name}.html").read_text().replace("{{version}}", __version__).replace("{{caller}}", caller)
+    return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})

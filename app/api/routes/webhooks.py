@@ -1,0 +1,126 @@
+"""Incoming webhooks: calls of the apps, and the user's own hooks."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path
+from starlette.requests import Request
+
+from app.api.context import frame_of
+from app.api.deps import CurrentCaller, RowId
+from app.api.openapi import errors
+from app.api.routing import ApiRouter, app_token, full, hook_token, read, untold
+from app.api.services import AppHooks, HuntingApp, UserHooks, services
+from app.api.tags import Tag
+from app.api.webhook_tokens import app_caller, hook_caller
+from app.arr.webhooks import AppCall
+from app.core.errors import BadRequest, Invalid
+from app.core.schemas import MessageReply, Reply
+from app.http.addresses import normalise_url
+from app.webhooks.schemas import AppCallOut, AppWebhookOut, HookCallOut, HookIn, HookMadeOut, HookOut
+
+router = ApiRouter(tag=Tag.WEBHOOKS, prefix="/api")
+
+HookToken = Annotated[str, Path(description="Its token.", examples=["huntarr_hook_…"])]
+HookId = Annotated[RowId, Path(description="Its id.")]
+
+
+class OwnAddress:
+    """Where callers reach us: the setting `public_url`, or as the one did who asks now."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+
+    def of_app(self, instance_id: int) -> str:
+        return f"{self._base}/api/webhooks/arr/{instance_id}"
+
+    def of_hook(self, token: str) -> str:
+        return f"{self._base}/api/webhooks/hooks/{token}"
+
+
+async def get_own_address(request: Request) -> OwnAddress:
+    general = await services(request).general.general()
+    if general.public_url is not None:
+        return OwnAddress(general.public_url)
+    scheme = "https" if frame_of(request.scope).is_https else "http"
+    called = f"{scheme}://{request.headers.get('host', '')}{request.scope.get('root_path', '')}"
+    try:
+        return OwnAddress(normalise_url(called))
+    except Invalid:
+        raise BadRequest("The header Host is no address that others could call: set public_url.") from None
+
+
+Address = Annotated[OwnAddress, Depends(get_own_address)]
+
+
+@router.post("/webhooks/arr/{instance_id}", summary="Take a call of an app", responses=errors(404))
+@app_token(app_caller)
+@untold
+async def receive_app_call(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
+    """What the app sends by Connect, Webhook. An event that is not known is no error."""
+    return Reply[AppCallOut](data=await hooks.take(instance_id, body))
+
+
+@router.put("/webhooks/arr/{instance_id}", summary="Take a call of an app by PUT", responses=errors(404))
+@app_token(app_caller)
+@untold
+async def receive_app_call_by_put(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
+    """The same, for apps whose webhook is set to PUT."""
+    return Reply[AppCallOut](data=await hooks.take(instance_id, body))
+
+
+@router.get(
+    "/instances/{app_type}/{instance_id}/webhook", summary="The address that the app calls", responses=errors(404)
+)
+@full
+async def show_app_webhook(
+    app_type: HuntingApp, instance_id: RowId, hooks: AppHooks, address: Address
+) -> Reply[AppWebhookOut]:
+    """To be entered in the app under Settings, Connect, Webhook. It holds a secret."""
+    return Reply[AppWebhookOut](data=await hooks.show(app_type, instance_id, address.of_app))
+
+
+@router.post(
+    "/instances/{app_type}/{instance_id}/webhook/rotate", summary="Give the app another token", responses=errors(404)
+)
+@full
+async def rotate_app_webhook(
+    app_type: HuntingApp, instance_id: RowId, hooks: AppHooks, address: Address
+) -> Reply[AppWebhookOut]:
+    """The one before is worth nothing from now on."""
+    made = await hooks.rotate(app_type, instance_id, address.of_app)
+    return Reply[AppWebhookOut](data=made, message="Enter the new address in the app")
+
+
+@router.get("/webhooks/hooks", summary="All hooks")
+@read
+async def list_hooks(hooks: UserHooks) -> Reply[list[HookOut]]:
+    return Reply[list[HookOut]](data=await hooks.all())
+
+
+@router.post("/webhooks/hooks", status_code=201, summary="Make a hook", responses=errors())
+@full
+async def create_hook(body: HookIn, hooks: UserHooks, address: Address) -> Reply[HookMadeOut]:
+    """Its address is shown here and never again."""
+    return Reply[HookMadeOut](data=await hooks.create(body, address.of_hook), message="Hook made")
+
+
+# One name for what ends the path, whatever it holds: two templates of one shape would be one path with two names.
+@router.delete("/webhooks/hooks/{hook}", summary="Delete a hook", responses=errors(404))
+@full
+async def delete_hook(hook: HookId, hooks: UserHooks) -> MessageReply:
+    await hooks.delete(hook)
+    return MessageReply(message="Hook deleted")
+
+
+@router.post("/webhooks/hooks/{hook}", status_code=202, summary="Call a hook", responses=errors(404, 409))
+@hook_token(hook_caller)
+async def call_hook(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
+    """Runs its action, at most once a second."""
+    return Reply[HookCallOut](data=await hooks.call(caller.hook_id or 0, by_get=False), message="Done")
+
+
+@router.get("/webhooks/hooks/{hook}", status_code=202, summary="Call a hook by GET", responses=errors(404, 409))
+@hook_token(hook_caller)
+async def call_hook_by_get(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
+    """The same; only if it was made with `allow_get`."""
+    return Reply[HookCallOut](data=await hooks.call(caller.hook_id or 0, by_get=True), message="Done")

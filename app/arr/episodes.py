@@ -1,0 +1,84 @@
+"""Apps that shelve episodes in seasons, and seasons in series: a season can be searched as one."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from app.arr.base import Params
+from app.arr.models import FileFacts, HistoryKind, Mode, QualityProfile, SeasonFacts, Unit, WantedItem
+from app.arr.owned import OwnedClient
+from app.arr.parsing import Flag, IfRecord, MaybeId, MaybeNumber, read_list
+from app.arr.resources import FileReading, OwnedReading, OwnerReading
+from app.http.client import Param
+
+
+class EpisodeReading(OwnedReading):
+    episode_number: MaybeNumber = None
+    has_file: Flag = False
+    episode_file_id: MaybeId = None
+    episode_file: Annotated[FileReading | None, IfRecord] = None
+
+    @property
+    def numbering(self) -> str | None:
+        if self.season_number is None or self.episode_number is None:
+            return None
+        return f"S{self.season_number:02}E{self.episode_number:02}"
+
+    @property
+    def file(self) -> FileFacts | None:
+        return self.episode_file.facts() if self.episode_file else None
+
+
+class ShelvedClient(OwnedClient):
+    item: ClassVar[Unit] = Unit.EPISODE
+    owner: ClassVar[Unit] = Unit.SERIES
+    has_seasons: ClassVar[bool] = True
+    units: ClassVar[frozenset[Unit]] = frozenset({Unit.EPISODE, Unit.SEASON, Unit.SERIES})
+    modes: ClassVar[tuple[Mode, ...]] = (Mode.AUTO, Mode.EPISODE, Mode.SEASON, Mode.SERIES)
+    searches: ClassVar[Mapping[Unit, str]] = {
+        Unit.EPISODE: "EpisodeSearch",
+        Unit.SEASON: "SeasonSearch",
+        Unit.SERIES: "SeriesSearch",
+    }
+    record: ClassVar[type[EpisodeReading]]
+    file_path: ClassVar[str] = "episodefile"
+    queue_params: ClassVar[Params] = {"includeUnknownSeriesItems": True}
+    wanted_params: ClassVar[Params] = {"includeSeries": True}
+    cutoff_params: ClassVar[Params] = {"includeEpisodeFile": True}
+    history_params: ClassVar[Params] = {"includeEpisode": True}
+    events: ClassVar[Mapping[str, HistoryKind]] = {"downloadfolderimported": HistoryKind.IMPORTED}
+
+    async def season(self, owner_id: int, number: int, *, now: datetime) -> SeasonFacts:
+        params: dict[str, Param] = {"seriesId": owner_id, "seasonNumber": number}
+        episodes = read_list(self.record, await self._ask("GET", "episode", params=params), "episodes")
+        monitored = [one for one in episodes if one.monitored]
+        out = {one.id for one in monitored if one.released is not None and one.released <= now}
+        held = {one.id for one in episodes if one.has_file}
+        searched = [one.last_search_time for one in episodes if one.last_search_time is not None]
+        return SeasonFacts(
+            aired=len(out | held),
+            with_file=len(held),
+            ended=len(out) == len(monitored),
+            last_search_at=max(searched, default=None),
+        )
+
+    async def files(self, item_ids: Sequence[int]) -> dict[int, FileFacts]:
+        if not item_ids:
+            return {}
+        episodes, _ = await self._episodes({"episodeIds": [*item_ids]})
+        return {one.id: one.file for one in episodes if one.file is not None}
+
+    def _covered(self, owner: OwnerReading) -> int:
+        return sum(season is not None and season.monitored for season in owner.seasons or ())
+
+    async def _with_files(
+        self, owner_id: int, owner: OwnerReading, profile: QualityProfile
+    ) -> tuple[list[WantedItem], int]:
+        episodes, requests = await self._episodes({"seriesId": owner_id})
+        return [one.of(owner).item(self.item) for one in episodes if one.file is not None], requests
+
+    async def _episodes(self, params: Params) -> tuple[list[EpisodeReading], int]:
+        """Episodes with their files, and how many requests it took."""
+        params = {**params, "includeEpisodeFile": True}
+        reply = await self._ask("GET", "episode", params=params)
+        return [*read_list(self.record, reply, "episodes")], 1

@@ -1,0 +1,84 @@
+"""The audit trail: rows that only grow, until they are a year old."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlmodel import col, delete, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.auth.callers import Caller
+from app.auth.models import Audit
+from app.auth.schemas import AuditAuth, AuditOut
+from app.core.clock import Clock
+from app.core.db import Database
+from app.core.schemas import Page
+
+KEPT_FOR: Final = timedelta(days=365)
+MOST_ROWS: Final = 100_000
+PURGE_BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did. `target` holds ids and filters, `fields` names: a value that may be secret has no place."""
+
+    action: str
+    address: str
+    actor: str | None = None
+    auth: AuditAuth | None = None
+    key_id: int | None = None
+    session_id: int | None = None
+    target: dict[str, str] = field(default_factory=dict)
+    fields: list[str] = field(default_factory=list)
+
+
+def deed_of(caller: Caller, action: str, address: str, **details: Any) -> Deed:
+    """What somebody did who was let in."""
+    return Deed(action, address, caller.name, AuditAuth(caller.kind.value), caller.key_id, caller.session_id, **details)
+
+
+class AuditTrail:
+    """Writes and pages the trail."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def add(self, session: AsyncSession, deed: Deed) -> None:
+        """Within the unit of work that does the deed: both happen or neither."""
+        session.add(
+            Audit(
+                at=self._clock(), action=deed.action, actor=deed.actor, auth=deed.auth, key_id=deed.key_id,
+                session_id=deed.session_id, address=deed.address[:64], target=deed.target, fields=deed.fields,
+            )
+        )  # fmt: skip
+
+    async def record(self, deed: Deed) -> None:
+        """In a unit of work of its own."""
+        async with self._db.session() as session:
+            self.add(session, deed)
+
+    async def page(self, *, action: str | None, page: int, page_size: int) -> Page[AuditOut]:
+        rows = select(Audit).order_by(col(Audit.id).desc()).offset((page - 1) * page_size).limit(page_size)
+        count = select(func.count()).select_from(Audit)
+        if action is not None:
+            rows, count = rows.where(Audit.action == action), count.where(col(Audit.action) == action)
+        async with self._db.reading() as session:
+            total = (await session.exec(count)).one()
+            items = [AuditOut.model_validate(row) for row in (await session.exec(rows)).all()]
+        return Page[AuditOut](items=items, total=total, page=page, page_size=page_size)
+
+    async def purge(self) -> int:
+        """Delete what is older than a year, and the oldest of more rows than anybody reads; how many went."""
+        total = 0
+        async with self._db.reading() as session:
+            newest = (await session.exec(select(func.max(Audit.id)))).one() or 0
+        is_old = (col(Audit.at) < self._clock() - KEPT_FOR) | (col(Audit.id) <= newest - MOST_ROWS)
+        while True:
+            old = select(col(Audit.id)).where(is_old).limit(PURGE_BATCH)
+            async with self._db.session() as session:
+                gone = (await session.exec(delete(Audit).where(col(Audit.id).in_(old)))).rowcount
+            total += gone
+            if gone < PURGE_BATCH:
+                return total

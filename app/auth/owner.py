@@ -1,0 +1,22 @@
+"""Reading the one row of the owner."""
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.auth.models import OWNER_ID, User
+from app.core.errors import NotFound
+
+NO_OWNER = "There is no owner yet: open /setup in a browser, or set HUNTARR_ADMIN_USERNAME and HUNTARR_ADMIN_PASSWORD."
+
+
+async def find_owner(session: AsyncSession) -> User | None:
+    return await session.get(User, OWNER_ID)
+
+
+async def locked_owner(session: AsyncSession) -> User:
+    """The owner, until the end of the unit of work nobody else's to change; `NotFound` when there is none."""
+    query = select(User).where(User.id == OWNER_ID).with_for_update()
+    user = (await session.exec(query.execution_options(populate_existing=True))).first()
+    if user is None:
+        raise NotFound(NO_OWNER)
+    return user

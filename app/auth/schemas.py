@@ -1,0 +1,165 @@
+"""What callers send and read of the owner, sessions, keys and the audit trail."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, StringConstraints
+
+from app.auth.callers import CallerKind, Scope
+from app.core.config import MAX_PASSWORD, MIN_PASSWORD
+from app.core.schemas import In, Out, UtcTime
+
+MAX_USERNAME = 64
+YEARS = range(2000, 2200)  # the ends of the calendar cannot be converted to UTC
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must hold only printable characters")
+    return text
+
+
+def _sane_year(moment: datetime) -> datetime:
+    if moment.year not in YEARS:
+        raise ValueError(f"must lie between {YEARS.start} and {YEARS.stop}")
+    return moment
+
+
+Trimmed = StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_USERNAME)
+Username = Annotated[str, Trimmed, AfterValidator(_printable)]
+NewPassword = Annotated[SecretStr, Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
+GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD)]
+Code = Annotated[SecretStr, Field(max_length=64)]
+KeyName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class SetupStatusOut(Out):
+    setup_required: bool = Field(description="True until there is an owner.")
+
+
+class SetupIn(In):
+    """The owner to be. `setup_token` is what the server printed at its start."""
+
+    username: Username = Field(examples=["owner"])
+    password: NewPassword
+    setup_token: Annotated[SecretStr, Field(max_length=200)] | None = Field(
+        None, description="Not needed from the machine that the server runs on."
+    )
+
+
+class OwnerOut(Out):
+    username: str
+
+
+class LoginIn(In):
+    username: Annotated[str, Field(min_length=1, max_length=200, examples=["owner"])]
+    password: GivenPassword
+    totp_code: Code | None = Field(None, description="Six digits, or one of the recovery codes.")
+
+
+class LoginOut(Out):
+    """The session itself is in the cookie `huntarr_session`."""
+
+    username: str
+    csrf_token: str = Field(description="To be sent as X-CSRF-Token with every change.")
+    expires_at: UtcTime
+
+
+class MeOut(Out):
+    """Who calls, and by what."""
+
+    username: str = Field(description="The owner, or the name of the API key.")
+    auth: CallerKind
+    scope: Scope
+    csrf_token: str | None = Field(description="Null for an API key, which needs none.")
+    two_factor_enabled: bool
+
+
+class PasswordIn(In):
+    current_password: GivenPassword
+    new_password: NewPassword
+
+
+class TwoFactorSetupIn(In):
+    password: GivenPassword
+
+
+class TwoFactorSetupOut(Out):
+    """What an authenticator app needs; it counts only after `enable`."""
+
+    secret: str
+    otpauth_uri: str
+    qr_svg: str = Field(description="The URI as a QR code: an <svg> element.")
+
+
+class TwoFactorEnableIn(In):
+    code: Code = Field(description="What the authenticator app shows.")
+
+
+class RecoveryCodesOut(Out):
+    """Shown once; each lets somebody in once in place of a code."""
+
+    recovery_codes: list[str]
+
+
+class TwoFactorDisableIn(In):
+    password: GivenPassword
+    code: Code = Field(description="What the authenticator app shows, or a recovery code.")
+
+
+class ApiKeyIn(In):
+    name: KeyName = Field(examples=["dashboard"])
+    scope: Scope = Field(examples=["read"], description="`read` may only GET.")
+    expires_at: Annotated[AwareDatetime, AfterValidator(_sane_year)] | None = Field(
+        None, examples=["2027-11-23T16:00:00Z"], description="Null is never."
+    )
+
+
+class ApiKeyOut(Out):
+    id: int
+    name: str
+    scope: Scope
+    prefix: str = Field(description="How the key begins, to tell keys apart.")
+    created_at: UtcTime
+    last_used_at: UtcTime | None
+    expires_at: UtcTime | None
+
+
+class NewApiKeyOut(ApiKeyOut):
+    key: str = Field(description="Shown this once.")
+
+
+class SessionOut(Out):
+    id: int
+    created_at: UtcTime
+    last_seen_at: UtcTime
+    expires_at: UtcTime
+    address: str
+    user_agent: str
+    current: bool = Field(False, description="Whether this call was made with it.")
+
+
+class AuditAuth(StrEnum):
+    """By what somebody acted; `password` where there was no session yet."""
+
+    API_KEY = "api_key"
+    SESSION = "session"
+    PASSWORD = "password"  # noqa: S105 - a word, not a secret
+    COMMAND_LINE = "command_line"
+    WEBHOOK = "webhook"
+
+
+class AuditOut(Out):
+    """One change, or one try to get in."""
+
+    id: int
+    at: UtcTime
+    action: str = Field(description="The operation, such as `create_instance`; also `login_failed`.")
+    actor: str | None = Field(description="The owner or the name of an API key; null for a stranger.")
+    auth: AuditAuth | None
+    key_id: int | None
+    session_id: int | None
+    address: str
+    target: dict[str, str] = Field(description="Ids and filters that say what was changed.")
+    fields: list[str] = Field(description="Names of the fields that were sent, never their values.")

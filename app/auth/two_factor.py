@@ -1,0 +1,97 @@
+"""The second factor: turned on by proving the first code, off by password and a code."""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlmodel import col, delete
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.auth import codes
+from app.auth.callers import Caller, Origin
+from app.auth.confirmation import Confirmation
+from app.auth.models import RecoveryCode, User
+from app.auth.owner import locked_owner
+from app.auth.schemas import TwoFactorDisableIn, TwoFactorEnableIn, TwoFactorSetupIn, TwoFactorSetupOut
+from app.core.clock import Clock
+from app.core.db import Database
+from app.core.errors import Conflict, Forbidden
+from app.secrets.box import SecretBox
+
+PENDING_FOR: Final = timedelta(minutes=15)
+WRONG_CODE: Final = "The code is not right."
+ALREADY_ON: Final = "Two-factor login is on already: turn it off first."
+
+
+class TwoFactorService:
+    """Secrets are sealed, recovery codes hashed; a code counts once."""
+
+    def __init__(self, db: Database, box: SecretBox, confirmation: Confirmation, clock: Clock) -> None:
+        self._db = db
+        self._box = box
+        self._confirmation = confirmation
+        self._clock = clock
+
+    async def set_up(self, given: TwoFactorSetupIn, caller: Caller, origin: Origin) -> TwoFactorSetupOut:
+        await self._confirmation.password(given.password, caller, origin)
+        secret = codes.new_secret()
+        async with self._db.session() as session:
+            user = await locked_owner(session)
+            if user.totp_secret is not None:
+                raise Conflict(ALREADY_ON)
+            user.totp_pending, user.totp_pending_at = self._box.seal(secret), self._clock()
+            session.add(user)
+        uri = codes.uri_of(secret, user.username)
+        return TwoFactorSetupOut(secret=secret, otpauth_uri=uri, qr_svg=codes.qr_svg(uri))
+
+    async def enable(self, given: TwoFactorEnableIn, caller: Caller, origin: Origin) -> list[str]:
+        """The recovery codes, in clear this once."""
+        async with self._confirmation.of(caller, origin), self._db.session() as session:
+            user, now = await locked_owner(session), self._clock()
+            if user.totp_secret is not None:
+                raise Conflict(ALREADY_ON)
+            if user.totp_pending is None or user.totp_pending_at is None or now - user.totp_pending_at > PENDING_FOR:
+                raise Conflict("Begin with the set-up of two-factor login: no fresh secret waits for a code.")
+            step = codes.step_of(given.code.get_secret_value(), self._box.open(user.totp_pending), now, after=0)
+            if step is None:
+                raise Forbidden(WRONG_CODE)
+            user.totp_secret, user.totp_step = user.totp_pending, step
+            user.totp_pending = user.totp_pending_at = None
+            session.add(user)
+            return await _fresh_codes(session, user)
+
+    async def disable(self, given: TwoFactorDisableIn, caller: Caller, origin: Origin) -> None:
+        await self._confirmation.password(given.password, caller, origin)
+        async with self._confirmation.of(caller, origin), self._db.session() as session:
+            user = await locked_owner(session)
+            if user.totp_secret is None:
+                raise Conflict("Two-factor login is off.")
+            if not await self.use_in(session, user, given.code.get_secret_value()):
+                raise Forbidden(WRONG_CODE)
+            await forget_in(session, user)
+
+    async def use_in(self, session: AsyncSession, user: User, code: str) -> bool:
+        """Whether `code` is right and unused; it is used up with this unit of work, for which `user` is locked."""
+        if user.totp_secret is None:
+            return True
+        step = codes.step_of(code, self._box.open(user.totp_secret), self._clock(), after=user.totp_step)
+        if step is not None:
+            user.totp_step = step
+            session.add(user)
+            return True
+        digest = codes.recovery_digest(code)
+        used = await session.exec(delete(RecoveryCode).where(col(RecoveryCode.digest) == digest))
+        return bool(used.rowcount)
+
+
+async def forget_in(session: AsyncSession, user: User) -> None:
+    """Turn it off, within a unit of work."""
+    user.totp_secret = user.totp_pending = user.totp_pending_at = None
+    session.add(user)
+    await session.exec(delete(RecoveryCode).where(col(RecoveryCode.user_id) == user.id))
+
+
+async def _fresh_codes(session: AsyncSession, user: User) -> list[str]:
+    await session.exec(delete(RecoveryCode).where(col(RecoveryCode.user_id) == user.id))
+    made = codes.new_recovery_codes()
+    session.add_all(RecoveryCode(user_id=user.id, digest=codes.recovery_digest(code)) for code in made)
+    return made

@@ -1,0 +1,342 @@
+"""Reading what the hunts left behind: history, the state of items, caps; and forgetting on request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlmodel import and_, case, col, delete, false, func, or_, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.arr.models import AppType, HuntPass
+from app.core.clock import Clock
+from app.core.db import Database, upsert
+from app.core.row_counts import HistoryFilter, Totals
+from app.core.schemas import Page
+from app.hunting.schemas import (
+    CapOut,
+    HistoryPage,
+    InstanceCapsOut,
+    SearchOut,
+    StateOut,
+    StateResetIn,
+    StateResetOut,
+    StateStatus,
+)
+from app.hunting.selection.policy import Rules, wait_after
+from app.hunting.store.caps import DAY, HOUR, Window
+from app.hunting.store.models import (
+    OPEN,
+    UNSETTLED,
+    AppMarks,
+    CapEntry,
+    Hunt,
+    HuntStatus,
+    Ledger,
+    Outcome,
+    Search,
+    Skip,
+)
+from app.instances.models import Instance, InstanceState
+from app.instances.service import InstanceService
+from app.settings.hunting import HuntingSettings, effective
+from app.settings.service import SettingsService
+
+DELETE_BATCH = 5000
+LOOKED_THROUGH = 300_000
+"""A text is looked for in so many searches at a time: half a second on a small machine, years of a small history."""
+SKIPS_LAST = timedelta(days=30)
+GONE = "The instance was deleted."
+MOST_STEPS = 200
+
+
+class HuntRecords:
+    """The read side of the books."""
+
+    def __init__(
+        self, db: Database, instances: InstanceService, settings: SettingsService, totals: Totals, clock: Clock
+    ) -> None:
+        self._db = db
+        self._instances = instances
+        self._defaults = settings
+        self._totals = totals
+        self._clock = clock
+
+    async def history(
+        self, wanted: HistoryFilter, *, page: int, page_size: int, most_looked_through: int = LOOKED_THROUGH
+    ) -> HistoryPage:
+        """Searches, newest first."""
+        query = select(Search).order_by(col(Search.searched_at).desc(), col(Search.id).desc())
+        back_to = None
+        async with self._db.reading() as session:
+            if wanted.search:
+                back_to = await _reach(session, wanted, most_looked_through)
+                wanted = replace(wanted, since=back_to or wanted.since)
+            rows, total = await self._totals.page(session, query, Search, wanted, page=page, page_size=page_size)
+        items = [_searched(row) for row in rows]
+        return HistoryPage(items=items, total=total, page=page, page_size=page_size, searched_back_to=back_to)
+
+    async def clear_history(self, wanted: HistoryFilter) -> int:
+        """Delete searches of hunts that are over; caps, cooldowns and statistics do not change."""
+        running = select(Hunt.id).where(col(Hunt.status).in_(OPEN))
+        over = [col(Search.outcome).not_in(UNSETTLED), col(Search.hunt_id).not_in(running)]
+        deleted = await self._delete_in_batches(Search, [*over, *wanted.terms()])
+        self._totals.forget()
+        return deleted
+
+    async def delete_instance(self, app_type: AppType, instance_id: int) -> None:
+        """Its state, caps and ledger go with it; its hunts end, and the history stays under its name."""
+        now = self._clock()
+        async with self._db.session() as session:
+            row = await self._instances.require(session, instance_id, app_type)
+            await session.get_one(InstanceState, instance_id, with_for_update=True)  # a worker locks in this order
+            hunts = update(Hunt).where(col(Hunt.instance_id) == row.id, col(Hunt.status).in_(OPEN))
+            ended = {"reason": "deleted", "message": GONE, "ended_at": now}
+            await session.exec(hunts.values(status=HuntStatus.CANCELLED.value, **ended))
+            searches = update(Search).where(col(Search.instance_id) == row.id, col(Search.outcome).in_(UNSETTLED))
+            await session.exec(searches.values(outcome=Outcome.UNKNOWN.value, message=GONE, ended_at=now))
+            await session.exec(delete(Instance).where(col(Instance.id) == row.id))
+
+    async def purge(self, retention_days: int) -> None:
+        """The retention: old searches and hunts, and cap entries that no window can see any more."""
+        now = self._clock()
+        await self._delete_in_batches(CapEntry, [col(CapEntry.reserved_at) < now - 2 * DAY])
+        if retention_days:
+            oldest = now - timedelta(days=retention_days)
+            await self._delete_in_batches(Search, [col(Search.searched_at) < oldest])
+            await self._delete_in_batches(Hunt, [col(Hunt.queued_at) < oldest, col(Hunt.status).not_in(OPEN)])
+        async with self._db.reading() as session:
+            newest = select(Hunt.id).where(col(Hunt.queued_at) < now - SKIPS_LAST).order_by(col(Hunt.queued_at).desc())
+            last = (await session.exec(newest.limit(1))).first()
+        if last is not None:
+            await self._delete_in_batches(Skip, [col(Skip.hunt_id) <= last])
+        self._totals.forget()
+
+    async def states(
+        self, *, instance_id: int | None, status: StateStatus | None, page: int, page_size: int
+    ) -> Page[StateOut]:
+        """Ledger rows, the latest search first, with the cooldown that the settings of now give them."""
+        now = self._clock()
+        async with self._db.reading() as session:
+            settings = await self._settings(session, instance_id)
+            marks = {row.instance_id: row for row in (await session.exec(select(AppMarks))).all()}
+            wanted = and_(col(Ledger.instance_id).in_(settings), col(Ledger.last_searched_at).is_not(None))
+            if status is not None:
+                wanted = and_(wanted, _has_status(status, settings, marks, now))
+            keys = (col(Ledger.instance_id), col(Ledger.media_key), col(Ledger.hunt_pass))
+            query = select(Ledger).where(wanted).order_by(col(Ledger.last_searched_at).desc(), *keys)
+            rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
+            total = (await session.exec(select(func.count()).select_from(Ledger).where(wanted))).one()
+        items = [_state(row, settings[row.instance_id], marks.get(row.instance_id), now) for row in rows]
+        return Page[StateOut](items=items, total=total, page=page, page_size=page_size)
+
+    async def reset_state(self, given: StateResetIn) -> StateResetOut:
+        """Forget searches, the apps' own record of them too; the history and the caps stay as they are."""
+        now = self._clock()
+        ids = select(Instance.id)
+        if given.app_type is not None:
+            ids = ids.where(Instance.app_type == given.app_type)
+        async with self._db.session() as session:
+            if given.instance_id is not None:
+                await self._instances.require(session, given.instance_id, given.app_type)
+                ids = ids.where(Instance.id == given.instance_id)
+            rows = update(Ledger).where(col(Ledger.instance_id).in_(ids)).values(reset_at=now, fruitless=0)
+            if given.media_key is not None:
+                if given.instance_id is not None:
+                    await _make_known(session, given.instance_id, given.media_key)
+                items = await session.exec(rows.where(col(Ledger.media_key) == given.media_key))
+                return StateResetOut(instances=0, items=items.rowcount)
+            items = await session.exec(rows)
+            states = update(InstanceState).where(col(InstanceState.instance_id).in_(ids)).values(reset_at=now)
+            return StateResetOut(instances=(await session.exec(states)).rowcount, items=items.rowcount)
+
+    async def caps(self) -> list[InstanceCapsOut]:
+        """The caps of every instance."""
+        now = self._clock()
+        async with self._db.reading() as session:
+            settings = await self._settings(session, None)
+            instances = (await session.exec(select(Instance).order_by(col(Instance.id)))).all()
+            spent = await spent_by_instance(session, now)
+        return [_caps(one, settings[one.id or 0], spent.get(one.id or 0, Spending())) for one in instances]
+
+    async def _settings(self, session: AsyncSession, instance_id: int | None) -> dict[int, HuntingSettings]:
+        query = select(Instance)
+        if instance_id is not None:
+            query = query.where(Instance.id == instance_id)
+        defaults = await self._defaults.all_hunting_defaults(session)
+        rows = (await session.exec(query)).all()
+        return {row.id or 0: effective(defaults[AppType(row.app_type)], row.overrides) for row in rows}
+
+    async def _delete_in_batches(self, table: Any, wanted: Sequence[ColumnElement[bool]]) -> int:
+        """Short transactions, so that a hunt never waits for a clean-up."""
+        deleted = 0
+        while True:
+            async with self._db.session() as session:
+                batch = select(table.id).where(*wanted).limit(DELETE_BATCH)
+                gone = (await session.exec(delete(table).where(col(table.id).in_(batch)))).rowcount
+            deleted += gone
+            if gone < DELETE_BATCH:
+                return deleted
+
+
+def _waits(settings: HuntingSettings, hunt_pass: HuntPass) -> list[timedelta]:
+    """The cooldown after 0, 1, 2 … fruitless searches; the last one holds from there on."""
+    rules = Rules(
+        cooldown=timedelta(hours=settings.of(hunt_pass).cooldown_hours),
+        backoff_factor=settings.backoff_factor,
+        backoff_max=timedelta(days=settings.backoff_max_days),
+    )
+    waits = [wait_after(rules, 0)]
+    while (longer := wait_after(rules, len(waits))) > waits[-1] and len(waits) < MOST_STEPS:
+        waits.append(longer)
+    return waits
+
+
+def _has_status(
+    status: StateStatus, settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppMarks], now: datetime
+) -> ColumnElement[bool]:
+    parked, cooling = _parked(settings, marks), _cooling(settings, marks, now)
+    if status is StateStatus.PARKED:
+        return parked
+    return and_(cooling, ~parked) if status is StateStatus.COOLDOWN else and_(~cooling, ~parked)
+
+
+def _parked(settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppMarks]) -> ColumnElement[bool]:
+    """Rows with too many fruitless searches; what changed in the item itself is only seen at the next look at it."""
+    terms: list[ColumnElement[bool]] = [false()]
+    for instance_id, one in settings.items():
+        if one.park_after:
+            ours = col(Ledger.instance_id) == instance_id
+            terms.append(and_(ours, _fruitless(marks.get(instance_id)) >= one.park_after))
+    return and_(_counts(), or_(*terms))
+
+
+def _cooling(
+    settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppMarks], now: datetime
+) -> ColumnElement[bool]:
+    """Rows that are cooling down; instances with the same cooldowns, and no changes, share their terms."""
+    groups: dict[tuple[HuntPass, tuple[timedelta, ...], int], list[int]] = {}
+    for instance_id, one in settings.items():
+        for hunt_pass in HuntPass:
+            woken = instance_id if _is_woken(marks.get(instance_id)) else 0
+            groups.setdefault((hunt_pass, tuple(_waits(one, hunt_pass)), woken), []).append(instance_id)
+    terms: list[ColumnElement[bool]] = [false()]
+    for (hunt_pass, waits, woken), ids in groups.items():
+        ours = and_(col(Ledger.instance_id).in_(ids), col(Ledger.hunt_pass) == hunt_pass.value)
+        fruitless = _fruitless(marks.get(woken))
+        for step, wait in enumerate(waits):
+            is_step = fruitless >= step if step == len(waits) - 1 else fruitless == step
+            terms.append(and_(ours, is_step, col(Ledger.last_searched_at) > now - wait))
+    return and_(_counts(), or_(*terms))
+
+
+def _counts() -> ColumnElement[bool]:
+    return or_(col(Ledger.reset_at).is_(None), col(Ledger.last_searched_at) > col(Ledger.reset_at))
+
+
+def _is_woken(marks: AppMarks | None) -> bool:
+    return marks is not None and (marks.woken_at is not None or bool(marks.profiles_woken))
+
+
+def _fruitless(marks: AppMarks | None) -> Any:
+    """Fruitless searches that still count after the changes that were seen in the app."""
+    woken: list[ColumnElement[bool]] = []
+    if marks is not None and marks.woken_at is not None:
+        woken.append(col(Ledger.last_searched_at) <= marks.woken_at)
+    for profile_id, at in (marks.profiles_woken if marks is not None else {}).items():
+        changed_at = datetime.fromisoformat(at)
+        woken.append(and_(col(Ledger.profile_id) == int(profile_id), col(Ledger.last_searched_at) <= changed_at))
+    return case((or_(*woken), 0), else_=col(Ledger.fruitless)) if woken else col(Ledger.fruitless)
+
+
+def _state(row: Ledger, settings: HuntingSettings, marks: AppMarks | None, now: datetime) -> StateOut:
+    searched, until, fruitless = row.last_searched_at, None, row.fruitless
+    if searched is not None and (row.reset_at is None or searched > row.reset_at):
+        woken = marks.profiles_woken.get(str(row.profile_id)) if marks is not None else None
+        moments = [marks.woken_at if marks else None, datetime.fromisoformat(woken) if woken else None]
+        fruitless = 0 if any(at is not None and searched <= at for at in moments) else fruitless
+        waits = _waits(settings, HuntPass(row.hunt_pass))
+        until = searched + waits[min(fruitless, len(waits) - 1)]
+    cools = until is not None and now < until
+    status = StateStatus.COOLDOWN if cools else StateStatus.READY
+    if until is not None and 0 < settings.park_after <= fruitless:
+        status = StateStatus.PARKED
+    return StateOut(
+        instance_id=row.instance_id, hunt_pass=HuntPass(row.hunt_pass), media_key=row.media_key, unit=row.unit,
+        title=row.title, status=status, last_searched_at=searched, fruitless=fruitless,
+        cooldown_until=until if status is StateStatus.COOLDOWN else None, last_outcome=row.last_outcome,
+    )  # fmt: skip
+
+
+def _searched(row: Search) -> SearchOut:
+    """The row, with the times that the app itself measured."""
+    began_at = row.command_began_at
+    return SearchOut.model_validate(
+        {
+            **row.model_dump(),
+            "seconds_to_grab": _seconds(began_at, row.grabbed_at),
+            "seconds_to_import": _seconds(began_at, row.imported_at),
+        }
+    )
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> int | None:
+    return None if start is None or end is None else max(0, round((end - start).total_seconds()))
+
+
+async def _make_known(session: AsyncSession, instance_id: int, media_key: str) -> None:
+    """A ledger row of every pass, so that a reset holds also for an item that only the app itself searched."""
+    unit = media_key.partition(":")[0]
+    row = {"instance_id": instance_id, "media_key": media_key, "unit": unit, "title": media_key, "fruitless": 0}
+    rows = [{**row, "hunt_pass": hunt_pass.value} for hunt_pass in HuntPass]
+    await upsert(session, Ledger, rows, key=["instance_id", "hunt_pass", "media_key"])
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Units that were reserved in the last hour and day, and when the first of them was."""
+
+    hour: int = 0
+    day: int = 0
+    hour_began_at: datetime | None = None
+    day_began_at: datetime | None = None
+
+
+async def spent_by_instance(session: AsyncSession, now: datetime) -> dict[int, Spending]:
+    """What the sliding caps of every instance hold now; added up by the database."""
+    in_hour = col(CapEntry.reserved_at) > now - HOUR
+    units, at = col(CapEntry.units), col(CapEntry.reserved_at)
+    query: Any = (
+        select(CapEntry.instance_id, func.sum(case((in_hour, units), else_=0)), func.sum(units))
+        .add_columns(func.min(case((in_hour, at))), func.min(at))
+        .where(at > now - DAY)
+        .group_by(col(CapEntry.instance_id))
+    )
+    rows = (await session.exec(query)).all()
+    return {row[0]: Spending(int(row[1]), int(row[2]), row[3], row[4]) for row in rows}
+
+
+def _caps(instance: Instance, settings: HuntingSettings, spent: Spending) -> InstanceCapsOut:
+    return InstanceCapsOut(
+        instance_id=instance.id or 0, name=instance.name, app_type=AppType(instance.app_type),
+        hour=_cap(spent.hour, settings.hourly_cap, spent.hour_began_at, HOUR),
+        day=_cap(spent.day, settings.daily_cap, spent.day_began_at, DAY),
+    )  # fmt: skip
+
+
+def _cap(used: int, cap: int, began_at: datetime | None, length: timedelta) -> CapOut:
+    window = Window(used, cap, began_at + length if began_at else None)
+    return CapOut(used=used, cap=cap, left=window.left, resets_at=window.resets_at)
+
+
+async def _reach(session: AsyncSession, wanted: HistoryFilter, most: int) -> datetime | None:
+    """The moment behind which a text is not looked for, if anything is there that is asked for."""
+    newest = select(Search.id).order_by(col(Search.searched_at).desc(), col(Search.id).desc()).limit(1)
+    if wanted.until is not None:
+        newest = newest.where(col(Search.searched_at) < wanted.until)
+    first = (await session.exec(newest)).first() or 0
+    older = select(Search.searched_at).where(col(Search.id) <= first - most).order_by(col(Search.id).desc()).limit(1)
+    back_to = (await session.exec(older)).first()
+    is_all = back_to is None or (wanted.since is not None and wanted.since >= back_to)
+    return None if is_all else back_to

@@ -1,0 +1,292 @@
+"""One hunt from its first gate to its last search; the worker's only way into the engine."""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from app.arr.base import ArrClient
+from app.arr.models import Database as AppDatabase
+from app.arr.models import HuntPass
+from app.core.clock import Clock
+from app.core.db import Database
+from app.core.errors import Unavailable
+from app.counters.rollup import count, count_hunt
+from app.events.outbox import record
+from app.http.client import ArrHttp
+from app.http.errors import ArrError
+from app.hunting.running.claims import Claims, Job
+from app.hunting.running.gates import Closed, by_queue
+from app.hunting.running.sender import Pace, SearchSender, Sent
+from app.hunting.selection.app_reader import Lexicon, QueueFacts, Survey
+from app.hunting.selection.derived import DerivedLists
+from app.hunting.selection.policy import Reason
+from app.hunting.store.events import Ticker, hunt_ended
+from app.hunting.store.lease import LeaseLost, Leases, check_fence
+from app.hunting.store.models import OPEN, Hunt, HuntStatus
+from app.hunting.store.searches import HuntLedger
+from app.hunting.store.tracking import OutcomeTracker
+from app.instances import health
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Tally:
+    """What the passes of a hunt came to."""
+
+    searches: int = 0
+    pretended: int = 0
+    """Searches that a dry run would have sent."""
+    pretended_units: int = 0
+    errors: int = 0
+    closed: Closed | None = None
+    message: str | None = None
+    is_over: bool = False
+
+    def failed(self, message: str) -> None:
+        self.errors += 1
+        self.message = self.message or message
+
+
+class HuntRunner:
+    """Runs hunts; one for each worker process."""
+
+    def __init__(
+        self,
+        db: Database,
+        http: ArrHttp,
+        claims: Claims,
+        leases: Leases,
+        ledger: HuntLedger,
+        tracker: OutcomeTracker,
+        derived: DerivedLists,
+        ticker: Ticker,
+        clock: Clock,
+        *,
+        pace: Pace | None = None,
+        rng: Callable[[], random.Random] = random.Random,
+    ) -> None:
+        self._db = db
+        self._http = http
+        self._claims = claims
+        self._leases = leases
+        self._ledger = ledger
+        self._tracker = tracker
+        self._derived = derived
+        self._ticker = ticker
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._rng = rng
+        self._lexicon = Lexicon()
+
+    async def run(self, hunt_id: int) -> None:
+        """Run the hunt if it is still to do and nobody else is at its instance; safe to call any number of times."""
+        async with self._db.reading() as session:
+            hunt = await session.get(Hunt, hunt_id)
+        if hunt is None or hunt.status not in OPEN:
+            return
+        if hunt.instance_id is None:
+            await self._abandon(hunt_id)
+            return
+        with suppress(LeaseLost):
+            async with self._leases.hold(hunt.instance_id) as is_ours:
+                if is_ours:
+                    await self._run_held(hunt_id, hunt.instance_id)
+
+    async def _run_held(self, hunt_id: int, instance_id: int) -> None:
+        job = await self._claims.hunt(hunt_id, instance_id)
+        if job is None:
+            return
+        with structlog.contextvars.bound_contextvars(
+            hunt_id=hunt_id, instance_id=job.hold.instance_id, app_type=job.hold.app_type
+        ):
+            log.info("hunt started", trigger=job.trigger)
+            await self._ticker.queue_changed()
+            tally = Tally(closed=job.closed)
+            try:
+                if job.closed is None:
+                    await self._hunt(job, tally)
+            except ArrError as failure:
+                await self._app_failed(job, failure, tally)
+            except LeaseLost:
+                raise
+            except Unavailable as failure:
+                # As if the worker had died: the hunt stays open, and whoever takes it up finds out what was sent.
+                log.warning("hunt is interrupted", error=failure.message)
+                return
+            except Exception:
+                log.exception("hunt failed")
+                tally.failed("An internal error ended the hunt; the log tells more.")
+                tally.is_over = True
+            await self._finish(job, tally)
+
+    async def _hunt(self, job: Job, tally: Tally) -> None:
+        app = await self._claims.identified(job)
+        client = app.client(self._http)
+        sender = SearchSender(client, self._ledger, job.hold, job.hunting, clock=self._clock, pace=self._pace)
+        await self._settle(job, sender)
+        survey = self._survey(job, client, app.database or AppDatabase.SQLITE)
+        queue = await self._queue(job, survey, tally)
+        if tally.closed is not None:
+            return
+        gone: ArrError | None = None
+        try:
+            for hunt_pass in job.passes:
+                if not tally.is_over and survey.refusal(hunt_pass) is None:
+                    await self._pass(job, hunt_pass, survey, sender, queue, tally)
+        except ArrError as failure:
+            gone = failure
+        await sender.drain()
+        if gone is not None:
+            raise gone
+        await self._tag(job, survey)
+
+    def _survey(self, job: Job, client: ArrClient, database: AppDatabase) -> Survey:
+        return Survey(
+            client, self._ledger, self._lexicon, self._derived, job.hunting, instance_id=job.hold.instance_id,
+            url=job.app.connection.url, database=database, now=self._clock(), rng=self._rng(), pretends=job.dry_run,
+        )  # fmt: skip
+
+    async def _pass(
+        self, job: Job, hunt_pass: HuntPass, survey: Survey, sender: SearchSender, queue: QueueFacts, tally: Tally
+    ) -> None:
+        batch = await self._batch(job, hunt_pass, tally)
+        if batch <= 0:
+            return
+        async with self._db.reading() as session:
+            left = (await self._ledger.caps(session, job.hold.instance_id, job.hunting)).left
+        left = left if left is None else max(0, left - tally.pretended_units)
+        try:
+            selection, walk = await survey.select(hunt_pass, queue=queue, batch=batch, left=left)
+        except ArrError as failure:
+            if failure.ends_all:
+                raise
+            log.warning("pass failed", hunt_pass=hunt_pass, error=failure.message)
+            tally.failed(f"{hunt_pass}: {failure.message}")
+            return
+        judged = [one for one in selection.judged if job.dry_run or one.decision.reason is not Reason.SEARCH]
+        cursor = None
+        if job.dry_run:
+            tally.pretended += len(selection.choices)
+            tally.pretended_units += selection.units
+        else:
+            await survey.with_files(hunt_pass, selection)
+            await self._ticker.progress(
+                job.hold, hunt_pass=hunt_pass, searched=tally.searches,
+                planned=tally.searches + len(selection.choices),
+            )  # fmt: skip
+            sent = await sender.send(hunt_pass, selection.choices)
+            judged += sent.left
+            tally.searches += len(sent.searched)
+            cursor = walk.cursor_after(sent.searched, selection.left | {one.candidate.key for one in sent.left})
+            await self._after_sending(job, tally, sent)
+        await self._ledger.end_pass(job.hold, hunt_pass, judged, cursor, walk.total)
+
+    async def _after_sending(self, job: Job, tally: Tally, sent: Sent) -> None:
+        if sent.stop is not None:
+            tally.is_over = True
+            tally.closed = Closed(sent.stop.gate, _STOPPED.get(sent.stop.gate, "The cap is used up."))
+        if sent.trouble is not None:
+            tally.is_over = True
+            tally.failed(sent.trouble.message)
+            async with self._db.session() as session:
+                state = await check_fence(session, job.hold.instance_id, job.hold.fence)
+                health.seen_trouble(state, sent.trouble, self._clock())
+                session.add(state)
+
+    async def _batch(self, job: Job, hunt_pass: HuntPass, tally: Tally) -> int:
+        """Searches left to this pass: its batch or the caller's limit, less what was sent, by a dead worker too."""
+        batch = job.hunting.of(hunt_pass).batch
+        if batch == 0:  # the pass is off, whoever asks
+            return 0
+        if job.limit is None:
+            return batch - await self._ledger.sent_in(job.hold.hunt_id, hunt_pass)
+        return job.limit - tally.pretended - await self._ledger.sent_in(job.hold.hunt_id)
+
+    async def _queue(self, job: Job, survey: Survey, tally: Tally) -> QueueFacts:
+        try:
+            queue = await survey.queue()
+        except ArrError as failure:
+            tally.closed = Closed("queue_unreadable", f"The queue could not be read: {failure.message}")
+            return QueueFacts()
+        if queue.total is not None:
+            async with self._db.session() as session:
+                state = await check_fence(session, job.hold.instance_id, job.hold.fence)
+                state.queue_total = queue.total
+                session.add(state)
+            await self._tracker.note_queue(job.hold, queue.stuck)
+        tally.closed = by_queue(job.hunting, queue)
+        return queue
+
+    async def _tag(self, job: Job, survey: Survey) -> None:
+        """Write the user's label onto what this hunt searched, also before its worker died."""
+        label = job.hunting.tag_searched
+        ids = await self._ledger.searched_owners(job.hold.hunt_id) if label is not None else set()
+        if label is None or not ids:
+            return
+        try:
+            await survey.tag(ids, label)
+        except ArrError as failure:
+            log.warning("searched items not tagged", label=label, error=failure.message)
+
+    async def _settle(self, job: Job, sender: SearchSender) -> None:
+        searches = await self._ledger.unsettled(job.hold.instance_id)
+        if not searches:
+            return
+        try:
+            await sender.settle(searches)
+        except ArrError as failure:
+            if failure.ends_all:
+                raise
+            log.warning("searches not settled", error=failure.message)  # a later look may; it is no reason to stop
+
+    async def _app_failed(self, job: Job, failure: ArrError, tally: Tally) -> None:
+        await self._claims.app_failed(job, failure)
+        if tally.searches:
+            tally.failed(failure.message)
+        else:
+            tally.closed = Closed("offline" if failure.retry_after is None else "resting", failure.message)
+
+    async def _abandon(self, hunt_id: int) -> None:
+        async with self._db.session() as session:
+            hunt = await session.get_one(Hunt, hunt_id)
+            hunt.status, hunt.reason = HuntStatus.CANCELLED.value, "deleted"
+            hunt.message, hunt.ended_at = "The instance was deleted.", self._clock()
+            session.add(hunt)
+
+    async def _finish(self, job: Job, tally: Tally) -> None:
+        async with self._db.session() as session:
+            state = await check_fence(session, job.hold.instance_id, job.hold.fence)
+            hunt = await session.get_one(Hunt, job.hold.hunt_id)
+            hunt.ended_at = self._clock()
+            if hunt.cancel_requested and tally.closed is None:
+                tally.closed = Closed("cancelled", _STOPPED["cancelled"])
+            hunt.status = _verdict(hunt, tally).value
+            hunt.reason = tally.closed.reason if tally.closed else None
+            hunt.message = tally.closed.message if tally.closed else tally.message
+            if tally.errors and not hunt.errors:  # a failed search was counted when it failed
+                await count(session, job.hold.app_type, job.hold.instance_id, self._clock(), errors=1)
+            session.add(hunt)
+            await count_hunt(session, job.hold.app_type, job.hold.instance_id, hunt.status, hunt.took_seconds)
+            await record(session, hunt_ended(hunt, state.next_hunt_at), self._clock())
+        await self._ticker.queue_changed()
+        log.info("hunt ended", status=hunt.status, reason=hunt.reason, searched=hunt.searched)
+
+
+_STOPPED = {"cancelled": "It was cancelled.", "paused": "All hunting was paused."}
+
+
+def _verdict(hunt: Hunt, tally: Tally) -> HuntStatus:
+    """How a hunt that ends is called."""
+    if tally.closed is not None and tally.closed.reason == "cancelled":
+        return HuntStatus.CANCELLED
+    if tally.closed is not None and tally.closed.reason == "gave_up":
+        return HuntStatus.FAILED
+    if tally.errors:
+        return HuntStatus.PARTIAL if hunt.searched else HuntStatus.FAILED
+    if tally.closed is not None and not hunt.searched:
+        return HuntStatus.SKIPPED
+    return HuntStatus.COMPLETED

@@ -1,0 +1,141 @@
+"""From the records of the app's lists to candidates: what each is called for ever, and which comes first."""
+
+import random
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.arr.base import ArrClient
+from app.arr.models import QueueRow, SearchTarget, Unit, WantedItem
+from app.hunting.selection.policy import Candidate
+from app.settings.hunting import Order, ReleaseDate
+
+
+def item_key(unit: Unit, item_id: int) -> str:
+    """The identity of an item, as `episode:4711`."""
+    return f"{unit}:{item_id}"
+
+
+def season_key(owner_id: int, season: int) -> str:
+    """The identity of a season, as `season:12:3`, whichever of its episodes came first."""
+    return f"{Unit.SEASON}:{owner_id}:{season}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an app's items are part of, and what of that can be searched as a whole."""
+
+    item: Unit
+    owner: Unit | None
+    has_seasons: bool
+
+    @classmethod
+    def of(cls, client: ArrClient | type[ArrClient]) -> "Shape":
+        return cls(client.item, client.owner, client.has_seasons)
+
+    def group(self, owner_id: int | None, season: int | None) -> str | None:
+        """The key of a season, where the app has any."""
+        is_known = self.has_seasons and owner_id is not None and season is not None
+        return season_key(owner_id or 0, season or 0) if is_known else None
+
+    def owner_key(self, owner_id: int | None) -> str | None:
+        """The key of a series, artist or author."""
+        return None if self.owner is None or owner_id is None else item_key(self.owner, owner_id)
+
+    def names(self, item: WantedItem) -> frozenset[str]:
+        """What a search that covers the item may be called: by itself, or by what it is part of."""
+        wholes = (self.group(item.owner_id, item.season), self.owner_key(item.owner_id))
+        return frozenset((item_key(self.item, item.item_id), *(key for key in wholes if key is not None)))
+
+
+def candidate_of(item: WantedItem, shape: Shape, release_date: ReleaseDate) -> Candidate:
+    """A record of a list as the decision sees it."""
+    return Candidate(
+        key=item_key(item.unit, item.item_id),
+        title=item.title,
+        unit=item.unit.value,
+        monitored=item.monitored,
+        item_id=item.item_id,
+        owner_id=item.owner_id,
+        owner_title=item.owner_title,
+        season=item.season if shape.has_seasons else None,
+        group=shape.group(item.owner_id, item.season),
+        owner=shape.owner_key(item.owner_id),
+        available=item.available,
+        released_at=released_at(item, release_date),
+        release_dates=item.dates.known,
+        added_at=item.added_at,
+        last_search_at=item.last_search_at,
+        tag_ids=item.tag_ids,
+        quality_profile_id=item.quality_profile_id,
+    )
+
+
+def released_at(item: WantedItem, release_date: ReleaseDate) -> datetime | None:
+    """The date that counts as the release of `item`; `None` when the app does not know it."""
+    dates = item.dates
+    if release_date is ReleaseDate.AVAILABLE and item.available is not None:
+        return None
+    if dates.released is not None:
+        return dates.released
+    chosen = {
+        ReleaseDate.DIGITAL: dates.digital,
+        ReleaseDate.PHYSICAL: dates.physical,
+        ReleaseDate.CINEMA: dates.cinema,
+    }
+    return chosen[release_date] if release_date in chosen else min(dates.known, default=None)
+
+
+def target_of(candidate: Candidate) -> SearchTarget:
+    """What the app is asked for."""
+    return search_target(candidate.unit, candidate.item_id, candidate.owner_id, candidate.season)
+
+
+def search_target(unit: str, item_id: int | None, owner_id: int | None, season: int | None) -> SearchTarget:
+    """The same from the columns of a stored search: an item by its id, else a whole by its owner."""
+    if item_id is not None:
+        return SearchTarget(Unit(unit), item_id=item_id)
+    return SearchTarget(Unit(unit), owner_id=owner_id, season=season)
+
+
+def queued_keys(rows: Iterable[QueueRow], shape: Shape) -> frozenset[str]:
+    """The keys of all that is in the app's queue: the items, and the wholes that they are part of."""
+    keys: set[str | None] = set()
+    for row in rows:
+        if row.item_id:
+            keys.add(item_key(shape.item, row.item_id))
+        keys |= {shape.group(row.owner_id, row.season), shape.owner_key(row.owner_id)}
+    return frozenset(key for key in keys if key is not None)
+
+
+def downloads(rows: Iterable[QueueRow]) -> int:
+    """Distinct downloads in the queue; a season pack is one, whatever its rows."""
+    return len({row.download_id for row in rows if row.download_id})
+
+
+def active_downloads(rows: Iterable[QueueRow]) -> int:
+    """Distinct downloads that are queued or running; stuck, completed and failed ones do not count."""
+    stuck = ("warning", "error")
+    return downloads(row for row in rows if row.status in ("queued", "downloading") and row.tracked_status not in stuck)
+
+
+def in_order(
+    candidates: Collection[Candidate],
+    order: Order,
+    rng: random.Random,
+    last_search: Callable[[Candidate], datetime | None],
+) -> list[Candidate]:
+    """The candidates of one page in the order that the user asked for."""
+    listed = list(candidates)
+    if order is Order.RANDOM:
+        rng.shuffle(listed)
+        return listed
+    if order is Order.LONGEST_UNSEARCHED:
+        searched = {one.key: last_search(one) for one in listed}
+        return sorted(listed, key=lambda one: (searched[one.key] is not None, _seconds(searched[one.key])))
+    sign = -1 if order is Order.NEWEST else 1
+    return sorted(listed, key=lambda one: (one.released_at is None, sign * _seconds(one.released_at)))
+
+
+def _seconds(moment: datetime | None) -> float:
+    return 0.0 if moment is None else moment.timestamp()

@@ -1,0 +1,127 @@
+"""What the engine tells the world: events from its rows, recorded with the facts, and the progress of the moment."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.arr.models import AppType, HuntPass, Unit
+from app.core.db import Database
+from app.events.bus import EventBus
+from app.events.catalogue import (
+    CapReached,
+    Durable,
+    EventName,
+    HuntCompleted,
+    HuntFailed,
+    HuntProgress,
+    HuntStarted,
+    MediaGrabbed,
+    MediaImported,
+    MediaImportFailed,
+    QueueChanged,
+    SearchSent,
+)
+from app.events.outbox import record, was_told
+from app.hunting.store.caps import Caps
+from app.hunting.store.lease import Hold
+from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search
+
+CAP_TOLD_FOR = timedelta(hours=1)
+"""A cap that stays used up is told once in this time."""
+MEDIA: Mapping[Outcome, type[MediaGrabbed] | type[MediaImported] | type[MediaImportFailed]] = {
+    Outcome.GRABBED: MediaGrabbed,
+    Outcome.IMPORTED: MediaImported,
+    Outcome.IMPORT_FAILED: MediaImportFailed,
+}
+
+
+def hunt_started(hunt: Hunt) -> Durable:
+    return HuntStarted(
+        **_of_hunt(hunt), trigger=hunt.trigger, passes=[HuntPass(name) for name in hunt.passes], dry_run=hunt.dry_run
+    )
+
+
+def hunt_ended(hunt: Hunt, next_hunt_at: datetime | None) -> Durable:
+    """A hunt of which nothing could be done has failed; one that a gate held back has come to its end."""
+    kind = HuntFailed if hunt.status == HuntStatus.FAILED else HuntCompleted
+    return kind(
+        **_of_hunt(hunt), trigger=hunt.trigger, status=hunt.status, reason=hunt.reason, message=hunt.message,
+        searched=hunt.searched, skipped=sum(sum(counts.values()) for counts in hunt.skipped.values()),
+        errors=hunt.errors, dry_run=hunt.dry_run, took_seconds=hunt.took_seconds or 0.0, next_hunt_at=next_hunt_at,
+    )  # fmt: skip
+
+
+def search_sent(search: Search) -> Durable:
+    return SearchSent(**_of_search(search), picked=search.picked, command_id=search.command_id)
+
+
+def came_of(search: Search, outcome: Outcome) -> Durable | None:
+    """What there is to tell of a search that came to this outcome."""
+    kind = MEDIA.get(outcome)
+    if kind is None or search.instance_id is None:
+        return None
+    at = search.imported_at if kind is MediaImported else search.grabbed_at
+    after = (at - search.command_began_at).total_seconds() if at and search.command_began_at else None
+    more = {"message": search.message} if kind is MediaImportFailed else {}
+    return kind(
+        **_of_search(search), **more, release_title=search.release_title, indexer=search.indexer,
+        download_id=next(iter(search.download_ids), None), quality_before=search.quality_before,
+        quality=search.quality_after, score_before=search.score_before, score=search.score_after,
+        after_seconds=max(0.0, after) if after is not None else None,
+    )  # fmt: skip
+
+
+async def tell_of_cap(session: AsyncSession, hold: Hold, used: Caps, now: datetime) -> None:
+    """A cap that the last unit was taken from, unless that was told a short while ago."""
+    if used.closed_by is None or await was_told(session, EventName.CAP_REACHED, hold.instance_id, now - CAP_TOLD_FOR):
+        return
+    window = used.day if used.closed_by == "daily_cap" else used.hour
+    event = CapReached(
+        app_type=AppType(hold.app_type), instance_id=hold.instance_id, instance_name=hold.instance_name,
+        cap=used.closed_by, limit=window.cap, used=window.used, resets_at=window.resets_at,
+    )  # fmt: skip
+    await record(session, event, now)
+
+
+class Ticker:
+    """The events of the moment: how far a hunt has come, and how many wait."""
+
+    def __init__(self, db: Database, bus: EventBus) -> None:
+        self._db = db
+        self._bus = bus
+
+    async def queue_changed(self) -> None:
+        query = select(Hunt.status, func.count()).where(col(Hunt.status).in_(OPEN)).group_by(Hunt.status)
+        async with self._db.reading() as session:
+            counts = dict((await session.exec(query)).all())
+        queued, running = (counts.get(status.value, 0) for status in (HuntStatus.QUEUED, HuntStatus.RUNNING))
+        await self._bus.publish(QueueChanged(queued=queued, running=running))
+
+    async def progress(
+        self, hold: Hold, *, hunt_pass: HuntPass, searched: int, planned: int | None, title: str | None = None
+    ) -> None:
+        await self._bus.publish(
+            HuntProgress(
+                app_type=AppType(hold.app_type), instance_id=hold.instance_id, instance_name=hold.instance_name,
+                hunt_id=hold.hunt_id, hunt_pass=hunt_pass, searched=searched, planned=planned, title=title,
+            )
+        )  # fmt: skip
+
+
+def _of_hunt(hunt: Hunt) -> dict[str, Any]:
+    return {
+        "app_type": AppType(hunt.app_type), "instance_id": hunt.instance_id or 0, "instance_name": hunt.instance_name,
+        "hunt_id": hunt.id or 0,
+    }  # fmt: skip
+
+
+def _of_search(search: Search) -> dict[str, Any]:
+    return {
+        "app_type": AppType(search.app_type), "instance_id": search.instance_id or 0,
+        "instance_name": search.instance_name, "hunt_id": search.hunt_id, "search_id": search.id or 0,
+        "hunt_pass": HuntPass(search.hunt_pass), "media_key": search.media_key, "unit": Unit(search.unit),
+        "title": search.title,
+    }  # fmt: skip

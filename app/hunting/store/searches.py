@@ -1,0 +1,381 @@
+"""The books of the hunt: what was searched, reserved and learned. Every write is one short transaction that checks
+the fence, so that a worker that was taken over can write nothing."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert
+from sqlmodel import col, delete, func, or_, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.arr.models import Command, HuntPass
+from app.core.clock import Clock
+from app.core.db import Database, upsert
+from app.counters.rollup import count, count_pass
+from app.events.outbox import record
+from app.hunting.selection.paging import Cursor
+from app.hunting.selection.policy import Reason, Record, forgotten
+from app.hunting.selection.selector import Choice, Judged, Remembered
+from app.hunting.store.caps import DAY, Caps, Spent, caps
+from app.hunting.store.events import search_sent, tell_of_cap
+from app.hunting.store.lease import Hold, check_fence
+from app.hunting.store.models import UNSETTLED, AppMarks, CapEntry, Hunt, Ledger, Outcome, Search, Skip, WalkCursor
+from app.hunting.store.outcomes import Result, of_command
+from app.hunting.store.tracking import FOLLOW_UP_AFTER, counter_of, result_of, settle
+from app.instances.health import seen_working
+from app.instances.models import InstanceState
+from app.settings.hunting import HuntingSettings
+from app.settings.service import SettingsService
+
+FORGOTTEN = "The app no longer knows the command."
+NOBODY_WOKE = AppMarks(instance_id=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A search that may be sent now."""
+
+    search_id: int
+    media_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why no further search may be sent: `reason` for the items left, `gate` for the hunt."""
+
+    reason: Reason
+    gate: str
+
+
+class HuntLedger:
+    """Reads and writes the books; the one place that moves a search from `sending` to its outcome."""
+
+    def __init__(self, db: Database, settings: SettingsService, clock: Clock) -> None:
+        self._db = db
+        self._settings = settings
+        self._clock = clock
+
+    async def recall(
+        self,
+        instance_id: int,
+        hunt_pass: HuntPass,
+        keys: Collection[str],
+        groups: Collection[str] = (),
+        owners: Collection[str] = (),
+        *,
+        with_all_of_owners: bool = False,
+    ) -> Remembered:
+        """What is remembered of `keys` and `owners`, and of all that is part of the seasons `groups`.
+
+        A search of another pass counts for the cooldown too: a season search also looks for what is below its cutoff.
+        """
+        touched = [col(Ledger.media_key).in_({*keys, *groups, *owners})]
+        touched += [col(Ledger.group_key).in_(groups)] if groups else []
+        touched += [col(Ledger.owner_key).in_(owners)] if owners and with_all_of_owners else []
+        async with self._db.reading() as session:
+            state = await session.get(InstanceState, instance_id)
+            marks = await session.get(AppMarks, instance_id)
+            query = select(Ledger).where(
+                col(Ledger.instance_id) == instance_id,
+                col(Ledger.hunt_pass).in_([one.value for one in HuntPass]),
+                or_(*touched),
+            )
+            rows = (await session.exec(query)).all()
+        reset_at = state.reset_at if state else None
+        found = _Recollection(hunt_pass, reset_at, marks or NOBODY_WOKE)
+        for key in {*keys, *groups, *owners}:
+            found.expect(key)
+        for row in rows:
+            found.add(row)
+        return found.remembered()
+
+    async def caps(self, session: AsyncSession, instance_id: int, hunting: HuntingSettings) -> Caps:
+        """What is used of the caps of the instance."""
+        now = self._clock()
+        query = select(CapEntry.reserved_at, CapEntry.units).where(
+            col(CapEntry.instance_id) == instance_id, col(CapEntry.reserved_at) > now - DAY
+        )
+        spent = [Spent(at, units) for at, units in (await session.exec(query)).all()]
+        return caps(spent, hourly=hunting.hourly_cap, daily=hunting.daily_cap, now=now)
+
+    async def reserve(
+        self, hold: Hold, hunt_pass: HuntPass, choice: Choice, hunting: HuntingSettings
+    ) -> Reserved | Stop:
+        """Commit the search as `sending` and its units as spent, all or nothing, before anything leaves us."""
+        one = choice.candidate
+        async with self._db.session() as session:
+            await check_fence(session, hold.instance_id, hold.fence)
+            now = self._clock()  # not before the lock: a later entry never has an earlier time
+            used = await self.caps(session, hold.instance_id, hunting)
+            stop = await self._stopped(session, hold, used, one.units)
+            if stop is not None:
+                return stop
+            previous = await session.get(Ledger, (hold.instance_id, hunt_pass.value, one.key))
+            search = Search(
+                hunt_id=hold.hunt_id, instance_id=hold.instance_id, instance_name=hold.instance_name,
+                app_type=hold.app_type, hunt_pass=hunt_pass.value, media_key=one.key, unit=one.unit,
+                title=one.title[:400], item_id=one.item_id, owner_id=one.owner_id, season=one.season,
+                picked=choice.picked, units=one.units, searched_at=now,
+                previous_at=previous.last_searched_at if previous else None,
+            )  # fmt: skip
+            if choice.before is not None:
+                search.file_before, search.quality_before = choice.before.file_id, choice.before.quality
+                search.score_before = choice.before.score
+            session.add(search)
+            await session.flush()
+            search_id = search.id or 0
+            await self._remember(session, hold, hunt_pass, choice, now)
+            session.add(CapEntry(instance_id=hold.instance_id, search_id=search_id, units=one.units, reserved_at=now))
+            if used.left is not None and used.left <= one.units:
+                await session.flush()
+                await tell_of_cap(session, hold, await self.caps(session, hold.instance_id, hunting), now)
+        return Reserved(search_id, one.key)
+
+    async def accepted(self, hold: Hold, search_id: int, command: Command) -> None:
+        """The app took the command: from now on it counts as searched."""
+        async with self._db.session() as session:
+            state = await check_fence(session, hold.instance_id, hold.fence)
+            now = self._clock()
+            search = await session.get_one(Search, search_id)
+            search.command_id, search.outcome = command.command_id, Outcome.PENDING.value
+            search.command_began_at = command.started_at or command.queued_at or now
+            session.add(search)
+            seen_working(state)
+            state.follow_up_at = min(state.follow_up_at or now + FOLLOW_UP_AFTER, now + FOLLOW_UP_AFTER)
+            session.add(state)
+            hunt = await session.get(Hunt, search.hunt_id)
+            if hunt is not None:
+                hunt.searched += 1
+                session.add(hunt)
+            await count(session, hold.app_type, hold.instance_id, now, **{counter_of(search): 1})
+            await count_pass(session, hold.app_type, hold.instance_id, search.hunt_pass, now, searches=1)
+            await record(session, search_sent(search), now)
+
+    async def refused(self, hold: Hold, search_id: int, message: str) -> None:
+        """The command never ran: its units and its cooldown are given back, the attempt stays in the history."""
+        async with self._db.session() as session:
+            await check_fence(session, hold.instance_id, hold.fence)
+            search = await self._give_back(session, hold, search_id)
+            await settle(session, search, Result(Outcome.SEARCH_FAILED, message), self._clock(), ran=False)
+
+    async def withdrawn(self, hold: Hold, search_id: int) -> None:
+        """The app took the command and dropped it on our cancel before it began: nothing was searched."""
+        async with self._db.session() as session:
+            await check_fence(session, hold.instance_id, hold.fence)
+            now, search = self._clock(), await self._give_back(session, hold, search_id)
+            search.outcome, search.ended_at = Outcome.SEARCH_FAILED.value, now
+            search.message = "Cancelled before the app began."
+            session.add(search)
+            await session.exec(
+                update(Hunt).where(col(Hunt.id) == search.hunt_id).values(searched=col(Hunt.searched) - 1)
+            )
+            await count(session, hold.app_type, hold.instance_id, now, **{counter_of(search): -1})
+            await count_pass(session, hold.app_type, hold.instance_id, search.hunt_pass, now, searches=-1)
+
+    async def unclear(self, hold: Hold, search_id: int, message: str) -> None:
+        """Nobody can say whether the app searched; the cooldown runs all the same."""
+        async with self._db.session() as session:
+            await check_fence(session, hold.instance_id, hold.fence)
+            search = await session.get_one(Search, search_id)
+            await settle(session, search, Result(Outcome.UNKNOWN, message), self._clock())
+
+    async def command_over(self, hold: Hold, search_id: int, command: Command, *, is_tracked: bool) -> Outcome:
+        """The app did run the search: what it says of it, for a start."""
+        async with self._db.session() as session:
+            await check_fence(session, hold.instance_id, hold.fence)
+            now, search = self._clock(), await session.get_one(Search, search_id)
+            search.settled_at = now
+            search.command_began_at = command.started_at or search.command_began_at
+            search.command_ended_at = command.ended_at or search.command_began_at
+            if search.outcome in UNSETTLED:  # else the history was quicker, and knows more
+                said = of_command(command, is_tracked=is_tracked)
+                result = replace(result_of(search), outcome=said.outcome, message=said.message)
+                await settle(session, search, result, now)
+            session.add(search)
+        return Outcome(search.outcome)
+
+    async def command_forgotten(self, hold: Hold, search_id: int, *, is_tracked: bool) -> None:
+        """The app no longer knows the command: only its history can still tell what came of it."""
+        async with self._db.session() as session:
+            await check_fence(session, hold.instance_id, hold.fence)
+            now, search = self._clock(), await session.get_one(Search, search_id)
+            search.settled_at, search.message = now, FORGOTTEN
+            if not is_tracked:
+                await settle(session, search, Result(Outcome.UNKNOWN, FORGOTTEN), now)
+            session.add(search)
+
+    async def unsettled(self, instance_id: int) -> list[Search]:
+        """Searches of the instance whose commands may still be out, oldest first."""
+        query = (
+            select(Search)
+            .where(col(Search.instance_id) == instance_id, col(Search.settled_at).is_(None))
+            .where(col(Search.outcome).in_(UNSETTLED))
+            .order_by(col(Search.id))
+        )
+        async with self._db.reading() as session:
+            return list((await session.exec(query)).all())
+
+    async def adopted(self, instance_id: int) -> set[int]:
+        """Command ids that belong to a search already."""
+        query = select(Search.command_id).where(
+            col(Search.instance_id) == instance_id,
+            col(Search.searched_at) > self._clock() - timedelta(days=2),
+            col(Search.command_id).is_not(None),
+        )
+        async with self._db.reading() as session:
+            return {found for found in (await session.exec(query)).all() if found is not None}
+
+    async def sent_in(self, hunt_id: int, hunt_pass: HuntPass | None = None) -> int:
+        """Searches that the hunt has sent so far, in one pass or in all, also before its worker died."""
+        was_taken = or_(col(Search.command_id).is_not(None), col(Search.outcome) != Outcome.SEARCH_FAILED.value)
+        query = select(func.count()).where(col(Search.hunt_id) == hunt_id, was_taken)
+        if hunt_pass is not None:
+            query = query.where(col(Search.hunt_pass) == hunt_pass.value)
+        async with self._db.reading() as session:
+            return (await session.exec(query)).one()
+
+    async def last_reserved_at(self, instance_id: int) -> datetime | None:
+        """When a search of the instance was last sent, or was about to be."""
+        query = select(func.max(col(CapEntry.reserved_at))).where(col(CapEntry.instance_id) == instance_id)
+        async with self._db.reading() as session:
+            return (await session.exec(query)).one()
+
+    async def is_cancelled(self, hunt_id: int) -> bool:
+        """Whether somebody asked the hunt to stop."""
+        async with self._db.reading() as session:
+            hunt = await session.get(Hunt, hunt_id)
+        return hunt is not None and hunt.cancel_requested
+
+    async def end_pass(
+        self, hold: Hold, hunt_pass: HuntPass, judged: Sequence[Judged], cursor: Cursor | None, total: int
+    ) -> None:
+        """Write down why items were passed over, where the next hunt goes on (`None`: where this one began), and the
+        length of the list for the dashboard. A second attempt of the same pass replaces the first one's."""
+        async with self._db.session() as session:
+            state = await check_fence(session, hold.instance_id, hold.fence)
+            if hunt_pass is HuntPass.MISSING:
+                state.missing_total = total
+            elif hunt_pass is HuntPass.CUTOFF:
+                state.cutoff_total = total
+            hunt = await session.get_one(Hunt, hold.hunt_id)
+            counts = Counter(one.decision.reason.value for one in judged)
+            hunt.skipped = {**hunt.skipped, hunt_pass.value: dict(counts)}
+            session.add_all([state, hunt])
+            if cursor is not None:
+                row = {"instance_id": hold.instance_id, "hunt_pass": hunt_pass.value}
+                values = {**row, "offset": cursor.offset, "total": cursor.total}
+                await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total"])
+            await _replace_skips(session, hold.hunt_id, hunt_pass, judged)
+
+    async def cursor(self, instance_id: int, hunt_pass: HuntPass) -> Cursor:
+        async with self._db.reading() as session:
+            row = await session.get(WalkCursor, (instance_id, hunt_pass.value))
+        return Cursor(row.offset, row.total) if row else Cursor()
+
+    async def searched_owners(self, hunt_id: int) -> set[int]:
+        """Whose items the hunt has searched: ids of owners, or of the items where they have none."""
+        query = select(Search.owner_id, Search.item_id).where(
+            col(Search.hunt_id) == hunt_id, col(Search.command_id).is_not(None)
+        )
+        async with self._db.reading() as session:
+            found = (await session.exec(query)).all()
+        return {owner_id or item_id or 0 for owner_id, item_id in found} - {0}
+
+    async def _stopped(self, session: AsyncSession, hold: Hold, used: Caps, units: int) -> Stop | None:
+        hunt = await session.get_one(Hunt, hold.hunt_id)
+        if hunt.cancel_requested:
+            return Stop(Reason.CANCELLED, "cancelled")
+        if (await self._settings.general_in(session)).hunting_paused:
+            return Stop(Reason.CANCELLED, "paused")
+        return None if used.allows(units) else Stop(Reason.CAP, used.closed_by or "hourly_cap")
+
+    async def _remember(
+        self, session: AsyncSession, hold: Hold, hunt_pass: HuntPass, choice: Choice, now: datetime
+    ) -> None:
+        one = choice.candidate
+        key = {"instance_id": hold.instance_id, "hunt_pass": hunt_pass.value, "media_key": one.key}
+        facts = {
+            "group_key": one.group, "owner_key": one.owner, "unit": one.unit, "title": one.title[:400],
+            "last_searched_at": now, "fruitless": choice.fruitless, "profile_id": one.quality_profile_id,
+            "tag_ids": sorted(choice.tag_ids),
+        }  # fmt: skip
+        await upsert(session, Ledger, [key | facts], key=list(key), replace=list(facts))
+
+    async def _give_back(self, session: AsyncSession, hold: Hold, search_id: int) -> Search:
+        """The cap units and the cooldown of a search that never ran."""
+        search = await session.get_one(Search, search_id)
+        await session.exec(delete(CapEntry).where(col(CapEntry.search_id) == search_id))
+        row = await session.get(Ledger, (hold.instance_id, search.hunt_pass, search.media_key))
+        if row is not None:
+            row.last_searched_at = search.previous_at
+            session.add(row)
+        return search
+
+
+@dataclass
+class _Recollection:
+    """Ledger rows on their way to what a selection remembers."""
+
+    hunt_pass: HuntPass
+    reset_at: datetime | None
+    marks: AppMarks
+    by_key: dict[str, list[Record]] = field(default_factory=dict)
+    by_whole: dict[str, list[Record]] = field(default_factory=dict)
+    own: dict[str, Record] = field(default_factory=dict)
+    failed_seasons: dict[str, datetime] = field(default_factory=dict)
+
+    def expect(self, key: str) -> None:
+        """An instance that was reset forgets also what only the app remembers."""
+        if self.reset_at is not None:
+            self.by_key[key] = [Record(reset_at=self.reset_at)]
+
+    def add(self, row: Ledger) -> None:
+        is_own = row.hunt_pass == self.hunt_pass
+        record = self._record(row, is_own=is_own)
+        self.by_key.setdefault(row.media_key, []).append(record)
+        for whole in (row.group_key, row.owner_key):
+            if whole is not None:
+                self.by_whole.setdefault(whole, []).append(record)
+        if is_own:
+            self.own[row.media_key] = record
+            searched = forgotten(record).last_searched_at
+            if row.last_outcome == Outcome.NOTHING_FOUND and searched is not None:
+                self.failed_seasons[row.media_key] = searched
+
+    def remembered(self) -> Remembered:
+        return Remembered(self.by_key, self.by_whole, self.own, self.failed_seasons)
+
+    def _record(self, row: Ledger, *, is_own: bool) -> Record:
+        woken = self.marks.profiles_woken.get(str(row.profile_id))
+        return Record(
+            last_searched_at=row.last_searched_at,
+            fruitless=row.fruitless if is_own else 0,
+            reset_at=_latest(row.reset_at, self.reset_at),
+            woken_at=_latest(self.marks.woken_at, datetime.fromisoformat(woken) if woken else None),
+            profile_id=row.profile_id,
+            tag_ids=frozenset(row.tag_ids) if row.tag_ids is not None else None,
+        )
+
+
+def _latest(*moments: datetime | None) -> datetime | None:
+    return max((at for at in moments if at is not None), default=None)
+
+
+async def _replace_skips(session: AsyncSession, hunt_id: int, hunt_pass: HuntPass, judged: Sequence[Judged]) -> None:
+    await session.exec(delete(Skip).where(col(Skip.hunt_id) == hunt_id, col(Skip.hunt_pass) == hunt_pass.value))
+    rows = [
+        {
+            "hunt_id": hunt_id,
+            "hunt_pass": hunt_pass.value,
+            "media_key": one.candidate.key,
+            "unit": one.candidate.unit,
+            "title": one.candidate.title[:400],
+            "reason": one.decision.reason.value,
+            "until": one.decision.until,
+        }
+        for one in judged
+    ]
+    if rows:  # in one call and not as objects, which SQLite is given one by one
+        await (await session.connection()).execute(insert(Skip), rows)

@@ -1,0 +1,94 @@
+"""HTTP of our own: one POST, bounded in time and bytes, to no blocked address, following nothing."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Final
+
+import httpx
+
+from app.core.clock import Clock
+from app.http.addresses import BlockedAddress, GuardedPool, Resolve
+from app.http.outgoing import Clients, read_retry_after, tls_context
+from app.notifications.messages import Answer
+
+SECONDS: Final = 15.0
+CONNECT_SECONDS: Final = 10.0
+ANSWER_BYTES: Final = 4096
+CONNECTIONS: Final = 40
+KEEPALIVE_SECONDS: Final = 30.0
+LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
+
+
+class WebDoor:
+    """One a process; `resolve` replaces the system's resolver in tests."""
+
+    def __init__(self, version: str, clock: Clock, *, resolve: Resolve | None = None, seconds: float = SECONDS) -> None:
+        headers = {"User-Agent": f"Huntarr/{version}", "Accept-Encoding": "identity"}
+        self._clock = clock
+        self._seconds = seconds
+        self._clients = Clients(
+            headers,
+            lambda verify_tls: GuardedPool(
+                tls_context(verify_tls), connections=CONNECTIONS, keepalive_seconds=KEEPALIVE_SECONDS, resolve=resolve
+            ),
+        )
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, verify_tls: bool) -> Answer:
+        """Whether a 2xx came back, and what else came."""
+        client = await self._clients.get(verify_tls=verify_tls)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._exchange(client, url, body, headers)
+        except TimeoutError:
+            return Answer(False, f"The receiver did not answer within {self._seconds:g} s.")
+        except BlockedAddress as blocked:
+            return Answer(False, f"{blocked.message} Change the URL.")
+        except (httpx.TransportError, httpx.InvalidURL, OSError) as failure:
+            return Answer(False, _sentence(failure))
+
+    async def aclose(self) -> None:
+        await self._clients.aclose()
+
+    async def _exchange(self, client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+        request = client.build_request("POST", url, content=body, headers=dict(headers), timeout=timeout)
+        response = await client.send(request, stream=True)
+        try:
+            status, said = response.status_code, await _said(response)
+        finally:
+            await response.aclose()
+        if response.is_success:
+            return Answer(True, f"The receiver took it ({status}).", said)
+        if response.has_redirect_location:
+            return Answer(False, f"The receiver redirects ({status}), which is not followed: change the URL.", said)
+        wait = read_retry_after(response.headers.get("retry-after"), self._clock(), longest=LONGEST_RETRY_AFTER)
+        return Answer(False, f"The receiver refused it ({status}).", said, wait)
+
+
+async def _said(response: httpx.Response) -> str:
+    """The beginning of the body; the rest is not read."""
+    parts, size = [], 0
+    stream = response.aiter_raw()
+    async with aclosing(stream) as received:  # type: ignore[type-var] # an async generator, typed as an iterator
+        async for part in received:
+            parts.append(part)
+            size += len(part)
+            if size >= ANSWER_BYTES:
+                break
+    return b"".join(parts)[:ANSWER_BYTES].decode("utf-8", "replace")
+
+
+def _sentence(failure: Exception) -> str:
+    causes = [failure, failure.__cause__, failure.__context__]
+    if any(isinstance(cause, ssl.SSLError) for cause in causes) or "CERTIFICATE" in str(failure):
+        return "No TLS connection to the receiver: its certificate does not verify, or it speaks plain HTTP."
+    if isinstance(failure, httpx.ConnectTimeout | httpx.PoolTimeout):
+        return f"No connection to the receiver within {CONNECT_SECONDS:g} s."
+    if isinstance(failure, httpx.ConnectError):
+        return "The receiver cannot be reached: check host and port, and that it runs."
+    if isinstance(failure, httpx.RemoteProtocolError):
+        return "The receiver closed the connection, or does not speak HTTP."
+    return "The connection to the receiver broke."

@@ -1,0 +1,69 @@
+"""The caller's address: the socket's, or what trusted proxies say, read from the right."""
+
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.api.client_address import Network, peer_of, walk
+
+TRUSTED: Sequence[Network] = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"), ip_network("192.0.2.1/32"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "expected"),
+    [
+        ("198.51.100.1", [], "198.51.100.1"),
+        ("198.51.100.1", ["203.0.113.5"], "198.51.100.1"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", ["203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", ["6.6.6.6, 203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", ["6.6.6.6, 203.0.113.5, 10.0.0.2"], "203.0.113.5"),
+        ("10.0.0.1", ["6.6.6.6", "203.0.113.5, 192.0.2.1"], "203.0.113.5"),
+        ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        ("10.0.0.1", ["203.0.113.5, unknown, 10.0.0.2"], "10.0.0.2"),
+        ("10.0.0.1", ["203.0.113.5,"], "10.0.0.1"),
+        ("10.0.0.1", ["203.0.113.5:4711"], "203.0.113.5"),
+        ("10.0.0.1", ["[2001:dead::1]:4711"], "2001:dead::1"),
+        ("10.0.0.1", ["[2001:dead::1]"], "2001:dead::1"),
+        ("2001:db8::1", ["2001:dead::7"], "2001:dead::7"),
+        ("::ffff:10.0.0.1", ["203.0.113.5"], "203.0.113.5"),
+        ("::ffff:198.51.100.1", ["203.0.113.5"], "198.51.100.1"),
+        ("10.0.0.1", ["127.0.0.1"], "127.0.0.1"),
+        ("10.0.0.1", ["999.1.1.1"], "10.0.0.1"),
+        ("", ["203.0.113.5"], ""),
+    ],
+)
+def test_forwarded_addresses(peer: str, forwarded: list[str], expected: str) -> None:
+    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+    scope = {"type": "http", "client": (peer, 1) if peer else None, "headers": headers, "scheme": "http"}
+    assert peer_of(scope, TRUSTED).address == expected
+
+
+@pytest.mark.parametrize(
+    ("peer", "protocol", "scheme", "expected"),
+    [
+        ("10.0.0.1", b"https", "http", True),
+        ("10.0.0.1", b"http, HTTPS", "http", True),
+        ("10.0.0.1", b"https, http", "http", False),
+        ("198.51.100.1", b"https", "http", False),
+        ("198.51.100.1", b"http", "https", True),
+    ],
+)
+def test_https_is_believed_only_from_trusted_proxies(peer: str, protocol: bytes, scheme: str, expected: bool) -> None:
+    headers = [(b"x-forwarded-proto", protocol)]
+    assert peer_of({"client": (peer, 1), "headers": headers, "scheme": scheme}, TRUSTED).is_https is expected
+
+
+def test_without_trusted_proxies_headers_say_nothing() -> None:
+    scope = {"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-for", b"1.2.3.4")], "scheme": "http"}
+    assert peer_of(scope, ()).address == "10.0.0.1"
+
+
+@given(st.lists(st.text(max_size=40)))
+def test_any_header_gives_an_address(forwarded: list[str]) -> None:
+    peer = ip_address("10.0.0.1")
+    assert walk(peer, forwarded, TRUSTED) is not None
+    assert walk(ip_address("8.8.8.8"), forwarded, TRUSTED) == ip_address("8.8.8.8")

@@ -1,0 +1,84 @@
+"""`huntarr reset-password`: the way back in, for whoever may run commands on the machine."""
+
+import asyncio
+import io
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from app import cli
+from app.auth.callers import Origin
+from app.auth.models import Audit, Session
+from app.auth.schemas import LoginIn, SetupIn
+from app.container import open_container
+from app.core.config import read_settings
+
+# SQLModel would rather not see the plain SQL of app/core/migrations.py.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+OLD, NEW = "correct horse battery", "another good password"
+HERE = Origin("127.0.0.1", "", is_local=True)
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A migrated data folder whose owner is logged in."""
+    monkeypatch.setenv("HUNTARR_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HUNTARR_REDIS_URL", f"unix://{tmp_path}/nobody.sock")
+    monkeypatch.setattr(cli, "setup_logging", lambda *_: None)
+    assert cli.main(["migrate"]) == 0
+    return tmp_path
+
+
+async def make_owner() -> None:
+    async with open_container(read_settings()) as container:
+        await container.trust.accounts.set_up(SetupIn.model_validate({"username": "Ada", "password": OLD}), HERE)
+        await container.trust.accounts.login(LoginIn.model_validate({"username": "Ada", "password": OLD}), HERE)
+
+
+async def state(password: str) -> tuple[int, list[str], str]:
+    """How many sessions there were, what the trail says, and who gets in with `password`."""
+    async with open_container(read_settings()) as container:
+        async with container.db.reading() as session:
+            sessions = len((await session.exec(select(Session))).all())
+            actions = [row.action for row in (await session.exec(select(Audit))).all()]
+        opened = await container.trust.accounts.login(
+            LoginIn.model_validate({"username": "Ada", "password": password}), HERE
+        )
+        return sessions, actions, opened.username
+
+
+@pytest.mark.usefixtures("installation")
+def test_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(make_owner())
+    monkeypatch.setattr("sys.stdin", io.StringIO(NEW + "\n"))
+    assert cli.main(["reset-password", "--password-stdin"]) == 0
+    told = capsys.readouterr()
+    assert "Ada has a new password" in told.out
+    assert NEW not in told.out + told.err
+    assert asyncio.run(state(NEW)) == (0, ["create_owner", "login", "reset_password"], "Ada")
+
+
+@pytest.mark.usefixtures("installation")
+def test_asked_twice_without_echo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(make_owner())
+    answers = iter([NEW, NEW + "x", NEW, NEW])
+    monkeypatch.setattr(cli, "getpass", lambda _prompt: next(answers))
+    assert cli.main(["reset-password"]) == 1
+    assert "differ" in capsys.readouterr().err
+    assert asyncio.run(state(OLD))[2] == "Ada"
+    assert cli.main(["reset-password"]) == 0
+    assert asyncio.run(state(NEW))[2] == "Ada"
+
+
+@pytest.mark.usefixtures("installation")
+@pytest.mark.parametrize(("given", "sentence"), [("9 letters", "10 to 256 characters"), (NEW, "no owner yet")])
+def test_what_cannot_be_done_is_one_sentence(
+    given: str, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(given + "\n"))
+    assert cli.main(["reset-password", "--password-stdin", "--disable-2fa"]) == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1

@@ -1,0 +1,255 @@
+"""The pump: every stored event is routed once and streamed once, whatever breaks on the way."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from arq.connections import RedisSettings
+from sqlalchemy.exc import OperationalError
+from sqlmodel import select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+from structlog.testing import capture_logs
+
+from app.auth.models import Audit
+from app.core.errors import Unavailable
+from app.core.redis import make_redis
+from app.events.bus import STREAM, EventBus, StreamId
+from app.events.catalogue import EventName, Level
+from app.events.models import Event
+from app.events.outbox import KEPT_FOR, Recorded, Router, purge, record
+from app.events.relay import BATCH, EventPump
+from tests.events.facts import happen, hunt_completed, instance_offline, search_sent, stored
+from tests.hunting.crashes import Killed
+from tests.support.rig import Rig
+
+pytestmark = pytest.mark.asyncio
+
+
+@dataclass
+class Clerk:
+    """A router that writes a row for each event it gets, so that a rollback takes its work back too."""
+
+    mistakes: frozenset[int] = frozenset()
+    failure: Exception | None = None
+    batches: list[list[int]] = field(default_factory=list)
+
+    async def route(self, session: AsyncSession, events: Sequence[Recorded]) -> None:
+        self.batches.append([event.id for event in events])
+        for event in events:
+            session.add(Audit(at=event.created_at, action="routed", address="", target={"event": event.id}))
+        await session.flush()
+        if self.failure is not None:
+            raise self.failure
+        if self.mistakes & {event.id for event in events}:
+            raise ValueError("a mistake of the router's own")
+
+
+class DyingBus(EventBus):
+    """The process is killed before, or right after, the stored events are on the stream."""
+
+    is_after = False
+
+    async def append(self, events: Sequence[Recorded]) -> None:
+        if self.is_after:
+            await super().append(events)
+        raise Killed
+
+
+def pump_of(rig: Rig, *routers: Router, bus: EventBus | None = None) -> EventPump:
+    container = rig.container
+    return EventPump(container.db, container.redis, bus or container.bus, container.clock, routers=routers)
+
+
+async def routed(rig: Rig) -> list[int]:
+    async with rig.container.db.reading() as session:
+        rows = (await session.exec(select(Audit).order_by(Audit.id))).all()  # type: ignore[arg-type]
+    return [row.target["event"] for row in rows]
+
+
+async def streamed(rig: Rig) -> list[dict[str, Any]]:
+    found = await rig.container.bus.between(StreamId(), StreamId(2**63), 5000)
+    return [json.loads(entry.data) for entry in found]
+
+
+async def told(rig: Rig) -> list[int]:
+    return [message["event_id"] for message in await streamed(rig)]
+
+
+async def nobody(rig: Rig) -> EventPump:
+    """A pump of a process that reaches no Redis."""
+    redis = make_redis(RedisSettings(unix_socket_path=str(rig.settings.data_dir / "nobody.sock")))
+    return EventPump(rig.container.db, redis, EventBus(redis, rig.clock), rig.clock)
+
+
+@pytest.mark.storage
+async def test_events_are_routed_in_their_order_and_then_streamed(rig: Rig) -> None:
+    clerk = Clerk()
+    count = BATCH + 20
+    await happen(rig, *(search_sent(number) for number in range(count)))
+    assert await pump_of(rig, clerk).pump() == count
+    assert await routed(rig) == list(range(1, count + 1))
+    assert [len(batch) for batch in clerk.batches] == [BATCH, 20]
+    assert await told(rig) == list(range(1, count + 1))
+    assert await pump_of(rig, clerk).pump() == 0
+
+
+@pytest.mark.storage
+async def test_a_message_says_all_of_the_event(rig: Rig) -> None:
+    await happen(rig, instance_offline("No answer at http://tv:8989/?apikey=abcdef"))
+    await pump_of(rig).pump()
+    assert await streamed(rig) == [
+        {
+            "type": "instance.offline",
+            "level": "warning",
+            "timestamp": "2026-11-23T12:00:00.000Z",
+            "event_id": 1,
+            "data": {
+                "app_type": "sonarr",
+                "instance_id": 7,
+                "instance_name": "TV",
+                "error_code": "unreachable",
+                "error": "No answer at http://tv:8989/?apikey=********",
+                "next_try_at": None,
+            },
+        }
+    ]
+
+
+@pytest.mark.storage
+async def test_an_event_exists_exactly_when_its_fact_does(rig: Rig) -> None:
+    async def fact() -> None:
+        async with rig.container.db.session() as session:
+            await record(session, search_sent(), rig.clock.now)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fact()
+    assert await stored(rig) == []
+    await happen(rig, search_sent(5), hunt_completed())
+    [first, second] = await stored(rig)
+    assert (first.name, first.level, first.app_type, first.instance_id) == ("search.sent", "info", "sonarr", 7)
+    assert first.payload["pass"] == "missing"
+    assert second.created_at == rig.clock.now
+    assert second.routed_at is None
+
+
+@pytest.mark.storage
+async def test_two_pumps_at_once_route_nothing_twice(rig: Rig) -> None:
+    clerk = Clerk()
+    await happen(rig, *(search_sent(number) for number in range(BATCH * 2)))
+    counts = await asyncio.gather(*(pump_of(rig, clerk).pump() for _ in range(4)))
+    assert sum(counts) == BATCH * 2
+    assert sorted(await routed(rig)) == list(range(1, BATCH * 2 + 1))
+    assert sorted(await told(rig)) == list(range(1, BATCH * 2 + 1))
+
+
+@pytest.mark.storage
+@pytest.mark.parametrize("is_after", [False, True])
+async def test_a_pump_that_dies_around_the_stream_costs_no_event_and_doubles_none(rig: Rig, is_after: bool) -> None:
+    clerk, dying = Clerk(), DyingBus(rig.container.redis, rig.clock)
+    dying.is_after = is_after
+    await happen(rig, search_sent(), hunt_completed())
+    with pytest.raises(Killed):
+        await pump_of(rig, clerk, bus=dying).pump()
+    await happen(rig, instance_offline())
+    await pump_of(rig, clerk).pump()
+    assert await routed(rig) == [1, 2, 3]
+    assert await told(rig) == [1, 2, 3]
+
+
+@pytest.mark.storage
+async def test_what_a_router_wrote_is_taken_back_with_the_mark(rig: Rig) -> None:
+    """A database that is not available says nothing of the events: all of them are routed again."""
+    clerk = Clerk(failure=OperationalError("insert", {}, Exception("locked")))
+    await happen(rig, search_sent(), hunt_completed())
+    with pytest.raises(Unavailable):
+        await pump_of(rig, clerk).pump()
+    assert await routed(rig) == []
+    clerk.failure = None
+    assert await pump_of(rig, clerk).pump() == 2
+    assert await routed(rig) == [1, 2]
+
+
+@pytest.mark.storage
+async def test_a_router_that_fails_on_an_event_loses_only_that_one(rig: Rig) -> None:
+    clumsy, other = Clerk(mistakes=frozenset({2})), Clerk()
+    await happen(rig, *(search_sent(number) for number in range(4)))
+    with capture_logs() as lines:
+        await pump_of(rig, clumsy).pump()
+        await happen(rig, *(search_sent(number) for number in range(2)))
+        await pump_of(rig, other).pump()
+    assert await routed(rig) == [1, 3, 4, 5, 6]
+    assert [line["event_id"] for line in lines if line["event"] == "event not routed"] == [2]
+    assert await told(rig) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_an_event_of_another_version_holds_nothing_up(rig: Rig) -> None:
+    await happen(rig, search_sent(), search_sent(), search_sent())
+    async with rig.container.db.session() as session:
+        await session.exec(update(Event).where(Event.id == 1).values(name="moon.landed"))  # type: ignore[arg-type]
+        await session.exec(update(Event).where(Event.id == 2).values(payload={"x": 1}))  # type: ignore[arg-type]
+    clerk = Clerk()
+    assert await pump_of(rig, clerk).pump() == 3
+    assert await routed(rig) == [3]
+    assert await told(rig) == [3]
+
+
+async def test_without_redis_events_are_routed_and_streamed_when_it_is_back(rig: Rig) -> None:
+    pump = await nobody(rig)
+    await happen(rig, search_sent())
+    assert await pump.pump() == 1
+    [row] = await stored(rig)
+    assert row.routed_at is not None
+    assert row.published_at is None
+    await pump_of(rig).pump()
+    assert await told(rig) == [1]
+
+
+async def test_a_pump_without_redis_goes_on_working(rig: Rig) -> None:
+    pump = await nobody(rig)
+    task = asyncio.create_task(pump.run())
+    for number in range(2):
+        await happen(rig, search_sent(number))
+        async with asyncio.timeout(20):
+            while any(row.routed_at is None for row in await stored(rig)):  # noqa: ASYNC110 - it is another task's
+                await asyncio.sleep(0.02)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_stream_keeps_about_the_last_thousand(rig: Rig) -> None:
+    await happen(rig, *(search_sent(number) for number in range(1600)))
+    await pump_of(rig).pump()
+    kept = await told(rig)
+    assert kept == list(range(kept[0], 1601))
+    assert 1000 <= len(kept) < 1200
+    assert await rig.container.redis.xlen(STREAM) == len(kept)
+
+
+@pytest.mark.storage
+async def test_routed_events_are_kept_for_a_week(rig: Rig) -> None:
+    await happen(rig, *(search_sent(number) for number in range(700)))
+    await pump_of(rig).pump()
+    await happen(rig, hunt_completed())
+    rig.clock.forward(seconds=KEPT_FOR.total_seconds())
+    assert await purge(rig.container.db, rig.clock.now) == 0
+    assert await purge(rig.container.db, rig.clock.now + timedelta(seconds=1)) == 700
+    assert [row.name for row in await stored(rig)] == ["hunt.completed"], "it was never routed"
+
+
+async def test_routers_are_told_in_our_own_words(rig: Rig) -> None:
+    seen: list[Recorded] = []
+
+    class Listener:
+        async def route(self, session: AsyncSession, events: Sequence[Recorded]) -> None:
+            seen.extend(events)
+
+    event = search_sent(4)
+    await happen(rig, event)
+    await pump_of(rig, Listener()).pump()
+    assert seen == [Recorded(1, EventName.SEARCH_SENT, Level.INFO, "sonarr", 7, event, rig.clock.now)]

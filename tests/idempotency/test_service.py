@@ -1,0 +1,107 @@
+"""The records behind `Idempotency-Key`: one holder at a time, and nothing for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlmodel import func, select
+
+from app.core.db import Database
+from app.core.errors import Conflict
+from app.idempotency import service
+from app.idempotency.models import Replay
+from app.idempotency.service import Attempt, Kept, ReplayService
+from app.secrets.box import SecretBox
+from tests.api.kernel import Watch, make_database
+
+pytestmark = pytest.mark.asyncio
+
+REPLY = Kept(201, bytes(range(256)), "application/json")
+
+
+@dataclass
+class Bench:
+    db: Database
+    watch: Watch
+    replays: ReplayService
+
+    async def begin(self, fingerprint: str = "f", key: str = "k") -> Attempt | Kept:
+        return await self.replays.begin("api_key:1", key, fingerprint)
+
+    async def count(self) -> int:
+        async with self.db.reading() as session:
+            return (await session.exec(select(func.count()).select_from(Replay))).one()
+
+
+@pytest_asyncio.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    db, watch = await make_database(tmp_path), Watch()
+    yield Bench(db, watch, ReplayService(db, SecretBox("k" * 32), watch))
+    await db.close()
+
+
+async def test_one_of_many_begins(bench: Bench) -> None:
+    results = await asyncio.gather(*(bench.begin() for _ in range(20)), return_exceptions=True)
+    assert sum(isinstance(one, Attempt) for one in results) == 1
+    assert sum(isinstance(one, Conflict) for one in results) == 19
+
+
+async def test_any_bytes_come_back(bench: Bench) -> None:
+    attempt = await bench.begin()
+    assert isinstance(attempt, Attempt)
+    await bench.replays.keep(attempt, REPLY)
+    assert await bench.begin() == REPLY
+    with pytest.raises(Conflict, match="another request"):
+        await bench.begin("other")
+
+
+async def test_an_abandoned_key_is_taken_over_and_the_late_answer_does_not_count(bench: Bench) -> None:
+    first = await bench.begin()
+    assert isinstance(first, Attempt)
+    bench.watch.forward(minutes=1, seconds=59)
+    with pytest.raises(Conflict, match="still being answered"):
+        await bench.begin()
+    bench.watch.forward(seconds=1)
+    second = await bench.begin("other")
+    assert isinstance(second, Attempt)
+    await bench.replays.keep(first, REPLY)
+    await bench.replays.release(first)
+    with pytest.raises(Conflict, match="still being answered"):
+        await bench.begin("other")
+    await bench.replays.keep(second, REPLY)
+    assert await bench.begin("other") == REPLY
+
+
+async def test_a_record_of_another_secret_key_counts_as_none(bench: Bench) -> None:
+    attempt = await bench.begin()
+    assert isinstance(attempt, Attempt)
+    await bench.replays.keep(attempt, REPLY)
+    rotated = ReplayService(bench.db, SecretBox("r" * 32), bench.watch)
+    assert isinstance(await rotated.begin("api_key:1", "k", "f"), Attempt)
+
+
+async def test_what_is_stored_of_a_request_cannot_be_guessed_from_outside(bench: Bench) -> None:
+    """A body may hold a password, of which a plain hash could be tried out by whoever reads the table."""
+    await bench.begin("plain hash of a body")
+    async with bench.db.reading() as session:
+        stored = (await session.exec(select(Replay.fingerprint))).one()
+    assert stored == SecretBox("k" * 32).derived("replay", "plain hash of a body").hex()
+    assert stored != SecretBox("r" * 32).derived("replay", "plain hash of a body").hex()
+
+
+async def test_purge_deletes_what_is_over_in_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "PURGE_BATCH", 3)
+    monkeypatch.setattr(service, "PURGE_BATCHES", 2)
+    for number in range(8):
+        await bench.begin(key=f"old-{number}")
+    bench.watch.forward(hours=1)
+    await bench.begin(key="new")
+    now = bench.watch.now + timedelta(hours=23)
+    assert await bench.replays.purge(now) == 0
+    now += timedelta(seconds=1)
+    assert [await bench.replays.purge(now) for _ in range(3)] == [6, 2, 0]
+    assert await bench.count() == 1

@@ -1,0 +1,89 @@
+"""What is read of an app's call: the event, the download, the keys of what it is about; anything else is no error."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.arr.parsing import LONGEST_TEXT
+from app.arr.webhooks import MOST_ITEMS, AppCall, AppEvent
+from app.webhooks.app_webhooks import names_of
+from tests.webhooks.payloads import DOWNLOAD, FAMILIES, SAID, all_of, sent
+
+OF_ITEM = {
+    "sonarr": {"episode:123", "season:1:1", "series:1"},
+    "whisparr2": {"episode:123", "season:1:1", "series:1"},
+    "radarr": {"movie:123"},
+    "whisparr3": {"movie:123"},
+    "lidarr": {"album:123", "artist:1"},
+    "readarr": {"book:123", "author:1"},
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_event_of_every_app_is_read(family: str) -> None:
+    known = 0
+    for body in all_of(family):
+        call = AppCall.model_validate(body)
+        assert call.event_type == body["eventType"]
+        known += call.event is not None
+        assert call.download_id == body.get("downloadId")
+    assert known == {"sonarr": 8, "whisparr2": 8, "radarr": 7, "whisparr3": 7, "lidarr": 8, "readarr": 6}[family]
+
+
+@pytest.mark.parametrize("event", ["Grab", "Download", "ImportComplete"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_an_event_is_about(family: str, event: str) -> None:
+    call = AppCall.model_validate(sent(family, event, 123))
+    assert names_of(call) == OF_ITEM[family]
+    assert call.download_id == DOWNLOAD
+
+
+def test_a_failed_download_names_only_itself() -> None:
+    call = AppCall.model_validate(sent("lidarr", "DownloadFailure", 123))
+    assert (call.event, call.download_id, names_of(call)) == (AppEvent.DOWNLOAD_FAILURE, DOWNLOAD, frozenset())
+
+
+def test_why_a_download_is_stuck() -> None:
+    body = sent("sonarr", "ManualInteractionRequired", 123)
+    assert AppCall.model_validate(body).obstacle == SAID
+    body["downloadStatusMessages"] *= 3
+    assert AppCall.model_validate(body).obstacle == SAID, "told once"
+    body["downloadStatusMessages"] = [{"title": "A", "messages": ["One.", 7, "Two."]}, None, {"messages": "x"}]
+    assert AppCall.model_validate(body).obstacle == "One. Two."
+    del body["downloadStatusMessages"]
+    assert AppCall.model_validate(body).obstacle is None
+
+
+def test_an_event_is_known_in_any_case_of_letters() -> None:
+    assert AppCall.model_validate({"eventType": "manualinteractionrequired"}).event is AppEvent.MANUAL_INTERACTION
+    assert AppCall.model_validate({"eventType": "Brewed"}).event is None
+    assert AppCall.model_validate({}).event is None
+
+
+def test_a_season_pack_is_about_each_of_its_episodes_up_to_a_limit() -> None:
+    body = sent("sonarr", "Grab", 1, owner=12, season=3)
+    body["episodes"] = [{"id": number, "seasonNumber": 3} for number in range(1, 2 * MOST_ITEMS)]
+    names = names_of(AppCall.model_validate(body))
+    assert names >= {"episode:1", f"episode:{MOST_ITEMS}", "season:12:3", "series:12"}
+    assert len(names) == MOST_ITEMS + 2
+
+
+texts = st.text(max_size=20) | st.sampled_from(["Grab", "Download", "x" * 5000, "\x1b[31m", "\u202e"])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "messages", "title"]), inner),
+    max_leaves=8,
+)
+FIELDS = sorted(field.alias or name for name, field in AppCall.model_fields.items())
+
+
+@settings(max_examples=400, deadline=None, database=None)
+@given(st.dictionaries(st.sampled_from(FIELDS), values))
+def test_nothing_in_an_object_is_an_error(body: dict[str, Any]) -> None:
+    call = AppCall.model_validate(json.loads(json.dumps(body)))
+    assert all(name.partition(":")[2] for name in names_of(call))
+    for text in (call.event_type, call.download_id, call.message, call.obstacle):
+        assert text is None or (text.isprintable() and len(text) <= LONGEST_TEXT)
