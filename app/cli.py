@@ -26,7 +26,7 @@ from app import __version__
 from app.api.openapi import document, render
 from app.api.server import BoundedProtocol
 from app.container import Container, open_container
-from app.core.config import Settings, read_settings
+from app.core.config import Config, read_config
 from app.core.errors import HuntarrError, StartFailed
 from app.core.heartbeat import GATEWAYS, counted
 from app.core.logging import setup_logging
@@ -94,18 +94,18 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    settings = _settings()
-    listener = _listen(settings)
+    config = _settings()
+    listener = _listen(config)
     with listener:
-        return _run(_serving(settings, listener, works=not options.no_worker))
+        return _run(_serving(config, listener, works=not options.no_worker))
 
 
 def _worker(_options: argparse.Namespace) -> int:
-    settings = _settings()
+    config = _settings()
 
     async def work() -> int:
-        await migrate(settings)
-        async with _redis(settings), open_container(settings) as container, container.log_writer.running():
+        await migrate(config)
+        async with _redis(config), open_container(config) as container, container.log_writer.running():
             await run_alone(container)
         return 0
 
@@ -119,12 +119,12 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 
 def _reset_password(options: argparse.Namespace) -> int:
-    settings = _settings()
+    config = _settings()
     password = _one_line() if options.password_stdin else _asked_twice()
 
     async def reset() -> str:
-        await migrate(settings)
-        async with open_container(settings) as container:
+        await migrate(config)
+        async with open_container(config) as container:
             return await container.trust.accounts.reset_password(password, disable_two_factor=options.disable_2fa)
 
     name = asyncio.run(reset())
@@ -145,15 +145,15 @@ def _asked_twice() -> str:
 
 
 def _rotate_key(options: argparse.Namespace) -> int:
-    settings = _settings()
+    config = _settings()
 
     async def rotation() -> int:
-        await migrate(settings)
-        return await rotate(settings, _new_key(settings), all_stopped=options.all_stopped)
+        await migrate(config)
+        return await rotate(config, _new_key(config), all_stopped=options.all_stopped)
 
     count = asyncio.run(rotation())
-    path = settings.data_dir.resolve() / KEY_FILE
-    if settings.secret_key is None:
+    path = config.data_dir.resolve() / KEY_FILE
+    if config.secret_key is None:
         what = f"The new key is in {path}; backups made before need the old one, kept in {previous(path).name}."
     else:
         what = "Set HUNTARR_SECRET_KEY to the new key before the next start; backups made before need the old one."
@@ -161,10 +161,10 @@ def _rotate_key(options: argparse.Namespace) -> int:
     return 0
 
 
-def _new_key(settings: Settings) -> str | None:
+def _new_key(config: Config) -> str | None:
     """Never from the arguments, where every user of the machine could read it."""
     given = os.environ.get("HUNTARR_NEW_SECRET_KEY", "")
-    if settings.secret_key is None:
+    if config.secret_key is None:
         if given:
             raise StartFailed("HUNTARR_NEW_SECRET_KEY goes with HUNTARR_SECRET_KEY; the key file gets its own new key.")
         return None
@@ -182,11 +182,11 @@ def _openapi(options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings() -> Settings:
-    settings = read_settings()
+def _settings() -> Config:
+    config = read_config()
     os.umask(0o077)  # what we make in the data folder is for nobody else
-    setup_logging(settings.log_level, settings.log_format)
-    return settings
+    setup_logging(config.log_level, config.log_format)
+    return config
 
 
 def _run(work: Coroutine[None, None, int]) -> int:
@@ -197,12 +197,12 @@ def _run(work: Coroutine[None, None, int]) -> int:
     return code
 
 
-async def _serving(settings: Settings, listener: socket.socket, *, works: bool) -> int:
-    await migrate(settings)
+async def _serving(config: Config, listener: socket.socket, *, works: bool) -> int:
+    await migrate(config)
     # Opened here and not by the application: a start that fails says one sentence, and uvicorn would say many.
-    async with _redis(settings), open_container(settings) as container, container.log_writer.running():
+    async with _redis(config), open_container(config) as container, container.log_writer.running():
         app = create_app(
-            settings, open_container=lambda _: nullcontext(container), background=_working if works else _waiting
+            config, open_container=lambda _: nullcontext(container), background=_working if works else _waiting
         )
         server = Gateway(
             partial(_let_go, container),
@@ -220,7 +220,7 @@ async def _serving(settings: Settings, listener: socket.socket, *, works: bool) 
         )
         gc.collect()
         gc.freeze()  # what a start makes lives for ever: no later collection need walk through it
-        _announce(settings, listener)
+        _announce(config, listener)
         await _announce_setup(container)
         await server.serve(sockets=[listener])
         return 0 if server.started else 1
@@ -265,8 +265,8 @@ async def _working(container: Container) -> AsyncIterator[None]:
         yield
 
 
-def _redis(settings: Settings) -> AbstractAsyncContextManager[None]:
-    return embedded_redis(settings) if settings.redis_url is None else _nothing()
+def _redis(config: Config) -> AbstractAsyncContextManager[None]:
+    return embedded_redis(config) if config.redis_url is None else _nothing()
 
 
 @asynccontextmanager
@@ -274,27 +274,27 @@ async def _nothing() -> AsyncIterator[None]:
     yield
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(config: Config) -> socket.socket:
     """Take the port first: a port that is taken must stop the start before anything else is begun."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     # With the protocol named, connections send at once; without it each reply waits 40 ms for an acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((config.host, config.port))
         listener.listen(2048)
     except OSError as failure:
         listener.close()
         if isinstance(failure, socket.gaierror) or failure.errno == errno.EADDRNOTAVAIL:
             raise StartFailed("HUNTARR_HOST is wrong: this machine has no such address.") from None
-        raise StartFailed(f"Cannot listen on port {settings.port} (HUNTARR_PORT): {failure.strerror}.") from None
+        raise StartFailed(f"Cannot listen on port {config.port} (HUNTARR_PORT): {failure.strerror}.") from None
     listener.setblocking(False)
     return listener
 
 
-def _announce(settings: Settings, listener: socket.socket) -> None:
+def _announce(config: Config, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
-    address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}{settings.base_url}"  # noqa: S104
+    address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}{config.base_url}"  # noqa: S104
     log.info("huntarr listens", version=__version__, url=address, docs=f"{address}/docs")
 
 

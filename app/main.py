@@ -13,7 +13,7 @@ from app.api import errors, openapi
 from app.api.deps import ApiContainer
 from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from app.api.idempotency import REPLAY_HEADER
-from app.api.middleware import Boundary
+from app.api.middleware import RequestMiddleware
 from app.api.routes import (
     audit,
     auth,
@@ -37,7 +37,7 @@ from app.api.routes import (
     settings as settings_routes,
 )
 from app.api.routing import ApiRouter, unmatched
-from app.core.config import Settings
+from app.core.config import Config
 from app.metrics.http import HttpNumbers
 
 # The polled ones first: routes are tried in this order.
@@ -74,7 +74,7 @@ CORS_REQUEST_HEADERS = (
 CORS_REPLY_HEADERS = ("ETag", "X-Request-Id", "Retry-After", REPLAY_HEADER)
 
 C = TypeVar("C", bound=ApiContainer)
-OpenContainer = Callable[[Settings], AbstractAsyncContextManager[C]]
+OpenContainer = Callable[[Config], AbstractAsyncContextManager[C]]
 Background = Callable[[C], AbstractAsyncContextManager[object]]
 
 
@@ -86,7 +86,7 @@ class HuntarrApi(FastAPI):
 
 
 def create_app(
-    settings: Settings | None = None,
+    config: Config | None = None,
     *,
     open_container: OpenContainer[C] | None = None,
     background: Background[C] | None = None,
@@ -102,8 +102,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(settings, numbers),
-        lifespan=_lifespan(settings, open_container, background),
+        middleware=_middleware(config, numbers),
+        lifespan=_lifespan(config, open_container, background),
     )
     app.state.http_numbers = numbers
     app.router.default = unmatched
@@ -114,37 +114,37 @@ def create_app(
     return app
 
 
-def _middleware(settings: Settings | None, numbers: HttpNumbers) -> list[Middleware]:
+def _middleware(config: Config | None, numbers: HttpNumbers) -> list[Middleware]:
     """Outermost first."""
-    measured = Middleware(metrics.Measured, numbers=numbers)
-    if settings is None:
-        return [measured, Middleware(Boundary), Middleware(errors.Failures)]
-    boundary = Middleware(Boundary, base_url=settings.base_url, trusted_proxies=settings.trusted_proxies)
+    measured = Middleware(metrics.MetricsMiddleware, numbers=numbers)
+    if config is None:
+        return [measured, Middleware(RequestMiddleware), Middleware(errors.ErrorMiddleware)]
+    boundary = Middleware(RequestMiddleware, base_url=config.base_url, trusted_proxies=config.trusted_proxies)
     chain = [measured, boundary]
-    if settings.cors_origins:
+    if config.cors_origins:
         chain.append(
             Middleware(
                 CORSMiddleware,
-                allow_origins=settings.cors_origins,
+                allow_origins=config.cors_origins,
                 allow_methods=METHODS,
                 allow_headers=CORS_REQUEST_HEADERS,
                 expose_headers=CORS_REPLY_HEADERS,
                 allow_credentials=False,
             )
         )
-    return [*chain, Middleware(errors.Failures)]
+    return [*chain, Middleware(errors.ErrorMiddleware)]
 
 
 def _lifespan(
-    settings: Settings | None, open_container: OpenContainer[C] | None, background: Background[C] | None
+    config: Config | None, open_container: OpenContainer[C] | None, background: Background[C] | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]] | None:
-    if settings is None or open_container is None:
+    if config is None or open_container is None:
         return None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            container = await stack.enter_async_context(open_container(settings))
+            container = await stack.enter_async_context(open_container(config))
             app.state.container = container
             if background is not None:
                 await stack.enter_async_context(background(container))

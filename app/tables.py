@@ -16,6 +16,17 @@ from app.settings import models as settings
 from app.webhooks import models as webhooks
 
 MODULES = (
-    auth, backup, counters, events, hunting, idempotency, instances, logs, notifications, schedules, settings, webhooks,
-)  # fmt: skip
+    auth,
+    backup,
+    counters,
+    events,
+    hunting,
+    idempotency,
+    instances,
+    logs,
+    notifications,
+    schedules,
+    settings,
+    webhooks,
+)
 METADATA = SQLModel.metadata

@@ -18,7 +18,7 @@ PORT = 9705
 HUNTING = {"missing_batch": 4, "cutoff_batch": 2, "min_gap_seconds": 1}
 SIMULATED = ("--search-seconds", "1", "--grab-share", "0.5", "--cutoff-share", "0.2", "--download-seconds", "120")
 LIBRARIES = {"sonarr": ("--series", "25", "--seasons", "3"), "radarr": ("--movies", "120")}
-LONGEST_HUNT = 120.0
+MAX_HUNT = 120.0
 
 
 def main() -> int:
@@ -61,7 +61,7 @@ def _hunted(client: httpx.Client) -> list[dict[str, Any]]:
     print("\nPOST /api/hunts: a hunt of each.")
     ids = [hunt["id"] for hunt in _data(client.post("/api/hunts", json={}))["hunts"]]
     shown: dict[int, str] = {}
-    deadline = time.monotonic() + LONGEST_HUNT
+    deadline = time.monotonic() + MAX_HUNT
     while True:
         hunts = [_data(client.get(f"/api/hunts/{one}")) for one in ids]
         for hunt in hunts:

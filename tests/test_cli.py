@@ -24,7 +24,7 @@ import pytest
 from app import cli
 from app.cli import GRACE_SECONDS, main
 from app.core import heartbeat, redis, sqlite
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.migrations import CONNECT_SECONDS
 from app.core.redis import socket_path
 from app.logs import writer
@@ -41,10 +41,10 @@ FAIL_SECONDS = 5
 END_SECONDS = 20
 
 
-def environment(folder: Path, **settings: object) -> dict[str, str]:
+def environment(folder: Path, **config: object) -> dict[str, str]:
     """Ours and nobody else's: no HUNTARR_ variable of the machine counts."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUNTARR_")}
-    given = {"data_dir": folder, "port": 0, "log_format": "json", "api_key": KEY, **settings}
+    given = {"data_dir": folder, "port": 0, "log_format": "json", "api_key": KEY, **config}
     return clean | {f"HUNTARR_{name.upper()}": str(value) for name, value in given.items()}
 
 
@@ -55,12 +55,17 @@ def command(*arguments: str) -> list[str]:
 Result = subprocess.CompletedProcess[str]
 
 
-def ran(folder: Path, *arguments: str, seconds: float = START_SECONDS, **settings: object) -> Result:
+def ran(folder: Path, *arguments: str, seconds: float = START_SECONDS, **config: object) -> Result:
     """A command that ends by itself."""
     return subprocess.run(  # noqa: S603 - our own command line
-        command(*arguments), env=environment(folder, **settings), cwd=ROOT, capture_output=True, text=True,
-        timeout=seconds, check=False,
-    )  # fmt: skip
+        command(*arguments),
+        env=environment(folder, **config),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
 
 
 @dataclass
@@ -91,15 +96,19 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, cwd: Path = ROOT, **settings: object) -> Iterator[Served]:
+def serving(folder: Path, *arguments: str, cwd: Path = ROOT, **config: object) -> Iterator[Served]:
     process = subprocess.Popen(  # noqa: S603 - our own command line
-        command("serve", *arguments), env=environment(folder, **settings), cwd=cwd,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        command("serve", *arguments),
+        env=environment(folder, **config),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         url = _address(process)
         _wait_until_ready(f"{url}/ping")
-        yield Served(process, url, folder, {"X-Api-Key": str(settings.get("api_key", KEY))})
+        yield Served(process, url, folder, {"X-Api-Key": str(config.get("api_key", KEY))})
     finally:
         process.kill()
         process.wait(10)
@@ -151,8 +160,10 @@ def test_it_serves_with_its_own_redis_and_ends_with_0(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         parts = server.get("/api/ready").json()["data"]
         assert {name: part["ok"] for name, part in parts.items() if isinstance(part, dict)} == {
-            "database": True, "redis": True, "worker": True,
-        }  # fmt: skip
+            "database": True,
+            "redis": True,
+            "worker": True,
+        }
         assert httpx.get(f"{server.url}/api/stats", timeout=20).status_code == 401
         family = server.family()
         assert [one.name() for one in family if "server" in one.name()]
@@ -290,9 +301,12 @@ def test_sigterm_waits_neither_for_listeners_nor_for_a_slow_app(tmp_path: Path) 
 def test_sigterm_while_redis_hangs(tmp_path: Path, arguments: list[str]) -> None:
     with mute() as port:
         process = subprocess.Popen(  # noqa: S603 - our own command line
-            command(*arguments), env=environment(tmp_path, redis_url=f"redis://127.0.0.1:{port}"), cwd=ROOT,
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            command(*arguments),
+            env=environment(tmp_path, redis_url=f"redis://127.0.0.1:{port}"),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         with process:
             assert process.stdout is not None
             assert any("worker started" in line or "startup complete" in line for line in process.stdout)
@@ -337,7 +351,7 @@ WRONG = {
 
 
 def test_the_table_of_wrong_values_is_whole() -> None:
-    assert set(WRONG) == set(Settings.model_fields)
+    assert set(WRONG) == set(Config.model_fields)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
@@ -424,9 +438,14 @@ def run_without_rights(shell: str, folder: Path) -> Result:
     """As a user who owns nothing special: root, too, loses what lets it write everywhere."""
     drop = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"] if os.getuid() == 0 else []
     return subprocess.run(  # noqa: S603 - our own command line
-        [*drop, "bash", "-c", f'{shell}; exec "$@"', "bash", *command("serve")], env=environment(folder), cwd=ROOT,
-        capture_output=True, text=True, timeout=START_SECONDS, check=False,
-    )  # fmt: skip
+        [*drop, "bash", "-c", f'{shell}; exec "$@"', "bash", *command("serve")],
+        env=environment(folder),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
@@ -464,9 +483,13 @@ def test_migrate_says_whether_there_was_anything_to_do(tmp_path: Path) -> None:
 def test_openapi_prints_what_is_committed_in_a_bare_checkout(tmp_path: Path) -> None:
     bare = {name: value for name, value in os.environ.items() if not name.startswith("HUNTARR_")}
     done = subprocess.run(  # noqa: S603 - our own command line
-        command("openapi", "--write"), env={**bare, "PYTHONPATH": str(ROOT)}, cwd=tmp_path, capture_output=True,
-        timeout=START_SECONDS, check=True,
-    )  # fmt: skip
+        command("openapi", "--write"),
+        env={**bare, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=START_SECONDS,
+        check=True,
+    )
     assert done.stdout == b""
     document = json.loads((tmp_path / "openapi.json").read_text())
     assert document["openapi"].startswith("3.1")

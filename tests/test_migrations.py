@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, inspect, text
 
 from app.core import migrations
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.db import Database
 from app.core.errors import StartFailed
 from app.core.migrations import alembic_config, migrate, newest
@@ -52,8 +52,8 @@ def written(url: str, statement: str) -> None:
     asyncio.run(write())
 
 
-def settings_of(url: str, folder: Path) -> Settings:
-    return Settings(data_dir=folder, database_url=url, api_key=SecretStr("k" * 40), secret_key=SecretStr("s" * 40))
+def settings_of(url: str, folder: Path) -> Config:
+    return Config(data_dir=folder, database_url=url, api_key=SecretStr("k" * 40), secret_key=SecretStr("s" * 40))
 
 
 def test_the_migrations_make_what_the_models_say(database_url: str) -> None:
@@ -82,11 +82,11 @@ def test_a_difference_would_be_found(database_url: str) -> None:
 
 
 def test_it_says_whether_there_was_anything_to_do(database_url: str, tmp_path: Path) -> None:
-    settings = settings_of(database_url, tmp_path)
-    assert asyncio.run(migrate(settings)) is False
+    config = settings_of(database_url, tmp_path)
+    assert asyncio.run(migrate(config)) is False
     command.downgrade(alembic_config(database_url), "base")
-    assert asyncio.run(migrate(settings)) is True
-    assert asyncio.run(migrate(settings)) is False
+    assert asyncio.run(migrate(config)) is True
+    assert asyncio.run(migrate(config)) is False
 
 
 def test_processes_that_migrate_at_once_do_not_disturb_each_other(database_url: str, tmp_path: Path) -> None:
@@ -96,10 +96,13 @@ def test_processes_that_migrate_at_once_do_not_disturb_each_other(database_url: 
         subprocess.Popen(
             [sys.executable, "-m", "app.cli", "migrate"],
             env={**clean, "HUNTARR_DATA_DIR": str(tmp_path / folder), "HUNTARR_DATABASE_URL": database_url},
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         for folder in ("same", "same", "other")
-    ]  # fmt: skip
+    ]
     said = [process.communicate(timeout=60)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], said
     command.check(alembic_config(database_url))

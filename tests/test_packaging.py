@@ -15,7 +15,7 @@ import yaml
 from hatchling.build import build_wheel
 
 from app.cli import command_line
-from app.core.config import PREFIX, Settings
+from app.core.config import PREFIX, Config
 from tests.test_cli import END_SECONDS
 
 ROOT = Path(__file__).parents[1]
@@ -103,7 +103,7 @@ def test_compose_names_variables_that_exist_and_images_with_their_versions(compo
 
 
 def variables() -> set[str]:
-    return {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return {f"{PREFIX}{name.upper()}" for name in Config.model_fields}
 
 
 def test_the_image_runs_as_nobody_in_particular() -> None:
@@ -160,6 +160,10 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
         names.append(f"./{name}")
     ran = subprocess.run(  # noqa: S603 - a fixed command
         ["systemd-analyze", "verify", "--man=no", *names],  # noqa: S607 - wherever it is
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -59,7 +59,7 @@ class FrugalWorker(Worker):
 
 def make_worker(container: Container, **options: Any) -> Worker:
     """arq's worker on its own pool of connections. Results are not kept: the rows tell what came of a job."""
-    redis = make_redis(redis_settings(container.settings))
+    redis = make_redis(redis_settings(container.config))
     chosen: dict[str, Any] = {"poll_delay": POLL_SECONDS, "cron_jobs": crons(), **options}
     return FrugalWorker(
         functions=[

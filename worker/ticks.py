@@ -44,7 +44,7 @@ async def backups(ctx: dict[Any, Any]) -> None:
 
 async def follow_settings(ctx: dict[Any, Any]) -> None:
     """What another process changed and this one acts on all the time."""
-    await container_of(ctx).general.apply_level()
+    await container_of(ctx).settings.apply_level()
 
 
 async def follow_ups(ctx: dict[Any, Any]) -> None:
@@ -56,7 +56,7 @@ async def follow_ups(ctx: dict[Any, Any]) -> None:
 async def retention(ctx: dict[Any, Any]) -> None:
     """Old rows, in short transactions."""
     container = container_of(ctx)
-    days = (await container.general.general()).history_retention_days
+    days = (await container.settings.general()).history_retention_days
     await container.records.purge(days)
     await container.schedules.purge(days)
     await container.replays.purge(container.clock())

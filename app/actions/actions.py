@@ -23,7 +23,7 @@ from app.schedules.models import RunStatus
 from app.settings.hunting import HuntingIn
 from app.settings.service import SettingsService
 
-MOST_HUNTS = 500
+MAX_HUNTS = 500
 
 
 class HuntParams(In):
@@ -42,7 +42,7 @@ class NoParams(In):
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class ActionServices:
     """The services that actions work with."""
 
     hunts: HuntService
@@ -52,7 +52,7 @@ class Hands:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ActionTarget:
     """Whom an action is about. `since`: when an earlier worker began with this run, if one did."""
 
     app_type: AppType | None
@@ -62,7 +62,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ActionResult:
     """How a run ended."""
 
     message: str
@@ -82,60 +82,62 @@ class Action(Generic[P]):
     """One word of `action`."""
 
     params: type[P]
-    run: Callable[[Hands, Order, P], Awaitable[Done]]
+    run: Callable[[ActionServices, ActionTarget, P], Awaitable[ActionResult]]
     takes_target: bool = True
 
 
-async def _hunt(hands: Hands, order: Order, params: HuntParams) -> Done:
+async def _hunt(hands: ActionServices, order: ActionTarget, params: HuntParams) -> ActionResult:
     hunts = await _hunts_since(hands, order)
     if not hunts:  # they are opened in one transaction: all of them or none
         given = HuntIn(instance_id=order.instance_id, app_type=order.app_type, passes=params.passes, limit=params.limit)
         hunts = await hands.hunts.start(given, trigger=order.trigger)
-    return Done(f"{_counted(len(hunts), 'hunt')} queued.", hunts=hunts)
+    return ActionResult(f"{_counted(len(hunts), 'hunt')} queued.", hunts=hunts)
 
 
-async def _hunts_since(hands: Hands, order: Order) -> list[HuntOut]:
+async def _hunts_since(hands: ActionServices, order: ActionTarget) -> list[HuntOut]:
     """The hunts that the worker before opened."""
     if order.since is None:
         return []
-    found = await hands.hunts.page(HuntFilter(order.instance_id, order.app_type), page=1, page_size=MOST_HUNTS)
+    found = await hands.hunts.page(HuntFilter(order.instance_id, order.app_type), page=1, page_size=MAX_HUNTS)
     return [hunt for hunt in found.items if hunt.trigger is order.trigger and hunt.queued_at >= order.since]
 
 
-async def _enable(hands: Hands, order: Order, _params: NoParams) -> Done:
+async def _enable(hands: ActionServices, order: ActionTarget, _params: NoParams) -> ActionResult:
     return await _set_enabled(hands, order, True)
 
 
-async def _disable(hands: Hands, order: Order, _params: NoParams) -> Done:
+async def _disable(hands: ActionServices, order: ActionTarget, _params: NoParams) -> ActionResult:
     return await _set_enabled(hands, order, False)
 
 
-async def _set_enabled(hands: Hands, order: Order, enabled: bool) -> Done:
+async def _set_enabled(hands: ActionServices, order: ActionTarget, enabled: bool) -> ActionResult:
     word = "enabled" if enabled else "disabled"
     targets = await _targets(hands, order)
     others = [one for one in targets if one.enabled is not enabled]
     await _change(hands, others, InstancePatch(enabled=enabled))
     already = f" {len(targets) - len(others)} already {word}." if len(others) < len(targets) else ""
-    return Done(f"{_counted(len(others), 'instance')} {word}.{already}")
+    return ActionResult(f"{_counted(len(others), 'instance')} {word}.{already}")
 
 
-async def _pause(hands: Hands, _order: Order, params: PauseIn) -> Done:
+async def _pause(hands: ActionServices, _order: ActionTarget, params: PauseIn) -> ActionResult:
     pause = await hands.settings.pause(params.minutes)
-    return Done("Hunting paused." if pause.until is None else f"Hunting paused until {pause.until:%Y-%m-%d %H:%M} UTC.")
+    return ActionResult(
+        "Hunting paused." if pause.until is None else f"Hunting paused until {pause.until:%Y-%m-%d %H:%M} UTC."
+    )
 
 
-async def _resume(hands: Hands, _order: Order, _params: NoParams) -> Done:
+async def _resume(hands: ActionServices, _order: ActionTarget, _params: NoParams) -> ActionResult:
     await hands.settings.resume()
-    return Done("Hunting resumed.")
+    return ActionResult("Hunting resumed.")
 
 
-async def _backup(hands: Hands, _order: Order, _params: NoParams) -> Done:
+async def _backup(hands: ActionServices, _order: ActionTarget, _params: NoParams) -> ActionResult:
     """It may take longer than a run: a job of its own makes it."""
     await hands.ask_for_backup()
-    return Done("A backup was asked for.")
+    return ActionResult("A backup was asked for.")
 
 
-async def _set_hourly_cap(hands: Hands, order: Order, params: CapParams) -> Done:
+async def _set_hourly_cap(hands: ActionServices, order: ActionTarget, params: CapParams) -> ActionResult:
     """Of an instance its own cap; of a type its default, and the own cap of every instance that has one."""
     targets = await _targets(hands, order)
     hunting = HuntingIn.model_validate({"hourly_cap": params.hourly_cap})
@@ -146,10 +148,10 @@ async def _set_hourly_cap(hands: Hands, order: Order, params: CapParams) -> Done
     else:
         own = targets
     await _change(hands, own, InstancePatch(hunting=hunting))
-    return Done(f"Hourly cap of {_counted(len(targets), 'instance')} set to {params.hourly_cap}.")
+    return ActionResult(f"Hourly cap of {_counted(len(targets), 'instance')} set to {params.hourly_cap}.")
 
 
-async def _targets(hands: Hands, order: Order) -> list[InstanceOut]:
+async def _targets(hands: ActionServices, order: ActionTarget) -> list[InstanceOut]:
     found = await hands.instances.all(order.app_type)
     targets = [one for one in found if order.instance_id in (None, one.id)]
     if not targets:
@@ -157,7 +159,7 @@ async def _targets(hands: Hands, order: Order) -> list[InstanceOut]:
     return targets
 
 
-async def _change(hands: Hands, targets: Sequence[InstanceOut], patch: InstancePatch) -> None:
+async def _change(hands: ActionServices, targets: Sequence[InstanceOut], patch: InstancePatch) -> None:
     for one in targets:
         try:
             await hands.instances.update(one.app_type, one.id, patch)

@@ -21,7 +21,7 @@ _LONGEST = 500
 
 
 def issue(box: SecretBox, now: datetime) -> str:
-    return box.seal(f"{_PURPOSE}{(now + VALID_FOR).astimezone(UTC).isoformat()}")
+    return box.encrypt(f"{_PURPOSE}{(now + VALID_FOR).astimezone(UTC).isoformat()}")
 
 
 def is_valid(box: SecretBox, text: str, now: datetime) -> bool:
@@ -29,7 +29,7 @@ def is_valid(box: SecretBox, text: str, now: datetime) -> bool:
     if len(text) > _LONGEST:
         return False
     try:
-        plain = box.open(text)
+        plain = box.decrypt(text)
     except StartFailed:  # not sealed by us
         return False
     return plain.startswith(_PURPOSE) and now < datetime.fromisoformat(plain.removeprefix(_PURPOSE))

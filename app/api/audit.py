@@ -12,13 +12,13 @@ from starlette.responses import Response
 from app.api.body import BoundedRequest
 from app.api.context import Handler, client_address, current_caller
 from app.api.deps import container_of
-from app.auth.audit import deed_of
+from app.auth.audit import audit_entry
 from app.core.errors import HuntarrError
 
 log = structlog.get_logger(__name__)
 
-LONGEST_VALUE = 100
-MOST_FIELDS = 50
+MAX_VALUE_LENGTH = 100
+MAX_FIELDS = 50
 
 
 def told(inner: Handler, operation: str, filters: frozenset[str]) -> Handler:
@@ -27,12 +27,12 @@ def told(inner: Handler, operation: str, filters: frozenset[str]) -> Handler:
     async def answer(request: Request) -> Response:
         response = await inner(request)
         if response.status_code < 400:
-            deed = deed_of(
+            deed = audit_entry(
                 current_caller(request),
                 operation,
                 client_address(request),
                 target=_target(request, response, filters),
-                fields=sorted(_document(request))[:MOST_FIELDS],
+                fields=sorted(_document(request))[:MAX_FIELDS],
             )
             try:
                 await container_of(request).audit.record(deed)
@@ -56,7 +56,7 @@ def _target(request: Request, response: Response, filters: frozenset[str]) -> di
     found |= {"hook": str(hook_id)} if hook_id is not None else {}
     if response.status_code == 201 and (made := _made_id(response)) is not None:
         found["id"] = str(made)
-    return {name: value[:LONGEST_VALUE] for name, value in found.items()}
+    return {name: value[:MAX_VALUE_LENGTH] for name, value in found.items()}
 
 
 def _document(request: Request) -> dict[str, object]:

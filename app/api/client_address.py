@@ -16,28 +16,28 @@ _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d{1,5})?|(?P<v4>\d+\.\d+\.\d+\.
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class ClientAddress:
     """`address` is empty where the transport has none (a Unix socket)."""
 
     address: str
     is_https: bool
 
 
-def peer_of(scope: Scope, trusted: Sequence[Network]) -> Peer:
+def peer_of(scope: Scope, trusted: Sequence[Network]) -> ClientAddress:
     """The socket's peer, or what trusted proxies say about it."""
     client: tuple[str, int] | None = scope.get("client")
     host = client[0] if client else ""
     is_https = scope.get("scheme") == "https"
     if not trusted:
-        return Peer(host, is_https)
+        return ClientAddress(host, is_https)
     peer = parsed(host)
     if peer is None:
-        return Peer(host, is_https)
+        return ClientAddress(host, is_https)
     if not _is_trusted(peer, trusted):
-        return Peer(str(peer), is_https)
+        return ClientAddress(str(peer), is_https)
     headers = Headers(scope=scope)
     protocol = ",".join(headers.getlist("x-forwarded-proto")).rpartition(",")[2].strip().lower()
-    return Peer(str(walk(peer, headers.getlist("x-forwarded-for"), trusted)), protocol == "https" or is_https)
+    return ClientAddress(str(walk(peer, headers.getlist("x-forwarded-for"), trusted)), protocol == "https" or is_https)
 
 
 # What a proxy on its way adds; whoever sends one of these himself only loses the right of the local.

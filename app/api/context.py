@@ -17,7 +17,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 @dataclass(slots=True)
-class Frame:
+class RequestContext:
     """`caller` is None until the route has let somebody in, and stays so on public routes."""
 
     request_id: str
@@ -26,18 +26,18 @@ class Frame:
     caller: Caller | None = None
 
 
-def frame_of(scope: Scope) -> Frame:
-    return cast(Frame, scope[FRAME])
+def context_of(scope: Scope) -> RequestContext:
+    return cast(RequestContext, scope[FRAME])
 
 
 def client_address(request: HTTPConnection) -> str:
     """Who calls, as an IP address; forwarded headers count only from trusted proxies (see `peer.py`)."""
-    return frame_of(request.scope).client_address
+    return context_of(request.scope).client_address
 
 
 def current_caller(request: HTTPConnection) -> Caller:
     """Who was let in; `NotAuthenticated` on a public route, where nobody was asked."""
-    caller = frame_of(request.scope).caller
+    caller = context_of(request.scope).caller
     if caller is None:
         raise NotAuthenticated("This call needs an API key or a session.")
     return caller

@@ -11,21 +11,21 @@ from app.api.context import current_caller
 from app.auth.audit import AuditTrail
 from app.auth.callers import Caller, CredentialStore
 from app.core.clock import Clock
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.db import Database
-from app.idempotency.service import ReplayService
+from app.idempotency.service import IdempotencyService
 from app.secrets.box import SecretBox
 
-LARGEST_PAGE = 1_000_000
-LARGEST_PAGE_SIZE = 500
-LARGEST_ID = 2**31 - 1  # PostgreSQL's INTEGER; a larger number is nobody's id and must not reach the database
+MAX_PAGE = 1_000_000
+MAX_PAGE_SIZE = 500
+MAX_ID = 2**31 - 1  # PostgreSQL's INTEGER; a larger number is nobody's id and must not reach the database
 
 
 class ApiContainer(Protocol):
     """What the kernel needs of `app/container.py`."""
 
     @property
-    def settings(self) -> Settings: ...
+    def config(self) -> Config: ...
     @property
     def clock(self) -> Clock: ...
     @property
@@ -35,7 +35,7 @@ class ApiContainer(Protocol):
     @property
     def box(self) -> SecretBox: ...
     @property
-    def replays(self) -> ReplayService: ...
+    def replays(self) -> IdempotencyService: ...
     @property
     def audit(self) -> AuditTrail: ...
     @property
@@ -68,8 +68,8 @@ class PageParams:
 
 
 async def get_page_params(
-    page: Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Page, from 1.")] = 1,
-    page_size: Annotated[int, Query(ge=1, le=LARGEST_PAGE_SIZE, description="Items on a page.")] = 50,
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Page, from 1.")] = 1,
+    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE, description="Items on a page.")] = 50,
 ) -> PageParams:
     return PageParams(page, page_size)
 
@@ -77,4 +77,4 @@ async def get_page_params(
 CurrentContainer = Annotated[ApiContainer, Depends(get_container)]
 CurrentCaller = Annotated[Caller, Depends(get_caller)]
 Paging = Annotated[PageParams, Depends(get_page_params)]
-RowId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+RowId = Annotated[int, Path(ge=1, le=MAX_ID)]

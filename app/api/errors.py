@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.context import frame_of
+from app.api.context import context_of
 from app.core.errors import HuntarrError, Invalid
 from app.core.schemas import ErrorReply, FieldError
 
@@ -24,8 +24,8 @@ WITH_REQUEST_ID = frozenset({500, 503})
 WITH_RETRY_AFTER = frozenset({429, 503})
 RETRY_AFTER = timedelta(seconds=5)
 CHALLENGE = 'ApiKey realm="huntarr"'
-MOST_DETAILS = 50
-LONGEST_FIELD = 200
+MAX_DETAILS = 50
+MAX_FIELD_LENGTH = 200
 
 INTERNAL_ERROR = "Something went wrong inside Huntarr; the log tells more under this request id."
 SENTENCES = {
@@ -86,13 +86,13 @@ def _invalid(error: RequestValidationError) -> Response:
     found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
         return error_reply(400, "The body is not valid JSON.", request_id="")
-    details = [FieldError(field=_field(one["loc"]), message=_message(one["msg"])) for one in found[:MOST_DETAILS]]
+    details = [FieldError(field=_field(one["loc"]), message=_message(one["msg"])) for one in found[:MAX_DETAILS]]
     first = f"{details[0].field}: {details[0].message}" if len(found) == 1 else f"{len(found)} fields are not valid."
     return error_reply(422, first, request_id="", details=details)
 
 
 def _field(location: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in location)[:LONGEST_FIELD]
+    return ".".join(str(part) for part in location)[:MAX_FIELD_LENGTH]
 
 
 def _message(text: str) -> str:
@@ -108,7 +108,7 @@ def _seconds(wait: timedelta) -> str:
 
 async def _on_expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, EXPECTED)  # noqa: S101 - the three classes that this handler is registered for
-    return reply_to(error, frame_of(request.scope).request_id)
+    return reply_to(error, context_of(request.scope).request_id)
 
 
 def install(app: FastAPI) -> None:
@@ -117,7 +117,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _on_expected)
 
 
-class Failures:
+class ErrorMiddleware:
     """The innermost of our middleware: whatever nobody expected becomes an enveloped 500 and a log line.
 
     FastAPI's own place for this lies outside all middleware, where its reply misses the headers of every other one.
@@ -143,7 +143,7 @@ class Failures:
             _report(failure)
             if is_started:
                 raise  # half a reply is out: only closing the connection says that it is broken
-            reply = error_reply(500, INTERNAL_ERROR, request_id=frame_of(scope).request_id)
+            reply = error_reply(500, INTERNAL_ERROR, request_id=context_of(scope).request_id)
             await reply(scope, receive, send)
 
 
@@ -151,7 +151,7 @@ def _report(failure: Exception) -> None:
     """Log it with its traceback; Pydantic's messages quote the input, which may be a secret, so they stay out."""
     if isinstance(failure, ValidationError | ResponseValidationError):
         frames = "".join(traceback.format_tb(failure.__traceback__))
-        fields = [_field(one["loc"]) for one in failure.errors()[:MOST_DETAILS]]
+        fields = [_field(one["loc"]) for one in failure.errors()[:MAX_DETAILS]]
         log.error("request failed", error=type(failure).__name__, fields=fields, frames=frames)
     else:
         log.error("request failed", error=type(failure).__name__, exc_info=failure)

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from app.api.client_address import Network, peer_of
-from app.api.context import FRAME, Frame
+from app.api.context import FRAME, RequestContext
 from app.api.errors import error_reply
 
 log = structlog.get_logger("app.access")
@@ -33,7 +33,7 @@ SECURITY_HEADERS = (
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-class Boundary:
+class RequestMiddleware:
     """The outermost middleware; plain ASGI, because a class per request and a task per request cost too much."""
 
     def __init__(self, app: ASGIApp, *, base_url: str = "", trusted_proxies: Sequence[Network] = ()) -> None:
@@ -50,7 +50,7 @@ class Boundary:
         peer = peer_of(scope, self._trusted)
         if self._base:
             scope["root_path"] = self._base  # what routes and redirects take off the path
-        scope[FRAME] = Frame(request_id, peer.address, peer.is_https)
+        scope[FRAME] = RequestContext(request_id, peer.address, peer.is_https)
         status = 0
 
         async def sending(message: Message) -> None:

@@ -10,15 +10,15 @@ from typing import Final
 
 from app.core.errors import BadRequest, UnsupportedMediaType
 
-LARGEST_HEAD: Final = 8 * 1024
-LONGEST_BOUNDARY: Final = 70
-MOST_PARTS: Final = 20
+MAX_HEAD: Final = 8 * 1024
+MAX_BOUNDARY_LENGTH: Final = 70
+MAX_PARTS: Final = 20
 PIECE: Final = 1024 * 1024
 NOT_VALID: Final = "The body is not valid multipart/form-data."
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormPart:
     """One field; its content must be read before the next one is asked for."""
 
     name: str
@@ -42,7 +42,7 @@ def boundary_of(content_type: str) -> bytes:
     head = Message()
     head["Content-Type"] = content_type
     found = head.get_boundary() if head.get_content_type() == "multipart/form-data" else None
-    if not found or not found.isascii() or len(found) > LONGEST_BOUNDARY:
+    if not found or not found.isascii() or len(found) > MAX_BOUNDARY_LENGTH:
         raise UnsupportedMediaType("The body must be a file, sent as multipart/form-data.")
     return found.encode()
 
@@ -56,16 +56,16 @@ class Multipart:
         self._rest = bytearray(b"\r\n")  # so that the first mark looks like all the others
         self._is_over = False
 
-    async def parts(self) -> AsyncIterator[Part]:
+    async def parts(self) -> AsyncIterator[FormPart]:
         async for _ in self._until(self._mark):
             raise BadRequest(NOT_VALID)
-        for _ in range(MOST_PARTS):
+        for _ in range(MAX_PARTS):
             if (line_end := await self._take(2)) == b"--":
                 return
             if line_end != b"\r\n":
                 raise BadRequest(NOT_VALID)
-            yield Part(_name_in(await self._head()), self._until(self._mark))
-        raise BadRequest(f"The body has more than {MOST_PARTS} parts.")
+            yield FormPart(_name_in(await self._head()), self._until(self._mark))
+        raise BadRequest(f"The body has more than {MAX_PARTS} parts.")
 
     async def _head(self) -> bytes:
         """The lines from behind a mark to the empty one; `_take` has read the end of the mark's own line."""
@@ -73,7 +73,7 @@ class Multipart:
         self._rest[:0] = b"\r\n"
         async for piece in self._until(b"\r\n\r\n"):
             head += piece
-            if len(head) > LARGEST_HEAD:
+            if len(head) > MAX_HEAD:
                 raise BadRequest(NOT_VALID)
         return bytes(head)
 

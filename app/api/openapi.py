@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 
 from app.api.auth import API_KEY_HEADER, API_KEY_QUERY, SESSION_COOKIE, Permission
 from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
-from app.api.idempotency import LONGEST_KEY
+from app.api.idempotency import MAX_KEY_LENGTH
 from app.api.routing import ApiRoute
 from app.api.tags import DESCRIPTIONS, Tag
 from app.api.webhook_tokens import TOKEN_HEADER, TOKEN_QUERY
@@ -101,7 +101,7 @@ IDEMPOTENCY_PARAMETER: Final[Json] = {
     "in": "header",
     "required": False,
     "description": "Within 24 h the same key with the same request gets the first reply again, and nothing twice.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
 }
 ETAG_PARAMETER: Final[Json] = {
     "name": "If-None-Match",

@@ -18,7 +18,7 @@ from app.api.asset_token import TICKET_COOKIE, by_ticket
 from app.api.audit import told
 from app.api.auth import API_KEY_HEADER, API_KEY_QUERY, Authenticator, Permission, authorise
 from app.api.body import BODY_BYTES, BoundedRequest
-from app.api.context import Handler, frame_of
+from app.api.context import Handler, context_of
 from app.api.deps import container_of
 from app.api.etag import tagged
 from app.api.idempotency import answer_once
@@ -259,7 +259,7 @@ async def _let_in(request: BoundedRequest, permission: Permission, declared: Dec
     if caller is None:
         caller = await Authenticator(container.credentials).caller(request)
     authorise(request, caller, permission)
-    frame_of(request.scope).caller = caller
+    context_of(request.scope).caller = caller
 
 
 def _is_browsing(request: Request) -> bool:

@@ -20,7 +20,7 @@ from app.container import Container
 from app.core.errors import NotFound
 from app.dashboard.service import StatsService
 from app.events.hub import EventHub
-from app.history.service import HuntRecords
+from app.history.service import HistoryService
 from app.home_assistant.settings import MqttSettingsService
 from app.hunting.running.planner import Planner
 from app.hunting.service import HuntService
@@ -52,12 +52,12 @@ async def get_plans(request: Request) -> Planner:
     return services(request).planner
 
 
-async def get_records(request: Request) -> HuntRecords:
+async def get_records(request: Request) -> HistoryService:
     return services(request).records
 
 
 async def get_general(request: Request) -> SettingsService:
-    return services(request).general
+    return services(request).settings
 
 
 async def get_mqtt(request: Request) -> MqttSettingsService:
@@ -142,7 +142,7 @@ async def get_hunting_app(
 Instances = Annotated[InstanceService, Depends(get_instances)]
 Hunts = Annotated[HuntService, Depends(get_hunts)]
 Plans = Annotated[Planner, Depends(get_plans)]
-Records = Annotated[HuntRecords, Depends(get_records)]
+Records = Annotated[HistoryService, Depends(get_records)]
 General = Annotated[SettingsService, Depends(get_general)]
 Notifications = Annotated[NotificationService, Depends(get_notifications)]
 Mqtt = Annotated[MqttSettingsService, Depends(get_mqtt)]

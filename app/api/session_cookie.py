@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import SESSION_COOKIE, session_tokens
-from app.api.context import frame_of
+from app.api.context import context_of
 from app.api.deps import container_of
 from app.auth.sessions import Opened, csrf_of
 from app.secrets.box import key_digest
@@ -21,7 +21,7 @@ class SessionCookie:
         self._token = tokens[0] if len(tokens) == 1 else ""
         self._now = container_of(request).clock()
         self._path = request.scope.get("root_path") or "/"
-        self._is_https = frame_of(request.scope).is_https
+        self._is_https = context_of(request.scope).is_https
         self._response = response
 
     @property

@@ -6,7 +6,7 @@ import binascii
 from starlette.requests import Request
 
 from app.api.context import client_address
-from app.api.deps import LARGEST_ID
+from app.api.deps import MAX_ID
 from app.api.services import services
 from app.auth.callers import Caller
 from app.core.errors import NotAuthenticated
@@ -25,7 +25,7 @@ async def app_caller(request: Request) -> Caller | None:
     if not given:
         return None
     number = request.path_params["instance_id"]
-    is_number = number.isascii() and number.isdigit() and len(number) < 12 and int(number) <= LARGEST_ID
+    is_number = number.isascii() and number.isdigit() and len(number) < 12 and int(number) <= MAX_ID
     token = _only(given)
     if not is_number or token is None:
         raise _wrong()

@@ -27,17 +27,17 @@ from app.arr.models import (
     Variant,
     WantedPage,
 )
-from app.arr.parsing import PageReading, read_all, read_list, read_one
+from app.arr.parsing import PageResource, read_all, read_list, read_one
 from app.arr.profiles import read_formats_mark, read_profiles
 from app.arr.resources import (
     CommandBody,
-    CommandReading,
-    FileReading,
-    IndexerReading,
-    ItemReading,
-    MadeReading,
-    QueueReading,
-    TagReading,
+    CommandResource,
+    CreatedResource,
+    FileResource,
+    IndexerResource,
+    ItemResource,
+    QueueResource,
+    TagResource,
     read_status,
     worst,
 )
@@ -87,7 +87,7 @@ class ArrClient:
     tells_last_search: ClassVar[bool] = True
     has_wanted: ClassVar[bool] = True
     has_scores: ClassVar[bool] = True
-    record: ClassVar[type[ItemReading]]
+    record: ClassVar[type[ItemResource]]
     file_path: ClassVar[str]
     queue_params: ClassVar[Params]
     wanted_params: ClassVar[Params] = {}
@@ -109,11 +109,11 @@ class ArrClient:
         rows: dict[int, QueueRow] = {}
         for page in range(1, MAX_QUEUE_PAGES + 1):
             params: dict[str, Param] = {"page": page, "pageSize": QUEUE_PAGE_SIZE, **self.queue_params}
-            reply = read_one(PageReading, await self._ask("GET", "queue", params=params), "page of the queue")
+            reply = read_one(PageResource, await self._ask("GET", "queue", params=params), "page of the queue")
             if reply.page != page or not reply.records:
                 # Past its end the app answers with its last page again, for ever (arr contracts §5.1).
                 return list(rows.values())
-            for record in read_all(QueueReading, reply.records, "queue")[0]:
+            for record in read_all(QueueResource, reply.records, "queue")[0]:
                 rows.setdefault(record.id or -len(rows) - 1, record.row())
             if page * QUEUE_PAGE_SIZE >= reply.total_records:
                 return list(rows.values())
@@ -135,7 +135,7 @@ class ArrClient:
             **(self.cutoff_params if hunt_pass is HuntPass.CUTOFF else {}),
         }
         what = f"page of wanted/{hunt_pass}"
-        reply = read_one(PageReading, await self._ask("GET", f"wanted/{hunt_pass}", params=params), what)
+        reply = read_one(PageResource, await self._ask("GET", f"wanted/{hunt_pass}", params=params), what)
         records, skipped = read_all(self.record, reply.records, what)
         items = tuple(record.item(self.item) for record in records)
         return WantedPage(items=items, total=reply.total_records, skipped=skipped)
@@ -146,12 +146,12 @@ class ArrClient:
         On `ArrError`, `may_have_reached` tells whether the app may be searching all the same.
         """
         reply = await self._ask("POST", "command", json=self._search_body(target))
-        return self._command(read_one(CommandReading, reply, "command"))
+        return self._command(read_one(CommandResource, reply, "command"))
 
     async def commands(self) -> list[Command]:
         """The app's current commands; finished ones stay 5 to 10 minutes (arr contracts §4.2)."""
         reply = await self._ask("GET", "command")
-        return [self._command(reading) for reading in read_list(CommandReading, reply, "commands")]
+        return [self._command(reading) for reading in read_list(CommandResource, reply, "commands")]
 
     async def cancel(self, command_id: int) -> bool:
         """Take a command back; `False` when it runs already, is over or is not known (arr contracts §4.2)."""
@@ -165,12 +165,12 @@ class ArrClient:
 
     async def tags(self) -> dict[int, str]:
         """Labels by id; the apps keep them in lower case (arr contracts §6.3)."""
-        return {tag.id: tag.label for tag in read_list(TagReading, await self._ask("GET", "tag"), "tags")}
+        return {tag.id: tag.label for tag in read_list(TagResource, await self._ask("GET", "tag"), "tags")}
 
     async def add_tag(self, label: str) -> int:
         """The id of a new tag, or of the one that has the label already."""
         reply = await self._ask("POST", "tag", json={"label": label.lower()}, tries=1)
-        return read_one(MadeReading, reply, "tag").id
+        return read_one(CreatedResource, reply, "tag").id
 
     async def tag_owners(self, ids: Sequence[int], tag_id: int) -> None:
         """Add a tag to series, artists or authors, or to movies, which have no owner; other tags stay."""
@@ -190,7 +190,7 @@ class ArrClient:
 
     async def indexers(self) -> frozenset[int]:
         """The indexers that the app searches by itself and for us."""
-        found = read_list(IndexerReading, await self._ask("GET", "indexer"), "indexers")
+        found = read_list(IndexerResource, await self._ask("GET", "indexer"), "indexers")
         return frozenset(one.id for one in found if one.enable_automatic_search)
 
     async def history_since(self, moment: datetime) -> list[HistoryEvent]:
@@ -240,7 +240,7 @@ class ArrClient:
     async def _files(self, params: Params) -> dict[int, FileFacts]:
         """By item, the worst of each."""
         files: dict[int, list[FileFacts]] = defaultdict(list)
-        for one in read_list(FileReading, await self._ask("GET", self.file_path, params=params), "files"):
+        for one in read_list(FileResource, await self._ask("GET", self.file_path, params=params), "files"):
             facts = one.facts()
             if facts is not None and one.item_id is not None:
                 files[one.item_id].append(facts)
@@ -263,7 +263,7 @@ class ArrClient:
                 return {**body, "seasonNumber": target.season}
         raise ValueError(f"not a search of {self.app_name}: {target}")
 
-    def _command(self, reading: CommandReading) -> Command:
+    def _command(self, reading: CommandResource) -> Command:
         return reading.command(self._target(reading.name.lower(), reading.body or CommandBody()))
 
     def _target(self, name: str, body: CommandBody) -> SearchTarget | None:

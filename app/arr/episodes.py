@@ -8,15 +8,15 @@ from app.arr.base import Params
 from app.arr.models import FileFacts, HistoryKind, Mode, QualityProfile, SeasonFacts, Unit, WantedItem
 from app.arr.owned import OwnedClient
 from app.arr.parsing import Flag, IfRecord, MaybeId, MaybeNumber, read_list
-from app.arr.resources import FileReading, OwnedReading, OwnerReading
+from app.arr.resources import FileResource, OwnedResource, OwnerResource
 from app.http.client import Param
 
 
-class EpisodeReading(OwnedReading):
+class EpisodeResource(OwnedResource):
     episode_number: MaybeNumber = None
     has_file: Flag = False
     episode_file_id: MaybeId = None
-    episode_file: Annotated[FileReading | None, IfRecord] = None
+    episode_file: Annotated[FileResource | None, IfRecord] = None
 
     @property
     def numbering(self) -> str | None:
@@ -29,7 +29,7 @@ class EpisodeReading(OwnedReading):
         return self.episode_file.facts() if self.episode_file else None
 
 
-class ShelvedClient(OwnedClient):
+class EpisodeClient(OwnedClient):
     item: ClassVar[Unit] = Unit.EPISODE
     owner: ClassVar[Unit] = Unit.SERIES
     has_seasons: ClassVar[bool] = True
@@ -40,7 +40,7 @@ class ShelvedClient(OwnedClient):
         Unit.SEASON: "SeasonSearch",
         Unit.SERIES: "SeriesSearch",
     }
-    record: ClassVar[type[EpisodeReading]]
+    record: ClassVar[type[EpisodeResource]]
     file_path: ClassVar[str] = "episodefile"
     queue_params: ClassVar[Params] = {"includeUnknownSeriesItems": True}
     wanted_params: ClassVar[Params] = {"includeSeries": True}
@@ -68,16 +68,16 @@ class ShelvedClient(OwnedClient):
         episodes, _ = await self._episodes({"episodeIds": [*item_ids]})
         return {one.id: one.file for one in episodes if one.file is not None}
 
-    def _covered(self, owner: OwnerReading) -> int:
+    def _covered(self, owner: OwnerResource) -> int:
         return sum(season is not None and season.monitored for season in owner.seasons or ())
 
     async def _with_files(
-        self, owner_id: int, owner: OwnerReading, profile: QualityProfile
+        self, owner_id: int, owner: OwnerResource, profile: QualityProfile
     ) -> tuple[list[WantedItem], int]:
         episodes, requests = await self._episodes({"seriesId": owner_id})
         return [one.of(owner).item(self.item) for one in episodes if one.file is not None], requests
 
-    async def _episodes(self, params: Params) -> tuple[list[EpisodeReading], int]:
+    async def _episodes(self, params: Params) -> tuple[list[EpisodeResource], int]:
         """Episodes with their files, and how many requests it took."""
         params = {**params, "includeEpisodeFile": True}
         reply = await self._ask("GET", "episode", params=params)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import AliasPath, Field
 
 from app.arr.models import HistoryEvent, HistoryKind
-from app.arr.parsing import MaybeNumber, MaybeScore, Moment, Reading, Text, read_list
+from app.arr.parsing import MaybeNumber, MaybeScore, Moment, Resource, Text, read_list
 from app.arr.resources import ItemId, OwnerId, QualityName
 from app.http.bodies import Json
 
@@ -13,7 +13,7 @@ ASKED_FOR = "UserInvokedSearch"  # of the API as of a click: a search that was n
 NOT_SAID = ("", "unknown")
 
 
-class HistoryReading(Reading):
+class HistoryResource(Resource):
     event_type: Text = None
     date: Moment = None
     item_id: ItemId = None
@@ -35,7 +35,7 @@ class HistoryReading(Reading):
 def read_events(reply: Json, kinds: Mapping[str, HistoryKind], *, has_scores: bool) -> list[HistoryEvent]:
     """The events that `kinds` names (in lower case) and that say when and of which item, in the app's order."""
     events: list[HistoryEvent] = []
-    for one in read_list(HistoryReading, reply, "history"):
+    for one in read_list(HistoryResource, reply, "history"):
         kind = kinds.get((one.event_type or "").lower())
         if kind is None or one.date is None or one.item_id is None:
             continue

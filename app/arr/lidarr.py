@@ -6,7 +6,7 @@ from typing import ClassVar
 from app.arr.base import Params
 from app.arr.models import AppType, HistoryKind, Mode, SortKey, Unit
 from app.arr.owned import OwnedClient
-from app.arr.resources import OwnedReading
+from app.arr.resources import OwnedResource
 
 
 class LidarrClient(OwnedClient):
@@ -25,7 +25,7 @@ class LidarrClient(OwnedClient):
         SortKey.LAST_SEARCH: "albums.lastSearchTime",
         SortKey.RELEASED: "albums.releaseDate",
     }
-    record: ClassVar[type[OwnedReading]] = OwnedReading
+    record: ClassVar[type[OwnedResource]] = OwnedResource
     file_path: ClassVar[str] = "trackfile"
     queue_params: ClassVar[Params] = {"includeUnknownArtistItems": True}
     wanted_params: ClassVar[Params] = {"includeArtist": True}

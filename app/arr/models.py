@@ -74,7 +74,7 @@ class SortKey(StrEnum):
     RELEASED = "released"
 
 
-class Database(StrEnum):
+class AppDatabase(StrEnum):
     """The database that an app runs on; it decides where nulls are sorted (arr contracts §3.1)."""
 
     SQLITE = "sqlite"
@@ -99,7 +99,7 @@ class AppStatus:
 
     app_name: str
     version: str
-    database: Database
+    database: AppDatabase
     url_base: str
     variant: Variant | None = None
 

@@ -17,13 +17,13 @@ from app.arr.models import (
     WantedItem,
 )
 from app.arr.parsing import Ids, MaybeFlag, MaybeId, MaybeNumber, read_one
-from app.arr.resources import ItemReading
+from app.arr.resources import ItemResource
 from app.http.errors import ArrError, ErrorCode
 
 IDS_A_STEP = 100  # a query of 1.6 KB
 
 
-class MovieReading(ItemReading):
+class MovieResource(ItemResource):
     """What is alike in all of them; which dates there are is not."""
 
     year: MaybeNumber = None
@@ -58,7 +58,7 @@ class MovieClient(ArrClient):
     units: ClassVar[frozenset[Unit]] = frozenset({Unit.MOVIE})
     modes: ClassVar[tuple[Mode, ...]] = (Mode.AUTO, Mode.MOVIE)
     searches: ClassVar[Mapping[Unit, str]] = {Unit.MOVIE: "MoviesSearch"}
-    record: ClassVar[type[MovieReading]]
+    record: ClassVar[type[MovieResource]]
     file_path: ClassVar[str] = "moviefile"
     queue_params: ClassVar[Params] = {"includeUnknownMovieItems": True}
     events: ClassVar[Mapping[str, HistoryKind]] = {"downloadfolderimported": HistoryKind.IMPORTED}

@@ -7,7 +7,7 @@ from typing import ClassVar
 from app.arr.base import ArrClient, Known
 from app.arr.models import LibraryStep, QualityProfile, Unit, WantedItem
 from app.arr.parsing import read_list, read_one
-from app.arr.resources import OwnedReading, OwnerReading
+from app.arr.resources import OwnedResource, OwnerResource
 from app.http.errors import ArrError, ErrorCode
 
 
@@ -15,7 +15,7 @@ class OwnedClient(ArrClient):
     """Items whose files are listed by item or by owner (arr contracts §6.1)."""
 
     owner: ClassVar[Unit]
-    record: ClassVar[type[OwnedReading]]
+    record: ClassVar[type[OwnedResource]]
 
     async def extent(self, owner_id: int) -> int:
         return max(self._covered(await self._owner(owner_id)), 1)
@@ -39,12 +39,12 @@ class OwnedClient(ArrClient):
         found = (profile.upgrade_of(item) for item in items if item.monitored)
         return LibraryStep(tuple(one for one in found if one is not None), first_id + 1, requests=1 + requests)
 
-    def _covered(self, owner: OwnerReading) -> int:
+    def _covered(self, owner: OwnerResource) -> int:
         """How many items a search of the owner covers."""
         return owner.statistics.item_count if owner.statistics else 0
 
     async def _with_files(
-        self, owner_id: int, owner: OwnerReading, profile: QualityProfile
+        self, owner_id: int, owner: OwnerResource, profile: QualityProfile
     ) -> tuple[list[WantedItem], int]:
         """The owner's items that have files, and how many requests (at most 2) it took; none if no file is of use."""
         files = await self._files({f"{self.owner}Id": owner_id})
@@ -54,5 +54,5 @@ class OwnedClient(ArrClient):
         records = [record for record in read_list(self.record, reply, "items") if record.id in files]
         return [replace(record.of(owner).item(self.item), file=files[record.id]) for record in records], 2
 
-    async def _owner(self, owner_id: int) -> OwnerReading:
-        return read_one(OwnerReading, await self._ask("GET", f"{self.owner}/{owner_id}"), self.owner)
+    async def _owner(self, owner_id: int) -> OwnerResource:
+        return read_one(OwnerResource, await self._ask("GET", f"{self.owner}/{owner_id}"), self.owner)

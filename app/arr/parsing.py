@@ -10,8 +10,8 @@ from pydantic.alias_generators import to_camel
 
 from app.http.errors import BadAnswer
 
-LARGEST_INT = 2**31 - 1  # the apps' ids and counts are .NET Int32
-LONGEST_TEXT = 300
+MAX_INT = 2**31 - 1  # the apps' ids and counts are .NET Int32
+MAX_TEXT_LENGTH = 300
 FIRST_REAL_YEAR = 1800  # .NET writes an unset date as year 1
 
 log = logging.getLogger(__name__)
@@ -24,19 +24,19 @@ def _whole(value: object) -> object:
 def _id_or_none(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if 0 < value <= LARGEST_INT else None
+    return value if 0 < value <= MAX_INT else None
 
 
 def _number_or_none(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if 0 <= value <= LARGEST_INT else None
+    return value if 0 <= value <= MAX_INT else None
 
 
 def _score_or_none(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if abs(value) <= LARGEST_INT else None
+    return value if abs(value) <= MAX_INT else None
 
 
 def _ids(value: object) -> frozenset[int]:
@@ -49,8 +49,8 @@ def clean_text(value: object) -> str | None:
     """One line without control characters (PostgreSQL refuses NUL in text), not longer than we show."""
     if not isinstance(value, str):
         return None
-    text = "".join(c if c.isprintable() else " " for c in value[: 4 * LONGEST_TEXT])
-    return " ".join(text.split())[:LONGEST_TEXT].rstrip() or None
+    text = "".join(c if c.isprintable() else " " for c in value[: 4 * MAX_TEXT_LENGTH])
+    return " ".join(text.split())[:MAX_TEXT_LENGTH].rstrip() or None
 
 
 def _moment(value: object) -> datetime | None:
@@ -82,8 +82,8 @@ def _record(value: object) -> object:
     return value if isinstance(value, dict) else None
 
 
-Id = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST_INT)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST_INT)]
+Id = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_INT)]
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=MAX_INT)]
 MaybeId = Annotated[int | None, BeforeValidator(_id_or_none)]
 MaybeNumber = Annotated[int | None, BeforeValidator(_number_or_none)]
 MaybeScore = Annotated[int | None, BeforeValidator(_score_or_none)]
@@ -99,13 +99,13 @@ IfRecord = BeforeValidator(_record)
 """Marks a nested record that reads as none when it is something else."""
 
 
-class Reading(BaseModel):
+class Resource(BaseModel):
     """What we read of a record: the apps' camelCase names, nothing that we do not use."""
 
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
-class PageReading(Reading):
+class PageResource(Resource):
     """A page of any list (arr contracts §3.1)."""
 
     page: Count = 1
@@ -113,7 +113,7 @@ class PageReading(Reading):
     records: list[object]
 
 
-R = TypeVar("R", bound=Reading)
+R = TypeVar("R", bound=Resource)
 
 
 def read_one(kind: type[R], reply: object, what: str) -> R:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from app.arr.identify import variant_of
-from app.arr.models import AppStatus, AppType, Connection, Database, Variant
+from app.arr.models import AppDatabase, AppStatus, AppType, Connection, Variant
 from app.arr.registry import REGISTRY
 from app.arr.resources import read_status
 from app.http.client import ArrHttp
@@ -32,7 +32,7 @@ class Probe:
     ok: bool
     app_name: str | None = None
     version: str | None = None
-    database: Database | None = None
+    database: AppDatabase | None = None
     latency_ms: int | None = None
     error_code: ErrorCode | None = None
     error: str | None = None

@@ -4,7 +4,7 @@ from hashlib import sha256
 from json import dumps
 
 from app.arr.models import QualityProfile
-from app.arr.parsing import Flag, Id, Line, MaybeScore, Reading, read_all
+from app.arr.parsing import Flag, Id, Line, MaybeScore, Resource, read_all
 from app.http.bodies import Json
 from app.http.errors import BadAnswer
 
@@ -20,7 +20,7 @@ TASTE = frozenset(
 FORMAT = frozenset({"id", "specifications", "implementation", "negate", "required", "fields", "value"})
 
 
-class ProfileReading(Reading):
+class ProfileResource(Resource):
     id: Id
     name: Line
     upgrade_allowed: Flag = False
@@ -33,7 +33,7 @@ def read_profiles(reply: Json, *, has_scores: bool) -> list[QualityProfile]:
         raise BadAnswer("The app answered with no list of quality profiles.")
     profiles: list[QualityProfile] = []
     for record in reply:
-        for one in read_all(ProfileReading, [record], "quality profiles")[0]:
+        for one in read_all(ProfileResource, [record], "quality profiles")[0]:
             score = (one.cutoff_format_score or 0) if has_scores else 0
             mark = _mark(_kept(record, TASTE))
             profiles.append(QualityProfile(one.id, one.name, one.upgrade_allowed, score, mark))

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from app.arr.models import AppType, ReleaseDates, SortKey
-from app.arr.movies import MovieClient, MovieReading
+from app.arr.movies import MovieClient, MovieResource
 from app.arr.parsing import Moment
 
 
-class RadarrMovieReading(MovieReading):
+class RadarrMovieResource(MovieResource):
     in_cinemas: Moment = None
     digital_release: Moment = None
     physical_release: Moment = None
@@ -23,7 +23,7 @@ class RadarrClient(MovieClient):
     app_name: ClassVar[str] = "Radarr"
     prefix: ClassVar[str] = "/api/v3"
     default_port: ClassVar[int] = 7878
-    record: ClassVar[type[MovieReading]] = RadarrMovieReading
+    record: ClassVar[type[MovieResource]] = RadarrMovieResource
     sort_keys: ClassVar[Mapping[SortKey, str]] = {  # arr contracts §3.2: a bare `lastSearchTime` does nothing
         SortKey.LAST_SEARCH: "movies.lastSearchTime",
         # There is no key for "the first release"; the cinema date is the one that the fewest movies lack.

@@ -6,7 +6,7 @@ from typing import ClassVar
 from app.arr.base import Params
 from app.arr.models import AppType, HistoryKind, Mode, SortKey, Unit
 from app.arr.owned import OwnedClient
-from app.arr.resources import OwnedReading
+from app.arr.resources import OwnedResource
 
 
 class ReadarrClient(OwnedClient):
@@ -26,7 +26,7 @@ class ReadarrClient(OwnedClient):
     }
     tells_last_search: ClassVar[bool] = False
     has_scores: ClassVar[bool] = False
-    record: ClassVar[type[OwnedReading]] = OwnedReading
+    record: ClassVar[type[OwnedResource]] = OwnedResource
     file_path: ClassVar[str] = "bookfile"
     queue_params: ClassVar[Params] = {"includeUnknownAuthorItems": True}
     wanted_params: ClassVar[Params] = {"includeAuthor": True}

@@ -7,10 +7,10 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, AliasPath, Field
 
 from app.arr.models import (
+    AppDatabase,
     AppStatus,
     Command,
     CommandStatus,
-    Database,
     FileFacts,
     QueueRow,
     ReleaseDates,
@@ -29,7 +29,7 @@ from app.arr.parsing import (
     MaybeNumber,
     MaybeScore,
     Moment,
-    Reading,
+    Resource,
     Tally,
     Text,
     read_one,
@@ -50,14 +50,14 @@ OwnerId = Annotated[MaybeId, Field(validation_alias=_named(OWNERS, "Id"))]
 QualityName = Annotated[Text, Field(validation_alias=AliasPath("quality", "quality", "name"))]
 
 
-class StatusReading(Reading):
+class StatusResource(Resource):
     app_name: Line
     version: Line
     database_type: Text = None
     url_base: Text = None
 
 
-class QueueReading(Reading):
+class QueueResource(Resource):
     """One row of the queue (arr contracts §5.2)."""
 
     id: MaybeId = None
@@ -81,7 +81,7 @@ class QueueReading(Reading):
         )
 
 
-class CommandBody(Reading):
+class CommandBody(Resource):
     """What a command was told to do; which of the fields are there depends on its name (arr contracts §4.3)."""
 
     item_ids: Ids = Field(frozenset(), validation_alias=_named(ITEMS, "Ids"))
@@ -89,7 +89,7 @@ class CommandBody(Reading):
     season_number: MaybeNumber = None
 
 
-class CommandReading(Reading):
+class CommandResource(Resource):
     id: Id
     name: Line
     status: Text = None
@@ -115,23 +115,23 @@ class CommandReading(Reading):
         )
 
 
-class TagReading(Reading):
+class TagResource(Resource):
     id: Id
     label: Line
 
 
-class MadeReading(Reading):
+class CreatedResource(Resource):
     """What a POST of a resource answers with."""
 
     id: Id
 
 
-class IndexerReading(Reading):
+class IndexerResource(Resource):
     id: Id
     enable_automatic_search: Flag = False
 
 
-class FileReading(Reading):
+class FileResource(Resource):
     """A file of any app. Where files are listed by their items, `item_id` is there; an episode's file has none."""
 
     id: MaybeId = None
@@ -148,15 +148,15 @@ class FileReading(Reading):
         return FileFacts(file_id=self.id, quality=self.quality, score=self.custom_format_score, cutoff_met=met)
 
 
-class SeasonReading(Reading):
+class SeasonResource(Resource):
     monitored: Flag = False
 
 
-class StatisticsReading(Reading):
+class StatisticsResource(Resource):
     item_count: Tally = Field(0, validation_alias=_named(ITEMS, "Count"))
 
 
-class OwnerReading(Reading):
+class OwnerResource(Resource):
     """A series, artist or author: as a record of its own, or as the part that comes with its items."""
 
     title: Text = Field(None, validation_alias=AliasChoices("title", "artistName", "authorName"))
@@ -164,11 +164,11 @@ class OwnerReading(Reading):
     tags: Ids = frozenset()
     quality_profile_id: MaybeId = None
     added: Moment = None
-    seasons: list[Annotated[SeasonReading | None, IfRecord]] | None = None
-    statistics: Annotated[StatisticsReading | None, IfRecord] = None
+    seasons: list[Annotated[SeasonResource | None, IfRecord]] | None = None
+    statistics: Annotated[StatisticsResource | None, IfRecord] = None
 
 
-class ItemReading(Reading):
+class ItemResource(Resource):
     """An item as the lists hold it."""
 
     id: Id
@@ -182,20 +182,20 @@ class ItemReading(Reading):
         """The same in our words."""
 
 
-class OwnedReading(ItemReading):
+class OwnedResource(ItemResource):
     """An item of a series, an artist or an author, who may come with it."""
 
     owner_id: OwnerId = None
-    owner: Annotated[OwnerReading | None, IfRecord, Field(validation_alias=_named(OWNERS))] = None
+    owner: Annotated[OwnerResource | None, IfRecord, Field(validation_alias=_named(OWNERS))] = None
     released: Moment = Field(None, validation_alias=AliasChoices("airDateUtc", "releaseDate"))
     season_number: MaybeNumber = None
 
-    def of(self, owner: OwnerReading) -> Self:
+    def of(self, owner: OwnerResource) -> Self:
         """The same item with its owner, where the list had left that out."""
         return self.model_copy(update={"owner": owner})
 
     def item(self, unit: Unit) -> WantedItem:
-        owner = self.owner or OwnerReading(monitored=True)  # a wanted list holds only what is monitored in both
+        owner = self.owner or OwnerResource(monitored=True)  # a wanted list holds only what is monitored in both
         parts = [part for part in (self.owner_title, self.numbering, self.title) if part]
         return WantedItem(
             item_id=self.id,
@@ -238,11 +238,11 @@ def worst(files: Collection[FileFacts]) -> FileFacts:
 
 def read_status(reply: Json) -> AppStatus:
     """`system/status` of any app; without a `databaseType` it is too old for anything but SQLite."""
-    reading = read_one(StatusReading, reply, "system status")
+    reading = read_one(StatusResource, reply, "system status")
     postgres = (reading.database_type or "").lower() == "postgresql"
     return AppStatus(
         app_name=reading.app_name,
         version=reading.version,
-        database=Database.POSTGRESQL if postgres else Database.SQLITE,
+        database=AppDatabase.POSTGRESQL if postgres else AppDatabase.SQLITE,
         url_base=reading.url_base or "",
     )

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from app.arr.parsing import LONGEST_TEXT, IfRecord, MaybeId, MaybeNumber, Reading, Text, clean_text
+from app.arr.parsing import MAX_TEXT_LENGTH, IfRecord, MaybeId, MaybeNumber, Resource, Text, clean_text
 
-MOST_ITEMS = 500
+MAX_ITEMS = 500
 
 
 class AppEvent(StrEnum):
@@ -27,29 +27,32 @@ class AppEvent(StrEnum):
 
 OF_DOWNLOADS = frozenset(
     {
-        AppEvent.GRAB, AppEvent.DOWNLOAD, AppEvent.DOWNLOAD_FAILURE, AppEvent.IMPORT_FAILURE,
+        AppEvent.GRAB,
+        AppEvent.DOWNLOAD,
+        AppEvent.DOWNLOAD_FAILURE,
+        AppEvent.IMPORT_FAILURE,
         AppEvent.MANUAL_INTERACTION,
     }
-)  # fmt: skip
+)
 
 
 def _listed(value: object) -> object:
-    return value[:MOST_ITEMS] if isinstance(value, list) else []
+    return value[:MAX_ITEMS] if isinstance(value, list) else []
 
 
 def _lines(value: object) -> tuple[str, ...]:
-    found = (clean_text(one) for one in value[:MOST_ITEMS]) if isinstance(value, list) else ()
+    found = (clean_text(one) for one in value[:MAX_ITEMS]) if isinstance(value, list) else ()
     return tuple(line for line in found if line is not None)
 
 
-class Part(Reading):
+class Part(Resource):
     """A series, movie, episode … of which a call tells; what it is, the field that holds it says."""
 
     id: MaybeId = None
     season_number: MaybeNumber = None
 
 
-class StatusMessage(Reading):
+class StatusMessage(Resource):
     """Why the app does not import a file of a download."""
 
     messages: Annotated[tuple[str, ...], BeforeValidator(_lines)] = ()
@@ -60,7 +63,7 @@ Parts = Annotated[list[MaybePart], BeforeValidator(_listed)]
 StatusMessages = Annotated[list[Annotated[StatusMessage | None, IfRecord]], BeforeValidator(_listed)]
 
 
-class AppCall(Reading):
+class AppCall(Resource):
     """The body of an app's call: any JSON object. What cannot be read is as if it were not there."""
 
     event_type: Text = Field(None, examples=["Download"])
@@ -91,4 +94,4 @@ class AppCall(Reading):
     def obstacle(self) -> str | None:
         """Why the app wants a person to look at a download; older ones do not say."""
         said = [line for one in self.download_status_messages if one is not None for line in one.messages]
-        return clean_text(" ".join(dict.fromkeys(said))[: 4 * LONGEST_TEXT])
+        return clean_text(" ".join(dict.fromkeys(said))[: 4 * MAX_TEXT_LENGTH])

@@ -5,16 +5,16 @@ from dataclasses import replace
 from typing import Annotated, ClassVar
 
 from app.arr.base import Params
-from app.arr.episodes import EpisodeReading, ShelvedClient
+from app.arr.episodes import EpisodeClient, EpisodeResource
 from app.arr.models import AppType, LibraryMovie, ReleaseDates, SortKey, Unit, Variant, WantedItem
-from app.arr.movies import MovieClient, MovieReading
+from app.arr.movies import MovieClient, MovieResource
 from app.arr.parsing import Flag, IfRecord, Moment, Text, read_list
-from app.arr.resources import FileReading
+from app.arr.resources import FileResource
 
-LARGEST_LIBRARY_BYTES = 64 * 1024 * 1024
+MAX_LIBRARY_BYTES = 64 * 1024 * 1024
 
 
-class SceneReading(EpisodeReading):
+class SceneResource(EpisodeResource):
     """It has a date where an episode has a number, and its season is the year (arr contracts §3.4, §8)."""
 
     series_title: Text = None
@@ -28,7 +28,7 @@ class SceneReading(EpisodeReading):
         return f"{self.released:%Y-%m-%d}" if self.released else None
 
 
-class WhisparrSeriesClient(ShelvedClient):
+class WhisparrSeriesClient(EpisodeClient):
     """Whisparr v2."""
 
     app_type: ClassVar[AppType] = AppType.WHISPARR
@@ -37,13 +37,13 @@ class WhisparrSeriesClient(ShelvedClient):
     app_name: ClassVar[str] = "Whisparr"
     prefix: ClassVar[str] = "/api/v3"
     default_port: ClassVar[int] = 6969
-    record: ClassVar[type[EpisodeReading]] = SceneReading
+    record: ClassVar[type[EpisodeResource]] = SceneResource
     sort_keys: ClassVar[Mapping[SortKey, str]] = {  # arr contracts §3.2: it becomes SQL, any other one may be a 500
         SortKey.RELEASED: "episodes.airDateUtc",
     }
     tells_last_search: ClassVar[bool] = False
 
-    async def _episodes(self, params: Params) -> tuple[list[EpisodeReading], int]:
+    async def _episodes(self, params: Params) -> tuple[list[EpisodeResource], int]:
         """Its episodes come without their files (arr contracts §6.1)."""
         episodes = read_list(self.record, await self._ask("GET", "episode", params=params), "episodes")
         file_ids = [one.episode_file_id for one in episodes if one.episode_file_id is not None]
@@ -51,11 +51,11 @@ class WhisparrSeriesClient(ShelvedClient):
             return [*episodes], 1
         by_series = {name: value for name, value in params.items() if name == "seriesId"}
         reply = await self._ask("GET", self.file_path, params=by_series or {"episodeFileIds": file_ids})
-        files = {file.id: file for file in read_list(FileReading, reply, "files")}
+        files = {file.id: file for file in read_list(FileResource, reply, "files")}
         return [one.model_copy(update={"episode_file": files.get(one.episode_file_id)}) for one in episodes], 2
 
 
-class WhisparrMovieReading(MovieReading):
+class WhisparrMovieResource(MovieResource):
     """A movie or a scene; the studio is no owner that could be searched for what it lacks."""
 
     release_date: Moment = None
@@ -80,18 +80,18 @@ class WhisparrClient(MovieClient):
     app_name: ClassVar[str] = "Whisparr"
     prefix: ClassVar[str] = "/api/v3"
     default_port: ClassVar[int] = 6969
-    record: ClassVar[type[MovieReading]] = WhisparrMovieReading
+    record: ClassVar[type[MovieResource]] = WhisparrMovieResource
     sort_keys: ClassVar[Mapping[SortKey, str]] = {
         SortKey.LAST_SEARCH: "movies.lastSearchTime",
         SortKey.RELEASED: "movieMetadata.releaseDate",
     }
 
 
-class ListedMovieReading(WhisparrMovieReading):
+class ListedMovieResource(WhisparrMovieResource):
     """A movie in the list of all movies; its file is there without its score (arr contracts §3.5)."""
 
     has_file: Flag = False
-    movie_file: Annotated[FileReading | None, IfRecord] = None
+    movie_file: Annotated[FileResource | None, IfRecord] = None
 
 
 class WhisparrListlessClient(WhisparrClient):
@@ -105,11 +105,11 @@ class WhisparrListlessClient(WhisparrClient):
 
     async def library(self) -> list[LibraryMovie]:
         params = {"excludeLocalCovers": True}
-        reply = await self._ask("GET", "movie", params=params, limit=LARGEST_LIBRARY_BYTES)
-        movies = read_list(ListedMovieReading, reply, "movies")
+        reply = await self._ask("GET", "movie", params=params, limit=MAX_LIBRARY_BYTES)
+        movies = read_list(ListedMovieResource, reply, "movies")
         return [self._listed(movie) for movie in movies if movie.monitored]
 
-    def _listed(self, movie: ListedMovieReading) -> LibraryMovie:
+    def _listed(self, movie: ListedMovieResource) -> LibraryMovie:
         file = movie.movie_file.facts() if movie.movie_file else None
         return LibraryMovie(
             item=movie.item(self.item),

@@ -15,12 +15,12 @@ from app.core.db import Database
 from app.core.schemas import Page
 
 KEPT_FOR: Final = timedelta(days=365)
-MOST_ROWS: Final = 100_000
+MAX_ROWS: Final = 100_000
 PURGE_BATCH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """What somebody did. `target` holds ids and filters, `fields` names: a value that may be secret has no place."""
 
     action: str
@@ -33,9 +33,11 @@ class Deed:
     fields: list[str] = field(default_factory=list)
 
 
-def deed_of(caller: Caller, action: str, address: str, **details: Any) -> Deed:
+def audit_entry(caller: Caller, action: str, address: str, **details: Any) -> AuditEntry:
     """What somebody did who was let in."""
-    return Deed(action, address, caller.name, AuditAuth(caller.kind.value), caller.key_id, caller.session_id, **details)
+    return AuditEntry(
+        action, address, caller.name, AuditAuth(caller.kind.value), caller.key_id, caller.session_id, **details
+    )
 
 
 class AuditTrail:
@@ -45,16 +47,23 @@ class AuditTrail:
         self._db = db
         self._clock = clock
 
-    def add(self, session: AsyncSession, deed: Deed) -> None:
+    def add(self, session: AsyncSession, deed: AuditEntry) -> None:
         """Within the unit of work that does the deed: both happen or neither."""
         session.add(
             Audit(
-                at=self._clock(), action=deed.action, actor=deed.actor, auth=deed.auth, key_id=deed.key_id,
-                session_id=deed.session_id, address=deed.address[:64], target=deed.target, fields=deed.fields,
+                at=self._clock(),
+                action=deed.action,
+                actor=deed.actor,
+                auth=deed.auth,
+                key_id=deed.key_id,
+                session_id=deed.session_id,
+                address=deed.address[:64],
+                target=deed.target,
+                fields=deed.fields,
             )
-        )  # fmt: skip
+        )
 
-    async def record(self, deed: Deed) -> None:
+    async def record(self, deed: AuditEntry) -> None:
         """In a unit of work of its own."""
         async with self._db.session() as session:
             self.add(session, deed)
@@ -74,7 +83,7 @@ class AuditTrail:
         total = 0
         async with self._db.reading() as session:
             newest = (await session.exec(select(func.max(Audit.id)))).one() or 0
-        is_old = (col(Audit.at) < self._clock() - KEPT_FOR) | (col(Audit.id) <= newest - MOST_ROWS)
+        is_old = (col(Audit.at) < self._clock() - KEPT_FOR) | (col(Audit.id) <= newest - MAX_ROWS)
         while True:
             old = select(col(Audit.id)).where(is_old).limit(PURGE_BATCH)
             async with self._db.session() as session:

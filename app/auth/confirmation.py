@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 
-from app.auth.audit import AuditTrail, deed_of
+from app.auth.audit import AuditTrail, audit_entry
 from app.auth.callers import Caller, Origin
 from app.auth.limits import FailureLimit
 from app.auth.owner import find_owner
@@ -32,7 +32,7 @@ class Confirmation:
             async with self._limit.attempt(_SUBJECT, wrong=Forbidden):
                 yield
         except Forbidden:
-            await self._audit.record(deed_of(caller, "confirmation_failed", origin.address))
+            await self._audit.record(audit_entry(caller, "confirmation_failed", origin.address))
             raise
 
     async def password(self, given: SecretStr, caller: Caller, origin: Origin) -> str:

@@ -12,7 +12,7 @@ from sqlmodel import col, select, update
 
 from app.auth.callers import Caller, CallerKind, Scope
 from app.auth.limits import LocalWindow, by_address
-from app.auth.models import ApiKey, Session, User
+from app.auth.models import ApiKey, LoginSession, User
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError, TooManyRequests
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 FRESH_SECONDS: Final = 1.0  # how long another process may still let in what was revoked
 NOTED_EVERY: Final = timedelta(minutes=1)
 WRONG_KEYS: Final = 30
-MOST_KEPT: Final = 1000
+MAX_KEPT: Final = 1000
 ENVIRONMENT_KEY: Final = Caller(CallerKind.API_KEY, "HUNTARR_API_KEY", Scope.FULL)
 
 
@@ -32,7 +32,7 @@ class Found:
     """A credential that is in the database; `noted_at` is when its last use was written down."""
 
     caller: Caller
-    table: type[ApiKey] | type[Session]
+    table: type[ApiKey] | type[LoginSession]
     row_id: int
     expires_at: datetime | None
     noted_at: datetime | None
@@ -92,7 +92,7 @@ class Credentials:
         return found.caller
 
     def _keep(self, name: bytes, found: Found) -> None:
-        if len(self._kept) >= MOST_KEPT:
+        if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
         self._kept[name] = (time.monotonic() + FRESH_SECONDS, found)
 
@@ -105,7 +105,7 @@ class Credentials:
         return Found(caller, ApiKey, row.id, row.expires_at, row.last_used_at)
 
     async def _session(self, digest: bytes) -> Found | None:
-        query = select(Session, User.username).join(User).where(Session.token_digest == digest.hex())
+        query = select(LoginSession, User.username).join(User).where(LoginSession.token_digest == digest.hex())
         async with self._db.reading() as session:
             found = (await session.exec(query)).first()
         if found is None or found[0].id is None:
@@ -113,7 +113,7 @@ class Credentials:
         row, username = found
         csrf = bytes.fromhex(row.csrf_digest)
         caller = Caller(CallerKind.SESSION, username, Scope.FULL, session_id=row.id, csrf=csrf)
-        return Found(caller, Session, found[0].id, row.expires_at, row.last_seen_at)
+        return Found(caller, LoginSession, found[0].id, row.expires_at, row.last_seen_at)
 
     def _note(self, found: Found, now: datetime) -> None:
         """Have this use written down, unless one of the last minute was."""
@@ -121,7 +121,7 @@ class Credentials:
         last = self._noted.get(key) or found.noted_at
         if last is not None and now - last < NOTED_EVERY:
             return
-        if len(self._noted) >= MOST_KEPT:
+        if len(self._noted) >= MAX_KEPT:
             self._noted.clear()
         self._noted[key] = now
         task = asyncio.create_task(self._write(found, now))

@@ -12,7 +12,7 @@ from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
 from app.secrets.box import API_KEY_PREFIX, key_digest, new_api_key
 
-MOST_KEYS: Final = 100
+MAX_KEYS: Final = 100
 SHOWN: Final = len(API_KEY_PREFIX) + 6
 
 
@@ -36,12 +36,17 @@ class KeyService:
             raise Invalid("The key would have expired already.", field="body.expires_at")
         key = new_api_key()
         row = ApiKey(
-            user_id=OWNER_ID, name=given.name, scope=given.scope, prefix=key[:SHOWN], digest=key_digest(key).hex(),
-            created_at=now, expires_at=given.expires_at,
-        )  # fmt: skip
+            user_id=OWNER_ID,
+            name=given.name,
+            scope=given.scope,
+            prefix=key[:SHOWN],
+            digest=key_digest(key).hex(),
+            created_at=now,
+            expires_at=given.expires_at,
+        )
         async with self._db.session() as session:
-            if (await session.exec(select(func.count()).select_from(ApiKey))).one() >= MOST_KEYS:
-                raise Conflict(f"There are {MOST_KEYS} API keys already: delete one that is not used.")
+            if (await session.exec(select(func.count()).select_from(ApiKey))).one() >= MAX_KEYS:
+                raise Conflict(f"There are {MAX_KEYS} API keys already: delete one that is not used.")
             session.add(row)
             await session.flush()
             return NewApiKeyOut(**ApiKeyOut.model_validate(row).model_dump(), key=key)

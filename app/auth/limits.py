@@ -21,7 +21,7 @@ from app.core.errors import TooManyRequests
 log = structlog.get_logger(__name__)
 
 WINDOW: Final = timedelta(minutes=5)
-MOST_SUBJECTS: Final = 10_000
+MAX_SUBJECTS: Final = 10_000
 REDIS_SECONDS: Final = 1.0
 REST_SECONDS: Final = 5.0
 PREFIX: Final = "huntarr:failures:"
@@ -71,7 +71,7 @@ class LocalWindow:
         found = self._failures.pop(subject, None) or deque(maxlen=self._limit)
         found.append(now)
         self._failures[subject] = found
-        if len(self._failures) > MOST_SUBJECTS:
+        if len(self._failures) > MAX_SUBJECTS:
             del self._failures[next(iter(self._failures))]
 
     def take_back(self, subject: str, at: datetime) -> None:

@@ -28,7 +28,7 @@ class User(SQLModel, table=True):
     password_changed_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Session(SQLModel, table=True):
+class LoginSession(SQLModel, table=True):
     """Somebody who logged in; of the token and its CSRF token only the SHA-256."""
 
     __tablename__ = "sessions"

@@ -4,7 +4,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.auth import two_factor
-from app.auth.audit import AuditTrail, Deed
+from app.auth.audit import AuditEntry, AuditTrail
 from app.auth.callers import Caller, CallerKind, Origin
 from app.auth.confirmation import Confirmation
 from app.auth.credentials import Credentials
@@ -16,7 +16,7 @@ from app.auth.schemas import AuditAuth, LoginIn, MeOut, PasswordIn, SetupIn
 from app.auth.sessions import Opened, SessionService
 from app.auth.two_factor import TwoFactorService
 from app.core.clock import Clock
-from app.core.config import MAX_PASSWORD, MIN_PASSWORD, Settings
+from app.core.config import MAX_PASSWORD, MIN_PASSWORD, Config
 from app.core.db import Database
 from app.core.errors import Conflict, Forbidden, Invalid, NotAuthenticated
 from app.secrets.box import SecretBox, same_key
@@ -63,7 +63,7 @@ class AccountService:
 
     def setup_token(self) -> str:
         """What a stranger must show to become the owner: the same in all processes of an installation, never stored."""
-        return self._box.derived("setup token").hex()[:TOKEN_LENGTH]
+        return self._box.derive("setup token").hex()[:TOKEN_LENGTH]
 
     async def set_up(self, given: SetupIn, origin: Origin) -> str:
         """Make the owner, once; the name."""
@@ -77,16 +77,16 @@ class AccountService:
         await self._make_owner(given.username, given.password.get_secret_value(), origin.address, AuditAuth.PASSWORD)
         return given.username
 
-    async def ensure_owner(self, settings: Settings) -> None:
+    async def ensure_owner(self, config: Config) -> None:
         """The first owner of the environment, if it names one; one who is there is never changed."""
-        if settings.admin_username is None or settings.admin_password is None or await self.has_owner():
+        if config.admin_username is None or config.admin_password is None or await self.has_owner():
             return
         try:
-            password = settings.admin_password.get_secret_value()
-            await self._make_owner(settings.admin_username, password, "", AuditAuth.COMMAND_LINE)
+            password = config.admin_password.get_secret_value()
+            await self._make_owner(config.admin_username, password, "", AuditAuth.COMMAND_LINE)
         except Conflict:  # another process was first
             return
-        log.info("the owner of the environment was made", username=settings.admin_username)
+        log.info("the owner of the environment was made", username=config.admin_username)
 
     async def login(self, given: LoginIn, origin: Origin, *, replaces: bytes | None = None) -> Opened:
         """A new session. `replaces` is the digest of the session that the browser had."""
@@ -142,7 +142,9 @@ class AccountService:
             if disable_two_factor:
                 await two_factor.forget_in(session, user)
             fields = ["password", *(["two_factor"] if disable_two_factor else [])]
-            self._audit.add(session, Deed("reset_password", "", user.username, AuditAuth.COMMAND_LINE, fields=fields))
+            self._audit.add(
+                session, AuditEntry("reset_password", "", user.username, AuditAuth.COMMAND_LINE, fields=fields)
+            )
         self._credentials.forget()
         return user.username
 
@@ -157,7 +159,7 @@ class AccountService:
             async with self._db.session() as session:
                 session.add(User(username=username, password_hash=hashed, created_at=now, password_changed_at=now))
                 await session.flush()
-                self._audit.add(session, Deed("create_owner", address, username, auth))
+                self._audit.add(session, AuditEntry("create_owner", address, username, auth))
         except IntegrityError:
             raise Conflict(OWNER_EXISTS) from None
 
@@ -201,5 +203,5 @@ def _same_name(left: str, right: str) -> bool:
     return same_key(left.strip().casefold().encode(), right.strip().casefold().encode())
 
 
-def _login_of(owner: User | None, origin: Origin, action: str) -> Deed:
-    return Deed(action, origin.address, owner.username if owner is not None else None, AuditAuth.PASSWORD)
+def _login_of(owner: User | None, origin: Origin, action: str) -> AuditEntry:
+    return AuditEntry(action, origin.address, owner.username if owner is not None else None, AuditAuth.PASSWORD)

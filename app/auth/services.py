@@ -14,14 +14,14 @@ from app.auth.service import AccountService
 from app.auth.sessions import SessionService
 from app.auth.two_factor import TwoFactorService
 from app.core.clock import Clock
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.db import Database
 from app.secrets.box import SecretBox, key_digest
 from app.settings.service import SettingsService
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class AuthServices:
     """Who may do what, and who did."""
 
     accounts: AccountService
@@ -42,8 +42,8 @@ class Trust:
         self.passwords.close()
 
 
-def make_trust(
-    settings: Settings,
+def make_auth(
+    config: Config,
     db: Database,
     redis: Redis,
     box: SecretBox,
@@ -51,9 +51,9 @@ def make_trust(
     clock: Clock,
     *,
     passwords: Passwords | None = None,
-) -> Trust:
+) -> AuthServices:
     passwords = passwords or Passwords()
-    key = settings.api_key.get_secret_value() if settings.api_key is not None else None
+    key = config.api_key.get_secret_value() if config.api_key is not None else None
     credentials = Credentials(db, clock, key_digest(key) if key is not None else None)
     audit = AuditTrail(db, clock)
     limit = FailureLimit(redis, clock)
@@ -62,4 +62,4 @@ def make_trust(
     two_factor = TwoFactorService(db, box, confirmation, clock)
     accounts = AccountService(db, box, passwords, limit, audit, sessions, two_factor, confirmation, credentials, clock)
     keys = KeyService(db, credentials, clock)
-    return Trust(accounts, sessions, keys, two_factor, audit, credentials, passwords)
+    return AuthServices(accounts, sessions, keys, two_factor, audit, credentials, passwords)

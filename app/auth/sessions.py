@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.auth.callers import Caller, Origin
 from app.auth.credentials import Credentials
-from app.auth.models import Session, User
+from app.auth.models import LoginSession, User
 from app.auth.schemas import SessionOut
 from app.core.clock import Clock
 from app.core.db import Database
@@ -19,7 +19,7 @@ from app.core.errors import NotAuthenticated, NotFound
 from app.secrets.box import key_digest
 from app.settings.service import SettingsService
 
-MOST_SESSIONS: Final = 100
+MAX_SESSIONS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +52,28 @@ class SessionService:
         now = self._clock()
         hours = (await self._settings.general_in(session)).session_hours
         if replaces is not None:
-            await session.exec(delete(Session).where(col(Session.token_digest) == replaces.hex()))
+            await session.exec(delete(LoginSession).where(col(LoginSession.token_digest) == replaces.hex()))
         await self._make_room(session, user)
         token = secrets.token_urlsafe(32)
         opened = _opened(user, token, now, now + timedelta(hours=hours))
         session.add(
-            Session(
-                user_id=user.id, token_digest=key_digest(token).hex(), csrf_digest=key_digest(opened.csrf_token).hex(),
-                created_at=now, expires_at=opened.expires_at, last_seen_at=now,
-                address=origin.address[:64], user_agent=origin.user_agent[:200],
+            LoginSession(
+                user_id=user.id,
+                token_digest=key_digest(token).hex(),
+                csrf_digest=key_digest(opened.csrf_token).hex(),
+                created_at=now,
+                expires_at=opened.expires_at,
+                last_seen_at=now,
+                address=origin.address[:64],
+                user_agent=origin.user_agent[:200],
             )
-        )  # fmt: skip
+        )
         return opened
 
     async def rotate_in(self, session: AsyncSession, user: User, caller: Caller) -> Opened:
         """The caller's session under a new token; every other one ends."""
-        await session.exec(delete(Session).where(col(Session.id) != caller.session_id))
-        row = await session.get(Session, caller.session_id, with_for_update=True)
+        await session.exec(delete(LoginSession).where(col(LoginSession.id) != caller.session_id))
+        row = await session.get(LoginSession, caller.session_id, with_for_update=True)
         if row is None:  # ended by somebody else, a moment ago
             raise NotAuthenticated("This session has ended.")
         opened = _opened(user, secrets.token_urlsafe(32), row.created_at, row.expires_at)
@@ -77,11 +82,15 @@ class SessionService:
         return opened
 
     async def end_all_in(self, session: AsyncSession) -> None:
-        await session.exec(delete(Session))
+        await session.exec(delete(LoginSession))
 
     async def all(self, caller: Caller) -> list[SessionOut]:
         """The ones that are not over, the newest first."""
-        query = select(Session).where(col(Session.expires_at) > self._clock()).order_by(col(Session.id).desc())
+        query = (
+            select(LoginSession)
+            .where(col(LoginSession.expires_at) > self._clock())
+            .order_by(col(LoginSession.id).desc())
+        )
         async with self._db.reading() as session:
             rows = (await session.exec(query)).all()
         shown = [SessionOut.model_validate(row) for row in rows]
@@ -90,12 +99,12 @@ class SessionService:
     async def end(self, caller: Caller) -> None:
         """Log out. One that is over already is no error."""
         async with self._db.session() as session:
-            await session.exec(delete(Session).where(col(Session.id) == caller.session_id))
+            await session.exec(delete(LoginSession).where(col(LoginSession.id) == caller.session_id))
         self._credentials.forget()
 
     async def revoke(self, session_id: int) -> None:
         async with self._db.session() as session:
-            gone = await session.exec(delete(Session).where(col(Session.id) == session_id))
+            gone = await session.exec(delete(LoginSession).where(col(LoginSession.id) == session_id))
             if not gone.rowcount:
                 raise NotFound(f"There is no session with the id {session_id}.")
         self._credentials.forget()
@@ -103,17 +112,22 @@ class SessionService:
     async def purge(self) -> int:
         """Delete the expired ones; how many went."""
         async with self._db.session() as session:
-            return (await session.exec(delete(Session).where(col(Session.expires_at) <= self._clock()))).rowcount
+            return (
+                await session.exec(delete(LoginSession).where(col(LoginSession.expires_at) <= self._clock()))
+            ).rowcount
 
     async def _make_room(self, session: AsyncSession, user: User) -> None:
         """Whoever logs in by a program and never out does not fill the table: the oldest sessions end."""
         newest = (
-            select(col(Session.id)).where(Session.user_id == user.id).order_by(col(Session.id).desc())
-            .limit(1).offset(MOST_SESSIONS - 1)
-        )  # fmt: skip
+            select(col(LoginSession.id))
+            .where(LoginSession.user_id == user.id)
+            .order_by(col(LoginSession.id).desc())
+            .limit(1)
+            .offset(MAX_SESSIONS - 1)
+        )
         edge = (await session.exec(newest)).first()
         if edge is not None:
-            await session.exec(delete(Session).where(col(Session.id) <= edge))
+            await session.exec(delete(LoginSession).where(col(LoginSession.id) <= edge))
 
 
 def _opened(user: User, token: str, created_at: datetime, expires_at: datetime) -> Opened:

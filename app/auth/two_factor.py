@@ -38,7 +38,7 @@ class TwoFactorService:
             user = await locked_owner(session)
             if user.totp_secret is not None:
                 raise Conflict(ALREADY_ON)
-            user.totp_pending, user.totp_pending_at = self._box.seal(secret), self._clock()
+            user.totp_pending, user.totp_pending_at = self._box.encrypt(secret), self._clock()
             session.add(user)
         uri = codes.uri_of(secret, user.username)
         return TwoFactorSetupOut(secret=secret, otpauth_uri=uri, qr_svg=codes.qr_svg(uri))
@@ -51,7 +51,7 @@ class TwoFactorService:
                 raise Conflict(ALREADY_ON)
             if user.totp_pending is None or user.totp_pending_at is None or now - user.totp_pending_at > PENDING_FOR:
                 raise Conflict("Begin with the set-up of two-factor login: no fresh secret waits for a code.")
-            step = codes.step_of(given.code.get_secret_value(), self._box.open(user.totp_pending), now, after=0)
+            step = codes.step_of(given.code.get_secret_value(), self._box.decrypt(user.totp_pending), now, after=0)
             if step is None:
                 raise Forbidden(WRONG_CODE)
             user.totp_secret, user.totp_step = user.totp_pending, step
@@ -73,7 +73,7 @@ class TwoFactorService:
         """Whether `code` is right and unused; it is used up with this unit of work, for which `user` is locked."""
         if user.totp_secret is None:
             return True
-        step = codes.step_of(code, self._box.open(user.totp_secret), self._clock(), after=user.totp_step)
+        step = codes.step_of(code, self._box.decrypt(user.totp_secret), self._clock(), after=user.totp_step)
         if step is not None:
             user.totp_step = step
             session.add(user)

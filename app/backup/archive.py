@@ -19,7 +19,7 @@ from app.backup.manifest import MANIFEST, DatabaseKind, Head, Manifest, TableEnt
 from app.backup.protection import Exchange
 from app.backup.scope import saved_tables
 from app.backup.sequences import last_id
-from app.backup.values import Kind, kind_of, written
+from app.backup.values import ColumnKind, kind_of, written
 from app.core.db import Database
 
 BATCH: Final = 500
@@ -51,7 +51,7 @@ async def snapshot(session: AsyncSession) -> AsyncConnection:
 def texts_of(table: Table) -> list[Any]:
     """The columns as they are saved: JSON as its text."""
     return [
-        cast(column, Text).label(column.name) if kind_of(column.type) is Kind.JSON else column
+        cast(column, Text).label(column.name) if kind_of(column.type) is ColumnKind.JSON else column
         for column in table.columns
     ]
 

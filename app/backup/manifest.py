@@ -12,7 +12,7 @@ from app.core.errors import Invalid
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
-LONGEST_NOTE: Final = 500
+MAX_NOTE_LENGTH: Final = 500
 
 Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -74,7 +74,7 @@ class Head(BaseModel):
     schema_revision: str = Field(pattern=r"^[A-Za-z0-9_]{1,40}$")
     created_at: AwareDatetime
     kind: BackupKind
-    note: str | None = Field(None, max_length=LONGEST_NOTE)
+    note: str | None = Field(None, max_length=MAX_NOTE_LENGTH)
     database: DatabaseKind
     key_fingerprint: Hex
     passphrase: Lock | None = None

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 CLAIM_LASTS: Final = timedelta(minutes=1)
 RENEW_SECONDS: Final = 20.0
-MOST_ATTEMPTS: Final = 3
+MAX_ATTEMPTS: Final = 3
 
 
 class BackupPlanner:
@@ -80,7 +80,7 @@ class BackupPlanner:
             if plan is None or plan.due_at is None or not _is_free(plan, now):
                 return None
             due_at = plan.due_at
-            if plan.attempts >= MOST_ATTEMPTS:
+            if plan.attempts >= MAX_ATTEMPTS:
                 log.error("a backup is given up", due_at=due_at.isoformat(), attempts=plan.attempts)
                 _clear(plan)
             else:

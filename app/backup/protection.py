@@ -26,14 +26,14 @@ Exchange = Callable[[str], str]
 
 def fingerprint(box: SecretBox) -> str:
     """Tells two keys apart and says nothing else of them."""
-    return box.derived("backup fingerprint").hex()[:32]
+    return box.derive("backup fingerprint").hex()[:32]
 
 
 def locked_with(passphrase: str) -> tuple[SecretBox, Lock]:
     """A box for the secrets of one backup. Takes a tenth of a second on purpose: call it in a thread."""
     salt = secrets.token_bytes(SALT_BYTES)
     box = _box(passphrase, salt)
-    return box, Lock(salt=salt.hex(), proof=box.seal(PROOF))
+    return box, Lock(salt=salt.hex(), proof=box.encrypt(PROOF))
 
 
 def unlocked(manifest: Manifest, box: SecretBox, passphrase: str | None) -> Exchange | None:
@@ -48,7 +48,7 @@ def unlocked(manifest: Manifest, box: SecretBox, passphrase: str | None) -> Exch
     if passphrase is None:
         raise Invalid("The secrets in this backup are under a passphrase: give it.", field=FIELD)
     foreign = _box(passphrase, bytes.fromhex(manifest.passphrase.salt))
-    if foreign.opened(manifest.passphrase.proof) != PROOF:
+    if foreign.try_decrypt(manifest.passphrase.proof) != PROOF:
         raise Invalid("This is not the passphrase that the backup was made with.", field=FIELD)
     return exchanging(foreign, box)
 
@@ -57,8 +57,8 @@ def exchanging(old: SecretBox, new: SecretBox) -> Exchange:
     """Sealed values are known by what they are, as in `rotate-key`: a new table takes part by itself."""
 
     def anew(match: re.Match[str]) -> str:
-        plain = old.opened(match[0])
-        return match[0] if plain is None else new.seal(plain)
+        plain = old.try_decrypt(match[0])
+        return match[0] if plain is None else new.encrypt(plain)
 
     return lambda text: TOKEN.sub(anew, text)
 

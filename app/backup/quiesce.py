@@ -26,7 +26,7 @@ WAIT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.2
 
 
-class Rest:
+class HuntingQuiesce:
     """Pauses hunting and waits for what runs. It waits for a time only: the fence stops what is still there then."""
 
     def __init__(

@@ -17,22 +17,29 @@ from app.backup.protection import Exchange
 
 Record = dict[str, Any]
 
-LARGEST_FILE: Final = 2**30
-LARGEST_CONTENT: Final = 32 * 2**30
-MOST_RATIO: Final = 250
+MAX_FILE: Final = 2**30
+MAX_CONTENT: Final = 32 * 2**30
+MAX_RATIO: Final = 250
 FREE_OF_RATIO: Final = 64 * 2**20
 """Small contents may be as repetitive as they like."""
-LARGEST_MANIFEST: Final = 2**20
-LARGEST_DIRECTORY: Final = 2**18
-LONGEST_LINE: Final = 64 * 2**20
+MAX_MANIFEST: Final = 2**20
+MAX_DIRECTORY: Final = 2**18
+MAX_LINE_LENGTH: Final = 64 * 2**20
 CHUNK: Final = 2**18
 END: Final = struct.Struct("<4s4H2LH")  # the end record of a zip, section 4.3.16 of its specification
 END_MARK: Final = b"PK\5\6"
 LARGE_MARK: Final = b"PK\6\7"
 
 BROKEN: Final = (
-    zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, RuntimeError, struct.error, KeyError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    KeyError,
+)
 """What Python's zip module says of a broken file. `RuntimeError` covers encryption and unknown methods."""
 
 
@@ -60,7 +67,7 @@ class Archive:
         for chunk in self._chunks(entry):
             digest.update(chunk)
             *whole, rest = (rest + chunk).split(b"\n")
-            if len(rest) > LONGEST_LINE:
+            if len(rest) > MAX_LINE_LENGTH:
                 raise Damaged(f"The table {entry.name} of the backup has a line that is too long.")
             if whole:
                 yield whole
@@ -105,25 +112,25 @@ def manifest_of(path: Path) -> Manifest:
 def _check_end(handle: IO[bytes]) -> None:
     """Before Python's zip module reads the directory into memory: is it as short as ours are?"""
     size = handle.seek(0, 2)
-    if size > LARGEST_FILE:
-        raise Damaged(f"The file is larger than {LARGEST_FILE} bytes.")
+    if size > MAX_FILE:
+        raise Damaged(f"The file is larger than {MAX_FILE} bytes.")
     handle.seek(max(0, size - END.size - 20))
     tail = handle.read()
     if len(tail) < END.size or tail[-END.size :][:4] != END_MARK:
         raise Damaged("The file is no zip, or not a whole one.")
     *_, directory, _, comment = END.unpack(tail[-END.size :])
-    if directory > LARGEST_DIRECTORY or comment or tail.startswith(LARGE_MARK):
+    if directory > MAX_DIRECTORY or comment or tail.startswith(LARGE_MARK):
         raise Damaged("The file is no backup: no backup has such a directory.")
     handle.seek(0)
 
 
 def _manifest(archive: zipfile.ZipFile) -> Manifest:
     named = [info for info in archive.infolist() if info.filename == MANIFEST]
-    if len(named) != 1 or named[0].file_size > LARGEST_MANIFEST:
+    if len(named) != 1 or named[0].file_size > MAX_MANIFEST:
         raise Damaged("The file is no backup of Huntarr: it has no manifest.")
     try:
         with archive.open(named[0]) as member:
-            content = member.read(LARGEST_MANIFEST + 1)
+            content = member.read(MAX_MANIFEST + 1)
     except BROKEN:
         raise Damaged("The manifest of the backup cannot be read.") from None
     return manifest.parsed(content)
@@ -136,7 +143,7 @@ def _check_members(archive: zipfile.ZipFile, said: Manifest) -> None:
         raise Damaged("The backup does not hold exactly the files that its manifest names.")
     content = sum(info.file_size for info in members)
     packed = sum(info.compress_size for info in members)
-    if content > LARGEST_CONTENT or (content > FREE_OF_RATIO and content > MOST_RATIO * packed):
+    if content > MAX_CONTENT or (content > FREE_OF_RATIO and content > MAX_RATIO * packed):
         raise Damaged("The backup unpacks to more than any backup does.")
     for info in members:
         if info.filename != MANIFEST and info.file_size != expected[info.filename]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.backup.archive import BATCH, texts_of
 from app.backup.scope import replaced_tables, saved_tables, spared
 from app.backup.sequences import go_on_from, last_id
-from app.backup.values import Kind, kind_of
+from app.backup.values import ColumnKind, kind_of
 from app.core.db import Database
 from app.core.errors import Conflict
 from app.instances.models import InstanceState
@@ -70,7 +70,7 @@ def _insert(table: Table, dialect: str) -> Insert:
     """JSON goes in as the text that it is: PostgreSQL wants to be told so, and SQLite's own cast would break it."""
     values: dict[str, Any] = {}
     for column in table.columns:
-        is_json = kind_of(column.type) is Kind.JSON
+        is_json = kind_of(column.type) is ColumnKind.JSON
         given = bindparam(f"to_{column.name}", type_=Text() if is_json else column.type)
         values[column.name] = cast(given, column.type) if is_json and dialect == "postgresql" else given
     return insert(table).values(values)

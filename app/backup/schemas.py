@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from app.backup.manifest import LONGEST_NOTE, BackupKind, DatabaseKind
+from app.backup.manifest import MAX_NOTE_LENGTH, BackupKind, DatabaseKind
 from app.core.config import MAX_PASSWORD, MIN_PASSWORD
 from app.core.schemas import In, Out, UtcTime
 
-LONGEST_FILENAME = 200
+MAX_FILENAME_LENGTH = 200
 
 
 def passphrase(**described: Any) -> Any:
@@ -18,7 +18,7 @@ def passphrase(**described: Any) -> Any:
 class BackupIn(In):
     """A backup to make."""
 
-    note: str | None = Field(None, max_length=LONGEST_NOTE, description="What you want to remember of it.")
+    note: str | None = Field(None, max_length=MAX_NOTE_LENGTH, description="What you want to remember of it.")
     passphrase: SecretStr | None = passphrase(
         description="Puts the secrets inside under this passphrase, so that another installation can restore them."
     )
@@ -27,7 +27,7 @@ class BackupIn(In):
 class RestoreIn(In):
     """A backup to put in the place of everything that is there."""
 
-    filename: str = Field(min_length=1, max_length=LONGEST_FILENAME)
+    filename: str = Field(min_length=1, max_length=MAX_FILENAME_LENGTH)
     passphrase: SecretStr | None = passphrase(description="The one that the backup was made with, if it was.")
 
 

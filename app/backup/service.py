@@ -17,7 +17,7 @@ from app.backup import archive, reading
 from app.backup.folder import BackupFolder, kind_of, on_disk, refused
 from app.backup.manifest import BackupKind, Damaged, DatabaseKind, Head, Manifest
 from app.backup.protection import exchanging, fingerprint, locked_with, unlocked
-from app.backup.quiesce import Rest
+from app.backup.quiesce import HuntingQuiesce
 from app.backup.restore import replace
 from app.backup.schemas import BackupIn, BackupOut, RestoreIn, RestoreOut
 from app.backup.staging import staged
@@ -44,7 +44,7 @@ Stamp = tuple[int, int, int]
 
 
 @dataclass
-class Draft:
+class BackupDraft:
     """A file that comes in, at its place of work; under no name that anybody lists."""
 
     path: Path
@@ -59,7 +59,7 @@ class Parts:
     box: SecretBox
     settings: SettingsService
     folder: BackupFolder
-    rest: Rest
+    rest: HuntingQuiesce
     clock: Clock
     forget: Sequence[Callable[[], None]] = field(default=())
     """Told when everything is another one, so that nothing of before is answered from memory."""
@@ -94,12 +94,12 @@ class BackupService:
         return sorted(rows, key=lambda row: (row.created_at, row.filename), reverse=True)
 
     @asynccontextmanager
-    async def draft(self) -> AsyncIterator[Draft]:
+    async def draft(self) -> AsyncIterator[BackupDraft]:
         """A place for a file that comes in."""
         with self._workplace() as place:
-            yield Draft(place / "upload.zip")
+            yield BackupDraft(place / "upload.zip")
 
-    async def take_in(self, draft: Draft) -> BackupOut:
+    async def take_in(self, draft: BackupDraft) -> BackupOut:
         """Check a file that has come in completely, and give it its place. Nothing is restored."""
         with reading.opened(draft.path) as found:
             is_asked = found.manifest.passphrase is not None and draft.passphrase is not None
@@ -157,9 +157,15 @@ class BackupService:
 
         def head(revision: str, database: DatabaseKind) -> Head:
             return Head(
-                app_version=__version__, schema_revision=revision, created_at=self._parts.clock(), kind=kind,
-                note=note, database=database, key_fingerprint=fingerprint(self._parts.box), passphrase=lock,
-            )  # fmt: skip
+                app_version=__version__,
+                schema_revision=revision,
+                created_at=self._parts.clock(),
+                kind=kind,
+                note=note,
+                database=database,
+                key_fingerprint=fingerprint(self._parts.box),
+                passphrase=lock,
+            )
 
         async with self._patient() as db:
             exchange = None if box is None else exchanging(self._parts.box, box)
@@ -199,7 +205,7 @@ class BackupService:
     async def _check_key(self, ready: Database) -> None:
         """What the manifest says of the key is one thing, what the key opens another."""
         proof = await proof_in(ready)
-        if proof is not None and self._parts.box.opened(proof) is None:
+        if proof is not None and self._parts.box.try_decrypt(proof) is None:
             raise Conflict("The key in force does not open the secrets in this backup.")
 
     @contextmanager
@@ -230,11 +236,19 @@ class BackupService:
             known = self._known[path.name] = (stamp, reading.manifest_of(path), digest)
         _, said, digest = known
         return BackupOut(
-            filename=path.name, kind=kind_of(path), created_at=said.created_at, size_bytes=stat.st_size, sha256=digest,
-            app_version=said.app_version, schema_revision=said.schema_revision, database=said.database, note=said.note,
-            counts=dict(said.counts), has_passphrase=said.passphrase is not None,
+            filename=path.name,
+            kind=kind_of(path),
+            created_at=said.created_at,
+            size_bytes=stat.st_size,
+            sha256=digest,
+            app_version=said.app_version,
+            schema_revision=said.schema_revision,
+            database=said.database,
+            note=said.note,
+            counts=dict(said.counts),
+            has_passphrase=said.passphrase is not None,
             key_fits=said.passphrase is None and said.key_fingerprint == fingerprint(self._parts.box),
-        )  # fmt: skip
+        )
 
 
 def _insist_on_owner(caller: Caller) -> None:

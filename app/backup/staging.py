@@ -21,7 +21,7 @@ from app.backup.manifest import Damaged, Manifest, TableEntry
 from app.backup.protection import Exchange
 from app.backup.reading import Archive, Record
 from app.backup.scope import LEFT_OUT, saved_tables
-from app.backup.values import Kind, kind_of, read
+from app.backup.values import ColumnKind, kind_of, read
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.migrations import alembic_config, newest
@@ -30,7 +30,7 @@ from app.settings.service import SettingsService
 REVISIONS: Final = "alembic_version"
 QUICK: Final = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF")  # a file that no crash need survive
 
-Kinds = Mapping[str, Kind]
+Kinds = Mapping[str, ColumnKind]
 
 
 @asynccontextmanager
@@ -116,7 +116,7 @@ def _types(connection: Connection, name: str) -> dict[str, Any]:
 
 def _insert(name: str, types: Mapping[str, Any]) -> Insert:
     """JSON goes in as the text that it is."""
-    columns = [column(one, Text() if kind_of(kind) is Kind.JSON else kind) for one, kind in types.items()]
+    columns = [column(one, Text() if kind_of(kind) is ColumnKind.JSON else kind) for one, kind in types.items()]
     return insert(table(name, *columns))
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 PAST_INTEGERS: Final = 2**63
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """What a column holds. JSON travels as its text: so SQL's null and JSON's are still two things afterwards."""
 
     JSON = "JSON"
@@ -27,18 +27,18 @@ class Kind(StrEnum):
 
 
 # In this order: SQLAlchemy's types are each other's subclasses.
-_KINDS: Final[tuple[tuple[type[TypeEngine[Any]], Kind], ...]] = (
-    (JSON, Kind.JSON),
-    (Boolean, Kind.BOOLEAN),
-    (DateTime, Kind.TIME),
-    (Integer, Kind.INTEGER),
-    (Float, Kind.NUMBER),
-    (LargeBinary, Kind.BYTES),
-    (String, Kind.TEXT),
+_KINDS: Final[tuple[tuple[type[TypeEngine[Any]], ColumnKind], ...]] = (
+    (JSON, ColumnKind.JSON),
+    (Boolean, ColumnKind.BOOLEAN),
+    (DateTime, ColumnKind.TIME),
+    (Integer, ColumnKind.INTEGER),
+    (Float, ColumnKind.NUMBER),
+    (LargeBinary, ColumnKind.BYTES),
+    (String, ColumnKind.TEXT),
 )
 
 
-def kind_of(declared: TypeEngine[Any]) -> Kind:
+def kind_of(declared: TypeEngine[Any]) -> ColumnKind:
     """The kind of a column's type, ours or one that was read from a database."""
     plain = declared.impl_instance if isinstance(declared, TypeDecorator) else declared
     for known, kind in _KINDS:
@@ -54,7 +54,7 @@ def written(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
-def read(kind: Kind, value: Any) -> Any:
+def read(kind: ColumnKind, value: Any) -> Any:
     """The other way; `ValueError` for what `written` never writes."""
     return None if value is None else _READERS[kind](value)
 
@@ -108,14 +108,14 @@ def _text(value: Any) -> str:
     return value
 
 
-_READERS: Final[Mapping[Kind, Callable[[Any], Any]]] = MappingProxyType(
+_READERS: Final[Mapping[ColumnKind, Callable[[Any], Any]]] = MappingProxyType(
     {
-        Kind.JSON: _json,
-        Kind.BOOLEAN: _boolean,
-        Kind.TIME: _time,
-        Kind.INTEGER: _integer,
-        Kind.NUMBER: _number,
-        Kind.BYTES: _bytes,
-        Kind.TEXT: _text,
+        ColumnKind.JSON: _json,
+        ColumnKind.BOOLEAN: _boolean,
+        ColumnKind.TIME: _time,
+        ColumnKind.INTEGER: _integer,
+        ColumnKind.NUMBER: _number,
+        ColumnKind.BYTES: _bytes,
+        ColumnKind.TEXT: _text,
     }
 )

@@ -38,7 +38,7 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Settings(BaseSettings):
+class Config(BaseSettings):
     """One field a variable; the README's table is checked against this class."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
@@ -195,10 +195,10 @@ def _is_text(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def read_settings(**given: Any) -> Settings:
+def read_config(**given: Any) -> Config:
     """The settings from the environment; a wrong value is one sentence (`StartFailed`) that never quotes it."""
     try:
-        return Settings(**given)
+        return Config(**given)
     except ValidationError as failure:
         first = failure.errors(include_url=False, include_input=False)[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The environment"

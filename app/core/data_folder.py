@@ -7,8 +7,15 @@ from pathlib import Path
 from app.core.errors import StartFailed
 
 WRITTEN = (
-    "huntarr.db", "huntarr.db-shm", "huntarr.db-wal", "migrate.lock", "secret.lock", "redis.lock", "redis", "backups",
-)  # fmt: skip
+    "huntarr.db",
+    "huntarr.db-shm",
+    "huntarr.db-wal",
+    "migrate.lock",
+    "secret.lock",
+    "redis.lock",
+    "redis",
+    "backups",
+)
 """What a process writes there; a command that somebody ran as root leaves files that the service may not open."""
 
 

@@ -22,7 +22,7 @@ GATEWAYS = "huntarr:gateways"
 
 EVERY = timedelta(seconds=10)
 COUNTS_FOR = timedelta(seconds=35)
-FURTHEST = 2 * COUNTS_FOR
+MAX_AHEAD = 2 * COUNTS_FOR
 """Clocks of machines differ; who counts for longer said so before the clock was set back."""
 LEAVE_SECONDS = 1.0
 """An end does not wait for a Redis that hangs: who does not say goodbye is overdue soon."""
@@ -32,7 +32,7 @@ async def beat(redis: ArqRedis, worker_id: str, now: datetime, ttl: timedelta, k
     """Count me as alive until `now + ttl`; whoever is overdue is struck off in the same round trip."""
     async with redis.pipeline(transaction=False) as pipe:
         pipe.zremrangebyscore(kind, "-inf", now.timestamp())
-        pipe.zremrangebyscore(kind, (now + FURTHEST).timestamp(), "+inf")
+        pipe.zremrangebyscore(kind, (now + MAX_AHEAD).timestamp(), "+inf")
         pipe.zadd(kind, {worker_id: (now + ttl).timestamp()})
         await pipe.execute()
 
@@ -44,7 +44,7 @@ async def leave(redis: ArqRedis, worker_id: str, kind: str = WORKERS) -> None:
 
 async def count_alive(redis: ArqRedis, now: datetime, kind: str = WORKERS) -> int:
     """How many count as alive at `now`."""
-    return int(await redis.zcount(kind, f"({now.timestamp()}", (now + FURTHEST).timestamp()))
+    return int(await redis.zcount(kind, f"({now.timestamp()}", (now + MAX_AHEAD).timestamp()))
 
 
 @asynccontextmanager

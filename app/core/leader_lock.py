@@ -20,7 +20,7 @@ return redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2], 'nx') and 1 or 0
 GIVE_BACK: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
 
-class Turn:
+class LeaderLock:
     """The lease `key`, that lives `seconds` without us.
 
     Without Redis nobody can be asked. `is_better_twice`: then each does the work, because two are better than none;

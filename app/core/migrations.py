@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
-from alembic.config import Config
+from alembic.config import Config as AlembicConfig
 from alembic.util import CommandError
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.data_folder import prepare
 from app.core.db import Database
 from app.core.errors import StartFailed
@@ -36,25 +36,25 @@ def newest() -> str:
     return max(path.name.split("_", 1)[0] for path in (folder() / "versions").glob("[0-9]*_*.py"))
 
 
-def alembic_config(url: str) -> Config:
+def alembic_config(url: str) -> AlembicConfig:
     """alembic's own settings, without an ini file; the URL stays out of its interpolation."""
-    config = Config()
+    config = AlembicConfig()
     config.set_main_option("script_location", str(folder()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["url"] = url
     return config
 
 
-async def migrate(settings: Settings) -> bool:
+async def migrate(config: Config) -> bool:
     """Upgrade to the newest schema; whether there was anything to do. `StartFailed` with a sentence otherwise."""
-    prepare(settings.data_dir)
+    prepare(config.data_dir)
     aim = "opened"
     try:
-        if await _revision(settings.database) == newest():
+        if await _revision(config.database) == newest():
             return False
         aim = "brought to this version's schema"
-        with _alone(_lock_file(settings)):
-            await asyncio.to_thread(command.upgrade, alembic_config(settings.database), "head")
+        with _alone(_lock_file(config)):
+            await asyncio.to_thread(command.upgrade, alembic_config(config.database), "head")
     except CommandError as failure:
         raise StartFailed(
             f"The database has a schema that this version does not know ({failure}): a newer Huntarr used it."
@@ -84,10 +84,10 @@ async def _revision(url: str) -> str | None:
         await db.close()
 
 
-def _lock_file(settings: Settings) -> Path:
+def _lock_file(config: Config) -> Path:
     """Beside the SQLite file, which processes of several data folders may share."""
-    url = make_url(settings.database)
-    folder = Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else settings.data_dir
+    url = make_url(config.database)
+    folder = Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else config.data_dir
     return folder / "migrate.lock"
 
 

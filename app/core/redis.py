@@ -25,7 +25,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.errors import StartFailed
 from app.core.queue import dump, load
 
@@ -33,15 +33,15 @@ log = structlog.get_logger(__name__)
 
 START_SECONDS = 4
 STOP_SECONDS = 3
-LONGEST_SOCKET_PATH = 100  # the server cuts a longer one silently and listens elsewhere (docs/architecture.md)
+MAX_SOCKET_PATH_LENGTH = 100  # the server cuts a longer one silently and listens elsewhere (docs/architecture.md)
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
-def redis_settings(settings: Settings) -> RedisSettings:
+def redis_settings(config: Config) -> RedisSettings:
     """arq's settings for the configured server, or for the socket of the embedded one."""
-    if settings.redis_url is None:
-        return RedisSettings(unix_socket_path=str(socket_path(settings.data_dir)), conn_timeout=2, conn_retries=0)
-    found = RedisSettings.from_dsn(settings.redis_url.get_secret_value())
+    if config.redis_url is None:
+        return RedisSettings(unix_socket_path=str(socket_path(config.data_dir)), conn_timeout=2, conn_retries=0)
+    found = RedisSettings.from_dsn(config.redis_url.get_secret_value())
     found.conn_timeout, found.conn_retries = 2, 0
     return found
 
@@ -71,28 +71,28 @@ class CancellableTls(Cancellable, SSLConnection): ...
 class CancellableSocket(Cancellable, UnixDomainSocketConnection): ...
 
 
-def make_redis(settings: RedisSettings, *, connections: int = 64) -> ArqRedis:
+def make_redis(config: RedisSettings, *, connections: int = 64) -> ArqRedis:
     """A pool that connects when it is first used, so that a process starts and answers while Redis is away.
 
     `aclose()` of the client closes the pool with it.
     """
     common: dict[str, Any] = {
-        "username": settings.username,
-        "password": settings.password,
-        "db": settings.database,
+        "username": config.username,
+        "password": config.password,
+        "db": config.database,
         "socket_timeout": 10,
-        "socket_connect_timeout": settings.conn_timeout,
+        "socket_connect_timeout": config.conn_timeout,
         "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
         "retry_on_error": [RedisConnectionError],
     }
     kind: type[AbstractConnection]
-    if settings.unix_socket_path:
-        common["path"] = settings.unix_socket_path
+    if config.unix_socket_path:
+        common["path"] = config.unix_socket_path
         del common["socket_connect_timeout"]
         kind = CancellableSocket
     else:
-        common |= {"host": settings.host, "port": settings.port}
-        kind = CancellableTls if settings.ssl else CancellableTcp
+        common |= {"host": config.host, "port": config.port}
+        kind = CancellableTls if config.ssl else CancellableTcp
     pool = BlockingConnectionPool(connection_class=kind, max_connections=connections, timeout=5, **common)
     client = ArqRedis(connection_pool=pool, job_serializer=dump, job_deserializer=load)
     client.auto_close_connection_pool = True  # as in `Redis.from_pool`: the pool is nobody else's
@@ -105,7 +105,7 @@ def socket_path(data_dir: Path) -> Path:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     base = Path(runtime) if runtime and Path(runtime).is_dir() else Path(tempfile.gettempdir())
     path = base / f"huntarr-{os.getuid()}-{name}" / "redis.sock"
-    if len(str(path)) > LONGEST_SOCKET_PATH:
+    if len(str(path)) > MAX_SOCKET_PATH_LENGTH:
         path = Path("/tmp") / f"huntarr-{os.getuid()}-{name}" / "redis.sock"  # noqa: S108 - the folder is 0700 and ours
     return path
 
@@ -127,17 +127,17 @@ def find_server() -> str:
 
 
 @asynccontextmanager
-async def embedded_redis(settings: Settings) -> AsyncIterator[None]:
+async def embedded_redis(config: Config) -> AsyncIterator[None]:
     """Run our own server for the time of the block. A second process of the same data folder uses the first one's."""
-    socket = socket_path(settings.data_dir)
-    with _private_folder(socket.parent), _first(settings.data_dir / "redis.lock") as is_first:
+    socket = socket_path(config.data_dir)
+    with _private_folder(socket.parent), _first(config.data_dir / "redis.lock") as is_first:
         if not is_first:
             await _answering(socket, None)
             yield
             return
         socket.parent.mkdir(mode=0o700, exist_ok=True)  # the one before us may have removed it since we looked
         socket.unlink(missing_ok=True)
-        folder = (settings.data_dir / "redis").resolve()  # the server changes into it before it opens its files
+        folder = (config.data_dir / "redis").resolve()  # the server changes into it before it opens its files
         folder.mkdir(parents=True, exist_ok=True)
         has_answered = asyncio.Event()
         keeper = asyncio.create_task(_keep(find_server(), socket, folder, has_answered))

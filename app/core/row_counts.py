@@ -18,7 +18,7 @@ SHORT = 20_000
 LASTS_SECONDS = 10.0
 SHARE = 200
 """A count serves so much longer than it took: however long the table, counting is half a percent of the time."""
-MOST_KEPT = 500
+MAX_KEPT = 500
 
 
 class Filter(Hashable, Protocol):
@@ -55,9 +55,11 @@ class HistoryFilter:
 
     def terms(self, table: Any = Search) -> list[ColumnElement[bool]]:
         terms = _equal(
-            (table.app_type, self.app_type), (table.instance_id, self.instance_id), (table.hunt_pass, self.hunt_pass),
+            (table.app_type, self.app_type),
+            (table.instance_id, self.instance_id),
+            (table.hunt_pass, self.hunt_pass),
             (table.outcome, self.outcome),
-        )  # fmt: skip
+        )
         if self.search:
             terms.append(col(table.title).icontains(self.search, autoescape=True))
         if self.since is not None:
@@ -76,7 +78,7 @@ class Count:
     until: float
 
 
-class Totals:
+class RowCounts:
     """Counts of one process. A short table is counted every time; of a long one a count serves for ten seconds, of a
     very long one for longer.
 
@@ -119,7 +121,7 @@ class Totals:
         self._kept.clear()
 
     def _keep(self, table: Any, wanted: Filter, count: Count) -> None:
-        if len(self._kept) >= MOST_KEPT:
+        if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
         self._kept[table, wanted] = count
 

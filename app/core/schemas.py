@@ -40,7 +40,7 @@ class Out(BaseModel):
     model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
 
-class Named(Out):
+class NamedGeneric(Out):
     """A generic reply whose parametrised forms are called as a person would: `Reply[StatsOut]` is `StatsReply`."""
 
     suffix: ClassVar[str] = ""
@@ -50,7 +50,7 @@ class Named(Out):
         return "".join(_label(part) for part in params) + cls.suffix
 
 
-class Reply(Named, Generic[T]):
+class Reply(NamedGeneric, Generic[T]):
     """The envelope of every success."""
 
     suffix: ClassVar[str] = "Reply"
@@ -59,7 +59,7 @@ class Reply(Named, Generic[T]):
     message: str = ""
 
 
-class Page(Named, Generic[T]):
+class Page(NamedGeneric, Generic[T]):
     """One page of a growing list, newest first unless the call says otherwise."""
 
     suffix: ClassVar[str] = "List"

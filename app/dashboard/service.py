@@ -40,9 +40,16 @@ FRESH_SECONDS = 1.0
 REDIS_SECONDS = 0.5
 STATS_REPLY = Reply[StatsOut]
 SEEN = (
-    "online", "version", "error", "missing_total", "cutoff_total", "queue_total", "last_hunt_at", "next_hunt_at",
+    "online",
+    "version",
+    "error",
+    "missing_total",
+    "cutoff_total",
+    "queue_total",
+    "last_hunt_at",
+    "next_hunt_at",
     "checked_at",
-)  # fmt: skip
+)
 
 # Columns and not rows of the ORM: a hundred instances cost a fifth of the time.
 _INSTANCES: Any = (
@@ -61,7 +68,7 @@ GENERATED_AT = re.compile(rb'"generated_at":"[^"]*",')
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CachedReply:
     """A reply ready to be sent, and its ETag."""
 
     body: bytes
@@ -86,9 +93,9 @@ class StatsService:
         self._clock = clock
         self._timer = timer
         self._lock = asyncio.Lock()
-        self._kept: tuple[float, Answer] | None = None
+        self._kept: tuple[float, CachedReply] | None = None
 
-    async def reply(self) -> Answer:
+    async def reply(self) -> CachedReply:
         """The whole reply as JSON, at most a second old."""
         async with self._lock:
             now = self._timer()
@@ -165,30 +172,47 @@ class StatsService:
             return 0
 
 
-def _answer(stats: StatsOut) -> Answer:
+def _answer(stats: StatsOut) -> CachedReply:
     """The tag is a weak one: it does not change while only the time of the answer does."""
     body = STATS_REPLY(data=stats).model_dump_json().encode()
     lasting = GENERATED_AT.sub(b"", body, count=1)
-    return Answer(body, f'W/"{hashlib.blake2b(lasting, digest_size=16).hexdigest()}"')
+    return CachedReply(body, f'W/"{hashlib.blake2b(lasting, digest_size=16).hexdigest()}"')
 
 
 def _instance(row: Any, layers: Sequence[Mapping[str, Any]], spent: Spending, counted: Any) -> InstanceStatsOut:
     return InstanceStatsOut(
-        **(_counted(counted) if counted else NOTHING), id=row.id, name=row.name, enabled=row.enabled, online=row.online,
-        version=row.version, error=row.error, missing_total=row.missing_total, cutoff_total=row.cutoff_total,
-        queue_total=row.queue_total, searches_this_hour=spent.hour, hourly_cap=one_setting("hourly_cap", *layers),
-        searches_today=spent.day, daily_cap=one_setting("daily_cap", *layers), last_hunt_at=row.last_hunt_at,
-        next_hunt_at=row.next_hunt_at if row.enabled else None, checked_at=row.checked_at,
-    )  # fmt: skip
+        **(_counted(counted) if counted else NOTHING),
+        id=row.id,
+        name=row.name,
+        enabled=row.enabled,
+        online=row.online,
+        version=row.version,
+        error=row.error,
+        missing_total=row.missing_total,
+        cutoff_total=row.cutoff_total,
+        queue_total=row.queue_total,
+        searches_this_hour=spent.hour,
+        hourly_cap=one_setting("hourly_cap", *layers),
+        searches_today=spent.day,
+        daily_cap=one_setting("daily_cap", *layers),
+        last_hunt_at=row.last_hunt_at,
+        next_hunt_at=row.next_hunt_at if row.enabled else None,
+        checked_at=row.checked_at,
+    )
 
 
 def _yield(row: Any) -> YieldOut:
     app_type, instance_id, hunt_pass, *sums = row
     searches, grabbed, imported = map(int, sums)
     return YieldOut(
-        app_type=app_type, instance_id=instance_id, hunt_pass=hunt_pass, searches=searches, grabbed=grabbed,
-        imported=imported, searches_per_import=round(searches / imported, 2) if imported else None,
-    )  # fmt: skip
+        app_type=app_type,
+        instance_id=instance_id,
+        hunt_pass=hunt_pass,
+        searches=searches,
+        grabbed=grabbed,
+        imported=imported,
+        searches_per_import=round(searches / imported, 2) if imported else None,
+    )
 
 
 def _counted(row: Any) -> dict[str, int]:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.core.clock import Clock
-from app.events.catalogue import Ephemeral, Happening, Payload, kind_of
+from app.events.catalogue import Ephemeral, Payload, StreamMessage, kind_of
 from app.events.outbox import Recorded
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ SEEN: Final = "huntarr:events:seen"
 KEPT: Final = 1000
 PUBLISH_SECONDS: Final = 0.5
 REST_SECONDS: Final = 5.0
-LARGEST_PART: Final = 2**64 - 1
+MAX_PART: Final = 2**64 - 1
 _ID: Final = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)
 
 # Put stored events on the stream, each once: a second worker, or the same one after a crash, changes nothing.
@@ -50,7 +50,7 @@ class StreamId:
     @property
     def next(self) -> "StreamId":
         """The least id behind this one."""
-        if self.number < LARGEST_PART:
+        if self.number < MAX_PART:
             return StreamId(self.milliseconds, self.number + 1)
         return StreamId(self.milliseconds + 1, 0)
 
@@ -61,11 +61,11 @@ def stream_id(text: str) -> StreamId | None:
     if found is None:
         return None
     made = StreamId(int(found[1]), int(found[2] or 0))
-    return made if max(made.milliseconds, made.number) <= LARGEST_PART else None
+    return made if max(made.milliseconds, made.number) <= MAX_PART else None
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StreamEntry:
     """One event on the stream; `data` is the JSON of its message."""
 
     id: StreamId
@@ -74,7 +74,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class StreamRange:
     """From where to where the stream goes now; both are zero while it is empty."""
 
     first: StreamId
@@ -122,19 +122,19 @@ class EventBus:
             arguments.append(message(one.payload, one.created_at, one.id))
         await self._append(keys=[STREAM, SEEN], args=arguments)
 
-    async def extent(self) -> Extent:
+    async def extent(self) -> StreamRange:
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.xrange(STREAM, count=1)
             pipe.xrevrange(STREAM, count=1)
             pipe.xlen(STREAM)
             first, last, length = await pipe.execute()
-        return Extent(_id_of(first), _id_of(last), int(length))
+        return StreamRange(_id_of(first), _id_of(last), int(length))
 
-    async def between(self, after: StreamId, until: StreamId, count: int) -> list[Entry]:
+    async def between(self, after: StreamId, until: StreamId, count: int) -> list[StreamEntry]:
         """The first `count` entries behind `after`, up to and with `until`."""
         return _entries(await self._redis.xrange(STREAM, str(after.next), str(until), count=count))
 
-    async def follow(self, after: StreamId, count: int, wait_seconds: float) -> list[Entry]:
+    async def follow(self, after: StreamId, count: int, wait_seconds: float) -> list[StreamEntry]:
         """The next entries behind `after`, as soon as there are any; none when nothing came in that time."""
         found = await self._redis.xread({STREAM: str(after)}, count=count, block=int(wait_seconds * 1000))
         return _entries(found[0][1]) if found else []
@@ -143,7 +143,7 @@ class EventBus:
 def message(payload: Payload, at: datetime, event_id: int | None = None) -> bytes:
     """What is streamed, as one line of JSON."""
     kind, level = kind_of(payload), kind_of(payload).level_of(payload)
-    made = Happening.model_construct(type=kind.name, level=level, timestamp=at, event_id=event_id, data=payload)
+    made = StreamMessage.model_construct(type=kind.name, level=level, timestamp=at, event_id=event_id, data=payload)
     return made.model_dump_json(by_alias=True).encode()
 
 
@@ -152,10 +152,10 @@ def _id_of(found: list[Any]) -> StreamId:
     return entries[0].id if entries else StreamId()
 
 
-def _entries(found: list[Any]) -> list[Entry]:
+def _entries(found: list[Any]) -> list[StreamEntry]:
     entries = []
     for raw_id, fields in found:
         place = stream_id(raw_id.decode())
         if place is not None and b"name" in fields and b"data" in fields:
-            entries.append(Entry(place, fields[b"name"].decode(), fields[b"data"]))
+            entries.append(StreamEntry(place, fields[b"name"].decode(), fields[b"data"]))
     return entries

@@ -12,8 +12,8 @@ from app.arr.models import AppType, HuntPass, Unit
 from app.core.logging import without_secrets
 from app.core.schemas import UtcTime
 
-LONGEST_NAME = 200
-LONGEST_TEXT = 1000
+MAX_NAME_LENGTH = 200
+MAX_TEXT_LENGTH = 1000
 
 
 class EventName(StrEnum):
@@ -62,8 +62,8 @@ def _fit(length: int) -> BeforeValidator:
     return BeforeValidator(fit)
 
 
-Name = Annotated[str, _fit(LONGEST_NAME)]
-Text = Annotated[str, _fit(LONGEST_TEXT)]
+Name = Annotated[str, _fit(MAX_NAME_LENGTH)]
+Text = Annotated[str, _fit(MAX_TEXT_LENGTH)]
 
 
 class Payload(BaseModel):
@@ -228,7 +228,7 @@ class StreamOverflow(Control):
     unread: int = Field(description="Events that waited when the client was given up; `Last-Event-ID` brings them.")
 
 
-class Happening(BaseModel):
+class StreamMessage(BaseModel):
     """An event as it is streamed; `Kind.message` narrows `type` and `data` for each."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
@@ -243,7 +243,7 @@ class Happening(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class EventType:
     """One event of the catalogue; `level` is None for the one that brings its own."""
 
     name: EventName
@@ -258,43 +258,49 @@ class Kind:
     def level_of(self, payload: Payload) -> Level:
         return self.level or Level(payload.data["level"])
 
-    def message(self) -> type[Happening]:
+    def message(self) -> type[StreamMessage]:
         """The model of what is streamed, called as a person would call it: `HuntCompletedEvent`."""
         literal: Any = Literal[self.name.value]
         fields: dict[str, Any] = {"type": (literal, ...), "data": (self.payload, ...)}
-        return create_model(f"{self.payload.__name__}Event", __base__=Happening, __doc__=self.summary, **fields)
+        return create_model(f"{self.payload.__name__}Event", __base__=StreamMessage, __doc__=self.summary, **fields)
 
 
 _KINDS = (
-    Kind(EventName.HUNT_STARTED, Level.INFO, HuntStarted, "A hunt began."),
-    Kind(EventName.HUNT_COMPLETED, Level.INFO, HuntCompleted, "A hunt came to its end, with or without searches."),
-    Kind(EventName.HUNT_FAILED, Level.ERROR, HuntFailed, "A hunt could not be done."),
-    Kind(EventName.SEARCH_SENT, Level.INFO, SearchSent, "An app took a search."),
-    Kind(EventName.MEDIA_GRABBED, Level.INFO, MediaGrabbed, "A search of ours found a release that is downloaded now."),
-    Kind(EventName.MEDIA_IMPORTED, Level.INFO, MediaImported, "What a search of ours had found is in the library."),
-    Kind(EventName.MEDIA_IMPORT_FAILED, Level.WARNING, MediaImportFailed, "What was grabbed did not get in."),
-    Kind(EventName.INSTANCE_OFFLINE, Level.WARNING, InstanceOffline, "An app stopped answering; told once."),
-    Kind(EventName.INSTANCE_ONLINE, Level.INFO, InstanceOnline, "An app that was away answers again."),
-    Kind(EventName.CAP_REACHED, Level.WARNING, CapReached, "The searches of an hour or a day are used up."),
-    Kind(EventName.BACKUP_CREATED, Level.INFO, BackupCreated, "A backup was made."),
-    Kind(EventName.BACKUP_FAILED, Level.ERROR, BackupFailed, "A backup could not be made."),
-    Kind(EventName.SYSTEM_ERROR, Level.ERROR, SystemFailed, "Something went wrong inside Huntarr."),
-    Kind(EventName.HUNT_PROGRESS, Level.INFO, HuntProgress, "A hunt went a step on."),
-    Kind(EventName.LOG, None, LogLine, "A line was written to the log."),
-    Kind(EventName.QUEUE, Level.INFO, QueueChanged, "Hunts were queued, began or ended."),
-    Kind(EventName.STREAM_READY, Level.INFO, StreamReady, "From here on nothing is missed."),
-    Kind(EventName.STREAM_OVERFLOW, Level.WARNING, StreamOverflow, "The client reads too slowly: the stream ends."),
+    EventType(EventName.HUNT_STARTED, Level.INFO, HuntStarted, "A hunt began."),
+    EventType(EventName.HUNT_COMPLETED, Level.INFO, HuntCompleted, "A hunt came to its end, with or without searches."),
+    EventType(EventName.HUNT_FAILED, Level.ERROR, HuntFailed, "A hunt could not be done."),
+    EventType(EventName.SEARCH_SENT, Level.INFO, SearchSent, "An app took a search."),
+    EventType(
+        EventName.MEDIA_GRABBED, Level.INFO, MediaGrabbed, "A search of ours found a release that is downloaded now."
+    ),
+    EventType(
+        EventName.MEDIA_IMPORTED, Level.INFO, MediaImported, "What a search of ours had found is in the library."
+    ),
+    EventType(EventName.MEDIA_IMPORT_FAILED, Level.WARNING, MediaImportFailed, "What was grabbed did not get in."),
+    EventType(EventName.INSTANCE_OFFLINE, Level.WARNING, InstanceOffline, "An app stopped answering; told once."),
+    EventType(EventName.INSTANCE_ONLINE, Level.INFO, InstanceOnline, "An app that was away answers again."),
+    EventType(EventName.CAP_REACHED, Level.WARNING, CapReached, "The searches of an hour or a day are used up."),
+    EventType(EventName.BACKUP_CREATED, Level.INFO, BackupCreated, "A backup was made."),
+    EventType(EventName.BACKUP_FAILED, Level.ERROR, BackupFailed, "A backup could not be made."),
+    EventType(EventName.SYSTEM_ERROR, Level.ERROR, SystemFailed, "Something went wrong inside Huntarr."),
+    EventType(EventName.HUNT_PROGRESS, Level.INFO, HuntProgress, "A hunt went a step on."),
+    EventType(EventName.LOG, None, LogLine, "A line was written to the log."),
+    EventType(EventName.QUEUE, Level.INFO, QueueChanged, "Hunts were queued, began or ended."),
+    EventType(EventName.STREAM_READY, Level.INFO, StreamReady, "From here on nothing is missed."),
+    EventType(
+        EventName.STREAM_OVERFLOW, Level.WARNING, StreamOverflow, "The client reads too slowly: the stream ends."
+    ),
 )
 
-EVENTS: Mapping[EventName, Kind] = {kind.name: kind for kind in _KINDS}
-_BY_PAYLOAD: Mapping[type[Payload], Kind] = {kind.payload: kind for kind in _KINDS}
+EVENTS: Mapping[EventName, EventType] = {kind.name: kind for kind in _KINDS}
+_BY_PAYLOAD: Mapping[type[Payload], EventType] = {kind.payload: kind for kind in _KINDS}
 
 
-def kind_of(payload: Payload) -> Kind:
+def kind_of(payload: Payload) -> EventType:
     return _BY_PAYLOAD[type(payload)]
 
 
-def any_message() -> TypeAdapter[Happening]:
+def any_message() -> TypeAdapter[StreamMessage]:
     """Every message that the stream may carry, told apart by `type`."""
     messages: Any = tuple(kind.message() for kind in _KINDS)
     union: Any = messages[0]

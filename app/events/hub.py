@@ -14,14 +14,14 @@ from redis.exceptions import RedisError
 
 from app.core.clock import Clock
 from app.core.errors import Unavailable
-from app.events.bus import Entry, EventBus, StreamId, message
+from app.events.bus import EventBus, StreamEntry, StreamId, message
 from app.events.catalogue import Control, EventName, StreamOverflow, StreamReady, kind_of
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS: Final = 15.0
-MOST_LISTENERS: Final = 500
-MOST_QUEUED: Final = 256
+MAX_LISTENERS: Final = 500
+MAX_QUEUED: Final = 256
 BATCH: Final = 100
 READ_SECONDS: Final = 4.0
 RETRY_SECONDS: Final = 1.0
@@ -36,8 +36,8 @@ class EventHub:
         bus: EventBus,
         clock: Clock,
         *,
-        most_listeners: int = MOST_LISTENERS,
-        most_queued: int = MOST_QUEUED,
+        most_listeners: int = MAX_LISTENERS,
+        most_queued: int = MAX_QUEUED,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         self.heartbeat_seconds = heartbeat_seconds
@@ -167,7 +167,7 @@ class Listener:
             pass
         return b""
 
-    def offer(self, entry: Entry, frame: bytes) -> None:
+    def offer(self, entry: StreamEntry, frame: bytes) -> None:
         """Queue it, if it is wanted; whoever has too many waiting is given up."""
         if not self._wants(entry) or entry.id <= self.skip_until:
             return
@@ -233,11 +233,11 @@ class Listener:
             self._wake.set()
         return b"".join(chunks)
 
-    def _wants(self, entry: Entry) -> bool:
+    def _wants(self, entry: StreamEntry) -> bool:
         return self._wanted is None or entry.name in self._wanted
 
 
-def framed(entry: Entry) -> bytes:
+def framed(entry: StreamEntry) -> bytes:
     """An entry as it goes over the wire."""
     return _frame(entry.id, entry.name, entry.data)
 

@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError
-from app.core.leader_lock import Turn
+from app.core.leader_lock import LeaderLock
 from app.events.bus import EventBus
 from app.events.models import Event
 from app.events.outbox import Recorded, Router, recorded
@@ -38,7 +38,7 @@ LEASE_SECONDS: Final = 6.0
 PASSING = (HuntarrError, OperationalError, InterfaceError, OSError)
 
 
-class EventPump:
+class EventRelay:
     """Moves stored events on; `routers` are asked in their order."""
 
     def __init__(
@@ -48,7 +48,7 @@ class EventPump:
         self._bus = bus
         self._clock = clock
         self._routers = routers
-        self._turn = Turn(redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
+        self._turn = LeaderLock(redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
         self._away_until = 0.0
 
     async def run(self) -> None:

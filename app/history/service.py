@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.arr.models import AppType, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
-from app.core.row_counts import HistoryFilter, Totals
+from app.core.row_counts import HistoryFilter, RowCounts
 from app.core.schemas import Page
 from app.hunting.schemas import (
     CapOut,
@@ -29,11 +29,11 @@ from app.hunting.store.caps import DAY, HOUR, Window
 from app.hunting.store.models import (
     OPEN,
     UNSETTLED,
-    AppMarks,
+    AppSnapshot,
     CapEntry,
     Hunt,
     HuntStatus,
-    Ledger,
+    ItemState,
     Outcome,
     Search,
     Skip,
@@ -48,14 +48,14 @@ LOOKED_THROUGH = 300_000
 """A text is looked for in so many searches at a time: half a second on a small machine, years of a small history."""
 SKIPS_LAST = timedelta(days=30)
 GONE = "The instance was deleted."
-MOST_STEPS = 200
+MAX_STEPS = 200
 
 
-class HuntRecords:
+class HistoryService:
     """The read side of the books."""
 
     def __init__(
-        self, db: Database, instances: InstanceService, settings: SettingsService, totals: Totals, clock: Clock
+        self, db: Database, instances: InstanceService, settings: SettingsService, totals: RowCounts, clock: Clock
     ) -> None:
         self._db = db
         self._instances = instances
@@ -120,14 +120,14 @@ class HuntRecords:
         now = self._clock()
         async with self._db.reading() as session:
             settings = await self._settings(session, instance_id)
-            marks = {row.instance_id: row for row in (await session.exec(select(AppMarks))).all()}
-            wanted = and_(col(Ledger.instance_id).in_(settings), col(Ledger.last_searched_at).is_not(None))
+            marks = {row.instance_id: row for row in (await session.exec(select(AppSnapshot))).all()}
+            wanted = and_(col(ItemState.instance_id).in_(settings), col(ItemState.last_searched_at).is_not(None))
             if status is not None:
                 wanted = and_(wanted, _has_status(status, settings, marks, now))
-            keys = (col(Ledger.instance_id), col(Ledger.media_key), col(Ledger.hunt_pass))
-            query = select(Ledger).where(wanted).order_by(col(Ledger.last_searched_at).desc(), *keys)
+            keys = (col(ItemState.instance_id), col(ItemState.media_key), col(ItemState.hunt_pass))
+            query = select(ItemState).where(wanted).order_by(col(ItemState.last_searched_at).desc(), *keys)
             rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
-            total = (await session.exec(select(func.count()).select_from(Ledger).where(wanted))).one()
+            total = (await session.exec(select(func.count()).select_from(ItemState).where(wanted))).one()
         items = [_state(row, settings[row.instance_id], marks.get(row.instance_id), now) for row in rows]
         return Page[StateOut](items=items, total=total, page=page, page_size=page_size)
 
@@ -141,11 +141,11 @@ class HuntRecords:
             if given.instance_id is not None:
                 await self._instances.require(session, given.instance_id, given.app_type)
                 ids = ids.where(Instance.id == given.instance_id)
-            rows = update(Ledger).where(col(Ledger.instance_id).in_(ids)).values(reset_at=now, fruitless=0)
+            rows = update(ItemState).where(col(ItemState.instance_id).in_(ids)).values(reset_at=now, fruitless=0)
             if given.media_key is not None:
                 if given.instance_id is not None:
                     await _make_known(session, given.instance_id, given.media_key)
-                items = await session.exec(rows.where(col(Ledger.media_key) == given.media_key))
+                items = await session.exec(rows.where(col(ItemState.media_key) == given.media_key))
                 return StateResetOut(instances=0, items=items.rowcount)
             items = await session.exec(rows)
             states = update(InstanceState).where(col(InstanceState.instance_id).in_(ids)).values(reset_at=now)
@@ -188,13 +188,13 @@ def _waits(settings: HuntingSettings, hunt_pass: HuntPass) -> list[timedelta]:
         backoff_max=timedelta(days=settings.backoff_max_days),
     )
     waits = [wait_after(rules, 0)]
-    while (longer := wait_after(rules, len(waits))) > waits[-1] and len(waits) < MOST_STEPS:
+    while (longer := wait_after(rules, len(waits))) > waits[-1] and len(waits) < MAX_STEPS:
         waits.append(longer)
     return waits
 
 
 def _has_status(
-    status: StateStatus, settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppMarks], now: datetime
+    status: StateStatus, settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppSnapshot], now: datetime
 ) -> ColumnElement[bool]:
     parked, cooling = _parked(settings, marks), _cooling(settings, marks, now)
     if status is StateStatus.PARKED:
@@ -202,18 +202,18 @@ def _has_status(
     return and_(cooling, ~parked) if status is StateStatus.COOLDOWN else and_(~cooling, ~parked)
 
 
-def _parked(settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppMarks]) -> ColumnElement[bool]:
+def _parked(settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppSnapshot]) -> ColumnElement[bool]:
     """Rows with too many fruitless searches; what changed in the item itself is only seen at the next look at it."""
     terms: list[ColumnElement[bool]] = [false()]
     for instance_id, one in settings.items():
         if one.park_after:
-            ours = col(Ledger.instance_id) == instance_id
+            ours = col(ItemState.instance_id) == instance_id
             terms.append(and_(ours, _fruitless(marks.get(instance_id)) >= one.park_after))
     return and_(_counts(), or_(*terms))
 
 
 def _cooling(
-    settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppMarks], now: datetime
+    settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppSnapshot], now: datetime
 ) -> ColumnElement[bool]:
     """Rows that are cooling down; instances with the same cooldowns, and no changes, share their terms."""
     groups: dict[tuple[HuntPass, tuple[timedelta, ...], int], list[int]] = {}
@@ -223,34 +223,34 @@ def _cooling(
             groups.setdefault((hunt_pass, tuple(_waits(one, hunt_pass)), woken), []).append(instance_id)
     terms: list[ColumnElement[bool]] = [false()]
     for (hunt_pass, waits, woken), ids in groups.items():
-        ours = and_(col(Ledger.instance_id).in_(ids), col(Ledger.hunt_pass) == hunt_pass.value)
+        ours = and_(col(ItemState.instance_id).in_(ids), col(ItemState.hunt_pass) == hunt_pass.value)
         fruitless = _fruitless(marks.get(woken))
         for step, wait in enumerate(waits):
             is_step = fruitless >= step if step == len(waits) - 1 else fruitless == step
-            terms.append(and_(ours, is_step, col(Ledger.last_searched_at) > now - wait))
+            terms.append(and_(ours, is_step, col(ItemState.last_searched_at) > now - wait))
     return and_(_counts(), or_(*terms))
 
 
 def _counts() -> ColumnElement[bool]:
-    return or_(col(Ledger.reset_at).is_(None), col(Ledger.last_searched_at) > col(Ledger.reset_at))
+    return or_(col(ItemState.reset_at).is_(None), col(ItemState.last_searched_at) > col(ItemState.reset_at))
 
 
-def _is_woken(marks: AppMarks | None) -> bool:
+def _is_woken(marks: AppSnapshot | None) -> bool:
     return marks is not None and (marks.woken_at is not None or bool(marks.profiles_woken))
 
 
-def _fruitless(marks: AppMarks | None) -> Any:
+def _fruitless(marks: AppSnapshot | None) -> Any:
     """Fruitless searches that still count after the changes that were seen in the app."""
     woken: list[ColumnElement[bool]] = []
     if marks is not None and marks.woken_at is not None:
-        woken.append(col(Ledger.last_searched_at) <= marks.woken_at)
+        woken.append(col(ItemState.last_searched_at) <= marks.woken_at)
     for profile_id, at in (marks.profiles_woken if marks is not None else {}).items():
         changed_at = datetime.fromisoformat(at)
-        woken.append(and_(col(Ledger.profile_id) == int(profile_id), col(Ledger.last_searched_at) <= changed_at))
-    return case((or_(*woken), 0), else_=col(Ledger.fruitless)) if woken else col(Ledger.fruitless)
+        woken.append(and_(col(ItemState.profile_id) == int(profile_id), col(ItemState.last_searched_at) <= changed_at))
+    return case((or_(*woken), 0), else_=col(ItemState.fruitless)) if woken else col(ItemState.fruitless)
 
 
-def _state(row: Ledger, settings: HuntingSettings, marks: AppMarks | None, now: datetime) -> StateOut:
+def _state(row: ItemState, settings: HuntingSettings, marks: AppSnapshot | None, now: datetime) -> StateOut:
     searched, until, fruitless = row.last_searched_at, None, row.fruitless
     if searched is not None and (row.reset_at is None or searched > row.reset_at):
         woken = marks.profiles_woken.get(str(row.profile_id)) if marks is not None else None
@@ -263,10 +263,17 @@ def _state(row: Ledger, settings: HuntingSettings, marks: AppMarks | None, now: 
     if until is not None and 0 < settings.park_after <= fruitless:
         status = StateStatus.PARKED
     return StateOut(
-        instance_id=row.instance_id, hunt_pass=HuntPass(row.hunt_pass), media_key=row.media_key, unit=row.unit,
-        title=row.title, status=status, last_searched_at=searched, fruitless=fruitless,
-        cooldown_until=until if status is StateStatus.COOLDOWN else None, last_outcome=row.last_outcome,
-    )  # fmt: skip
+        instance_id=row.instance_id,
+        hunt_pass=HuntPass(row.hunt_pass),
+        media_key=row.media_key,
+        unit=row.unit,
+        title=row.title,
+        status=status,
+        last_searched_at=searched,
+        fruitless=fruitless,
+        cooldown_until=until if status is StateStatus.COOLDOWN else None,
+        last_outcome=row.last_outcome,
+    )
 
 
 def _searched(row: Search) -> SearchOut:
@@ -290,7 +297,7 @@ async def _make_known(session: AsyncSession, instance_id: int, media_key: str) -
     unit = media_key.partition(":")[0]
     row = {"instance_id": instance_id, "media_key": media_key, "unit": unit, "title": media_key, "fruitless": 0}
     rows = [{**row, "hunt_pass": hunt_pass.value} for hunt_pass in HuntPass]
-    await upsert(session, Ledger, rows, key=["instance_id", "hunt_pass", "media_key"])
+    await upsert(session, ItemState, rows, key=["instance_id", "hunt_pass", "media_key"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +326,12 @@ async def spent_by_instance(session: AsyncSession, now: datetime) -> dict[int, S
 
 def _caps(instance: Instance, settings: HuntingSettings, spent: Spending) -> InstanceCapsOut:
     return InstanceCapsOut(
-        instance_id=instance.id or 0, name=instance.name, app_type=AppType(instance.app_type),
+        instance_id=instance.id or 0,
+        name=instance.name,
+        app_type=AppType(instance.app_type),
         hour=_cap(spent.hour, settings.hourly_cap, spent.hour_began_at, HOUR),
         day=_cap(spent.day, settings.daily_cap, spent.day_began_at, DAY),
-    )  # fmt: skip
+    )
 
 
 def _cap(used: int, cap: int, began_at: datetime | None, length: timedelta) -> CapOut:

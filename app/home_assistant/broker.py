@@ -16,11 +16,11 @@ from aiomqtt import Client, Message, MqttCodeError, MqttError, Will
 from app.core.errors import Invalid, UpstreamFailed
 from app.http.addresses import BlockedAddress, Resolve, is_blocked, normalise_url, resolve_name
 
-LONGEST_URL: Final = 500
+MAX_URL_LENGTH: Final = 500
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 REPLY_SECONDS: Final = 5.0
 KEEPALIVE_SECONDS: Final = 30
-MOST_UNREAD: Final = 100
+MAX_UNREAD: Final = 100
 _URL: Final = re.compile(
     r"(?P<scheme>mqtts?)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^:@/?#]*))?@)?(?P<place>[^@/?#]+)/?", re.IGNORECASE
 )
@@ -82,7 +82,7 @@ class NamedContext(ssl.SSLContext):
         return self.wrapped
 
 
-class Link:
+class MqttConnection:
     """A connection to a broker."""
 
     def __init__(self, client: Client) -> None:
@@ -107,12 +107,12 @@ class Link:
 @asynccontextmanager
 async def linked(
     broker: Broker, *, last_words: tuple[str, bytes] | None = None, resolve: Resolve = resolve_name
-) -> AsyncIterator[Link]:
+) -> AsyncIterator[MqttConnection]:
     """A connection for the time of the block; `last_words` are retained for us when it breaks."""
     context = await asyncio.to_thread(_tls_context, broker) if broker.is_tls else None
     client = await _connected(broker, context, last_words, resolve)
     try:
-        yield Link(client)
+        yield MqttConnection(client)
     finally:
         with suppress(BrokerFailed), _translated():
             await client.__aexit__(None, None, None)
@@ -126,9 +126,16 @@ async def _connected(
     failure: BrokerFailed | None = None
     for address in await _addresses(broker, resolve):
         client = Client(
-            address, broker.port, username=broker.user, password=broker.password, will=will, tls_context=context,
-            timeout=REPLY_SECONDS, keepalive=KEEPALIVE_SECONDS, max_queued_incoming_messages=MOST_UNREAD,
-        )  # fmt: skip
+            address,
+            broker.port,
+            username=broker.user,
+            password=broker.password,
+            will=will,
+            tls_context=context,
+            timeout=REPLY_SECONDS,
+            keepalive=KEEPALIVE_SECONDS,
+            max_queued_incoming_messages=MAX_UNREAD,
+        )
         # It connects in a thread: who is cancelled meanwhile must wait for it, or nobody would close the connection.
         entering = asyncio.ensure_future(client.__aenter__())
         try:

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from app.auth.audit import AuditTrail, Deed
+from app.auth.audit import AuditEntry, AuditTrail
 from app.core.errors import HuntarrError
 from app.home_assistant.entities import HUNT, OFF, ON, PAUSE, RESUME, Topics
 from app.hunting.schemas import HuntIn
@@ -15,7 +15,7 @@ from app.settings.service import SettingsService
 
 log = structlog.get_logger(__name__)
 
-LONGEST_SHOWN: Final = 40
+MAX_SHOWN_LENGTH: Final = 40
 _ID: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _WORDS: Final = {PAUSE: True, RESUME: False}
 _SWITCHED: Final = {ON: True, OFF: False}
@@ -36,7 +36,7 @@ Command = HuntNow | SetPause
 
 def understood(topics: Topics, topic: str, payload: bytes) -> Command | None:
     """What a message asks for; None when that is nothing we know."""
-    word = payload[: 2 * LONGEST_SHOWN].decode("utf-8", "replace")
+    word = payload[: 2 * MAX_SHOWN_LENGTH].decode("utf-8", "replace")
     if topic == topics.paused and word in _SWITCHED:
         return SetPause(_SWITCHED[word])
     if topic == topics.command() and word in _WORDS:
@@ -60,7 +60,7 @@ class Commands:
         """Do what the message asks for; whether anything was done. A retained one is old, and would come again."""
         command = understood(topics, topic, payload)
         if command is None or is_retained:
-            shown = payload[:LONGEST_SHOWN].decode("utf-8", "replace")
+            shown = payload[:MAX_SHOWN_LENGTH].decode("utf-8", "replace")
             log.warning("mqtt command ignored", topic=topic[:200], payload=shown, retained=is_retained)
             return False
         try:
@@ -71,12 +71,12 @@ class Commands:
         log.info("mqtt command done", topic=topic[:200])
         return True
 
-    async def _do(self, command: Command) -> Deed:
+    async def _do(self, command: Command) -> AuditEntry:
         if isinstance(command, HuntNow):
             await self._hunts.start(HuntIn(instance_id=command.instance_id))
-            return Deed("create_hunt", "mqtt", target={"instance_id": str(command.instance_id)})
+            return AuditEntry("create_hunt", "mqtt", target={"instance_id": str(command.instance_id)})
         if command.paused:
             await self._settings.pause(None)
-            return Deed("pause_hunting", "mqtt")
+            return AuditEntry("pause_hunting", "mqtt")
         await self._settings.resume()
-        return Deed("resume_hunting", "mqtt")
+        return AuditEntry("resume_hunting", "mqtt")

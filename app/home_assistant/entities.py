@@ -13,7 +13,7 @@ from app.arr.models import AppType
 from app.arr.registry import REGISTRY
 from app.dashboard.schemas import InstanceStatsOut, StatsOut
 from app.events.catalogue import EVENTS, OfInstance
-from app.home_assistant.settings import Place
+from app.home_assistant.settings import MqttTarget
 
 Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ OTHER_EVENTS: Final = [
 class Topics:
     """Where everything is."""
 
-    place: Place
+    place: MqttTarget
 
     @property
     def node(self) -> str:
@@ -81,7 +81,7 @@ class Topics:
         return f"{self.place.discovery_prefix}/device/{self.device(instance_id)}/config"
 
 
-def retained(place: Place, stats: StatsOut, *, is_paused: bool, version: str) -> dict[str, bytes]:
+def retained(place: MqttTarget, stats: StatsOut, *, is_paused: bool, version: str) -> dict[str, bytes]:
     """All that is to be retained at the broker, by topic; each config before the states that it explains."""
     topics = Topics(place)
     found: Json = {topics.config(): _huntarr(topics, version), topics.state(): _totals(stats, is_paused=is_paused)}
@@ -92,7 +92,7 @@ def retained(place: Place, stats: StatsOut, *, is_paused: bool, version: str) ->
     return {topic: _packed(document) for topic, document in found.items()}
 
 
-def told(place: Place, happening: Mapping[str, Any]) -> tuple[str, bytes] | None:
+def told(place: MqttTarget, happening: Mapping[str, Any]) -> tuple[str, bytes] | None:
     """Topic and message of an event of the stream, if it is one that Home Assistant is told of."""
     topics, name, data = Topics(place), happening["type"], happening["data"]
     if name not in INSTANCE_EVENTS and name not in OTHER_EVENTS:
@@ -108,9 +108,15 @@ def _huntarr(topics: Topics, version: str) -> Json:
         entity.sensor(total, total.capitalize(), icon, state_class="total_increasing", value="totals." + total)
     entity.sensor("queued", "Queued hunts", "tray-full", state_class="measurement")
     entity.add(
-        "paused", "switch", name="Paused", icon="mdi:pause-circle", value_template="{{ value_json.paused }}",
-        command_topic=topics.paused, payload_on=ON, payload_off=OFF,
-    )  # fmt: skip
+        "paused",
+        "switch",
+        name="Paused",
+        icon="mdi:pause-circle",
+        value_template="{{ value_json.paused }}",
+        command_topic=topics.paused,
+        payload_on=ON,
+        payload_off=OFF,
+    )
     entity.button(PAUSE, "Pause", "pause", topics.command())
     entity.button(RESUME, "Resume", "play", topics.command())
     entity.add("event", "event", name="Event", state_topic=topics.event(), event_types=OTHER_EVENTS)
@@ -127,9 +133,15 @@ def _instance(topics: Topics, app_type: AppType, one: InstanceStatsOut, version:
     entity.sensor("last_hunt", "Last hunt", "clock-check", device_class="timestamp")
     entity.sensor("next_hunt", "Next hunt", "clock-fast", device_class="timestamp")
     entity.add(
-        "online", "binary_sensor", name="Online", device_class="connectivity", entity_category="diagnostic",
-        value_template="{{ value_json.online }}", payload_on=ON, payload_off=OFF,
-    )  # fmt: skip
+        "online",
+        "binary_sensor",
+        name="Online",
+        device_class="connectivity",
+        entity_category="diagnostic",
+        value_template="{{ value_json.online }}",
+        payload_on=ON,
+        payload_off=OFF,
+    )
     entity.button(HUNT, "Hunt now", "crosshairs", topics.command(one.id))
     entity.add("event", "event", name="Event", state_topic=topics.event(one.id), event_types=INSTANCE_EVENTS)
     device: Json = {"name": one.name, "model": REGISTRY[app_type].label, "via_device": topics.device()}
@@ -185,10 +197,16 @@ def _state(one: InstanceStatsOut) -> Json:
     shown = one.model_dump(mode="json")
     online = None if one.online is None else ON if one.online else OFF
     return {
-        "enabled": one.enabled, "online": online, "missing": one.missing_total, "cutoff": one.cutoff_total,
-        "queue": one.queue_total, "searches_this_hour": one.searches_this_hour, "last_hunt": shown["last_hunt_at"],
-        "next_hunt": shown["next_hunt_at"], "error": one.error,
-    }  # fmt: skip
+        "enabled": one.enabled,
+        "online": online,
+        "missing": one.missing_total,
+        "cutoff": one.cutoff_total,
+        "queue": one.queue_total,
+        "searches_this_hour": one.searches_this_hour,
+        "last_hunt": shown["last_hunt_at"],
+        "next_hunt": shown["next_hunt_at"],
+        "error": one.error,
+    }
 
 
 def _packed(document: Json) -> bytes:

@@ -18,14 +18,14 @@ from redis.exceptions import RedisError
 
 from app import __version__
 from app.core.errors import HuntarrError, Unavailable
-from app.core.leader_lock import Turn
+from app.core.leader_lock import LeaderLock
 from app.dashboard.service import StatsService
-from app.events.bus import Entry, EventBus, StreamId
+from app.events.bus import EventBus, StreamEntry, StreamId
 from app.events.catalogue import EVENTS, EventName
-from app.home_assistant.broker import REPLY_SECONDS, Link, linked
+from app.home_assistant.broker import REPLY_SECONDS, MqttConnection, linked
 from app.home_assistant.commands import Commands
 from app.home_assistant.entities import GONE, OFFLINE, ONLINE, Topics, retained, told
-from app.home_assistant.settings import MqttSettingsService, Place, Published
+from app.home_assistant.settings import MqttSettingsService, MqttTarget, RetainedTopics
 from app.http.addresses import Resolve, resolve_name
 from app.settings.service import SettingsService
 
@@ -39,7 +39,7 @@ MOVING: Final = {name for name, kind in EVENTS.items() if kind.is_durable} | {Ev
 
 
 @dataclass(frozen=True, slots=True)
-class Tempo:
+class PublishTiming:
     """How often things are done, in seconds."""
 
     poll: float = 2.0
@@ -73,17 +73,17 @@ class Publisher:
         sources: Sources,
         redis: Redis,
         *,
-        tempo: Tempo | None = None,
+        tempo: PublishTiming | None = None,
         timer: Callable[[], float] = time.monotonic,
         resolve: Resolve = resolve_name,
     ) -> None:
         self._settings = settings
         self._sources = sources
-        self._tempo = tempo or Tempo()
+        self._tempo = tempo or PublishTiming()
         self._timer = timer
         self._resolve = resolve
-        self._turn = Turn(redis, LEASE, seconds=self._tempo.lease, is_better_twice=False)
-        self._tried: Place | None = None
+        self._turn = LeaderLock(redis, LEASE, seconds=self._tempo.lease, is_better_twice=False)
+        self._tried: MqttTarget | None = None
         self._rest = 0.0
         self._rest_until = 0.0
 
@@ -118,10 +118,10 @@ class Publisher:
         known = past.topics if past is not None else ()
         if past is not None and place != past.place:
             await self._settings.remember(place, known)
-        session = Session(self._settings, self._sources, self._turn, self._tempo, place, known)
+        session = PublisherSession(self._settings, self._sources, self._turn, self._tempo, place, known)
         await session.run(self._resolve, self._arrived)
 
-    async def _retire(self, past: Published, *, is_moving: bool) -> None:
+    async def _retire(self, past: RetainedTopics, *, is_moving: bool) -> None:
         """Take back what is retained at the place we left. A new place does not wait for an old one that is gone."""
         try:
             async with linked(past.place.broker, resolve=self._resolve) as link:
@@ -146,16 +146,16 @@ class Publisher:
         log.warning("nothing is published over mqtt", reason=reason, next_try_seconds=round(self._rest, 1))
 
 
-class Session:
+class PublisherSession:
     """One connection, from birth to last will."""
 
     def __init__(
         self,
         settings: MqttSettingsService,
         sources: Sources,
-        turn: Turn,
-        tempo: Tempo,
-        place: Place,
+        turn: LeaderLock,
+        tempo: PublishTiming,
+        place: MqttTarget,
         known: tuple[str, ...],
     ) -> None:
         self._settings = settings
@@ -203,7 +203,7 @@ class Session:
         except Unavailable:  # a database that rests says nothing of the broker
             return True
 
-    async def _refresh(self, link: Link) -> None:
+    async def _refresh(self, link: MqttConnection) -> None:
         while True:
             self._has_moved.clear()
             try:
@@ -215,7 +215,7 @@ class Session:
                 async with asyncio.timeout(self._tempo.states - self._tempo.gap):
                     await self._has_moved.wait()
 
-    async def _publish(self, link: Link) -> None:
+    async def _publish(self, link: MqttConnection) -> None:
         """Say what is not said yet, and take back what is no longer so."""
         stats, general = await self._sources.stats.read(), await self._sources.settings.general()
         wanted = retained(self._place, stats, is_paused=general.hunting_paused, version=__version__)
@@ -234,12 +234,12 @@ class Session:
             self._known = tuple(wanted)
             await self._settings.remember(self._place, self._known)
 
-    async def _listen(self, link: Link) -> None:
+    async def _listen(self, link: MqttConnection) -> None:
         async with aclosing(link.messages()) as messages:
             async for message in messages:
                 await self._hear(link, message)
 
-    async def _hear(self, link: Link, message: Message) -> None:
+    async def _hear(self, link: MqttConnection, message: Message) -> None:
         topic, payload = message.topic.value, _bytes(message.payload)
         if topic == self._topics.availability:
             await self._insist(link, payload)
@@ -250,12 +250,12 @@ class Session:
         elif await self._sources.commands.obey(self._topics, topic, payload, is_retained=message.retain):
             self._has_moved.set()
 
-    async def _insist(self, link: Link, payload: bytes) -> None:
+    async def _insist(self, link: MqttConnection, payload: bytes) -> None:
         """The last will of a worker that was here before may come late."""
         if payload != ONLINE:
             await link.say(self._topics.availability, ONLINE, retain=True)
 
-    async def _follow(self, link: Link) -> None:
+    async def _follow(self, link: MqttConnection) -> None:
         """Tell of events in the moment they happen; those of before are no longer news."""
         place: StreamId | None = None
         while True:
@@ -270,7 +270,7 @@ class Session:
                 place = entry.id
                 await self._tell(link, entry)
 
-    async def _tell(self, link: Link, entry: Entry) -> None:
+    async def _tell(self, link: MqttConnection, entry: StreamEntry) -> None:
         if entry.name not in MOVING:
             return
         self._has_moved.set()

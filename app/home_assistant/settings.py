@@ -10,7 +10,7 @@ from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.schemas import SECRET_MASK, In
-from app.home_assistant.broker import LONGEST_URL, Broker, broker_of
+from app.home_assistant.broker import MAX_URL_LENGTH, Broker, broker_of
 from app.secrets.box import SecretBox, masked
 from app.settings.general import optional
 from app.settings.service import SettingsService
@@ -28,7 +28,7 @@ class MqttSettings(BaseModel):
     enabled: bool = Field(False, description="Publish to Home Assistant over MQTT.")
     broker_url: str | None = Field(
         None,
-        max_length=LONGEST_URL,
+        max_length=MAX_URL_LENGTH,
         description="`mqtt://` or `mqtts://user:password@host:port`; reads as stars, which sent back keep it.",
         examples=[SECRET_MASK],
     )
@@ -58,26 +58,29 @@ else:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MqttTarget:
     """A broker and our topics there. A change of any of it is another place."""
 
     broker: Broker
     discovery_prefix: str
     topic_prefix: str
 
-    def is_at(self, other: "Place") -> bool:
+    def is_at(self, other: "MqttTarget") -> bool:
         """Whether what is published here is published there: the way in may be another one."""
         mine, its = self.broker, other.broker
         return (mine.host, mine.port, self.discovery_prefix, self.topic_prefix) == (
-            its.host, its.port, other.discovery_prefix, other.topic_prefix,
-        )  # fmt: skip
+            its.host,
+            its.port,
+            other.discovery_prefix,
+            other.topic_prefix,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class RetainedTopics:
     """Where retained messages of ours are, and under which topics."""
 
-    place: Place
+    place: MqttTarget
     topics: tuple[str, ...]
 
 
@@ -102,7 +105,7 @@ class MqttSettingsService:
             del changes["broker_url"]
         elif url is not None:
             broker_of(url, verify_tls=True)
-            changes["broker_url"] = self._box.seal(url)
+            changes["broker_url"] = self._box.encrypt(url)
         async with self._db.session() as session:
             merged = await self._settings.change_section(session, SECTION, changes)
             shown = _shown(merged)
@@ -112,32 +115,37 @@ class MqttSettingsService:
                 raise Invalid("This one is Home Assistant's: take another.", field="body.topic_prefix")
         return shown
 
-    async def place(self) -> Place | None:
+    async def place(self) -> MqttTarget | None:
         """Where to publish now; None when that is switched off."""
         async with self._db.reading() as session:
             stored = await self._settings.section(session, SECTION)
         shown = _shown(stored)
-        url = self._box.opened(stored.get("broker_url", ""))
+        url = self._box.try_decrypt(stored.get("broker_url", ""))
         if not shown.enabled or url is None:
             return None
-        return Place(broker_of(url, verify_tls=shown.verify_tls), shown.discovery_prefix, shown.topic_prefix)
+        return MqttTarget(broker_of(url, verify_tls=shown.verify_tls), shown.discovery_prefix, shown.topic_prefix)
 
-    async def published(self) -> Published | None:
+    async def published(self) -> RetainedTopics | None:
         """What is retained somewhere, as far as we know; None for nothing."""
         async with self._db.reading() as session:
             stored = await self._settings.section(session, MEMORY)
-        url = self._box.opened(stored.get("broker_url", ""))
+        url = self._box.try_decrypt(stored.get("broker_url", ""))
         if url is None:
             return None
         broker = broker_of(url, verify_tls=stored["verify_tls"])
-        return Published(Place(broker, stored["discovery_prefix"], stored["topic_prefix"]), tuple(stored["topics"]))
+        return RetainedTopics(
+            MqttTarget(broker, stored["discovery_prefix"], stored["topic_prefix"]), tuple(stored["topics"])
+        )
 
-    async def remember(self, place: Place, topics: Iterable[str]) -> None:
+    async def remember(self, place: MqttTarget, topics: Iterable[str]) -> None:
         """Note it before it is published, so that nothing is left behind whatever happens between."""
         kept: dict[str, Any] = {
-            "broker_url": self._box.seal(place.broker.url), "verify_tls": place.broker.verify_tls,
-            "discovery_prefix": place.discovery_prefix, "topic_prefix": place.topic_prefix, "topics": list(topics),
-        }  # fmt: skip
+            "broker_url": self._box.encrypt(place.broker.url),
+            "verify_tls": place.broker.verify_tls,
+            "discovery_prefix": place.discovery_prefix,
+            "topic_prefix": place.topic_prefix,
+            "topics": list(topics),
+        }
         async with self._db.session() as session:
             await self._settings.change_section(session, MEMORY, kept)
 

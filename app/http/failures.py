@@ -16,7 +16,7 @@ from app.http.bodies import Json, parse_json
 from app.http.errors import ArrError, ArrTimeout, BadAnswer, ErrorCode, WrongBaseUrl
 from app.http.outgoing import read_retry_after
 
-LONGEST_RETRY_AFTER = timedelta(hours=24)
+MAX_RETRY_AFTER = timedelta(hours=24)
 BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
 TRANSIENT_STATUSES = (500, 502, 503, 504)
 SHOWN_SENTENCES = 5
@@ -157,7 +157,7 @@ def from_status(response: httpx.Response, said: Said, connection: Connection, no
         code,
         _status_sentence(code, status, said.text, connection),
         http_status=status,
-        retry_after=read_retry_after(response.headers.get("retry-after"), now, longest=LONGEST_RETRY_AFTER),
+        retry_after=read_retry_after(response.headers.get("retry-after"), now, longest=MAX_RETRY_AFTER),
         # A refusal proves that nothing was done; a proxy's 502 or 504 proves nothing.
         may_have_reached=not (status < 500 or starting or (status == 500 and said.by_app)),
         transient=status in TRANSIENT_STATUSES and not starting,

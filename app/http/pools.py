@@ -12,7 +12,7 @@ from app.http.addresses import GuardedPool, Resolve
 
 CONNECTIONS_PER_APP = 8
 KEEPALIVE_SECONDS = 60.0  # the apps close an idle connection after 130 s (arr contracts §9): be first, by far
-MOST_IDLE_APPS = 200
+MAX_IDLE_APPS = 200
 
 Origin: TypeAlias = tuple[str, str, int | None]
 Clock: TypeAlias = Callable[[], float]
@@ -55,7 +55,7 @@ class PoolPerApp(httpx.AsyncBaseTransport):
 
     async def _sweep(self, now: float) -> None:
         """Close what idles, the longest unused first."""
-        too_many = len(self._pools) - MOST_IDLE_APPS
+        too_many = len(self._pools) - MAX_IDLE_APPS
         for origin, pool in list(self._pools.items()):
             if now - pool.used_at <= KEEPALIVE_SECONDS and too_many <= 0:
                 break

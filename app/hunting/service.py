@@ -13,13 +13,13 @@ from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.core.errors import Conflict, NotFound, Unavailable
 from app.core.queue import FOLLOW_UP, RUN_HUNT, Queue
-from app.core.row_counts import HuntFilter, Totals
+from app.core.row_counts import HuntFilter, RowCounts
 from app.core.schemas import Page
 from app.counters.rollup import count_hunt
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntItemOut, HuntOut
 from app.hunting.selection.policy import Reason
 from app.hunting.store.clock_skew import ahead, is_ahead, put_right
-from app.hunting.store.events import Ticker
+from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.lease import Leases
 from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
 from app.instances.models import Instance, InstanceState
@@ -43,9 +43,9 @@ class HuntService:
         db: Database,
         queue: Queue,
         settings: SettingsService,
-        totals: Totals,
+        totals: RowCounts,
         leases: Leases,
-        ticker: Ticker,
+        ticker: HuntBroadcaster,
         clock: Clock,
     ) -> None:
         self._db = db
@@ -201,12 +201,17 @@ class HuntService:
         now = self._clock()
         fresh = [
             Hunt(
-                instance_id=one.id, instance_name=one.name, app_type=one.app_type, trigger=trigger.value,
-                passes=[each.value for each in given.passes or HuntPass], limit=given.limit, dry_run=given.dry_run,
+                instance_id=one.id,
+                instance_name=one.name,
+                app_type=one.app_type,
+                trigger=trigger.value,
+                passes=[each.value for each in given.passes or HuntPass],
+                limit=given.limit,
+                dry_run=given.dry_run,
                 queued_at=now,
             ).model_dump(exclude={"id"})
             for one in instances
-        ]  # fmt: skip
+        ]
         await upsert(session, Hunt, fresh, key=())
         ids = [one.id for one in instances]
         query = select(Hunt).where(col(Hunt.instance_id).in_(ids), col(Hunt.status).in_(OPEN))
@@ -237,15 +242,35 @@ def _due(now: datetime):  # type: ignore[no-untyped-def]
 
 def _searched(row: Search) -> HuntItemOut:
     return HuntItemOut(
-        hunt_pass=HuntPass(row.hunt_pass), media_key=row.media_key, unit=row.unit, title=row.title,
-        decision=Reason.SEARCH, until=None, picked=row.picked, search_id=row.id, outcome=Outcome(row.outcome),
-        message=row.message, command_id=row.command_id, searched_at=row.searched_at, release_title=row.release_title,
-    )  # fmt: skip
+        hunt_pass=HuntPass(row.hunt_pass),
+        media_key=row.media_key,
+        unit=row.unit,
+        title=row.title,
+        decision=Reason.SEARCH,
+        until=None,
+        picked=row.picked,
+        search_id=row.id,
+        outcome=Outcome(row.outcome),
+        message=row.message,
+        command_id=row.command_id,
+        searched_at=row.searched_at,
+        release_title=row.release_title,
+    )
 
 
 def _skipped(row: Skip) -> HuntItemOut:
     return HuntItemOut(
-        hunt_pass=HuntPass(row.hunt_pass), media_key=row.media_key, unit=row.unit, title=row.title,
-        decision=Reason(row.reason), until=row.until, picked=None, search_id=None, outcome=None, message=None,
-        command_id=None, searched_at=None, release_title=None,
-    )  # fmt: skip
+        hunt_pass=HuntPass(row.hunt_pass),
+        media_key=row.media_key,
+        unit=row.unit,
+        title=row.title,
+        decision=Reason(row.reason),
+        until=row.until,
+        picked=None,
+        search_id=None,
+        outcome=None,
+        message=None,
+        command_id=None,
+        searched_at=None,
+        release_title=None,
+    )

@@ -7,23 +7,23 @@ from redis.asyncio import Redis
 from app.core.clock import Clock
 from app.core.db import Database
 from app.http.client import ArrHttp
-from app.hunting.running.changes import ChangeBook
+from app.hunting.running.changes import ChangeDetector
 from app.hunting.running.claims import Claims
 from app.hunting.running.follow_up import FollowUp
 from app.hunting.running.planner import Planner
 from app.hunting.running.runner import HuntRunner
-from app.hunting.running.sender import Pace
+from app.hunting.running.sender import Timing
 from app.hunting.selection.derived import DerivedLists
-from app.hunting.store.events import Ticker
+from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.lease import LEASE_SECONDS, Leases
-from app.hunting.store.searches import HuntLedger
+from app.hunting.store.searches import SearchStore
 from app.hunting.store.tracking import OutcomeTracker
 from app.instances.service import InstanceService
 from app.settings.service import SettingsService
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class HuntingServices:
     """One of them a process."""
 
     leases: Leases
@@ -33,27 +33,27 @@ class Engine:
     follow_up: FollowUp
 
 
-def make_engine(
+def make_hunting(
     db: Database,
     redis: Redis,
     http: ArrHttp,
     instances: InstanceService,
     settings: SettingsService,
-    ticker: Ticker,
+    ticker: HuntBroadcaster,
     clock: Clock,
     *,
     lease_seconds: float = LEASE_SECONDS,
-    pace: Pace | None = None,
-) -> Engine:
+    pace: Timing | None = None,
+) -> HuntingServices:
     """`pace`: how time passes while a hunt waits."""
     leases = Leases(redis, seconds=lease_seconds)
-    ledger = HuntLedger(db, settings, clock)
+    ledger = SearchStore(db, settings, clock)
     claims = Claims(db, http, instances, settings, ledger, clock)
     tracker, derived = OutcomeTracker(db, clock), DerivedLists(db)
-    return Engine(
+    return HuntingServices(
         leases=leases,
         tracker=tracker,
         planner=Planner(db, http, instances, settings, ledger, derived, clock),
         runner=HuntRunner(db, http, claims, leases, ledger, tracker, derived, ticker, clock, pace=pace),
-        follow_up=FollowUp(db, http, claims, leases, ledger, tracker, ChangeBook(db, clock), clock, pace=pace),
+        follow_up=FollowUp(db, http, claims, leases, ledger, tracker, ChangeDetector(db, clock), clock, pace=pace),
     )

@@ -19,11 +19,11 @@ ABANDONED_AFTER = timedelta(minutes=2)
 TWIN_RETRY = timedelta(seconds=1)
 PURGE_BATCH = 500
 PURGE_BATCHES = 20
-LARGEST_BODY = 1024 * 1024
+MAX_BODY = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredResponse:
     """A reply as it went out, byte for byte."""
 
     status: int
@@ -40,7 +40,7 @@ class Attempt:
     token: str
 
 
-class ReplayService:
+class IdempotencyService:
     """Records in the database, so that any number of API processes agree."""
 
     def __init__(self, db: Database, box: SecretBox, clock: Clock) -> None:
@@ -48,12 +48,12 @@ class ReplayService:
         self._box = box
         self._clock = clock
 
-    async def begin(self, caller: str, key: str, fingerprint: str) -> Attempt | Kept:
+    async def begin(self, caller: str, key: str, fingerprint: str) -> Attempt | StoredResponse:
         """The kept reply, or the right to make it; `Conflict` when the key is taken by another request or a twin."""
         now = self._clock()
         attempt = Attempt(caller[:CALLER_LENGTH], key, secrets.token_hex(16))
         # Keyed: a plain hash of a body that holds a password could be guessed at leisure by whoever reads the table.
-        fingerprint = self._box.derived("replay", fingerprint).hex()
+        fingerprint = self._box.derive("replay", fingerprint).hex()
         async with self._db.session() as session:
             mine = {
                 "caller": attempt.caller,
@@ -78,7 +78,7 @@ class ReplayService:
                 raise Conflict("The first request with this key is still being answered.", retry_after=TWIN_RETRY)
             return kept
 
-    async def keep(self, attempt: Attempt, reply: Kept) -> None:
+    async def keep(self, attempt: Attempt, reply: StoredResponse) -> None:
         """Store the answer of an attempt, unless another one took the key over meanwhile."""
         async with self._db.session() as session:
             await session.exec(
@@ -87,7 +87,7 @@ class ReplayService:
                 .values(
                     status=reply.status,
                     media_type=reply.media_type,
-                    body=self._box.seal(reply.body.decode("latin-1")),  # latin-1: any bytes, and back
+                    body=self._box.encrypt(reply.body.decode("latin-1")),  # latin-1: any bytes, and back
                 )
             )
 
@@ -108,14 +108,14 @@ class ReplayService:
                 break
         return total
 
-    def _opened(self, row: Replay) -> Kept | None:
+    def _opened(self, row: Replay) -> StoredResponse | None:
         if row.status is None or row.body is None:
             return None
         try:
-            body = self._box.open(row.body).encode("latin-1")
+            body = self._box.decrypt(row.body).encode("latin-1")
         except StartFailed:  # sealed before the secret key was changed: as good as not there
             return None
-        return Kept(row.status, body, row.media_type)
+        return StoredResponse(row.status, body, row.media_type)
 
 
 def _held(attempt: Attempt) -> tuple[ColumnElement[bool], ...]:

@@ -15,15 +15,22 @@ async def tell_offline(
 ) -> None:
     """Recorded with the state that has just been seen."""
     event = InstanceOffline(
-        app_type=app_type, instance_id=state.instance_id, instance_name=name, error_code=state.error_code or "",
-        error=state.error or "", next_try_at=state.rest_until,
-    )  # fmt: skip
+        app_type=app_type,
+        instance_id=state.instance_id,
+        instance_name=name,
+        error_code=state.error_code or "",
+        error=state.error or "",
+        next_try_at=state.rest_until,
+    )
     await record(session, event, now)
 
 
 async def tell_online(session: AsyncSession, app_type: AppType, name: str, state: InstanceState, now: datetime) -> None:
     """Recorded with the state that has just been seen."""
     event = InstanceOnline(
-        app_type=app_type, instance_id=state.instance_id, instance_name=name, version=state.version,
-    )  # fmt: skip
+        app_type=app_type,
+        instance_id=state.instance_id,
+        instance_name=name,
+        version=state.version,
+    )
     await record(session, event, now)

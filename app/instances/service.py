@@ -34,7 +34,7 @@ JITTER = 0.1
 FIRST_FOLLOW_UP = timedelta(minutes=5)
 NOT_AS_EXPECTED = "The app did not answer as expected."
 PROBES_AT_ONCE = 100
-LONGEST_PROBE_SECONDS = 50.0  # it may look twice, and a reply is due within two minutes
+MAX_PROBE_SECONDS = 50.0  # it may look twice, and a reply is due within two minutes
 
 
 class InstanceService:
@@ -72,9 +72,15 @@ class InstanceService:
         now = self._clock()
         async with self._db.session() as session:
             row = Instance(
-                app_type=app_type, name=given.name, enabled=given.enabled, url=url, api_key=self._box.seal(key),
-                overrides=overrides, created_at=now, updated_at=now,
-            )  # fmt: skip
+                app_type=app_type,
+                name=given.name,
+                enabled=given.enabled,
+                url=url,
+                api_key=self._box.encrypt(key),
+                overrides=overrides,
+                created_at=now,
+                updated_at=now,
+            )
             session.add(row)
             await _flush_unique(session, app_type, url)
             hunting = await self.hunting(session, row)
@@ -116,7 +122,7 @@ class InstanceService:
         """Try the stored connection and keep what was learned."""
         async with self._db.reading() as session:
             row = await self.require(session, instance_id, app_type)
-        found = await self._probe(app_type, row.url, self._box.open(row.api_key))
+        found = await self._probe(app_type, row.url, self._box.decrypt(row.api_key))
         async with self._db.session() as session:
             state = await session.get(InstanceState, instance_id, with_for_update=True)
             if state is not None:
@@ -165,9 +171,12 @@ class InstanceService:
     def connection(self, row: Instance, general: GeneralSettings, hunting: HuntingSettings) -> Connection:
         """How to reach the app of a stored instance."""
         return Connection(
-            row.url, self._box.open(row.api_key), float(general.api_timeout_seconds), general.verify_tls,
+            row.url,
+            self._box.decrypt(row.api_key),
+            float(general.api_timeout_seconds),
+            general.verify_tls,
             request_concurrency=hunting.request_concurrency,
-        )  # fmt: skip
+        )
 
     async def _change(
         self, app_type: AppType, instance_id: int, given: InstancePatch, *, keep_overrides: bool, verify: bool
@@ -196,9 +205,9 @@ class InstanceService:
     def _connect(self, row: Instance, state: InstanceState, url: str | None, api_key: str | None) -> bool:
         """Take over a new address or key, and forget what was seen at the old one; whether there was any."""
         key = self._key_for(row, api_key, url or row.url)
-        if url in (None, row.url) and key == self._box.open(row.api_key):
+        if url in (None, row.url) and key == self._box.decrypt(row.api_key):
             return False
-        row.url, row.api_key = url or row.url, self._box.seal(key)
+        row.url, row.api_key = url or row.url, self._box.encrypt(key)
         state.online = state.version = state.variant = state.database = state.checked_at = None
         state.error = state.error_code = state.history_at = None
         state.failures, state.rest_until = 0, None
@@ -224,7 +233,7 @@ class InstanceService:
             return given
         if url != row.url:
             raise Invalid("The url is another one: give the api_key with it.", field="body.api_key")
-        return self._box.open(row.api_key)
+        return self._box.decrypt(row.api_key)
 
     async def _insist(self, app_type: AppType, url: str, key: str) -> None:
         found = await self._probe(app_type, url, key)
@@ -233,7 +242,7 @@ class InstanceService:
 
     async def _probe(self, app_type: AppType, url: str, key: str) -> Probe:
         general = await self._settings.general()
-        seconds = min(float(general.api_timeout_seconds), LONGEST_PROBE_SECONDS)
+        seconds = min(float(general.api_timeout_seconds), MAX_PROBE_SECONDS)
         connection = Connection(url, key, seconds, general.verify_tls)
         return await probe(self._http, app_type, connection)
 
@@ -304,9 +313,20 @@ def _tested(found: Probe) -> InstanceTestOut:
 
 def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings) -> InstanceOut:
     return InstanceOut(
-        id=_id(row), app_type=AppType(row.app_type), name=row.name, enabled=row.enabled, url=row.url,
-        api_key=masked(row.api_key), hunting=hunting, overrides=row.overrides, version=state.version,
-        variant=Variant(state.variant).label if state.variant else None, database=state.database,
-        online=state.online, error=state.error, checked_at=state.checked_at, created_at=row.created_at,
+        id=_id(row),
+        app_type=AppType(row.app_type),
+        name=row.name,
+        enabled=row.enabled,
+        url=row.url,
+        api_key=masked(row.api_key),
+        hunting=hunting,
+        overrides=row.overrides,
+        version=state.version,
+        variant=Variant(state.variant).label if state.variant else None,
+        database=state.database,
+        online=state.online,
+        error=state.error,
+        checked_at=state.checked_at,
+        created_at=row.created_at,
         updated_at=row.updated_at,
-    )  # fmt: skip
+    )

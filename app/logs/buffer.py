@@ -4,23 +4,23 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from threading import RLock
 
-from app.logs.lines import OVERHEAD, Entry, Kind
+from app.logs.lines import OVERHEAD, Entry, EntryKind
 from app.logs.models import NUMBERS
 
-MOST_LINES = 10_000
-MOST_BYTES = 16 * 1024 * 1024
+MAX_LINES = 10_000
+MAX_BYTES = 16 * 1024 * 1024
 
 
 class Buffer:
     """Safe in all threads. A lock that its holder may take again: a destructor can log in the middle of anything."""
 
-    def __init__(self, *, most_lines: int = MOST_LINES, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, *, most_lines: int = MAX_LINES, most_bytes: int = MAX_BYTES) -> None:
         self._most_lines = most_lines
         self._most_bytes = most_bytes
         self._queues: dict[int, deque[Entry]] = {level: deque() for level in sorted(NUMBERS.values())}
         self._lines = 0
         self._bytes = 0
-        self._dropped: Counter[Kind] = Counter()
+        self._dropped: Counter[EntryKind] = Counter()
         self._lock = RLock()
 
     def __len__(self) -> int:
@@ -45,13 +45,13 @@ class Buffer:
                 taken.append(self._pop(min((queue for queue in self._queues.values() if queue), key=_oldest)))
             return taken
 
-    def take_dropped(self) -> dict[Kind, int]:
+    def take_dropped(self) -> dict[EntryKind, int]:
         """How many were dropped since this was asked last."""
         with self._lock:
             dropped, self._dropped = self._dropped, Counter()
             return dict(dropped)
 
-    def count_dropped(self, dropped: Mapping[Kind, int]) -> None:
+    def count_dropped(self, dropped: Mapping[EntryKind, int]) -> None:
         with self._lock:
             self._dropped.update(dropped)
 

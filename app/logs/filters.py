@@ -38,9 +38,11 @@ class LogFilter:
     def terms(self) -> list[ColumnElement[bool]]:
         """All but the level and `search`."""
         pairs: tuple[tuple[Any, Any], ...] = (
-            (LogEntry.app_type, self.app_type), (LogEntry.instance_id, self.instance_id),
-            (LogEntry.hunt_id, self.hunt_id), (LogEntry.request_id, self.request_id),
-        )  # fmt: skip
+            (LogEntry.app_type, self.app_type),
+            (LogEntry.instance_id, self.instance_id),
+            (LogEntry.hunt_id, self.hunt_id),
+            (LogEntry.request_id, self.request_id),
+        )
         terms: list[ColumnElement[bool]] = [col(column) == value for column, value in pairs if value is not None]
         if self.since is not None:
             terms.append(col(LogEntry.id) >= id_at(self.since))

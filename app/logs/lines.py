@@ -9,19 +9,19 @@ from pydantic_core import to_json
 from app.core.logging import Line
 from app.logs.models import NOBODY, NUMBERS, SOURCES, SYSTEM
 
-LONGEST_MESSAGE = 2000
-LONGEST_TEXT = 4000
-LARGEST_CONTEXT = 8000
-LONGEST_NAME = 100
-LONGEST_REQUEST_ID = 64
-LARGEST_ID = 2**31 - 1
-MOST_ITEMS = 50
-DEEPEST = 4
+MAX_MESSAGE_LENGTH = 2000
+MAX_TEXT_LENGTH = 4000
+MAX_CONTEXT = 8000
+MAX_NAME_LENGTH = 100
+MAX_REQUEST_ID_LENGTH = 64
+MAX_ID = 2**31 - 1
+MAX_ITEMS = 50
+MAX_DEPTH = 4
 OVERHEAD = 200
 """Bytes that an entry takes in memory besides its texts, roughly."""
 
 
-class Kind(NamedTuple):
+class EntryKind(NamedTuple):
     """What entries are counted by."""
 
     app_type: str
@@ -45,8 +45,8 @@ class Entry:
     size: int
 
     @property
-    def kind(self) -> Kind:
-        return Kind(self.app_type, self.instance_id or NOBODY, self.level)
+    def kind(self) -> EntryKind:
+        return EntryKind(self.app_type, self.instance_id or NOBODY, self.level)
 
 
 def entry_of(line: Line) -> Entry:
@@ -54,8 +54,8 @@ def entry_of(line: Line) -> Entry:
     fields = dict(line.fields)
     app_type = fields.pop("app_type") if fields.get("app_type") in SOURCES else SYSTEM
     instance_id, hunt_id = _id_in(fields, "instance_id"), _id_in(fields, "hunt_id")
-    request_id = _clean(str(fields.pop("request_id", "")), LONGEST_REQUEST_ID)
-    message = _clean(line.event, LONGEST_MESSAGE)
+    request_id = _clean(str(fields.pop("request_id", "")), MAX_REQUEST_ID_LENGTH)
+    message = _clean(line.event, MAX_MESSAGE_LENGTH)
     context = _context(fields)
     return Entry(
         id=int(line.seconds * 1_000_000),
@@ -64,7 +64,7 @@ def entry_of(line: Line) -> Entry:
         instance_id=instance_id,
         hunt_id=hunt_id,
         request_id=request_id or None,
-        logger=_clean(line.logger, LONGEST_NAME),
+        logger=_clean(line.logger, MAX_NAME_LENGTH),
         message=message,
         context=context,
         size=len(message.encode()) + len(context.encode()),
@@ -78,18 +78,18 @@ def _level(number: int) -> int:
 
 def _id_in(fields: dict[str, Any], name: str) -> int | None:
     value = fields.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LARGEST_ID:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MAX_ID:
         return None
     del fields[name]
     return value
 
 
 def _context(fields: Mapping[str, Any]) -> str:
-    """JSON of at most `LARGEST_CONTEXT` bytes: what does not fit is left out, and that is said."""
+    """JSON of at most `MAX_CONTEXT` bytes: what does not fit is left out, and that is said."""
     parts: list[bytes] = []
-    room = LARGEST_CONTEXT
+    room = MAX_CONTEXT
     for name, value in fields.items():
-        part = to_json(_clean(str(name), LONGEST_NAME)) + b":" + to_json(_plain(value), inf_nan_mode="strings")
+        part = to_json(_clean(str(name), MAX_NAME_LENGTH)) + b":" + to_json(_plain(value), inf_nan_mode="strings")
         if len(part) > room:
             parts.append(b'"truncated":true')
             break
@@ -100,14 +100,14 @@ def _context(fields: Mapping[str, Any]) -> str:
 
 def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
-        return _clean(value, LONGEST_TEXT, keep_end=True)
-    if isinstance(value, dict | list) and depth == DEEPEST:
+        return _clean(value, MAX_TEXT_LENGTH, keep_end=True)
+    if isinstance(value, dict | list) and depth == MAX_DEPTH:
         return "…"
     if isinstance(value, dict):
-        items = list(value.items())[:MOST_ITEMS]
-        return {_clean(str(name), LONGEST_NAME): _plain(inner, depth + 1) for name, inner in items}
+        items = list(value.items())[:MAX_ITEMS]
+        return {_clean(str(name), MAX_NAME_LENGTH): _plain(inner, depth + 1) for name, inner in items}
     if isinstance(value, list):
-        return [_plain(inner, depth + 1) for inner in value[:MOST_ITEMS]]
+        return [_plain(inner, depth + 1) for inner in value[:MAX_ITEMS]]
     return value
 
 

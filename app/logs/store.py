@@ -17,7 +17,7 @@ from app.core.clock import Clock
 from app.core.config import LogLevel
 from app.core.db import Database, upsert
 from app.logs.filters import LogFilter, fitting, searching
-from app.logs.lines import Entry, Kind
+from app.logs.lines import Entry, EntryKind
 from app.logs.models import NOBODY, NUMBERS, SOURCES, LogEntry, LogTotal, id_at, time_of
 from app.logs.schemas import LogCleanupIn, LogEntryOut, LogsOut, LogStatsOut
 from app.settings.service import SettingsService
@@ -48,7 +48,7 @@ class LogStore:
         self._settings = settings
         self._clock = clock
 
-    async def add(self, entries: Sequence[Entry], dropped: Mapping[Kind, int]) -> list[LogEntryOut]:
+    async def add(self, entries: Sequence[Entry], dropped: Mapping[EntryKind, int]) -> list[LogEntryOut]:
         """Store them, and count those that were dropped before them."""
         ids = [entry.id for entry in entries]
         for attempt in range(1, TRIES + 1):
@@ -175,7 +175,7 @@ class LogStore:
         async with self._db.session() as session:
             deletion: Any = delete(LogEntry).where(col(LogEntry.id).in_(ids)).returning(*counted)
             gone = (await session.exec(deletion)).all()
-            kinds = [(Kind(row.app_type, row.instance_id or NOBODY, row.level), row.size) for row in gone]
+            kinds = [(EntryKind(row.app_type, row.instance_id or NOBODY, row.level), row.size) for row in gone]
             await _count(session, kinds, {}, sign=-1)
         await asyncio.sleep(PAUSE_SECONDS)
         return len(kinds)
@@ -194,10 +194,10 @@ async def _free_ids(session: AsyncSession, ids: Sequence[int]) -> list[int]:
 
 
 async def _count(
-    session: AsyncSession, entries: Sequence[tuple[Kind, int]], dropped: Mapping[Kind, int], *, sign: int = 1
+    session: AsyncSession, entries: Sequence[tuple[EntryKind, int]], dropped: Mapping[EntryKind, int], *, sign: int = 1
 ) -> None:
-    lines: Counter[Kind] = Counter()
-    sizes: Counter[Kind] = Counter()
+    lines: Counter[EntryKind] = Counter()
+    sizes: Counter[EntryKind] = Counter()
     for kind, size in entries:
         lines[kind] += sign
         sizes[kind] += sign * size
@@ -259,7 +259,14 @@ async def _oldest(
 def _out(row: Any) -> LogEntryOut:
     """From a row, or an entry that became one."""
     return LogEntryOut(
-        id=row.id, timestamp=time_of(row.id), level=level_word(row.level), app_type=row.app_type,
-        instance_id=row.instance_id, hunt_id=row.hunt_id, request_id=row.request_id, logger=row.logger,
-        message=row.message, context=from_json(row.context),
-    )  # fmt: skip
+        id=row.id,
+        timestamp=time_of(row.id),
+        level=level_word(row.level),
+        app_type=row.app_type,
+        instance_id=row.instance_id,
+        hunt_id=row.hunt_id,
+        request_id=row.request_id,
+        logger=row.logger,
+        message=row.message,
+        context=from_json(row.context),
+    )

@@ -19,11 +19,17 @@ class LogStream:
     async def publish(self, entries: Sequence[LogEntryOut]) -> None:
         lines = [
             LogLine(
-                id=entry.id, timestamp=entry.timestamp, level=LEVELS[entry.level], app_type=entry.app_type,
-                instance_id=entry.instance_id, hunt_id=entry.hunt_id, logger=entry.logger, message=entry.message,
+                id=entry.id,
+                timestamp=entry.timestamp,
+                level=LEVELS[entry.level],
+                app_type=entry.app_type,
+                instance_id=entry.instance_id,
+                hunt_id=entry.hunt_id,
+                logger=entry.logger,
+                message=entry.message,
             )
             for entry in entries
             if entry.level in LEVELS
-        ]  # fmt: skip
+        ]
         if lines:
             await self._bus.publish(*lines)

@@ -12,7 +12,7 @@ import structlog
 from app.core.errors import HuntarrError
 from app.core.logging import Line, tapped
 from app.logs.buffer import Buffer
-from app.logs.lines import Entry, Kind, entry_of
+from app.logs.lines import Entry, EntryKind, entry_of
 from app.logs.schemas import LogEntryOut
 from app.logs.store import LogStore, level_word
 
@@ -23,7 +23,7 @@ GATHER_SECONDS = 1.0
 PAUSE_SECONDS = 0.01
 """Between two batches: others write too."""
 FIRST_WAIT_SECONDS = 1.0
-LONGEST_WAIT_SECONDS = 15.0
+MAX_WAIT_SECONDS = 15.0
 FLUSH_SECONDS = 3.0
 PUBLISH_SECONDS = 2.0
 TRIES = 3
@@ -111,7 +111,7 @@ class LogWriter:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._ending.wait()
-            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+            wait = min(2 * wait, MAX_WAIT_SECONDS)
 
     async def _store_batch(self, batch: Sequence[Entry]) -> bool:
         dropped = self._buffer.take_dropped()
@@ -174,7 +174,7 @@ class LogWriter:
             log.warning("the last log lines were not stored", lines=left)
 
 
-def _by_level(dropped: Mapping[Kind, int]) -> Counter[str]:
+def _by_level(dropped: Mapping[EntryKind, int]) -> Counter[str]:
     found: Counter[str] = Counter()
     for kind, count in dropped.items():
         found[level_word(kind.level).value] += count

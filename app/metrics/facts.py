@@ -19,14 +19,22 @@ from app.metrics import families
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
 
-MOST_EVENTS: Final = 10_000
+MAX_EVENTS: Final = 10_000
 ENDS: Final = tuple(status.value for status in HuntStatus if status.value not in OPEN)
 
 # Columns and not rows of the ORM: a hundred instances cost a fifth of the time.
 _SEEN = (
-    "online", "version", "variant", "failures", "missing_total", "cutoff_total", "queue_total", "checked_at",
-    "last_hunt_at", "next_hunt_at",
-)  # fmt: skip
+    "online",
+    "version",
+    "variant",
+    "failures",
+    "missing_total",
+    "cutoff_total",
+    "queue_total",
+    "checked_at",
+    "last_hunt_at",
+    "next_hunt_at",
+)
 _INSTANCES: Any = (
     select(Instance.id, Instance.app_type, Instance.name, Instance.enabled)
     .add_columns(col(Instance.overrides), *(getattr(InstanceState, name) for name in _SEEN))
@@ -46,7 +54,7 @@ _OPEN_HUNTS: Any = (
     .group_by(Hunt.status)
 )
 _FIRST_UNROUTED: Any = (
-    select(Event.id, Event.created_at).where(col(Event.routed_at).is_(None)).order_by(col(Event.id)).limit(MOST_EVENTS)
+    select(Event.id, Event.created_at).where(col(Event.routed_at).is_(None)).order_by(col(Event.id)).limit(MAX_EVENTS)
 ).subquery()
 _UNROUTED: Any = select(func.count(), func.min(_FIRST_UNROUTED.c.created_at)).select_from(_FIRST_UNROUTED)
 

@@ -8,15 +8,15 @@ from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 from prometheus_client.core import Metric
 
-from app.core.heartbeat import COUNTS_FOR, FURTHEST, GATEWAYS, WORKERS, count_alive
+from app.core.heartbeat import COUNTS_FOR, GATEWAYS, MAX_AHEAD, WORKERS, count_alive
 from app.metrics import families
 
-MOST_JOBS: Final = 1000
+MAX_JOBS: Final = 1000
 
 
 async def read_queue(redis: ArqRedis, now: datetime) -> list[Metric]:
     """arq leaves a job in its queue until it is over; that it runs, another key says."""
-    queued = await redis.zrange(redis.default_queue_name, 0, MOST_JOBS - 1, withscores=True)
+    queued = await redis.zrange(redis.default_queue_name, 0, MAX_JOBS - 1, withscores=True)
     keys = [in_progress_key_prefix.encode() + job_id for job_id, _ in queued]
     running = await redis.mget(keys) if keys else []
     waiting = [due for (_, due), at_work in zip(queued, running, strict=True) if at_work is None]
@@ -32,6 +32,6 @@ async def read_queue(redis: ArqRedis, now: datetime) -> list[Metric]:
 async def _heartbeat(redis: ArqRedis, now: datetime) -> Iterable[tuple[tuple[()], float]]:
     """A worker says until when it counts as alive, always for the same time from its beat on."""
     newest = await redis.zrevrangebyscore(
-        WORKERS, (now + FURTHEST).timestamp(), f"({now.timestamp()}", start=0, num=1, withscores=True
+        WORKERS, (now + MAX_AHEAD).timestamp(), f"({now.timestamp()}", start=0, num=1, withscores=True
     )
     return [((), until - COUNTS_FOR.total_seconds()) for _, until in newest]

@@ -29,7 +29,7 @@ KEY: Final = "huntarr:metrics:apps:1"  # another number whenever its fields mean
 KEPT_FOR: Final = timedelta(days=30)
 EVERY_SECONDS: Final = 5.0
 REDIS_SECONDS: Final = 1.0
-MOST_PLACES: Final = 1000
+MAX_PLACES: Final = 1000
 NO_ANSWER: Final = "no_answer"
 
 # Fields: `requests:{instance}:{result}`, `last:{instance}`, `answers:{app type}:{place}`, `seconds:{app type}`.
@@ -75,7 +75,7 @@ class AppTraffic:
         """What `ArrHttp` tells of a request."""
         seen = self._seen.get(connection.url)
         if seen is None:
-            if len(self._seen) >= MOST_PLACES:  # Redis is away, and somebody tests one address after the other
+            if len(self._seen) >= MAX_PLACES:  # Redis is away, and somebody tests one address after the other
                 return
             seen = self._seen[connection.url] = _Seen()
         result = NO_ANSWER if status is None else f"{status // 100}xx"

@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 
 import app
-from app.notifications.messages import Answer, Message
+from app.notifications.messages import DeliveryResult, Message
 from app.notifications.rendering import is_success
 
 log = structlog.get_logger(__name__)
@@ -21,14 +21,14 @@ AT_ONCE: Final = 4  # each needs some 55 MB while it lives
 KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SYSTEMROOT")
 
 
-class AppriseDoor:
+class AppriseClient:
     """One a process. Neither our environment nor any secret stands where other programs could see it."""
 
     def __init__(self, *, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._gate = asyncio.Semaphore(AT_ONCE)
 
-    async def send(self, urls: Sequence[str], message: Message) -> Answer:
+    async def send(self, urls: Sequence[str], message: Message) -> DeliveryResult:
         """Whether every one of the addresses took the message."""
         kind = "success" if is_success(message.type) else message.level
         order = {"urls": list(urls), "title": message.title, "body": message.body, "kind": kind}
@@ -42,9 +42,15 @@ class AppriseDoor:
     async def _run(self, order: Mapping[str, Any]) -> dict[str, Any]:
         async with self._gate:
             courier = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "app.notifications.apprise_subprocess", env=_environment(),
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
+                sys.executable,
+                "-P",
+                "-m",
+                "app.notifications.apprise_subprocess",
+                env=_environment(),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
             try:
                 async with asyncio.timeout(self._seconds):
                     said, _ = await courier.communicate(json.dumps(order).encode())
@@ -62,21 +68,21 @@ class AppriseDoor:
         return report if isinstance(report, dict) else {}
 
 
-def _answer(report: Mapping[str, Any]) -> Answer:
+def _answer(report: Mapping[str, Any]) -> DeliveryResult:
     said = str(report.get("said") or "") or None
     if report.get("late"):
-        return Answer(False, "The provider did not answer in time.")
+        return DeliveryResult(False, "The provider did not answer in time.")
     failed, count = len(report.get("failed", ())), int(report.get("count", 0))
     if count and not failed:
-        return Answer(True, "The provider took it." if count == 1 else f"All {count} providers took it.", said)
+        return DeliveryResult(True, "The provider took it." if count == 1 else f"All {count} providers took it.", said)
     if report.get("refused"):
-        return Answer(False, str(report["refused"][0]), said)
+        return DeliveryResult(False, str(report["refused"][0]), said)
     if report.get("broken"):
-        return Answer(False, "The provider's code broke over it; check the settings.", said)
+        return DeliveryResult(False, "The provider's code broke over it; check the settings.", said)
     if report.get("unknown"):
-        return Answer(False, "Apprise cannot read the address; check the settings.", said)
+        return DeliveryResult(False, "Apprise cannot read the address; check the settings.", said)
     which = "The provider" if count == 1 else f"{failed} of {count} providers"
-    return Answer(False, f"{which} refused it or could not be reached.", said)
+    return DeliveryResult(False, f"{which} refused it or could not be reached.", said)
 
 
 def _environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from app.http.addresses import is_blocked
 
-LONGEST_URL: Final = 2000
+MAX_URL_LENGTH: Final = 2000
 LOCAL_SCHEMES: Final = frozenset(
     {"blink1", "dbus", "exec", "file", "gio", "glib", "gnome", "growl", "kde", "macosx", "qt", "syslog", "windows"}
 )

@@ -23,17 +23,32 @@ MEMORY_BYTES: Final = 768 * 1024 * 1024
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 10.0
 SHOWN_LINES: Final = 4
-LONGEST_LINE: Final = 1000
+MAX_LINE_LENGTH: Final = 1000
 SUBJECTS: Final = {"info": "info", "warning": "warning", "error": "failure", "success": "success"}
 PROGRAMS: Final = (
-    "subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile",
-    "os.system", "pty.spawn", "ctypes.dlopen", "syslog.openlog", "syslog.syslog",
-)  # fmt: skip
+    "subprocess.Popen",
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "os.system",
+    "pty.spawn",
+    "ctypes.dlopen",
+    "syslog.openlog",
+    "syslog.syslog",
+)
 CHANGES: Final = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate")
 READABLE: Final = (
-    "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/share/zoneinfo",
-    "/etc/mime.types", "/etc/localtime",
-)  # fmt: skip
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/share/zoneinfo",
+    "/etc/mime.types",
+    "/etc/localtime",
+)
 
 
 class Guard:
@@ -81,7 +96,7 @@ class Guard:
         raise PermissionError(sentence)
 
 
-class Overheard(logging.Handler):
+class LogCapture(logging.Handler):
     """What Apprise says while it works: its warnings, and the body of an answer that it did not like."""
 
     def __init__(self) -> None:
@@ -92,17 +107,23 @@ class Overheard(logging.Handler):
         text = record.getMessage()
         is_answer = text.startswith("Response Details:") and len(text) > len("Response Details:\r\nb''")
         if record.levelno >= logging.WARNING or is_answer:
-            self.lines.append(text[:LONGEST_LINE])
+            self.lines.append(text[:MAX_LINE_LENGTH])
 
 
-def deliver(order: dict[str, Any], overheard: Overheard, guard: Guard) -> dict[str, Any]:
+def deliver(order: dict[str, Any], overheard: LogCapture, guard: Guard) -> dict[str, Any]:
     """Send to each of the addresses, or only see whether Apprise knows them; what came of it."""
     import apprise  # here: the guard is not up yet, and only this process pays for it
 
     asset = apprise.AppriseAsset(
-        app_id="Huntarr", app_desc="Huntarr", async_mode=False, storage_mode=apprise.PersistentStoreMode.MEMORY,
-        http_redirects=False, pgp_autogen=False, pem_autogen=False, service_timeout=0,
-    )  # fmt: skip
+        app_id="Huntarr",
+        app_desc="Huntarr",
+        async_mode=False,
+        storage_mode=apprise.PersistentStoreMode.MEMORY,
+        http_redirects=False,
+        pgp_autogen=False,
+        pem_autogen=False,
+        service_timeout=0,
+    )
     apprise.manager_plugins.NotificationManager().load_modules()  # type: ignore[no-untyped-call] # it has no types
     logging.getLogger("apprise").handlers = [overheard]
     logging.getLogger("apprise").setLevel(logging.DEBUG)
@@ -134,7 +155,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     _limit_memory()
     report, sys.stdout = sys.stdout, sys.stderr  # whatever a service prints is no report
     order = json.loads(sys.stdin.read())
-    overheard, guard = Overheard(), Guard()
+    overheard, guard = LogCapture(), Guard()
     try:
         made = deliver(order, overheard, guard)
     except Exception as failure:  # the top of the process: Apprise's plugins raise what they like

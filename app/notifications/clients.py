@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from app.notifications.apprise_client import AppriseDoor
-from app.notifications.webhook_client import WebDoor
+from app.notifications.apprise_client import AppriseClient
+from app.notifications.webhook_client import WebhookClient
 
 
 @dataclass(frozen=True, slots=True)
-class Outlets:
+class NotificationClients:
     """What providers send with; one a process."""
 
-    web: WebDoor
-    apprise: AppriseDoor
+    web: WebhookClient
+    apprise: AppriseClient
 
     async def aclose(self) -> None:
         await self.web.aclose()

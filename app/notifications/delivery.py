@@ -18,12 +18,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError
-from app.notifications.clients import Outlets
+from app.notifications.clients import NotificationClients
 from app.notifications.digests import fold
-from app.notifications.messages import Answer, Message, discreet
-from app.notifications.models import Connection, ConnectionState, Delivery, DeliveryStatus
+from app.notifications.messages import DeliveryResult, Message, discreet
+from app.notifications.models import ConnectionState, Delivery, DeliveryStatus, NotificationConnection
 from app.notifications.settings import ProviderSettings
-from app.notifications.settings_cipher import Vault
+from app.notifications.settings_cipher import SettingsCipher
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ WAITS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 565, 3000
 TRIES: Final = len(WAITS) + 1
 CLAIM: Final = timedelta(seconds=60)
 """Longer than a try may take: who has claimed for so long is dead."""
-FURTHEST: Final = timedelta(hours=2)
+MAX_AHEAD: Final = timedelta(hours=2)
 """No try is ever put off so far: a moment behind it was written before the clock was set back."""
 AT_ONCE: Final = 20
 POLL_SECONDS: Final = 0.5
@@ -41,21 +41,21 @@ BROKEN: Final = "Something went wrong inside Huntarr; the log tells more."
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class DeliveryClaim:
     """The right to send one delivery; worth nothing when another worker took the connection over."""
 
     token: str
     connection_id: int
     delivery_id: int
     message: Message
-    settings: ProviderSettings | Answer
+    settings: ProviderSettings | DeliveryResult
     """An answer of our own where the stored settings cannot be read."""
 
 
 class Deliverer:
     """One a worker."""
 
-    def __init__(self, db: Database, vault: Vault, outlets: Outlets, clock: Clock) -> None:
+    def __init__(self, db: Database, vault: SettingsCipher, outlets: NotificationClients, clock: Clock) -> None:
         self._db = db
         self._vault = vault
         self._outlets = outlets
@@ -114,22 +114,22 @@ class Deliverer:
         except Exception:  # the top of a task; the claim ends by itself
             log.exception("notifications of a connection failed", connection_id=connection_id)
 
-    async def _send(self, claim: Claim) -> Answer:
-        if isinstance(claim.settings, Answer):
+    async def _send(self, claim: DeliveryClaim) -> DeliveryResult:
+        if isinstance(claim.settings, DeliveryResult):
             return claim.settings
         try:
             answer = await claim.settings.send(self._outlets, claim.message)
         except Exception as failure:  # a provider's mistake must not hold up the connection for ever
             # Without the traceback's text: it may quote an address with its secrets.
             log.error("provider broke", connection_id=claim.connection_id, error=type(failure).__name__)
-            answer = Answer(False, BROKEN)
+            answer = DeliveryResult(False, BROKEN)
         return discreet(answer, claim.settings.secret_texts)
 
-    async def _claim(self, connection_id: int) -> Claim | None:
+    async def _claim(self, connection_id: int) -> DeliveryClaim | None:
         now = self._clock()
         async with self._db.session() as session:
             state = await session.get(ConnectionState, connection_id, with_for_update=True)
-            connection = await session.get(Connection, connection_id)
+            connection = await session.get(NotificationConnection, connection_id)
             if state is None or connection is None or not connection.enabled or _is_held(state, now):
                 return None
             session.add(state)
@@ -144,15 +144,15 @@ class Deliverer:
                 return None
             token = secrets.token_hex(16)
             state.claim, state.claimed_until = token, now + CLAIM
-            return Claim(token, connection_id, head.id or 0, _message(head, now), self._settings(connection))
+            return DeliveryClaim(token, connection_id, head.id or 0, _message(head, now), self._settings(connection))
 
-    def _settings(self, connection: Connection) -> ProviderSettings | Answer:
+    def _settings(self, connection: NotificationConnection) -> ProviderSettings | DeliveryResult:
         try:
             return self._vault.open(connection)
         except HuntarrError as failure:
-            return Answer(False, failure.message)
+            return DeliveryResult(False, failure.message)
 
-    async def _finish(self, claim: Claim, answer: Answer) -> None:
+    async def _finish(self, claim: DeliveryClaim, answer: DeliveryResult) -> None:
         now = self._clock()
         async with self._db.session() as session:
             state = await session.get(ConnectionState, claim.connection_id, with_for_update=True)
@@ -174,12 +174,12 @@ class Deliverer:
 def _due(now: datetime):  # type: ignore[no-untyped-def]
     """Connections that have something to send and that nobody is at, the longest waiting first."""
     state = ConnectionState
-    has_come = or_(col(state.next_at) <= now, col(state.next_at) > now + FURTHEST, col(state.digest_at) <= now)
+    has_come = or_(col(state.next_at) <= now, col(state.next_at) > now + MAX_AHEAD, col(state.digest_at) <= now)
     held = and_(col(state.claimed_until) > now, col(state.claimed_until) <= now + CLAIM)
     return (
         select(state.connection_id)
-        .join(Connection)
-        .where(col(Connection.enabled).is_(True), has_come, or_(col(state.claimed_until).is_(None), ~held))
+        .join(NotificationConnection)
+        .where(col(NotificationConnection.enabled).is_(True), has_come, or_(col(state.claimed_until).is_(None), ~held))
         .order_by(col(state.next_at), col(state.connection_id))
     )
 
@@ -197,10 +197,10 @@ def _is_held(state: ConnectionState, now: datetime) -> bool:
 
 
 def _has_come(moment: datetime, now: datetime) -> bool:
-    return moment <= now or moment > now + FURTHEST
+    return moment <= now or moment > now + MAX_AHEAD
 
 
-def _note(row: Delivery, answer: Answer, now: datetime) -> None:
+def _note(row: Delivery, answer: DeliveryResult, now: datetime) -> None:
     """What an answer makes of a delivery: the end, or the next try. Pure but for the row."""
     row.attempts += 1
     row.error, row.answer = None if answer.ok else answer.sentence, answer.said
@@ -224,6 +224,12 @@ def _tell(row: Delivery) -> None:
 
 def _message(row: Delivery, now: datetime) -> Message:
     return Message(
-        id=row.message_id, type=row.event, level=row.level, timestamp=row.happened_at, data=row.data,
-        title=row.title, body=row.body, sent_at=now,
-    )  # fmt: skip
+        id=row.message_id,
+        type=row.event,
+        level=row.level,
+        timestamp=row.happened_at,
+        data=row.data,
+        title=row.title,
+        body=row.body,
+        sent_at=now,
+    )

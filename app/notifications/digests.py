@@ -17,10 +17,10 @@ from app.notifications.routing import GRAVITY
 
 _TIME: Final = TypeAdapter(UtcTime)
 
-MOST_COLLECTED: Final = 500
-MOST_LINES: Final = 20
-LONGEST_LINE: Final = 160
-MOST_EVENTS: Final = 100
+MAX_COLLECTED: Final = 500
+MAX_LINES: Final = 20
+MAX_LINE_LENGTH: Final = 160
+MAX_EVENTS: Final = 100
 
 
 async def fold(session: AsyncSession, state: ConnectionState, now: datetime) -> None:
@@ -29,18 +29,25 @@ async def fold(session: AsyncSession, state: ConnectionState, now: datetime) -> 
         col(Delivery.connection_id) == state.connection_id,
         col(Delivery.status) == DeliveryStatus.COLLECTED.value,
     )
-    query = select(Delivery).where(*mine).order_by(col(Delivery.id)).limit(MOST_COLLECTED)
+    query = select(Delivery).where(*mine).order_by(col(Delivery.id)).limit(MAX_COLLECTED)
     rows = (await session.exec(query)).all()
-    state.digest_at = now if len(rows) == MOST_COLLECTED else None
+    state.digest_at = now if len(rows) == MAX_COLLECTED else None
     if not rows:
         return
     told = compose(rows)
     digest = Delivery(
-        connection_id=state.connection_id, message_id=f"dig_{secrets.token_urlsafe(12)}", event=DIGEST,
+        connection_id=state.connection_id,
+        message_id=f"dig_{secrets.token_urlsafe(12)}",
+        event=DIGEST,
         level=max((row.level for row in rows), key=[level.value for level in GRAVITY].index),
-        title=told.title, body=told.body, data=data_of(rows), happened_at=now,
-        status=DeliveryStatus.QUEUED.value, next_try_at=now, created_at=now,
-    )  # fmt: skip
+        title=told.title,
+        body=told.body,
+        data=data_of(rows),
+        happened_at=now,
+        status=DeliveryStatus.QUEUED.value,
+        next_try_at=now,
+        created_at=now,
+    )
     session.add(digest)
     await session.flush()
     done = {"status": DeliveryStatus.DIGESTED.value, "digest_id": digest.id, "ended_at": now}
@@ -52,8 +59,8 @@ async def fold(session: AsyncSession, state: ConnectionState, now: datetime) -> 
 def compose(rows: Sequence[Delivery]) -> Rendered:
     """For people. Pure."""
     counts = ", ".join(f"{number} {name}" for name, number in Counter(row.event for row in rows).items())
-    lines = [_line(row) for row in rows[:MOST_LINES]]
-    more = [f"… and {len(rows) - MOST_LINES} more."] if len(rows) > MOST_LINES else []
+    lines = [_line(row) for row in rows[:MAX_LINES]]
+    more = [f"… and {len(rows) - MAX_LINES} more."] if len(rows) > MAX_LINES else []
     noun = "event" if len(rows) == 1 else "events"
     return Rendered(f"Huntarr: {len(rows)} {noun}", "\n".join([counts, *lines, *more]))
 
@@ -65,18 +72,18 @@ def data_of(rows: Sequence[Delivery]) -> dict[str, Any]:
         "to": _said(rows[-1].happened_at),
         "total": len(rows),
         "counts": dict(Counter(row.event for row in rows)),
-        "lines": [_line(row) for row in rows[:MOST_EVENTS]],
+        "lines": [_line(row) for row in rows[:MAX_EVENTS]],
         "events": [
             {"event_id": row.event_id, "type": row.event, "timestamp": _said(row.happened_at), "data": row.data}
-            for row in rows[:MOST_EVENTS]
+            for row in rows[:MAX_EVENTS]
         ],
-        "left_out": max(0, len(rows) - MOST_EVENTS),
+        "left_out": max(0, len(rows) - MAX_EVENTS),
     }
 
 
 def _line(row: Delivery) -> str:
     line = Rendered(row.title, row.body).line
-    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
+    return line if len(line) <= MAX_LINE_LENGTH else line[: MAX_LINE_LENGTH - 1] + "…"
 
 
 def _said(moment: datetime) -> str:

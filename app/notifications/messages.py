@@ -11,10 +11,10 @@ from urllib.parse import quote, unquote
 from app.core.logging import without_secrets
 from app.core.schemas import SECRET_MASK
 
-LONGEST_SENTENCE: Final = 300
-LONGEST_ANSWER: Final = 500
-SHORTEST_PIECE: Final = 6
-SHORTEST_SECRET: Final = 3
+MAX_SENTENCE_LENGTH: Final = 300
+MAX_ANSWER_LENGTH: Final = 500
+MIN_PIECE_LENGTH: Final = 6
+MIN_SECRET_LENGTH: Final = 3
 _PIECES: Final = re.compile(r"[/:@?&=#;,\s]+")
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -34,7 +34,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DeliveryResult:
     """What a provider made of a message: a sentence of ours, and what it said itself."""
 
     ok: bool
@@ -43,11 +43,11 @@ class Answer:
     retry_after: timedelta | None = None
 
 
-def discreet(answer: Answer, secrets: Iterable[str]) -> Answer:
+def discreet(answer: DeliveryResult, secrets: Iterable[str]) -> DeliveryResult:
     """The answer cut, cleaned and without the secrets of the connection, in whatever spelling it quotes them."""
     hidden = sorted(_spellings(secrets), key=len, reverse=True)
-    said = _cleaned(answer.said or "", hidden, LONGEST_ANSWER) or None
-    return replace(answer, sentence=_cleaned(answer.sentence, hidden, LONGEST_SENTENCE), said=said)
+    said = _cleaned(answer.said or "", hidden, MAX_ANSWER_LENGTH) or None
+    return replace(answer, sentence=_cleaned(answer.sentence, hidden, MAX_SENTENCE_LENGTH), said=said)
 
 
 def _cleaned(text: str, hidden: list[str], length: int) -> str:
@@ -61,7 +61,7 @@ def _spellings(secrets: Iterable[str]) -> set[str]:
     """Whole, and in the pieces of a URL or header; each as it is, quoted and unquoted."""
     found: set[str] = set()
     for secret in secrets:
-        pieces = {piece for piece in _PIECES.split(_SCHEME.sub("", secret)) if len(piece) >= SHORTEST_PIECE}
+        pieces = {piece for piece in _PIECES.split(_SCHEME.sub("", secret)) if len(piece) >= MIN_PIECE_LENGTH}
         for text in {secret, *pieces}:
             found |= {text, quote(text, safe=""), unquote(text), base64.b64encode(text.encode()).decode()}
-    return {text for text in found if len(text) >= SHORTEST_SECRET}
+    return {text for text in found if len(text) >= MIN_SECRET_LENGTH}

@@ -25,7 +25,7 @@ DIGEST = "digest"
 """What a delivery that tells of several events has in the place of an event's name."""
 
 
-class Connection(SQLModel, table=True):
+class NotificationConnection(SQLModel, table=True):
     """Where notifications go and which, as the user configured it."""
 
     __tablename__ = "notification_connections"

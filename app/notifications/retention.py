@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 KEPT_FOR: Final = timedelta(days=30)
 KEPT: Final = 10_000
-LONGEST_WAIT: Final = timedelta(days=3)
+MAX_WAIT: Final = timedelta(days=3)
 BATCH: Final = 500
 BATCHES: Final = 200
 WAITED: Final = "It waited for three days: the connection was down or disabled."
@@ -36,7 +36,7 @@ async def _give_up(db: Database, now: datetime) -> None:
     failed = {"status": DeliveryStatus.FAILED.value, "error": WAITED, "ended_at": now, "next_try_at": None}
     for _ in range(BATCHES):
         old = select(col(Delivery.id)).where(
-            col(Delivery.status).in_(WAITING), col(Delivery.created_at) < now - LONGEST_WAIT
+            col(Delivery.status).in_(WAITING), col(Delivery.created_at) < now - MAX_WAIT
         )
         async with db.session() as session:
             batch = old.order_by(col(Delivery.id)).limit(BATCH)

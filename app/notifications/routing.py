@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.events.catalogue import Level
 from app.events.outbox import Recorded
-from app.notifications.models import Connection, ConnectionState, Delivery, DeliveryStatus
+from app.notifications.models import ConnectionState, Delivery, DeliveryStatus, NotificationConnection
 from app.notifications.rendering import Rendered, render
 from app.notifications.schemas import names_of
 from app.schedules.schemas import ALL
@@ -18,7 +18,7 @@ from app.schedules.schemas import ALL
 GRAVITY = tuple(Level)
 
 
-def is_wanted(connection: Connection, event: Recorded) -> bool:
+def is_wanted(connection: NotificationConnection, event: Recorded) -> bool:
     """Whether the connection asks for the event: by name, gravity, app and instance. Pure."""
     return (
         connection.enabled
@@ -36,7 +36,11 @@ class NotificationRouter:
         self._clock = clock
 
     async def route(self, session: AsyncSession, events: Sequence[Recorded]) -> None:
-        query = select(Connection).where(col(Connection.enabled).is_(True)).order_by(col(Connection.id))
+        query = (
+            select(NotificationConnection)
+            .where(col(NotificationConnection.enabled).is_(True))
+            .order_by(col(NotificationConnection.id))
+        )
         pairs = [
             (connection, event)
             for connection in (await session.exec(query)).all()
@@ -63,7 +67,7 @@ async def _locked(session: AsyncSession, ids: set[int]) -> dict[int, ConnectionS
     return {state.connection_id: state for state in rows.all()}
 
 
-def _delivery(connection: Connection, event: Recorded, rendered: Rendered, now: datetime) -> Delivery:
+def _delivery(connection: NotificationConnection, event: Recorded, rendered: Rendered, now: datetime) -> Delivery:
     is_collected = connection.digest_minutes > 0
     return Delivery(
         connection_id=connection.id or 0,
@@ -81,7 +85,7 @@ def _delivery(connection: Connection, event: Recorded, rendered: Rendered, now: 
     )
 
 
-def _wake(state: ConnectionState, connection: Connection, now: datetime) -> None:
+def _wake(state: ConnectionState, connection: NotificationConnection, now: datetime) -> None:
     if connection.digest_minutes:
         state.digest_at = state.digest_at or now + timedelta(minutes=connection.digest_minutes)
     else:

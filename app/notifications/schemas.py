@@ -12,8 +12,8 @@ from app.notifications.providers import PROVIDERS
 from app.schedules.schemas import ALL, APP_TYPES, AppWord
 
 DURABLE: Final = tuple(name.value for name, kind in EVENTS.items() if kind.is_durable)
-MOST_EVENTS: Final = 100
-LONGEST_DIGEST: Final = 7 * 24 * 60
+MAX_EVENTS: Final = 100
+MAX_DIGEST: Final = 7 * 24 * 60
 
 
 def names_of(pattern: str) -> frozenset[str]:
@@ -48,7 +48,7 @@ Settings = Annotated[
 ]
 Events = Annotated[
     list[Annotated[str, Field(max_length=40)]],
-    Field(min_length=1, max_length=MOST_EVENTS),
+    Field(min_length=1, max_length=MAX_EVENTS),
     AfterValidator(_known_events),
 ]
 EVENTS_FIELD: Final[dict[str, Any]] = {
@@ -69,7 +69,7 @@ class ConnectionIn(In):
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Only what happens to this instance.")
     min_level: Level = Field(Level.INFO, description="Nothing that is less grave.")
     digest_minutes: int = Field(
-        0, ge=0, le=LONGEST_DIGEST, description="Collect for so long and send one message; 0 sends each at once."
+        0, ge=0, le=MAX_DIGEST, description="Collect for so long and send one message; 0 sends each at once."
     )
 
 
@@ -85,7 +85,7 @@ class ConnectionTestIn(In):
     app_type: AppWord | None = None
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     min_level: Level | None = None
-    digest_minutes: int | None = Field(None, ge=0, le=LONGEST_DIGEST)
+    digest_minutes: int | None = Field(None, ge=0, le=MAX_DIGEST)
 
 
 class ConnectionTestOut(Out):

@@ -13,25 +13,32 @@ from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.schemas import Page
 from app.instances.service import InstanceService
-from app.notifications.clients import Outlets
+from app.notifications.clients import NotificationClients
 from app.notifications.messages import Message, discreet
-from app.notifications.models import Connection, ConnectionState, Delivery, DeliveryStatus
+from app.notifications.models import ConnectionState, Delivery, DeliveryStatus, NotificationConnection
 from app.notifications.providers import PROVIDERS
 from app.notifications.schemas import ConnectionIn, ConnectionOut, ConnectionTestIn, ConnectionTestOut, DeliveryOut
 from app.notifications.settings import ProviderSettings
-from app.notifications.settings_cipher import Vault
+from app.notifications.settings_cipher import SettingsCipher
 from app.notifications.shortcuts import Apprise
 from app.notifications.webhook import Webhook, new_secret
 from app.schedules.schemas import ALL
 
-MOST_CONNECTIONS = 200
+MAX_CONNECTIONS = 200
 TEST_TITLE = "Huntarr: test"
 
 
 class NotificationService:
     """The one owner of what a connection says; its deliveries are made by the router and ended by the deliverer."""
 
-    def __init__(self, db: Database, vault: Vault, outlets: Outlets, instances: InstanceService, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: Database,
+        vault: SettingsCipher,
+        outlets: NotificationClients,
+        instances: InstanceService,
+        clock: Clock,
+    ) -> None:
         self._db = db
         self._vault = vault
         self._outlets = outlets
@@ -39,7 +46,11 @@ class NotificationService:
         self._clock = clock
 
     async def all(self) -> list[ConnectionOut]:
-        query = select(Connection, ConnectionState).join(ConnectionState).order_by(col(Connection.id))
+        query = (
+            select(NotificationConnection, ConnectionState)
+            .join(ConnectionState)
+            .order_by(col(NotificationConnection.id))
+        )
         async with self._db.reading() as session:
             rows = (await session.exec(query)).all()
         return [self._shown(row, state) for row, state in rows]
@@ -55,9 +66,11 @@ class NotificationService:
         now = self._clock()
         async with self._db.session() as session:
             await self._check_target(session, given)
-            if (await session.exec(select(func.count()).select_from(Connection))).one() >= MOST_CONNECTIONS:
-                raise Conflict(f"There are {MOST_CONNECTIONS} connections already: delete one first.")
-            row = Connection(**_values(given), settings=self._vault.seal(settings), created_at=now, updated_at=now)
+            if (await session.exec(select(func.count()).select_from(NotificationConnection))).one() >= MAX_CONNECTIONS:
+                raise Conflict(f"There are {MAX_CONNECTIONS} connections already: delete one first.")
+            row = NotificationConnection(
+                **_values(given), settings=self._vault.seal(settings), created_at=now, updated_at=now
+            )
             session.add(row)
             await session.flush()
             state = ConnectionState(connection_id=row.id or 0)
@@ -88,7 +101,7 @@ class NotificationService:
         """Its deliveries go with it; those that wait are never sent."""
         async with self._db.session() as session:
             row, _ = await _require(session, connection_id, lock=True)
-            await session.exec(delete(Connection).where(col(Connection.id) == row.id))
+            await session.exec(delete(NotificationConnection).where(col(NotificationConnection.id) == row.id))
 
     async def test(self, given: ConnectionTestIn) -> ConnectionTestOut:
         """Send a test message now, to an unsaved connection or to a stored one with what the body changes of it."""
@@ -101,10 +114,15 @@ class NotificationService:
         now, begun = self._clock(), time.perf_counter()
         text = f"This is a test of the connection {name}: notifications arrive."
         message = Message(
-            id=f"msg_test_{secrets.token_urlsafe(12)}", type="test", level="info", timestamp=now,
+            id=f"msg_test_{secrets.token_urlsafe(12)}",
+            type="test",
+            level="info",
+            timestamp=now,
             data={"connection_id": given.connection_id, "connection_name": name, "message": text},
-            title=TEST_TITLE, body=text, sent_at=now,
-        )  # fmt: skip
+            title=TEST_TITLE,
+            body=text,
+            sent_at=now,
+        )
         answer = discreet(await settings.send(self._outlets, message), settings.secret_texts)
         took = round(time.perf_counter() - begun, 3)
         if answer.ok and row is not None and settings == self._opened(row):
@@ -134,7 +152,7 @@ class NotificationService:
         settings, fresh = _signed(PROVIDERS[given.provider].read(given.settings, before), anew=anew, before=before)
         return settings, before, fresh
 
-    def _to_test(self, given: ConnectionTestIn, row: Connection | None) -> ProviderSettings:
+    def _to_test(self, given: ConnectionTestIn, row: NotificationConnection | None) -> ProviderSettings:
         provider = given.provider or (row.provider if row is not None else None)
         if provider is None or (row is None and given.settings is None):
             raise Invalid("Give a provider and settings, or a connection_id.", field="body.provider")
@@ -171,13 +189,15 @@ class NotificationService:
             sentence = f"The instance {instance.id} is a {instance.app_type}: say that or all."
             raise Invalid(sentence, field="body.app_type")
 
-    def _opened(self, row: Connection) -> ProviderSettings | None:
+    def _opened(self, row: NotificationConnection) -> ProviderSettings | None:
         try:
             return self._vault.open(row)
         except Conflict:
             return None
 
-    def _shown(self, row: Connection, state: ConnectionState, *, secret: str | None = None) -> ConnectionOut:
+    def _shown(
+        self, row: NotificationConnection, state: ConnectionState, *, secret: str | None = None
+    ) -> ConnectionOut:
         settings = self._opened(row)
         shown = {"settings": settings.masked() if settings is not None else {}, "secret": secret}
         seen = {"last_delivered_at": state.last_delivered_at, "last_error": state.last_error}
@@ -202,10 +222,12 @@ def _values(given: ConnectionIn) -> dict[str, Any]:
 
 async def _require(
     session: AsyncSession, connection_id: int, *, lock: bool = False
-) -> tuple[Connection, ConnectionState]:
+) -> tuple[NotificationConnection, ConnectionState]:
     """Both rows; locked, the state comes first, as everywhere."""
     state = await session.get(ConnectionState, connection_id, with_for_update=lock or None)
-    row = await session.get(Connection, connection_id, with_for_update={"key_share": True} if lock else None)
+    row = await session.get(
+        NotificationConnection, connection_id, with_for_update={"key_share": True} if lock else None
+    )
     if row is None or state is None:
         raise NotFound(f"There is no notification connection with the id {connection_id}.")
     return row, state

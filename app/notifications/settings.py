@@ -8,10 +8,10 @@ from pydantic.fields import FieldInfo
 from app.core.errors import Invalid
 from app.core.schemas import SECRET_MASK, In
 from app.http.addresses import normalise_url
-from app.notifications.clients import Outlets
-from app.notifications.messages import Answer, Message
+from app.notifications.clients import NotificationClients
+from app.notifications.messages import DeliveryResult, Message
 
-LONGEST_LINE: Final = 500
+MAX_LINE_LENGTH: Final = 500
 
 S = TypeVar("S", bound="ProviderSettings")
 
@@ -42,7 +42,7 @@ def _url(text: str) -> str:
 
 Line = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_LINE),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LINE_LENGTH),
     AfterValidator(_one_line),
 ]
 Host = Annotated[Line, AfterValidator(_host)]
@@ -62,7 +62,7 @@ class ProviderSettings(In):
     title: ClassVar[str]
     summary: ClassVar[str]
 
-    async def send(self, outlets: Outlets, message: Message) -> Answer:
+    async def send(self, outlets: NotificationClients, message: Message) -> DeliveryResult:
         """Hand the message over; every failure is an answer too."""
         raise TypeError(f"{type(self).__name__} sends nothing")
 
@@ -108,7 +108,7 @@ def _validated(kind: type[S], values: dict[str, Any]) -> S:
         return kind.model_validate(values)
     except ValidationError as wrong:
         first = wrong.errors(include_url=False, include_input=False)[0]
-        field = ".".join(["body", "settings", *(str(part) for part in first["loc"])])[:LONGEST_LINE]
+        field = ".".join(["body", "settings", *(str(part) for part in first["loc"])])[:MAX_LINE_LENGTH]
         raise Invalid(f"{field}: {first['msg'].removeprefix('Value error, ')}", field=field) from None
 
 

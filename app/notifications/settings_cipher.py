@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from app.core.errors import Conflict
-from app.notifications.models import Connection
+from app.notifications.models import NotificationConnection
 from app.notifications.providers import PROVIDERS
 from app.notifications.settings import ProviderSettings
 from app.secrets.box import SecretBox
 
 
 @dataclass(frozen=True, slots=True)
-class Vault:
+class SettingsCipher:
     """The one place where settings are sealed and opened."""
 
     box: SecretBox
 
     def seal(self, settings: ProviderSettings) -> str:
-        return self.box.seal(settings.model_dump_json())
+        return self.box.encrypt(settings.model_dump_json())
 
-    def open(self, row: Connection) -> ProviderSettings:
+    def open(self, row: NotificationConnection) -> ProviderSettings:
         """`Conflict` when this version, or this key, cannot read them."""
-        sealed, kind = self.box.opened(row.settings), PROVIDERS.get(row.provider)
+        sealed, kind = self.box.try_decrypt(row.settings), PROVIDERS.get(row.provider)
         try:
             if sealed is None or kind is None:
                 raise ValueError(row.provider)

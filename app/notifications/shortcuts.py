@@ -6,9 +6,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from app.notifications.apprise_rules import LONGEST_URL, checked
-from app.notifications.clients import Outlets
-from app.notifications.messages import Answer, Message
+from app.notifications.apprise_rules import MAX_URL_LENGTH, checked
+from app.notifications.clients import NotificationClients
+from app.notifications.messages import DeliveryResult, Message
 from app.notifications.settings import BaseUrl, Host, Line, Port, ProviderSettings, hidden
 
 DISCORD: Final = re.compile(
@@ -23,7 +23,7 @@ Token = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Password = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Email = Annotated[Line, StringConstraints(pattern=EMAIL)]
 AppriseUrl = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=5, max_length=LONGEST_URL), AfterValidator(checked)
+    str, StringConstraints(strip_whitespace=True, min_length=5, max_length=MAX_URL_LENGTH), AfterValidator(checked)
 ]
 
 
@@ -45,7 +45,7 @@ class AppriseSettings(ProviderSettings):
     def addresses(self) -> list[str]:
         raise TypeError(f"{type(self).__name__} has no address")
 
-    async def send(self, outlets: Outlets, message: Message) -> Answer:
+    async def send(self, outlets: NotificationClients, message: Message) -> DeliveryResult:
         return await outlets.apprise.send(self.addresses(), message)
 
 

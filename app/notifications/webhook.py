@@ -15,20 +15,29 @@ from pydantic_core import to_json
 from app.core.errors import Invalid
 from app.core.schemas import Out, UtcTime
 from app.http.addresses import normalise_url
-from app.notifications.clients import Outlets
-from app.notifications.messages import Answer, Message
+from app.notifications.clients import NotificationClients
+from app.notifications.messages import DeliveryResult, Message
 from app.notifications.settings import Line, ProviderSettings, hidden
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how every secret begins, not one
 KEY_BYTES: Final = (24, 64)
-MOST_HEADERS: Final = 20
+MAX_HEADERS: Final = 20
 OURS: Final = frozenset(
     {"accept-encoding", "content-encoding", "content-length", "content-type", "expect", "host", "user-agent"}
 )
 HOP_BY_HOP: Final = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-     "transfer-encoding", "upgrade"}
-)  # fmt: skip
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _QUERY: Final = re.compile(r"[!$-;=?-Z_a-z~\[\]]*")
 
@@ -95,8 +104,8 @@ class Webhook(ProviderSettings):
     @field_validator("headers")
     @classmethod
     def _are_own(cls, headers: dict[str, str]) -> dict[str, str]:
-        if len(headers) > MOST_HEADERS:
-            raise ValueError(f"must be at most {MOST_HEADERS}")
+        if len(headers) > MAX_HEADERS:
+            raise ValueError(f"must be at most {MAX_HEADERS}")
         if len({name.lower() for name in headers}) < len(headers):
             raise ValueError("must not give a header twice")
         for name, value in headers.items():
@@ -115,7 +124,7 @@ class Webhook(ProviderSettings):
     def signed_with(self, text: str) -> Self:
         return self.model_copy(update={"secret": text})
 
-    async def send(self, outlets: Outlets, message: Message) -> Answer:
+    async def send(self, outlets: NotificationClients, message: Message) -> DeliveryResult:
         """The same body and id for every attempt; the timestamp, and so the signature, are of this one."""
         made = WebhookBody(type=message.type, timestamp=message.timestamp, data=message.data)
         body, now = to_json(made), int(message.sent_at.timestamp())

@@ -12,17 +12,17 @@ import httpx
 from app.core.clock import Clock
 from app.http.addresses import BlockedAddress, GuardedPool, Resolve
 from app.http.outgoing import Clients, read_retry_after, tls_context
-from app.notifications.messages import Answer
+from app.notifications.messages import DeliveryResult
 
 SECONDS: Final = 15.0
 CONNECT_SECONDS: Final = 10.0
 ANSWER_BYTES: Final = 4096
 CONNECTIONS: Final = 40
 KEEPALIVE_SECONDS: Final = 30.0
-LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
+MAX_RETRY_AFTER: Final = timedelta(hours=1)
 
 
-class WebDoor:
+class WebhookClient:
     """One a process; `resolve` replaces the system's resolver in tests."""
 
     def __init__(self, version: str, clock: Clock, *, resolve: Resolve | None = None, seconds: float = SECONDS) -> None:
@@ -36,23 +36,25 @@ class WebDoor:
             ),
         )
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, verify_tls: bool) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, verify_tls: bool) -> DeliveryResult:
         """Whether a 2xx came back, and what else came."""
         client = await self._clients.get(verify_tls=verify_tls)
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._exchange(client, url, body, headers)
         except TimeoutError:
-            return Answer(False, f"The receiver did not answer within {self._seconds:g} s.")
+            return DeliveryResult(False, f"The receiver did not answer within {self._seconds:g} s.")
         except BlockedAddress as blocked:
-            return Answer(False, f"{blocked.message} Change the URL.")
+            return DeliveryResult(False, f"{blocked.message} Change the URL.")
         except (httpx.TransportError, httpx.InvalidURL, OSError) as failure:
-            return Answer(False, _sentence(failure))
+            return DeliveryResult(False, _sentence(failure))
 
     async def aclose(self) -> None:
         await self._clients.aclose()
 
-    async def _exchange(self, client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _exchange(
+        self, client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> DeliveryResult:
         timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
         request = client.build_request("POST", url, content=body, headers=dict(headers), timeout=timeout)
         response = await client.send(request, stream=True)
@@ -61,11 +63,13 @@ class WebDoor:
         finally:
             await response.aclose()
         if response.is_success:
-            return Answer(True, f"The receiver took it ({status}).", said)
+            return DeliveryResult(True, f"The receiver took it ({status}).", said)
         if response.has_redirect_location:
-            return Answer(False, f"The receiver redirects ({status}), which is not followed: change the URL.", said)
-        wait = read_retry_after(response.headers.get("retry-after"), self._clock(), longest=LONGEST_RETRY_AFTER)
-        return Answer(False, f"The receiver refused it ({status}).", said, wait)
+            return DeliveryResult(
+                False, f"The receiver redirects ({status}), which is not followed: change the URL.", said
+            )
+        wait = read_retry_after(response.headers.get("retry-after"), self._clock(), longest=MAX_RETRY_AFTER)
+        return DeliveryResult(False, f"The receiver refused it ({status}).", said, wait)
 
 
 async def _said(response: httpx.Response) -> str:

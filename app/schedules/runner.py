@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sqlmodel import and_, col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.actions.actions import ACTIONS, Done, Hands, Order
+from app.actions.actions import ACTIONS, ActionResult, ActionServices, ActionTarget
 from app.arr.models import AppType
 from app.core.clock import A_STEP, Clock
 from app.core.db import Database
@@ -33,7 +33,7 @@ RING_AFTER = timedelta(seconds=30)
 RING_ANEW = timedelta(minutes=1)
 CLAIM = timedelta(seconds=60)
 """Longer than the job may take: who has claimed a run for so long is dead."""
-MOST_ATTEMPTS = 10
+MAX_ATTEMPTS = 10
 
 MISSED = "Huntarr was not running then; after an hour it is not made up for."
 TOO_LATE = "No worker took it up within an hour."
@@ -42,7 +42,7 @@ BROKEN = "Something went wrong inside Huntarr; the log tells more."
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RunClaim:
     """The right to carry a run out; worth nothing when somebody else made a later attempt."""
 
     run_id: int
@@ -50,13 +50,15 @@ class Claim:
     attempt: int
     action: str
     params: dict[str, object]
-    order: Order
+    order: ActionTarget
 
 
 class ScheduleRunner:
     """The one owner of the runs."""
 
-    def __init__(self, db: Database, queue: Queue, settings: SettingsService, hands: Hands, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, queue: Queue, settings: SettingsService, hands: ActionServices, clock: Clock
+    ) -> None:
         self._db = db
         self._queue = queue
         self._settings = settings
@@ -100,7 +102,7 @@ class ScheduleRunner:
             return  # `reconcile` rings again
         except Exception:
             log.exception("run of a schedule failed", run_id=run_id)
-            done = Done(BROKEN, RunStatus.FAILED)
+            done = ActionResult(BROKEN, RunStatus.FAILED)
         await self._finish(claim, done)
 
     async def reconcile(self) -> None:
@@ -129,7 +131,7 @@ class ScheduleRunner:
         session.add(row)
         return run
 
-    async def _claim(self, run_id: int) -> Claim | None:
+    async def _claim(self, run_id: int) -> RunClaim | None:
         now = self._clock()
         async with self._db.session() as session:
             run = await session.get(ScheduleRun, run_id, with_for_update=True)
@@ -144,25 +146,25 @@ class ScheduleRunner:
             run.status, run.claimed_at, run.attempts = RunStatus.RUNNING.value, now, run.attempts + 1
             run.started_at = run.started_at or now
             app_type = None if schedule.app_type == ALL else AppType(schedule.app_type)
-            order = Order(app_type, schedule.instance_id, since)
-            return Claim(run_id, run.schedule_id, run.attempts, schedule.action, dict(schedule.params), order)
+            order = ActionTarget(app_type, schedule.instance_id, since)
+            return RunClaim(run_id, run.schedule_id, run.attempts, schedule.action, dict(schedule.params), order)
 
-    async def _carry_out(self, claim: Claim) -> Done:
+    async def _carry_out(self, claim: RunClaim) -> ActionResult:
         action = ACTIONS.get(claim.action)
         if action is None:
-            return Done(f"There is no action {claim.action}.", RunStatus.FAILED)
+            return ActionResult(f"There is no action {claim.action}.", RunStatus.FAILED)
         try:
             return await action.run(self._hands, claim.order, action.params.model_validate(claim.params))
         except ValidationError:  # written by another version
-            return Done(f"The params are none of {claim.action}: save the schedule anew.", RunStatus.FAILED)
+            return ActionResult(f"The params are none of {claim.action}: save the schedule anew.", RunStatus.FAILED)
         except (NotFound, Conflict) as nothing:
-            return Done(nothing.message, RunStatus.SKIPPED)
+            return ActionResult(nothing.message, RunStatus.SKIPPED)
         except Unavailable:
             raise
         except HuntarrError as failure:
-            return Done(failure.message, RunStatus.FAILED)
+            return ActionResult(failure.message, RunStatus.FAILED)
 
-    async def _finish(self, claim: Claim, done: Done) -> None:
+    async def _finish(self, claim: RunClaim, done: ActionResult) -> None:
         mine = (col(ScheduleRun.id) == claim.run_id, col(ScheduleRun.attempts) == claim.attempt)
         ended = {"status": done.status.value, "message": done.message, "hunt_ids": done.hunt_ids}
         is_open = col(ScheduleRun.status) == RunStatus.RUNNING.value
@@ -226,11 +228,11 @@ def _is_held(run: ScheduleRun, now: datetime) -> bool:
     return is_running and run.claimed_at is not None and abs(now - run.claimed_at) < CLAIM
 
 
-def _given_up(run: ScheduleRun, now: datetime) -> Done | None:
+def _given_up(run: ScheduleRun, now: datetime) -> ActionResult | None:
     """Why nobody should take the run up any more, if so."""
-    if run.attempts >= MOST_ATTEMPTS:
-        return Done(GAVE_UP, RunStatus.FAILED)
+    if run.attempts >= MAX_ATTEMPTS:
+        return ActionResult(GAVE_UP, RunStatus.FAILED)
     if now - (run.due_at or run.at) > LATEST:
         was_begun = run.attempts > 0
-        return Done(TOO_LATE, RunStatus.FAILED if was_begun else RunStatus.MISSED)
+        return ActionResult(TOO_LATE, RunStatus.FAILED if was_begun else RunStatus.MISSED)
     return None

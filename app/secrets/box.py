@@ -7,7 +7,7 @@ import secrets
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.errors import StartFailed
 from app.core.schemas import SECRET_MASK
 from app.secrets.keyfile import kept
@@ -24,16 +24,16 @@ class SecretBox:
         self._root = digest
         self._fernet = Fernet(base64.urlsafe_b64encode(digest))
 
-    def seal(self, plain: str) -> str:
+    def encrypt(self, plain: str) -> str:
         return self._fernet.encrypt(plain.encode()).decode()
 
-    def derived(self, purpose: str, text: str = "") -> bytes:
+    def derive(self, purpose: str, text: str = "") -> bytes:
         """32 bytes that only this installation can make: a keyed hash of `text`, another one for every purpose."""
         return hmac.digest(self._root, f"{purpose}\0{text}".encode(), "sha256")
 
-    def open(self, sealed: str) -> str:
+    def decrypt(self, sealed: str) -> str:
         """The plain text; `StartFailed` when it was sealed with another key."""
-        plain = self.opened(sealed)
+        plain = self.try_decrypt(sealed)
         if plain is None:
             raise StartFailed(
                 "The stored secrets were encrypted with another key: give HUNTARR_SECRET_KEY or the key file "
@@ -41,7 +41,7 @@ class SecretBox:
             )
         return plain
 
-    def opened(self, sealed: str) -> str | None:
+    def try_decrypt(self, sealed: str) -> str | None:
         """The plain text, or nothing when this key did not seal it."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
@@ -49,11 +49,11 @@ class SecretBox:
             return None
 
 
-def secret_key(settings: Settings) -> str:
+def secret_key(config: Config) -> str:
     """The key that secrets are encrypted with: from the environment, or a 0600 file made at the first start."""
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value()
-    return kept(settings.data_dir / KEY_FILE, secrets.token_urlsafe(32))
+    if config.secret_key is not None:
+        return config.secret_key.get_secret_value()
+    return kept(config.data_dir / KEY_FILE, secrets.token_urlsafe(32))
 
 
 def new_api_key() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.core.errors import StartFailed
 
-SHORTEST_KEY = 32
+MIN_KEY_LENGTH = 32
 LOCK_FILE = "secret.lock"
 
 
@@ -36,7 +36,7 @@ def read(path: Path) -> str:
         text = path.read_text().strip()
     except (OSError, UnicodeError) as failure:
         raise _unusable(path, failure) from None
-    if len(text) < SHORTEST_KEY:
+    if len(text) < MIN_KEY_LENGTH:
         raise StartFailed(f"The key file {path} holds no key: restore it from a copy, or remove it to start anew.")
     return text
 

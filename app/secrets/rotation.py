@@ -11,7 +11,7 @@ from sqlalchemy.types import JSON, String, TypeDecorator
 
 from app.core import heartbeat
 from app.core.clock import Clock, utc_now
-from app.core.config import MIN_KEY_LENGTH, Settings
+from app.core.config import MIN_KEY_LENGTH, Config
 from app.core.db import Database
 from app.core.errors import StartFailed
 from app.core.redis import make_redis, redis_settings
@@ -22,41 +22,41 @@ from app.tables import METADATA
 
 # How every value of `SecretBox.seal` begins and how short it can be at most (the Fernet specification).
 MARK: Final = "gAAAAA"
-SHORTEST: Final = 100
-TOKEN: Final = re.compile(rf"{MARK}[A-Za-z0-9_-]{{{SHORTEST - len(MARK) - 2},}}={{0,2}}")
+MIN_LENGTH: Final = 100
+TOKEN: Final = re.compile(rf"{MARK}[A-Za-z0-9_-]{{{MIN_LENGTH - len(MARK) - 2},}}={{0,2}}")
 
 
-async def rotate(settings: Settings, new_key: str | None, *, all_stopped: bool = False, clock: Clock = utc_now) -> int:
+async def rotate(config: Config, new_key: str | None, *, all_stopped: bool = False, clock: Clock = utc_now) -> int:
     """Seal everything with a new key, in one transaction; how many values. The key file gets one made here."""
-    with keyfile.exclusively(settings.data_dir):
+    with keyfile.exclusively(config.data_dir):
         if not all_stopped:
-            await _insist_on_rest(settings, clock)
-        db = Database(settings.database)
+            await _insist_on_rest(config, clock)
+        db = Database(config.database)
         try:
-            if settings.secret_key is None:
-                return await _rotate_file(db, settings, clock)
-            return await _rotate_given(db, settings, new_key or "", clock)
+            if config.secret_key is None:
+                return await _rotate_file(db, config, clock)
+            return await _rotate_given(db, config, new_key or "", clock)
         finally:
             await db.close()
 
 
-async def _rotate_file(db: Database, settings: Settings, clock: Clock) -> int:
+async def _rotate_file(db: Database, config: Config, clock: Clock) -> int:
     """Prepare the new file, change the database, exchange the files: at each point one of the two keys fits."""
-    path = settings.data_dir / KEY_FILE
-    old = await open_box(db, settings, clock)
+    path = config.data_dir / KEY_FILE
+    old = await open_box(db, config, clock)
     fresh = SecretBox(keyfile.prepare(path))
     count = await reseal(db, old, fresh)
     keyfile.exchange(path)
     return count
 
 
-async def _rotate_given(db: Database, settings: Settings, new_key: str, clock: Clock) -> int:
+async def _rotate_given(db: Database, config: Config, new_key: str, clock: Clock) -> int:
     if len(new_key) < MIN_KEY_LENGTH:
         raise StartFailed(f"The new key must have at least {MIN_KEY_LENGTH} characters.")
     fresh, sealed = SecretBox(new_key), await proof_in(db)
-    if sealed is not None and fresh.opened(sealed) is not None:
+    if sealed is not None and fresh.try_decrypt(sealed) is not None:
         raise StartFailed("The database is sealed with the new key already: set HUNTARR_SECRET_KEY to it and start.")
-    return await reseal(db, await open_box(db, settings, clock), fresh)
+    return await reseal(db, await open_box(db, config, clock), fresh)
 
 
 async def reseal(db: Database, old: SecretBox, new: SecretBox) -> int:
@@ -86,7 +86,7 @@ def _places() -> Iterator[tuple[Table, Column[Any]]]:
     for table in METADATA.sorted_tables:
         for column in table.columns:
             kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
-            is_text = isinstance(kind, String) and (kind.length or SHORTEST) >= SHORTEST
+            is_text = isinstance(kind, String) and (kind.length or MIN_LENGTH) >= MIN_LENGTH
             if is_text or isinstance(kind, JSON):
                 yield table, column
 
@@ -97,7 +97,7 @@ async def _sealed_in(
     """The rows that may hold one, one at a time: a kept reply can be a megabyte."""
     keys = list(table.primary_key.columns)
     text = cast(column, Text)
-    query = select(*keys).where(func.length(text) >= SHORTEST, text.like(f"%{MARK}%"))
+    query = select(*keys).where(func.length(text) >= MIN_LENGTH, text.like(f"%{MARK}%"))
     for row in (await connection.execute(query)).all():
         which = [key == value for key, value in zip(keys, row, strict=True)]
         yield which, (await connection.execute(select(column).where(*which))).scalar_one()
@@ -109,9 +109,9 @@ def _resealed(value: Any, old: SecretBox, new: SecretBox) -> tuple[Any, int]:
 
     def exchanged(match: re.Match[str]) -> str:
         nonlocal count
-        plain = old.opened(match[0])
+        plain = old.try_decrypt(match[0])
         count += plain is not None
-        return match[0] if plain is None else new.seal(plain)
+        return match[0] if plain is None else new.encrypt(plain)
 
     def walked(part: Any) -> Any:
         if isinstance(part, str):
@@ -123,11 +123,11 @@ def _resealed(value: Any, old: SecretBox, new: SecretBox) -> tuple[Any, int]:
     return walked(value), count
 
 
-async def _insist_on_rest(settings: Settings, clock: Clock) -> None:
+async def _insist_on_rest(config: Config, clock: Clock) -> None:
     """Processes on other machines share no data folder with us, but Redis."""
-    if settings.redis_url is None:
+    if config.redis_url is None:
         return
-    redis = make_redis(redis_settings(settings), connections=1)
+    redis = make_redis(redis_settings(config), connections=1)
     try:
         alive = [await heartbeat.count_alive(redis, clock(), kind) for kind in (heartbeat.GATEWAYS, heartbeat.WORKERS)]
     except (RedisError, OSError):

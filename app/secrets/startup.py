@@ -6,7 +6,7 @@ import structlog
 from sqlmodel import select
 
 from app.core.clock import Clock, utc_now
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.db import Database, upsert
 from app.instances.models import Instance
 from app.secrets import keyfile
@@ -19,23 +19,23 @@ CHECK: Final = "key_check"
 PROOF: Final = "sealed with the key in force"
 
 
-async def open_box(db: Database, settings: Settings, clock: Clock = utc_now) -> SecretBox:
+async def open_box(db: Database, config: Config, clock: Clock = utc_now) -> SecretBox:
     """The box with the key in force; `StartFailed` when the database was made with another one."""
-    box = SecretBox(secret_key(settings))
+    box = SecretBox(secret_key(config))
     sealed = await proof_in(db)
     if sealed is None:
         await _store_proof(db, box, clock)
         sealed = await proof_in(db)  # another process may have been first, with another key
-    if sealed is None or box.opened(sealed) is not None:
+    if sealed is None or box.try_decrypt(sealed) is not None:
         return box
-    path = settings.data_dir / KEY_FILE
-    if settings.secret_key is None and keyfile.following(path).exists():
+    path = config.data_dir / KEY_FILE
+    if config.secret_key is None and keyfile.following(path).exists():
         prepared = SecretBox(keyfile.read(keyfile.following(path)))
-        if prepared.opened(sealed) is not None:
+        if prepared.try_decrypt(sealed) is not None:
             keyfile.exchange(path)
             log.warning("an interrupted rotate-key is completed: the new key file is in force")
             return prepared
-    box.open(sealed)
+    box.decrypt(sealed)
     return box
 
 
@@ -50,6 +50,6 @@ async def proof_in(db: Database) -> str | None:
 
 
 async def _store_proof(db: Database, box: SecretBox, clock: Clock) -> None:
-    row = {"name": CHECK, "stored": {"sealed": box.seal(PROOF)}, "updated_at": clock()}
+    row = {"name": CHECK, "stored": {"sealed": box.encrypt(PROOF)}, "updated_at": clock()}
     async with db.session() as session:
         await upsert(session, SettingsSection, [row], key=["name"])

@@ -9,7 +9,7 @@ from app.arr.webhooks import OF_DOWNLOADS, AppCall, AppEvent, MaybePart
 from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.core.logging import without_secrets
-from app.hunting.running.webhook_hints import ToldByApp
+from app.hunting.running.webhook_hints import WebhookHints
 from app.hunting.selection.candidates import item_key, season_key
 from app.instances.models import Instance
 from app.instances.service import InstanceService
@@ -27,7 +27,9 @@ AddressOf = Callable[[int], str]
 class AppWebhooks:
     """The one owner of the apps' tokens; what they tell goes on to the engine."""
 
-    def __init__(self, db: Database, box: SecretBox, instances: InstanceService, told: ToldByApp, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, box: SecretBox, instances: InstanceService, told: WebhookHints, clock: Clock
+    ) -> None:
         self._db = db
         self._box = box
         self._instances = instances
@@ -76,9 +78,11 @@ class AppWebhooks:
         """A token in the row; with `is_new` another one than is there."""
         token = new_token(APP_TOKEN)
         values = {
-            "instance_id": instance_id, "token": self._box.seal(token), "digest": digest_of(token),
+            "instance_id": instance_id,
+            "token": self._box.encrypt(token),
+            "digest": digest_of(token),
             "created_at": self._clock(),
-        }  # fmt: skip
+        }
         async with self._db.session() as session:
             await self._instances.require(session, instance_id, app_type, lock=True)
             replace = ("token", "digest", "created_at") if is_new else ()
@@ -86,7 +90,7 @@ class AppWebhooks:
             return await session.get_one(AppWebhook, instance_id, populate_existing=True)
 
     def _shown(self, row: AppWebhook, address_of: AddressOf) -> AppWebhookOut:
-        token, address = self._box.open(row.token), address_of(row.instance_id)
+        token, address = self._box.decrypt(row.token), address_of(row.instance_id)
         return AppWebhookOut(
             url=f"{address}?token={token}", url_without_token=address, token=token, created_at=row.created_at
         )

@@ -7,7 +7,7 @@ import structlog
 from pydantic import ValidationError
 from sqlmodel import col, delete, or_, select, update
 
-from app.actions.actions import ACTIONS, Hands, Order
+from app.actions.actions import ACTIONS, ActionServices, ActionTarget
 from app.arr.models import AppType
 from app.core.clock import Clock
 from app.core.db import Database
@@ -27,7 +27,7 @@ GAP = timedelta(seconds=1)
 class HookService:
     """The one owner of hooks. A hook can do what it was made for, and nothing else."""
 
-    def __init__(self, db: Database, hands: Hands, clock: Clock) -> None:
+    def __init__(self, db: Database, hands: ActionServices, clock: Clock) -> None:
         self._db = db
         self._hands = hands
         self._clock = clock
@@ -64,7 +64,7 @@ class HookService:
         if action is None or params is None:  # written by another version
             raise Conflict(f"This version cannot do what the hook {row.name} was made for: make it anew.")
         app_type = None if row.app_type == ALL else AppType(row.app_type)
-        order = Order(app_type, row.instance_id, trigger=Trigger.MANUAL)
+        order = ActionTarget(app_type, row.instance_id, trigger=Trigger.MANUAL)
         done = await action.run(self._hands, order, params)
         log.info("hook called", hook_id=hook_id, action=row.action)
         return HookCallOut(hook_id=hook_id, action=row.action, result=done.message, hunts=done.hunts)

@@ -32,7 +32,7 @@ def digest_of(token: str) -> str:
     return key_digest(token).hex()
 
 
-class HookTokens:
+class WebhookTokens:
     """Finds who calls. Whether there is such an instance or hook, a wrong token does not learn."""
 
     def __init__(self, db: Database, clock: Clock) -> None:

@@ -39,9 +39,21 @@ class Sizes:
 
 
 QUICK = Sizes(
-    libraries=(200, 2_000), instances=40, searches=6, gap_seconds=0, rows=20_000, history=50_000, dear_requests=2,
-    hunts=200, requests=100, rebuilds=3, load_seconds=1.0, starts=1, listeners=40, events=600,
-)  # fmt: skip
+    libraries=(200, 2_000),
+    instances=40,
+    searches=6,
+    gap_seconds=0,
+    rows=20_000,
+    history=50_000,
+    dear_requests=2,
+    hunts=200,
+    requests=100,
+    rebuilds=3,
+    load_seconds=1.0,
+    starts=1,
+    listeners=40,
+    events=600,
+)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

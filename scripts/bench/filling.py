@@ -86,9 +86,7 @@ def fill(books: Books, rows: int, *, logs: bool = True) -> None:
 
 def _moments(books: Books, name: str, rows: int, days: int) -> str:
     """A table of numbers, each with its app and its moment; the last one is now."""
-    series, moment = (
-        (SQLITE_SERIES, SQLITE_MOMENT) if books.is_sqlite else (POSTGRESQL_SERIES, POSTGRESQL_MOMENT)
-    )  # fmt: skip
+    series, moment = (SQLITE_SERIES, SQLITE_MOMENT) if books.is_sqlite else (POSTGRESQL_SERIES, POSTGRESQL_MOMENT)
     now, span = int(time.time()) * SECOND, days * DAY
     filled = series.format(rows=rows)
     return MOMENTS.format(name=name, apps=APPS, moment=moment, now=now, rows=rows, span=span, series=filled)

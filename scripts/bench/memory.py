@@ -12,7 +12,7 @@ from scripts.children import Children, Simulated
 
 CROWD = 100
 REST_SECONDS = 10
-LONGEST_WAIT = 60
+MAX_WAIT = 60
 HUNTING = {"missing_batch": 1, "cutoff_batch": 0, "min_gap_seconds": 0, "hourly_cap": 400}
 
 
@@ -52,7 +52,7 @@ def _add(client: httpx.Client, simulated: Simulated, crowd: int) -> None:
 
 def _hunt_all(client: httpx.Client) -> None:
     """One round: a hunt of every instance, to its end."""
-    reply = client.post("/api/hunts", params={"wait": LONGEST_WAIT})
+    reply = client.post("/api/hunts", params={"wait": MAX_WAIT})
     data(reply)
     if reply.status_code != httpx.codes.OK:
         raise RuntimeError("a round of hunts did not end in time")

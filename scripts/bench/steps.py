@@ -11,7 +11,7 @@ from scripts.bench.homes import Books
 from tests.simulator import SimApp, SimHost
 from tests.simulator.hosting import Served
 
-LONGEST = 240.0
+MAX_DURATION = 240.0
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def until_online(books: Books, count: int) -> None:
     until(lambda: books.number("SELECT count(*) FROM instance_states WHERE online") == count)
 
 
-def until(holds: Callable[[], bool], *, longest: float = LONGEST) -> None:
+def until(holds: Callable[[], bool], *, longest: float = MAX_DURATION) -> None:
     deadline = time.monotonic() + longest
     while not holds():
         if time.monotonic() > deadline:

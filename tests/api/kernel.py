@@ -19,10 +19,10 @@ from app.api.routing import ApiRouter
 from app.auth.audit import AuditTrail
 from app.auth.callers import Caller, CallerKind, CredentialStore, Scope
 from app.core.clock import Clock
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.db import Database
 from app.core.redis import find_server, make_redis
-from app.idempotency.service import ReplayService
+from app.idempotency.service import IdempotencyService
 from app.main import ROUTERS, create_app
 from app.secrets.box import SecretBox, key_digest
 
@@ -72,12 +72,12 @@ class Watch:
 class KernelContainer:
     """What a process owns, as far as the kernel asks for it."""
 
-    settings: Settings
+    config: Config
     clock: Clock
     db: Database
     redis: ArqRedis
     box: SecretBox
-    replays: ReplayService
+    replays: IdempotencyService
     audit: AuditTrail
     credentials: CredentialStore = field(default_factory=Store)
 
@@ -100,25 +100,25 @@ async def make_database(folder: Path) -> Database:
 
 @asynccontextmanager
 async def kernel(
-    folder: Path, *routers: ApiRouter, redis: RedisSettings | None = None, settings: Settings | None = None
+    folder: Path, *routers: ApiRouter, redis: RedisSettings | None = None, config: Config | None = None
 ) -> AsyncIterator[Kernel]:
     """The application with `routers` besides its own, and a client that sends no credentials by itself."""
     watch = Watch()
-    settings = settings or Settings(data_dir=folder)
+    config = config or Config(data_dir=folder)
     made: list[KernelContainer] = []
 
     @asynccontextmanager
-    async def open_container(given: Settings) -> AsyncIterator[KernelContainer]:
+    async def open_container(given: Config) -> AsyncIterator[KernelContainer]:
         db = await make_database(folder)
         box = SecretBox("k" * 32)
         pool = make_redis(redis or RedisSettings(unix_socket_path=str(folder / "nobody.sock")))
-        replays, audit = ReplayService(db, box, watch), AuditTrail(db, watch)
+        replays, audit = IdempotencyService(db, box, watch), AuditTrail(db, watch)
         made.append(KernelContainer(given, watch, db, pool, box, replays, audit))
         yield made[0]
         await pool.aclose()
         await db.close()
 
-    app = create_app(settings, open_container=open_container, routers=[*routers, *ROUTERS])
+    app = create_app(config, open_container=open_container, routers=[*routers, *ROUTERS])
     async with LifespanManager(app) as alive, client_of(alive.app) as client:
         yield Kernel(app, client, made[0], watch)
 

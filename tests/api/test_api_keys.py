@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.auth.credentials import WRONG_KEYS
-from app.auth.keys import MOST_KEYS
+from app.auth.keys import MAX_KEYS
 from app.auth.models import ApiKey
 from app.container import open_container
 from app.secrets.box import key_digest
@@ -15,11 +15,17 @@ from tests.support.rig import KEY
 pytestmark = pytest.mark.asyncio
 
 SESSION_ONLY = (
-    ("GET", "/api/auth/api-keys"), ("POST", "/api/auth/api-keys"), ("DELETE", "/api/auth/api-keys/1"),
-    ("GET", "/api/auth/sessions"), ("DELETE", "/api/auth/sessions/1"), ("POST", "/api/auth/logout"),
-    ("POST", "/api/auth/password"), ("POST", "/api/auth/2fa/setup"), ("POST", "/api/auth/2fa/enable"),
+    ("GET", "/api/auth/api-keys"),
+    ("POST", "/api/auth/api-keys"),
+    ("DELETE", "/api/auth/api-keys/1"),
+    ("GET", "/api/auth/sessions"),
+    ("DELETE", "/api/auth/sessions/1"),
+    ("POST", "/api/auth/logout"),
+    ("POST", "/api/auth/password"),
+    ("POST", "/api/auth/2fa/setup"),
+    ("POST", "/api/auth/2fa/enable"),
     ("POST", "/api/auth/2fa/disable"),
-)  # fmt: skip
+)
 
 
 async def status(house: House, key: str, method: str = "GET", path: str = "/api/version", peer: str = "") -> int:
@@ -35,9 +41,14 @@ async def test_a_key_is_shown_once(house: House) -> None:
     key = made.pop("key")
     assert reply.status_code == 201
     assert made == {
-        "id": made["id"], "name": "dashboard", "scope": "read", "prefix": key[:14],
-        "created_at": "2026-11-23T12:00:00.000Z", "last_used_at": None, "expires_at": None,
-    }  # fmt: skip
+        "id": made["id"],
+        "name": "dashboard",
+        "scope": "read",
+        "prefix": key[:14],
+        "created_at": "2026-11-23T12:00:00.000Z",
+        "last_used_at": None,
+        "expires_at": None,
+    }
     assert key.startswith("huntarr_")
     assert len(key) == len("huntarr_") + 43
     listed = await owner.get("/api/auth/api-keys")
@@ -117,7 +128,7 @@ async def test_there_is_an_end_to_keys(house: House) -> None:
     async with house.rig.container.db.session() as session:
         session.add_all(
             ApiKey(user_id=1, name="n", scope="read", prefix="p", digest=f"{n:064}", created_at=now)
-            for n in range(MOST_KEYS)
+            for n in range(MAX_KEYS)
         )
     assert (await owner.post("/api/auth/api-keys", {"name": "n", "scope": "read"})).status_code == 409
 
@@ -160,7 +171,7 @@ async def test_wrong_keys_are_counted_by_address(house: House) -> None:
 async def test_without_the_variable_there_is_no_key_but_the_owners(house: House) -> None:
     owner = await house.owner()
     key = (await owner.key())["key"]
-    settings = house.rig.settings.model_copy(update={"api_key": None})
+    settings = house.rig.config.model_copy(update={"api_key": None})
     async with open_container(settings, clock=house.rig.clock) as other:
         assert await other.credentials.by_api_key(key_digest(KEY), "") is None
         assert await other.credentials.by_api_key(key_digest(key), "") is not None

@@ -9,7 +9,7 @@ from fastapi.routing import iter_route_contexts
 from app.api.auth import Permission
 from app.api.routing import ApiRoute
 from app.auth import audit
-from app.auth.audit import AuditTrail, Deed
+from app.auth.audit import AuditEntry, AuditTrail
 from app.auth.models import Audit
 from app.core.errors import Unavailable
 from app.main import create_app
@@ -36,10 +36,17 @@ async def test_who_changed_what_when_and_from_where(house: House) -> None:
     house.rig.clock.forward(seconds=5)
     await owner.data("POST", "/api/settings/general", {"timezone": "Europe/Berlin", "session_hours": 3})
     assert await last(owner) == {
-        "id": 3, "at": "2026-11-23T12:00:05.000Z", "action": "update_general_settings", "actor": OWNER,
-        "auth": "session", "key_id": None, "session_id": session["id"], "address": "192.0.2.9", "target": {},
+        "id": 3,
+        "at": "2026-11-23T12:00:05.000Z",
+        "action": "update_general_settings",
+        "actor": OWNER,
+        "auth": "session",
+        "key_id": None,
+        "session_id": session["id"],
+        "address": "192.0.2.9",
+        "target": {},
         "fields": ["session_hours", "timezone"],
-    }  # fmt: skip
+    }
 
 
 async def test_what_was_meant_is_told_by_ids_and_filters(house: House) -> None:
@@ -109,10 +116,20 @@ async def test_the_trail_of_a_life(house: House) -> None:
     await owner.delete(f"/api/auth/sessions/{newest['id']}")
     await owner.post("/api/auth/logout")
     assert await house.actions() == [
-        "create_owner", "login", "login_failed", "login_failed", "create_api_key", "delete_api_key",
-        "set_up_two_factor", "enable_two_factor", "disable_two_factor", "change_password", "login", "delete_session",
+        "create_owner",
+        "login",
+        "login_failed",
+        "login_failed",
+        "create_api_key",
+        "delete_api_key",
+        "set_up_two_factor",
+        "enable_two_factor",
+        "disable_two_factor",
+        "change_password",
+        "login",
+        "delete_session",
         "logout",
-    ]  # fmt: skip
+    ]
     actors = [row.actor for row in await house.rows(Audit)]
     assert actors[3] is None
     assert set(actors[:3] + actors[4:]) == {OWNER}
@@ -145,7 +162,7 @@ async def test_a_row_that_cannot_be_written_does_not_undo_the_change(
 ) -> None:
     owner = await house.owner()
 
-    async def full(self: AuditTrail, deed: Deed) -> None:
+    async def full(self: AuditTrail, deed: AuditEntry) -> None:
         raise Unavailable("The database is full.")
 
     monkeypatch.setattr(AuditTrail, "record", full)
@@ -172,13 +189,13 @@ async def test_a_year_is_kept_and_no_more_rows_than_anybody_reads(
     monkeypatch.setattr(audit, "PURGE_BATCH", 2)
     trail, clock = house.trust.audit, house.rig.clock
     for number in range(5):
-        await trail.record(Deed(f"old {number}", ""))
+        await trail.record(AuditEntry(f"old {number}", ""))
     clock.forward(days=364)
     for number in range(4):
-        await trail.record(Deed(f"new {number}", ""))
+        await trail.record(AuditEntry(f"new {number}", ""))
     assert await trail.purge() == 0
     clock.forward(days=1, seconds=1)
     assert await trail.purge() == 5
-    monkeypatch.setattr(audit, "MOST_ROWS", 3)
+    monkeypatch.setattr(audit, "MAX_ROWS", 3)
     assert await trail.purge() == 1
     assert await house.actions() == ["new 1", "new 2", "new 3"]

@@ -12,7 +12,7 @@ from starlette.types import Message
 from app.api.auth import Permission
 from app.api.routing import ApiRoute, ApiRouter, full, public, read, session_only
 from app.api.tags import Tag
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.schemas import In, MessageReply
 from app.main import create_app
 from tests.api.kernel import CSRF, FULL, FULL_KEY, READ, READ_KEY, SESSION, WITH_SESSION, Store, client_of, kernel
@@ -198,7 +198,7 @@ class Untouchable:
 
 
 async def test_every_route_has_a_permission_and_no_stranger_gets_in(tmp_path: Path) -> None:
-    app = create_app(Settings(data_dir=tmp_path))
+    app = create_app(Config(data_dir=tmp_path))
     app.state.container = Untouchable()
     seen = 0
     async with LifespanManager(app) as alive, client_of(alive.app) as client:
@@ -240,7 +240,7 @@ async def test_a_route_must_declare_exactly_one_permission(decorators: list[obje
 
 async def test_credentials_are_all_that_a_read_needs(tmp_path: Path) -> None:
     """Authentication needs the credentials and nothing else of the container."""
-    app = create_app(Settings(data_dir=tmp_path), routers=[notes()])
+    app = create_app(Config(data_dir=tmp_path), routers=[notes()])
     app.state.container = SimpleNamespace(credentials=Store())
 
     async with client_of(app) as client:

@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient
 
 from app.api.routes.backup import router
-from app.backup.reading import LARGEST_FILE
+from app.backup.reading import MAX_FILE
 from app.main import create_app
 from tests.api.replies import data, error, field
 from tests.backup.contents import PASSPHRASE, changed
@@ -19,9 +19,19 @@ pytestmark = pytest.mark.asyncio
 
 LIST, CREATE, RESTORE, UPLOAD = (f"/api/backup/{call}" for call in ("list", "create", "restore", "upload"))
 ROW = {
-    "filename", "kind", "created_at", "size_bytes", "sha256", "app_version", "schema_revision", "database", "note",
-    "counts", "has_passphrase", "key_fits",
-}  # fmt: skip
+    "filename",
+    "kind",
+    "created_at",
+    "size_bytes",
+    "sha256",
+    "app_version",
+    "schema_revision",
+    "database",
+    "note",
+    "counts",
+    "has_passphrase",
+    "key_fits",
+}
 
 
 async def uploaded(api: AsyncClient, content: bytes, **fields: str) -> Any:
@@ -60,19 +70,30 @@ async def test_the_body_of_create_may_be_left_out(api: AsyncClient) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["nothing.zip", "huntarr.db", "..%2fhuntarr.db", "..", "x" * 200 + ".zip", "%00.zip", "a b.zip", ".work-x",
-     "..%5c..%5cx.zip", "link.zip", "folder.zip"],
-)  # fmt: skip
+    [
+        "nothing.zip",
+        "huntarr.db",
+        "..%2fhuntarr.db",
+        "..",
+        "x" * 200 + ".zip",
+        "%00.zip",
+        "a b.zip",
+        ".work-x",
+        "..%5c..%5cx.zip",
+        "link.zip",
+        "folder.zip",
+    ],
+)
 async def test_no_name_leads_out_of_the_folder(rig: Rig, api: AsyncClient, name: str) -> None:
     data(await api.post(CREATE), 201)
-    folder = rig.settings.data_dir / "backups"
-    (folder / "link.zip").symlink_to(rig.settings.data_dir / "huntarr.db")
+    folder = rig.config.data_dir / "backups"
+    (folder / "link.zip").symlink_to(rig.config.data_dir / "huntarr.db")
     (folder / "folder.zip").mkdir()
     for reply in (await api.get(f"/api/backup/{name}/download"), await api.delete(f"/api/backup/{name}")):
         assert reply.status_code in (400, 404, 405, 422), name
     plain = name.replace("%2f", "/").replace("%5c", "\\").replace("%00", "")
     assert (await api.post(RESTORE, json={"filename": plain})).status_code in (404, 422)
-    assert (rig.settings.data_dir / "huntarr.db").exists()
+    assert (rig.config.data_dir / "huntarr.db").exists()
     assert len(data(await api.get(LIST))) == 1, "what is no backup is passed over"
 
 
@@ -100,10 +121,10 @@ async def test_an_upload_without_a_file(api: AsyncClient) -> None:
 
 
 async def test_an_upload_may_be_a_gigabyte_and_not_more(rig: Rig, api: AsyncClient) -> None:
-    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(LARGEST_FILE + 1)}
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(MAX_FILE + 1)}
     error(await api.post(UPLOAD, content=b"", headers=headers), 413)
     [route] = [route for route in router.routes if getattr(route, "path", "") == UPLOAD]
-    assert getattr(route, "declaration").upload_bytes == LARGEST_FILE == 2**30  # noqa: B009 - not Starlette's
+    assert getattr(route, "declaration").upload_bytes == MAX_FILE == 2**30  # noqa: B009 - not Starlette's
 
 
 async def test_a_passphrase_is_checked_when_it_is_given(api: AsyncClient) -> None:
@@ -119,7 +140,7 @@ async def test_a_passphrase_is_checked_when_it_is_given(api: AsyncClient) -> Non
 
 async def test_a_damaged_upload_is_told_why(rig: Rig, api: AsyncClient, tmp_path: Path) -> None:
     made = data(await api.post(CREATE), 201)
-    good = rig.settings.data_dir / "backups" / made["filename"]
+    good = rig.config.data_dir / "backups" / made["filename"]
     bad = changed(good, tmp_path / "bad.zip", lambda members: members.update({"tables/x.ndjson": b""}))
     assert "exactly the files" in error(await uploaded(api, bad.read_bytes()), 422)
 
@@ -135,10 +156,12 @@ async def test_a_key_neither_replaces_nor_reveals_what_a_key_may_not_manage(hous
     assert "HUNTARR_API_KEY" in error(await full.post(RESTORE, {"filename": made["filename"]}), 403)
     assert [row["filename"] for row in data(await reading.get(LIST))] == [made["filename"]]
     for reply in (
-        await reading.get(download), await reading.post(CREATE, {}), await reading.post(UPLOAD),
+        await reading.get(download),
+        await reading.post(CREATE, {}),
+        await reading.post(UPLOAD),
         await reading.post(RESTORE, {"filename": made["filename"]}),
         await reading.delete(f"/api/backup/{made['filename']}"),
-    ):  # fmt: skip
+    ):
         error(reply, 403)
 
 

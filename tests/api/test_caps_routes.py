@@ -18,16 +18,20 @@ async def test_nothing_is_used_at_first(rig: Rig, api: AsyncClient) -> None:
     films = await rig.add(rig.radarr(LibrarySpec(movies=1)), name="Films", hourly_cap=7)
     assert data(await api.get(CAPS)) == [
         {
-            "instance_id": tv.id, "name": "TV", "app_type": "sonarr",
+            "instance_id": tv.id,
+            "name": "TV",
+            "app_type": "sonarr",
             "hour": {"used": 0, "cap": 20, "left": 20, "resets_at": None},
             "day": {"used": 0, "cap": 100, "left": 100, "resets_at": None},
         },
         {
-            "instance_id": films.id, "name": "Films", "app_type": "radarr",
+            "instance_id": films.id,
+            "name": "Films",
+            "app_type": "radarr",
             "hour": {"used": 0, "cap": 7, "left": 7, "resets_at": None},
             "day": {"used": 0, "cap": 0, "left": None, "resets_at": None},
         },
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.storage

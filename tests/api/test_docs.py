@@ -48,7 +48,7 @@ async def test_the_ticket_opens_nothing_but_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "x" * 600, "ä", SecretBox("o" * 32).seal("docs ticket 2030-01-01T00:00:00Z")]
+    "text", ["", "x", "x" * 600, "ä", SecretBox("o" * 32).encrypt("docs ticket 2030-01-01T00:00:00Z")]
 )
 async def test_forged_tickets(tmp_path: Path, text: str) -> None:
     async with kernel(tmp_path) as k:
@@ -59,5 +59,5 @@ async def test_forged_tickets(tmp_path: Path, text: str) -> None:
 
 async def test_other_sealed_texts_are_no_tickets() -> None:
     box = SecretBox("k" * 32)
-    assert not tickets.is_valid(box, box.seal("the API key of an app"), NOON)
+    assert not tickets.is_valid(box, box.encrypt("the API key of an app"), NOON)
     assert tickets.is_valid(box, tickets.issue(box, NOON), NOON)

@@ -35,17 +35,56 @@ OPERATIONS = [
     for path, operations in DOCUMENT["paths"].items()
     if path.startswith(ours)
     for method, operation in operations.items()
-]  # fmt: skip
+]
 
 numbers = st.sampled_from([0, 1, 2, -1, 2**31 - 1, 2**31, 2**63, -(2**63) - 1, 10**400, 0.5, 1e308, -0.0])
 texts = st.sampled_from(
     [
-        "", " ", "a", "x" * 101, "x" * 5000, "\0", "a\0b", "\ud800", "\u202e", "é", "😀", "%", "_", "'", '"', "\\",
-        "null", "NaN", "1e999", "true", "********", "sonarr", "radarr", "missing", "cutoff", "queued", "grabbed",
-        "cooldown", "episode:1", "season:1:2", "movie:" + "9" * 10, "episode:-1", "UTC", "Etc/../UTC", "newest", "auto",
-        "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-02-30T00:00:00Z", "-1", "0", "1", "501",
+        "",
+        " ",
+        "a",
+        "x" * 101,
+        "x" * 5000,
+        "\0",
+        "a\0b",
+        "\ud800",
+        "\u202e",
+        "é",
+        "😀",
+        "%",
+        "_",
+        "'",
+        '"',
+        "\\",
+        "null",
+        "NaN",
+        "1e999",
+        "true",
+        "********",
+        "sonarr",
+        "radarr",
+        "missing",
+        "cutoff",
+        "queued",
+        "grabbed",
+        "cooldown",
+        "episode:1",
+        "season:1:2",
+        "movie:" + "9" * 10,
+        "episode:-1",
+        "UTC",
+        "Etc/../UTC",
+        "newest",
+        "auto",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "2026-02-30T00:00:00Z",
+        "-1",
+        "0",
+        "1",
+        "501",
     ]
-) | st.text(max_size=20)  # fmt: skip
+) | st.text(max_size=20)
 special = st.sampled_from([float("nan"), float("inf"), None, True, False])
 values = st.recursive(
     numbers | texts | special,
@@ -54,10 +93,13 @@ values = st.recursive(
 )
 bodies = st.dictionaries(st.sampled_from(NAMES), values, max_size=5)
 calls = st.tuples(
-    st.sampled_from(OPERATIONS), st.sampled_from(["sonarr", "radarr", "lidarr"]),
-    st.sampled_from([1, 1, 1, 2, 0, 2**31, 10**30, "x"]), st.booleans(), bodies,
+    st.sampled_from(OPERATIONS),
+    st.sampled_from(["sonarr", "radarr", "lidarr"]),
+    st.sampled_from([1, 1, 1, 2, 0, 2**31, 10**30, "x"]),
+    st.booleans(),
+    bodies,
     st.dictionaries(st.integers(0, 12), numbers | texts, max_size=3),
-)  # fmt: skip
+)
 
 
 async def sent(api: AsyncClient, call: tuple[Any, ...]) -> Response:
@@ -102,7 +144,7 @@ async def test_a_locked_database_is_a_503_and_nothing_is_half_written(rig: Rig, 
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     path = f"/api/instances/sonarr/{made.id}"
     before = data(await api.get(path))
-    locker = sqlite3.connect(rig.settings.database.removeprefix("sqlite+aiosqlite:///"), isolation_level=None)
+    locker = sqlite3.connect(rig.config.database.removeprefix("sqlite+aiosqlite:///"), isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     try:
         sentence = error(await api.patch(path, json={"name": "New", "hunting": {"daily_cap": 1}}), 503)
@@ -118,7 +160,7 @@ async def test_a_locked_database_is_a_503_and_nothing_is_half_written(rig: Rig, 
 async def test_a_database_that_is_gone_is_a_503(tmp_path: Path, database_url: str, redis_url: str) -> None:
     async with open_rig(database_url, redis_url, tmp_path) as rig, rig.gateway() as api:
         await rig.container.db.close()
-        _make_unusable(Path(rig.settings.database.removeprefix("sqlite+aiosqlite:///")))
+        _make_unusable(Path(rig.config.database.removeprefix("sqlite+aiosqlite:///")))
         for reply in (await api.get("/api/instances"), await api.get("/api/stats"), await api.post("/api/hunts")):
             error(reply, 503)
         assert (await api.get("/ping")).status_code == 200

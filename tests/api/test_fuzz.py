@@ -13,7 +13,7 @@ from starlette.types import Message
 from app.api.deps import Paging, RowId
 from app.api.routing import ApiRouter, etag, full, read
 from app.api.tags import Tag
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.schemas import In, MessageReply
 from tests.api.kernel import FULL_KEY, kernel
 
@@ -99,7 +99,7 @@ async def status_of(app: FastAPI, call: tuple[Any, ...], *, is_let_in: bool) -> 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("is_let_in", [True, False])
 async def test_odd_requests_are_answered(tmp_path: Path, is_let_in: bool) -> None:
-    odd = Settings(data_dir=tmp_path, cors_origins="https://a.example", trusted_proxies="198.51.100.0/24")
+    odd = Config(data_dir=tmp_path, cors_origins="https://a.example", trusted_proxies="198.51.100.0/24")
     cases: list[tuple[Any, ...]] = []
 
     @settings(max_examples=600, database=None, deadline=None)
@@ -109,7 +109,7 @@ async def test_odd_requests_are_answered(tmp_path: Path, is_let_in: bool) -> Non
 
     collect()
     open_paths = {"/ping", "/api/health"}
-    async with kernel(tmp_path, things(), settings=odd) as k:
+    async with kernel(tmp_path, things(), config=odd) as k:
         for call in cases:
             status = await status_of(k.app, call, is_let_in=is_let_in)
             assert status < 500, call

@@ -9,8 +9,8 @@ from httpx import AsyncClient
 from sqlalchemy import event
 from sqlmodel import func, select
 
-from app.core.row_counts import HistoryFilter, Totals
-from app.hunting.store.models import CapEntry, Ledger, Search
+from app.core.row_counts import HistoryFilter, RowCounts
+from app.hunting.store.models import CapEntry, ItemState, Search
 from app.instances.schemas import InstanceOut
 from tests.api.replies import data, field
 from tests.simulator import LibrarySpec
@@ -46,10 +46,31 @@ async def test_one_row_a_search_newest_first(api: AsyncClient, instances: tuple[
     found = await rows(api)
     assert len(found) == 12
     assert set(found[0]) == {
-        "id", "hunt_id", "instance_id", "instance_name", "app_type", "pass", "media_key", "unit", "title", "picked",
-        "units", "outcome", "message", "command_id", "searched_at", "ended_at", "quality_before", "score_before",
-        "quality_after", "score_after", "indexer", "release_title", "seconds_to_grab", "seconds_to_import",
-    }  # fmt: skip
+        "id",
+        "hunt_id",
+        "instance_id",
+        "instance_name",
+        "app_type",
+        "pass",
+        "media_key",
+        "unit",
+        "title",
+        "picked",
+        "units",
+        "outcome",
+        "message",
+        "command_id",
+        "searched_at",
+        "ended_at",
+        "quality_before",
+        "score_before",
+        "quality_after",
+        "score_after",
+        "indexer",
+        "release_title",
+        "seconds_to_grab",
+        "seconds_to_import",
+    }
     assert [row["id"] for row in found] == sorted((row["id"] for row in found), reverse=True)
     assert [row["searched_at"] for row in found] == sorted((row["searched_at"] for row in found), reverse=True)
     pages = [await rows(api, page=number, page_size=5) for number in (1, 2, 3, 4)]
@@ -101,12 +122,21 @@ async def test_from_is_within_and_to_is_not(api: AsyncClient, instances: tuple[I
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("from", "2026-11-23T12:00:00"), ("from", "yesterday"), ("from", "0001-01-01T00:00:00+14:00"),
-        ("to", "9999-12-31T23:59:59-14:00"), ("to", "2026-13-01T00:00:00Z"), ("page", "0"), ("page_size", "501"),
-        ("page", "9" * 40), ("outcome", "lost?"), ("pass", "upgrades"), ("app_type", "plex"), ("instance_id", "-1"),
+        ("from", "2026-11-23T12:00:00"),
+        ("from", "yesterday"),
+        ("from", "0001-01-01T00:00:00+14:00"),
+        ("to", "9999-12-31T23:59:59-14:00"),
+        ("to", "2026-13-01T00:00:00Z"),
+        ("page", "0"),
+        ("page_size", "501"),
+        ("page", "9" * 40),
+        ("outcome", "lost?"),
+        ("pass", "upgrades"),
+        ("app_type", "plex"),
+        ("instance_id", "-1"),
         ("instance_id", "2147483648"),
     ],
-)  # fmt: skip
+)
 async def test_a_wrong_parameter_is_named(api: AsyncClient, name: str, value: str) -> None:
     assert field(await api.get(HISTORY, params={name: value})) == f"query.{name}"
 
@@ -135,7 +165,7 @@ async def test_clearing_keeps_caps_cooldowns_and_statistics(
     assert [data(await api.get(path)) for path in ("/api/caps", "/api/state", "/api/stats/timeline?days=2")] == kept
     assert (await rig.container.stats.read()).totals == totals
     async with rig.container.db.reading() as session:
-        assert (await session.exec(select(func.count()).select_from(Ledger))).one() == 12
+        assert (await session.exec(select(func.count()).select_from(ItemState))).one() == 12
         assert (await session.exec(select(func.count()).select_from(CapEntry))).one() == 12
 
 
@@ -192,7 +222,7 @@ async def test_a_text_is_looked_for_in_so_many_searches_at_a_time(
 async def test_the_total_of_a_long_list_counts_new_rows_at_once(rig: Rig) -> None:
     """A long list is not counted on every page; what came since is added exactly, the rest at most seconds later."""
     now = 0.0
-    totals = Totals(timer=lambda: now, short=3)
+    totals = RowCounts(timer=lambda: now, short=3)
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
 
     async def total(**wanted: Any) -> int:
@@ -223,9 +253,17 @@ async def test_the_total_of_a_long_list_counts_new_rows_at_once(rig: Rig) -> Non
 
 def _search(instance_id: int, *, outcome: str) -> Search:
     return Search(
-        hunt_id=1, instance_id=instance_id, instance_name="TV", app_type="sonarr", hunt_pass="missing",
-        media_key="episode:1", unit="episode", title="The Quiet Ledger", outcome=outcome, searched_at=START,
-    )  # fmt: skip
+        hunt_id=1,
+        instance_id=instance_id,
+        instance_name="TV",
+        app_type="sonarr",
+        hunt_pass="missing",
+        media_key="episode:1",
+        unit="episode",
+        title="The Quiet Ledger",
+        outcome=outcome,
+        searched_at=START,
+    )
 
 
 async def test_no_filter_sorts_the_history_to_show_a_page(rig: Rig, api: AsyncClient) -> None:

@@ -46,10 +46,17 @@ async def test_a_hook_is_made_shown_called_and_deleted(rig: Rig, api: AsyncClien
     one = await made(api, app_type="radarr", params={"passes": ["missing"], "limit": 2})
     token, url = one.pop("token"), one.pop("url")
     assert one == {
-        "id": 1, "name": "H", "action": "hunt", "app_type": "radarr", "instance_id": None,
-        "params": {"passes": ["missing"], "limit": 2}, "allow_get": False, "created_at": "2026-11-23T12:00:00.000Z",
-        "last_called_at": None, "calls": 0,
-    }  # fmt: skip
+        "id": 1,
+        "name": "H",
+        "action": "hunt",
+        "app_type": "radarr",
+        "instance_id": None,
+        "params": {"passes": ["missing"], "limit": 2},
+        "allow_get": False,
+        "created_at": "2026-11-23T12:00:00.000Z",
+        "last_called_at": None,
+        "calls": 0,
+    }
     assert url == f"http://huntarr{HOOKS}/{token}"
     assert data(await api.get(HOOKS)) == [one]
     rig.clock.forward(minutes=1)
@@ -86,8 +93,8 @@ async def test_every_action_of_schedules(rig: Rig, api: AsyncClient, button: Asy
     ):
         done = data(await button.post((await made(api, action, **given))["url"]), 202)
         assert (done["result"], done["hunts"]) == (result, [])
-    assert (await rig.container.general.hunting(AppType.RADARR)).hourly_cap == 7
-    assert not (await rig.container.general.general()).hunting_paused
+    assert (await rig.container.settings.hunting(AppType.RADARR)).hourly_cap == 7
+    assert not (await rig.container.settings.general()).hunting_paused
 
 
 @pytest.mark.parametrize(
@@ -120,7 +127,7 @@ async def test_get_runs_it_only_where_that_was_asked_for(rig: Rig, api: AsyncCli
         assert (await api.head(path)).status_code == 405
         assert (await button.put(path)).status_code == 401
     assert [one["calls"] for one in data(await api.get(HOOKS))] == [0, 0]
-    assert (await rig.container.general.general()).hunting_paused
+    assert (await rig.container.settings.general()).hunting_paused
     assert data(await button.get(easy["url"]), 202)["result"] == "Hunting resumed."
     rig.clock.forward(seconds=1)
     assert data(await button.post(easy["url"]), 202)
@@ -175,7 +182,7 @@ async def test_what_another_version_stored_is_refused(rig: Rig, api: AsyncClient
             session.add(row)
         rig.clock.forward(seconds=number + 1)
         assert "make it anew" in error(await button.post(one["url"]), 409)
-    assert not (await rig.container.general.general()).hunting_paused
+    assert not (await rig.container.settings.general()).hunting_paused
 
 
 async def test_a_call_opens_nothing_but_the_hook(api: AsyncClient, button: AsyncClient) -> None:

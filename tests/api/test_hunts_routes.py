@@ -26,11 +26,24 @@ async def test_a_hunt_is_queued_run_and_told(rig: Rig, api: AsyncClient) -> None
     made = await rig.add(rig.sonarr(LibrarySpec(series=10, cutoff_share=0.3)), name="TV", missing_mode="episode")
     [hunt] = await queued(api, instance_id=made.id)
     assert hunt == {
-        "id": 1, "instance_id": made.id, "instance_name": "TV", "app_type": "sonarr", "trigger": "manual",
-        "status": "queued", "reason": None, "message": None, "passes": ["missing", "cutoff", "upgrade"], "limit": None,
-        "dry_run": False, "queued_at": "2026-11-23T12:00:00.000Z", "started_at": None, "ended_at": None,
-        "searched": 0, "errors": 0, "skipped": {},
-    }  # fmt: skip
+        "id": 1,
+        "instance_id": made.id,
+        "instance_name": "TV",
+        "app_type": "sonarr",
+        "trigger": "manual",
+        "status": "queued",
+        "reason": None,
+        "message": None,
+        "passes": ["missing", "cutoff", "upgrade"],
+        "limit": None,
+        "dry_run": False,
+        "queued_at": "2026-11-23T12:00:00.000Z",
+        "started_at": None,
+        "ended_at": None,
+        "searched": 0,
+        "errors": 0,
+        "skipped": {},
+    }
     await rig.work()
     found = data(await api.get(f"{HUNTS}/1"))
     assert (found["status"], found["searched"], found["errors"]) == ("completed", 3, 0)
@@ -137,8 +150,10 @@ async def test_a_cancelled_queued_hunt_never_starts_and_the_next_one_still_comes
     assert hunt["trigger"] == "interval"
     gone = data(await api.post(f"{HUNTS}/{hunt['id']}/cancel"))
     assert (gone["status"], gone["reason"], gone["message"]) == (
-        "cancelled", "cancelled", "It was cancelled before it began.",
-    )  # fmt: skip
+        "cancelled",
+        "cancelled",
+        "It was cancelled before it began.",
+    )
     await rig.work()
     assert app.searcher.records == []
     assert error(await api.post(f"{HUNTS}/{hunt['id']}/cancel"), 409) == "The hunt is over: cancelled."
@@ -195,8 +210,16 @@ async def test_the_list_is_newest_first_paged_and_filtered(rig: Rig, api: AsyncC
     assert await ids(instance_id=99) == []
     page = data(await api.get(HUNTS, params={"instance_id": tv.id, "page_size": 2}))
     assert (page["total"], page["page"], page["page_size"]) == (4, 1, 2)
-    for name, value in (("page", 0), ("page_size", 0), ("page_size", 501), ("page", 10**30), ("status", "gone"),
-                        ("app_type", "x"), ("instance_id", 0), ("instance_id", 2**31)):  # fmt: skip
+    for name, value in (
+        ("page", 0),
+        ("page_size", 0),
+        ("page_size", 501),
+        ("page", 10**30),
+        ("status", "gone"),
+        ("app_type", "x"),
+        ("instance_id", 0),
+        ("instance_id", 2**31),
+    ):
         assert field(await api.get(HUNTS, params={name: value})) == f"query.{name}"
 
 

@@ -12,7 +12,7 @@ from httpx import AsyncClient
 from sqlmodel import col, func, select
 
 from app.arr.models import AppType
-from app.hunting.store.models import CapEntry, Ledger, WalkCursor
+from app.hunting.store.models import CapEntry, ItemState, WalkCursor
 from app.instances.models import Instance, InstanceState
 from tests.api.replies import data, error, eventually, field
 from tests.simulator import Fault, LibrarySpec, SimApp, serve
@@ -32,7 +32,7 @@ async def created(api: AsyncClient, **body: Any) -> dict[str, Any]:
 
 async def stored_key(rig: Rig, instance_id: int) -> str:
     async with rig.container.db.reading() as session:
-        return rig.container.box.open((await session.get_one(Instance, instance_id)).api_key)
+        return rig.container.box.decrypt((await session.get_one(Instance, instance_id)).api_key)
 
 
 @pytest.mark.storage
@@ -111,12 +111,23 @@ async def test_the_same_address_twice_is_a_conflict(api: AsyncClient, url: str) 
 @pytest.mark.parametrize(
     "url",
     [
-        "sonarr:8989", "ftp://sonarr", "http://u:p@sonarr", "http://sonarr?x=1", "http://sonarr/#a", "http://",
-        "http://169.254.169.254", "http://[fe80::1]", "http://[fd00:ec2::254]", "http://100.100.100.200",
-        "http://2852039166", "http://sonarr:99999", "http://son arr", "http://a" + "b" * 500,
+        "sonarr:8989",
+        "ftp://sonarr",
+        "http://u:p@sonarr",
+        "http://sonarr?x=1",
+        "http://sonarr/#a",
+        "http://",
+        "http://169.254.169.254",
+        "http://[fe80::1]",
+        "http://[fd00:ec2::254]",
+        "http://100.100.100.200",
+        "http://2852039166",
+        "http://sonarr:99999",
+        "http://son arr",
+        "http://a" + "b" * 500,
         "http://" + "ü" * 30 + "." + "ü" * 30 + "/" + "p" * 420,
     ],
-)  # fmt: skip
+)
 async def test_an_address_that_cannot_be_is_422(api: AsyncClient, url: str) -> None:
     assert field(await api.post(SONARR, json={**BODY, "url": url})) == "body.url"
     await created(api)
@@ -168,10 +179,14 @@ async def test_a_secret_goes_in_and_never_comes_out(rig: Rig, api: AsyncClient) 
     made = await created(api)
     one = f"{SONARR}/{made['id']}"
     replies = [
-        await api.get("/api/instances"), await api.get(one), await api.patch(one, json={"name": "A"}),
-        await api.put(one, json=BODY), await api.post(f"{one}/test"), await api.get("/api/stats"),
+        await api.get("/api/instances"),
+        await api.get(one),
+        await api.patch(one, json={"name": "A"}),
+        await api.put(one, json=BODY),
+        await api.post(f"{one}/test"),
+        await api.get("/api/stats"),
         await api.post(f"{SONARR}/test", json={**BODY, "url": "http://127.0.0.1:1"}),
-    ]  # fmt: skip
+    ]
     assert not [reply.text for reply in replies if SECRET in reply.text]
     async with rig.container.db.reading() as session:
         sealed = (await session.get_one(Instance, made["id"])).api_key
@@ -256,7 +271,7 @@ async def test_a_deleted_instance_takes_its_state_along_and_leaves_its_history(r
     error(await api.get(f"{SONARR}/{made.id}"), 404)
     error(await api.delete(f"{SONARR}/{made.id}"), 404)
     async with rig.container.db.reading() as session:
-        for table in (InstanceState, Ledger, CapEntry, WalkCursor):
+        for table in (InstanceState, ItemState, CapEntry, WalkCursor):
             assert (await session.exec(select(func.count()).select_from(table))).one() == 0, table
     items = data(await api.get("/api/history"))["items"]
     assert len(items) == hunt.searched
@@ -343,8 +358,15 @@ async def plain_server(answer: bytes) -> AsyncIterator[str]:
 async def tried(api: AsyncClient, url: str, key: str = SECRET) -> dict[str, Any]:
     found: dict[str, Any] = data(await api.post(f"{SONARR}/test", json={"url": url, "api_key": key}))
     assert set(found) == {
-        "ok", "app_name", "version", "variant", "database", "latency_ms", "error_code", "error",
-    }  # fmt: skip
+        "ok",
+        "app_name",
+        "version",
+        "variant",
+        "database",
+        "latency_ms",
+        "error_code",
+        "error",
+    }
     assert SECRET not in json.dumps(found)
     return found
 
@@ -365,8 +387,11 @@ async def test_a_connection_that_works(rig: Rig, api: AsyncClient) -> None:
         found = await tried(api, f"{url}/tv/", app.settings.api_key)
     assert found["ok"] is True
     assert (found["app_name"], found["database"], found["error_code"], found["error"]) == (
-        "Sonarr", "postgresql", None, None,
-    )  # fmt: skip
+        "Sonarr",
+        "postgresql",
+        None,
+        None,
+    )
     assert found["version"]
     assert found["latency_ms"] >= 0
 

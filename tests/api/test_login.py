@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from httpx import Response
 from pydantic import SecretStr
 
-from app.auth.models import Session, User
+from app.auth.models import LoginSession, User
 from app.auth.passwords import NOBODY, THREADS, WAITING, Passwords
 from app.core.errors import TooManyRequests
 from tests.support.house import OWNER, PASSWORD, House, open_house
@@ -32,16 +32,22 @@ async def test_login_opens_a_session(house: House) -> None:
     reply = await visitor.login()
     data = reply.json()["data"]
     assert data == {
-        "username": OWNER, "csrf_token": visitor.csrf, "expires_at": "2026-11-24T12:00:00.000Z",
-    }  # fmt: skip
+        "username": OWNER,
+        "csrf_token": visitor.csrf,
+        "expires_at": "2026-11-24T12:00:00.000Z",
+    }
     cookie = reply.headers["Set-Cookie"]
     assert cookie.startswith("huntarr_session=")
     assert [part for part in ("HttpOnly", "SameSite=lax", "Path=/", "Max-Age=86400") if part not in cookie] == []
     assert "Secure" not in cookie
     me = await visitor.data("GET", "/api/auth/me")
     assert me == {
-        "username": OWNER, "auth": "session", "scope": "full", "csrf_token": visitor.csrf, "two_factor_enabled": False,
-    }  # fmt: skip
+        "username": OWNER,
+        "auth": "session",
+        "scope": "full",
+        "csrf_token": visitor.csrf,
+        "two_factor_enabled": False,
+    }
     assert len(visitor.token) >= 43
 
 
@@ -56,7 +62,7 @@ async def test_the_name_is_not_about_case_nor_the_password_about_keyboards(house
 async def test_behind_https_and_a_sub_path(rig: Rig) -> None:
     async with open_house(rig, trusted_proxies=(ip_network("10.0.0.1"),), base_url="/huntarr") as house:
         await house.trust.accounts.ensure_owner(
-            rig.settings.model_copy(update={"admin_username": OWNER, "admin_password": SecretStr(PASSWORD)})
+            rig.config.model_copy(update={"admin_username": OWNER, "admin_password": SecretStr(PASSWORD)})
         )
         given = {"username": OWNER, "password": PASSWORD}
         for peer, is_secure in (("10.0.0.1", True), ("10.0.0.2", False)):
@@ -92,9 +98,15 @@ async def test_an_unknown_user_costs_the_same_work(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"username": OWNER}, {"username": "", "password": "x"}, {"username": OWNER, "password": "x" * 257},
-             {"username": OWNER, "password": PASSWORD, "remember": True}, {"username": OWNER, "password": 1}],
-)  # fmt: skip
+    "body",
+    [
+        {"username": OWNER},
+        {"username": "", "password": "x"},
+        {"username": OWNER, "password": "x" * 257},
+        {"username": OWNER, "password": PASSWORD, "remember": True},
+        {"username": OWNER, "password": 1},
+    ],
+)
 async def test_what_is_no_login(house: House, body: dict[str, object]) -> None:
     assert (await (await house.visitor()).post("/api/auth/login", body)).status_code == 422
 
@@ -107,7 +119,7 @@ async def test_five_failures_and_then_a_rest(house: House) -> None:
     house.rig.clock.forward(minutes=2)
     refused = await visitor.login()
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "180")
-    assert await house.rows(Session) == []
+    assert await house.rows(LoginSession) == []
     house.rig.clock.forward(minutes=3)
     assert (await visitor.login()).status_code == 200
 
@@ -202,7 +214,7 @@ async def test_a_right_guess_among_many_at_once_is_not_told(house: House, monkey
     reply = await guess
     assert reply.status_code == 429
     assert "Set-Cookie" not in reply.headers
-    assert await house.rows(Session) == []
+    assert await house.rows(LoginSession) == []
 
 
 class SlowHasher:

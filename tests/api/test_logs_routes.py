@@ -9,7 +9,7 @@ import pytest_asyncio
 from httpx import AsyncClient
 
 from app.counters.models import StatDay, StatTotal
-from app.hunting.store.models import CapEntry, Hunt, Ledger, Search
+from app.hunting.store.models import CapEntry, Hunt, ItemState, Search
 from app.logs.models import SOURCES
 from tests.api.replies import data, error, field
 from tests.logs.entries import FIRST, entry
@@ -51,10 +51,17 @@ async def test_an_entry_as_it_is_shown(api: AsyncClient) -> None:
     assert set(page) == {"entries", "total", "total_is_exact", "next_before_id"}
     assert (page["total"], page["total_is_exact"], page["next_before_id"]) == (50, True, FIRST + 47_000)
     assert page["entries"][2] == {
-        "id": FIRST + 47_000, "timestamp": "2026-11-23T12:00:00.047Z", "level": "WARNING", "app_type": "radarr",
-        "instance_id": 2, "hunt_id": 9, "request_id": None, "logger": "tests", "message": "Pokémon: offline",
+        "id": FIRST + 47_000,
+        "timestamp": "2026-11-23T12:00:00.047Z",
+        "level": "WARNING",
+        "app_type": "radarr",
+        "instance_id": 2,
+        "hunt_id": 9,
+        "request_id": None,
+        "logger": "tests",
+        "message": "Pokémon: offline",
         "context": {},
-    }  # fmt: skip
+    }
     assert page["entries"][1]["context"] == {"exception": TRACEBACK, "n": 1}
 
 
@@ -132,11 +139,14 @@ async def test_the_ends_of_every_range_are_taken(api: AsyncClient, written: None
 @pytest.mark.usefixtures("written")
 async def test_statistics(api: AsyncClient) -> None:
     assert data(await api.get(f"{LOGS}/stats")) == {
-        "total": 50, "by_app": {**dict.fromkeys(SOURCES, 0), "sonarr": 46, "radarr": 1, "system": 3},
+        "total": 50,
+        "by_app": {**dict.fromkeys(SOURCES, 0), "sonarr": 46, "radarr": 1, "system": 3},
         "by_level": {"DEBUG": 46, "INFO": 2, "WARNING": 1, "ERROR": 1},
-        "oldest": "2026-11-23T12:00:00.000Z", "newest": "2026-11-23T12:00:00.049Z", "size_bytes": 500,
+        "oldest": "2026-11-23T12:00:00.000Z",
+        "newest": "2026-11-23T12:00:00.049Z",
+        "size_bytes": 500,
         "dropped": {"DEBUG": 0, "INFO": 0, "WARNING": 0, "ERROR": 0},
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.storage
@@ -192,13 +202,13 @@ async def test_cleaning_up(api: AsyncClient) -> None:
 @pytest.mark.storage
 async def test_clearing_changes_nothing_but_the_log(rig: Rig, api: AsyncClient, written: None) -> None:
     await rig.hunt(await rig.add(rig.sonarr(LibrarySpec.with_missing(10))))
-    before = [await _rows(rig, table) for table in (Hunt, Search, Ledger, CapEntry, StatTotal, StatDay)]
+    before = [await _rows(rig, table) for table in (Hunt, Search, ItemState, CapEntry, StatTotal, StatDay)]
     assert all(before)
     assert data(await api.post(f"{LOGS}/radarr/clear")) == {"deleted": 1}
     assert await numbers(api, app_type="radarr") == []
     assert data(await api.post(f"{LOGS}/all/clear")) == {"deleted": 49}
     assert await entries(api) == []
-    assert [await _rows(rig, table) for table in (Hunt, Search, Ledger, CapEntry, StatTotal, StatDay)] == before
+    assert [await _rows(rig, table) for table in (Hunt, Search, ItemState, CapEntry, StatTotal, StatDay)] == before
 
 
 async def test_another_word_is_no_such_place(api: AsyncClient) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from asgi_lifespan import LifespanManager
 
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.errors import StartFailed
 from app.main import create_app
 from tests.api.kernel import KernelContainer, kernel
@@ -20,7 +20,7 @@ async def test_background_runs_inside_the_container(tmp_path: Path) -> None:
     events: list[str] = []
 
     @asynccontextmanager
-    async def open_container(settings: Settings) -> AsyncIterator[KernelContainer]:
+    async def open_container(config: Config) -> AsyncIterator[KernelContainer]:
         events.append("open")
         yield container
         events.append("close")
@@ -32,7 +32,7 @@ async def test_background_runs_inside_the_container(tmp_path: Path) -> None:
         yield
         events.append("stop")
 
-    app = create_app(Settings(data_dir=tmp_path), open_container=open_container, background=background)
+    app = create_app(Config(data_dir=tmp_path), open_container=open_container, background=background)
     assert events == []
     async with LifespanManager(app):
         assert app.state.container is container
@@ -45,7 +45,7 @@ async def test_a_failed_start_closes_what_was_open(tmp_path: Path) -> None:
     events: list[str] = []
 
     @asynccontextmanager
-    async def open_container(settings: Settings) -> AsyncIterator[KernelContainer]:
+    async def open_container(config: Config) -> AsyncIterator[KernelContainer]:
         try:
             yield None  # type: ignore[misc] # nobody looks at it
         finally:
@@ -56,7 +56,7 @@ async def test_a_failed_start_closes_what_was_open(tmp_path: Path) -> None:
         raise StartFailed("No Redis.")
         yield
 
-    app = create_app(Settings(data_dir=tmp_path), open_container=open_container, background=background)
+    app = create_app(Config(data_dir=tmp_path), open_container=open_container, background=background)
     with pytest.raises(StartFailed):
         async with LifespanManager(app):
             pass

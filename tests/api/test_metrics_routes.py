@@ -184,7 +184,7 @@ async def test_the_switch(rig: Rig) -> None:
 async def test_gateways_agree_on_what_they_share(rig: Rig) -> None:
     """Another gateway, with a worker's process that hunted and one that only tested: the sums are of all."""
     made = await hunted(rig)
-    async with open_container(rig.settings, clock=rig.clock) as other:
+    async with open_container(rig.config, clock=rig.clock) as other:
         await other.instances.probe(made["sonarr"])
         await other.traffic.flush()
         first = await scraped(rig)
@@ -236,7 +236,7 @@ async def test_the_queue_and_who_lives(rig: Rig) -> None:
 
 async def test_without_redis_the_rest_is_told(rig: Rig, tmp_path: Path) -> None:
     made = await hunted(rig)
-    lonely = rig.settings.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
+    lonely = rig.config.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
     async with open_container(lonely, clock=rig.clock) as other:
         own, rig.container = rig.container, other
         found = await scraped(rig)

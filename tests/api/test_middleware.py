@@ -8,11 +8,11 @@ import pytest
 from fastapi import Request
 from structlog.testing import capture_logs
 
-from app.api.context import client_address, frame_of
+from app.api.context import client_address, context_of
 from app.api.middleware import HEADER_COUNT, QUERY_BYTES
 from app.api.routing import ApiRouter, full, read
 from app.api.tags import Tag
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.schemas import In, MessageReply
 from tests.api.kernel import FULL, FULL_KEY, client_of, kernel
 
@@ -30,8 +30,10 @@ def things() -> ApiRouter:
     @router.get("/{name}")
     @read
     async def get_thing(name: str, request: Request, size: int = 0) -> MessageReply:
-        frame = frame_of(request.scope)
-        return MessageReply(data={"client": client_address(request), "https": frame.is_https, "path": request.url.path})
+        context = context_of(request.scope)
+        return MessageReply(
+            data={"client": client_address(request), "https": context.is_https, "path": request.url.path}
+        )
 
     @router.post("")
     @full
@@ -115,9 +117,9 @@ async def test_the_log_line_has_the_template_and_no_secret(tmp_path: Path) -> No
 
 
 async def test_forwarded_headers_count_from_trusted_proxies_only(tmp_path: Path) -> None:
-    believing = Settings(data_dir=tmp_path, trusted_proxies="10.0.0.0/8")
+    believing = Config(data_dir=tmp_path, trusted_proxies="10.0.0.0/8")
     headers = FULL | {"X-Forwarded-For": "6.6.6.6, 203.0.113.5", "X-Forwarded-Proto": "https"}
-    async with kernel(tmp_path, things(), settings=believing) as k:
+    async with kernel(tmp_path, things(), config=believing) as k:
         seen = (await k.client.get("/api/things/a", headers=headers)).json()["data"]
         assert (seen["client"], seen["https"]) == ("198.51.100.9", False)
         async with client_of(k.app, "10.1.2.3") as proxied:
@@ -126,8 +128,8 @@ async def test_forwarded_headers_count_from_trusted_proxies_only(tmp_path: Path)
 
 
 async def test_everything_lives_under_the_sub_path(tmp_path: Path) -> None:
-    below = Settings(data_dir=tmp_path, base_url="/huntarr")
-    async with kernel(tmp_path, things(), settings=below) as k:
+    below = Config(data_dir=tmp_path, base_url="/huntarr")
+    async with kernel(tmp_path, things(), config=below) as k:
         assert (await k.client.get("/huntarr/ping")).status_code == 200
         reply = await k.client.get("/huntarr/api/things/a", headers=FULL)
         assert reply.json()["data"]["path"] == "/huntarr/api/things/a"
@@ -146,8 +148,8 @@ async def test_everything_lives_under_the_sub_path(tmp_path: Path) -> None:
 async def test_cors_is_for_the_configured_origins(tmp_path: Path) -> None:
     origin = {"Origin": "https://dash.example"}
     asked = origin | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
-    allowed = Settings(data_dir=tmp_path, cors_origins="https://dash.example")
-    async with kernel(tmp_path, things(), settings=allowed) as k:
+    allowed = Config(data_dir=tmp_path, cors_origins="https://dash.example")
+    async with kernel(tmp_path, things(), config=allowed) as k:
         preflight = await k.client.options("/api/things", headers=asked)
         assert preflight.status_code == 200
         assert preflight.headers["access-control-allow-origin"] == "https://dash.example"

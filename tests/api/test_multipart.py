@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.api.multipart import LARGEST_HEAD, PIECE, Multipart, boundary_of
+from app.api.multipart import MAX_HEAD, PIECE, Multipart, boundary_of
 from app.core.errors import BadRequest, UnsupportedMediaType
 
 BOUNDARY = b"x-boundary"
@@ -58,14 +58,22 @@ async def test_a_large_file_comes_in_pieces() -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"--", b"hello", b"--x-boundary", b"--other\r\n\r\n--x-boundary--", b"--x-boundary\r\n" + HEAD,
-        b"--x-boundary\r\n" + HEAD + b"\r\n\r\nbegun", b"--x-boundary\r\nContent-Type: a/b\r\n\r\nx\r\n--x-boundary--",
-        b"--x-boundary\r\n\r\nx\r\n--x-boundary--", b"--x-boundary\r\n" + b"a" * (LARGEST_HEAD + 9) + b"\r\n\r\n",
+        b"",
+        b"--",
+        b"hello",
+        b"--x-boundary",
+        b"--other\r\n\r\n--x-boundary--",
+        b"--x-boundary\r\n" + HEAD,
+        b"--x-boundary\r\n" + HEAD + b"\r\n\r\nbegun",
+        b"--x-boundary\r\nContent-Type: a/b\r\n\r\nx\r\n--x-boundary--",
+        b"--x-boundary\r\n\r\nx\r\n--x-boundary--",
+        b"--x-boundary\r\n" + b"a" * (MAX_HEAD + 9) + b"\r\n\r\n",
         b"--x-boundary\r\nContent-Disposition: attachment; name=file\r\n\r\nx\r\n--x-boundary--",
-        b"preamble\r\n" + body(file=b"x"), body(**{f"f{number}": b"x" for number in range(30)}),
+        b"preamble\r\n" + body(file=b"x"),
+        body(**{f"f{number}": b"x" for number in range(30)}),
         b"--x-boundary2\r\n" + HEAD + b"\r\n\r\nx\r\n--x-boundary--",
     ],
-)  # fmt: skip
+)
 async def test_what_is_not_of_the_format_is_refused(content: bytes) -> None:
     with pytest.raises(BadRequest):
         await fields(content)
@@ -82,9 +90,16 @@ async def test_a_text_field_is_short_and_text() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "application/json", "multipart/form-data", "multipart/mixed; boundary=a", "multipart/form-data; boundary=",
-     "multipart/form-data; boundary=" + "b" * 71, "multipart/form-data; boundary=é"],
-)  # fmt: skip
+    [
+        "",
+        "application/json",
+        "multipart/form-data",
+        "multipart/mixed; boundary=a",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=" + "b" * 71,
+        "multipart/form-data; boundary=é",
+    ],
+)
 def test_another_type_is_refused(wrong: str) -> None:
     with pytest.raises(UnsupportedMediaType):
         boundary_of(wrong)

@@ -29,12 +29,21 @@ async def test_a_connection_is_made_read_changed_and_deleted(rig: Rig, api: Asyn
     secret = made.pop("secret")
     assert secret.startswith("whsec_")
     assert made == {
-        "id": 1, "name": "Phone", "enabled": True, "provider": "webhook",
+        "id": 1,
+        "name": "Phone",
+        "enabled": True,
+        "provider": "webhook",
         "settings": {"url": STARS, "secret": STARS, "headers": {}, "verify_tls": True},
-        "events": ["hunt.*", "search.sent"], "app_type": "all", "instance_id": None, "min_level": "info",
-        "digest_minutes": 0, "last_delivered_at": None, "last_error": None,
-        "created_at": "2026-11-23T12:00:00.000Z", "updated_at": "2026-11-23T12:00:00.000Z",
-    }  # fmt: skip
+        "events": ["hunt.*", "search.sent"],
+        "app_type": "all",
+        "instance_id": None,
+        "min_level": "info",
+        "digest_minutes": 0,
+        "last_delivered_at": None,
+        "last_error": None,
+        "created_at": "2026-11-23T12:00:00.000Z",
+        "updated_at": "2026-11-23T12:00:00.000Z",
+    }
     shown = {**made, "secret": None}
     assert data(await api.get(CONNECTIONS)) == [shown]
     assert data(await api.get(f"{CONNECTIONS}/1")) == shown
@@ -102,8 +111,9 @@ async def test_what_was_delivered_can_be_read(rig: Rig, api: AsyncClient) -> Non
     found = data(await api.get("/api/notifications/deliveries"))
     assert found["total"] == 2
     assert [(row["connection_id"], row["status"], row["error"]) for row in found["items"]] == [
-        (2, "queued", "The receiver refused it (500)."), (1, "delivered", None),
-    ]  # fmt: skip
+        (2, "queued", "The receiver refused it (500)."),
+        (1, "delivered", None),
+    ]
     assert found["items"][0]["next_try_at"] == "2026-11-23T12:00:05.000Z"
     for query in ("connection_id=1", "status=delivered"):
         assert [row["id"] for row in data(await api.get(f"/api/notifications/deliveries?{query}"))["items"]] == [1]
@@ -114,11 +124,26 @@ async def test_what_was_delivered_can_be_read(rig: Rig, api: AsyncClient) -> Non
 async def test_the_providers_say_what_they_must_be_told(api: AsyncClient) -> None:
     found = {one["name"]: one for one in data(await api.get("/api/notifications/providers"))}
     assert list(found) == [
-        "webhook", "apprise", "discord", "telegram", "slack", "email", "pushover", "pushbullet", "gotify", "ntfy",
-        "notifiarr", "mqtt",
-    ]  # fmt: skip
+        "webhook",
+        "apprise",
+        "discord",
+        "telegram",
+        "slack",
+        "email",
+        "pushover",
+        "pushbullet",
+        "gotify",
+        "ntfy",
+        "notifiarr",
+        "mqtt",
+    ]
     token = next(one for one in found["telegram"]["fields"] if one["name"] == "bot_token")
     assert token == {
-        "name": "bot_token", "type": "string", "required": True, "secret": True, "default": None, "choices": None,
+        "name": "bot_token",
+        "type": "string",
+        "required": True,
+        "secret": True,
+        "default": None,
+        "choices": None,
         "description": "As @BotFather shows it.",
-    }  # fmt: skip
+    }

@@ -106,8 +106,19 @@ def test_operations_say_what_follows_from_their_declaration() -> None:
     assert [one["name"] for one in listing["parameters"]] == ["page", "page_size", "If-None-Match"]
     assert [one["name"] for one in adding["parameters"]] == ["Idempotency-Key"]
     assert set(adding["responses"]) == {
-        "201", "400", "401", "403", "404", "409", "413", "415", "422", "429", "500", "503",
-    }  # fmt: skip
+        "201",
+        "400",
+        "401",
+        "403",
+        "404",
+        "409",
+        "413",
+        "415",
+        "422",
+        "429",
+        "500",
+        "503",
+    }
     assert paths["/api/books/{book_id}"]["delete"]["security"] == [{"SessionCookie": []}]
     assert paths["/api/books/all"]["get"]["security"] == []
     assert "parameters" not in paths["/api/books/all"]["get"]

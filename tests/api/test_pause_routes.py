@@ -50,8 +50,8 @@ async def test_pause_with_minutes_ends_by_itself(rig: Rig, api: AsyncClient) -> 
 @pytest.mark.storage
 async def test_pause_survives_a_restart(rig: Rig, api: AsyncClient, redis_url: str) -> None:
     data(await api.post(PAUSE, json={"minutes": 30}))
-    folder = rig.settings.data_dir
-    async with open_rig(rig.settings.database, redis_url, folder) as again, again.gateway() as client:
+    folder = rig.config.data_dir
+    async with open_rig(rig.config.database, redis_url, folder) as again, again.gateway() as client:
         assert await is_paused(client)
         again.clock.forward(minutes=30)
         assert not await is_paused(client)

@@ -30,20 +30,31 @@ def planned(plan: dict[str, Any]) -> set[tuple[Any, ...]]:
 
 libraries = st.builds(
     LibrarySpec,
-    series=st.integers(1, 12), movies=st.integers(1, 80), missing_share=st.floats(0, 1), cutoff_share=st.floats(0, 0.4),
-    searched_share=st.floats(0, 1), recent_share=st.floats(0, 0.3), new_share=st.floats(0, 0.5),
-    tagged_share=st.floats(0, 1), unmonitored_share=st.floats(0, 0.4),
-)  # fmt: skip
+    series=st.integers(1, 12),
+    movies=st.integers(1, 80),
+    missing_share=st.floats(0, 1),
+    cutoff_share=st.floats(0, 0.4),
+    searched_share=st.floats(0, 1),
+    recent_share=st.floats(0, 0.3),
+    new_share=st.floats(0, 0.5),
+    tagged_share=st.floats(0, 1),
+    unmonitored_share=st.floats(0, 0.4),
+)
 overrides = st.fixed_dictionaries(
     {
-        "missing_batch": st.integers(0, 8), "cutoff_batch": st.integers(0, 4), "include_specials": st.booleans(),
-        "order": st.sampled_from(["longest_unsearched", "newest", "oldest"]), "skip_queued": st.booleans(),
+        "missing_batch": st.integers(0, 8),
+        "cutoff_batch": st.integers(0, 4),
+        "include_specials": st.booleans(),
+        "order": st.sampled_from(["longest_unsearched", "newest", "oldest"]),
+        "skip_queued": st.booleans(),
         "exclude_tags": st.sampled_from([[], ["keep"], ["no such tag"]]),
         "include_tags": st.sampled_from([[], ["anime"]]),
-        "missing_cooldown_hours": st.sampled_from([0, 24, 8760]), "added_grace_hours": st.sampled_from([0, 24]),
-        "include_unreleased": st.booleans(), "hourly_cap": st.sampled_from([2, 20]),
+        "missing_cooldown_hours": st.sampled_from([0, 24, 8760]),
+        "added_grace_hours": st.sampled_from([0, 24]),
+        "include_unreleased": st.booleans(),
+        "hourly_cap": st.sampled_from([2, 20]),
     }
-)  # fmt: skip
+)
 
 
 async def test_the_plan_says_what_a_hunt_of_the_same_moment_says(rig: Rig, api: AsyncClient) -> None:

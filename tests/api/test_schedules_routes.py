@@ -29,23 +29,44 @@ async def test_a_schedule_is_made_read_replaced_and_deleted(rig: Rig, api: Async
     assert data(await api.get(SCHEDULES)) == []
     one = await made(api)
     assert one == {
-        "id": 1, "name": "Nightly", "enabled": True, "action": "hunt", "app_type": "all", "instance_id": None,
-        "params": {}, "cron": "0 3 * * *", "time": None, "days": None, "interval_minutes": None, "timezone": None,
-        "next_run_at": "2026-11-24T03:00:00.000Z", "last_run": None,
-        "created_at": "2026-11-23T12:00:00.000Z", "updated_at": "2026-11-23T12:00:00.000Z",
-    }  # fmt: skip
+        "id": 1,
+        "name": "Nightly",
+        "enabled": True,
+        "action": "hunt",
+        "app_type": "all",
+        "instance_id": None,
+        "params": {},
+        "cron": "0 3 * * *",
+        "time": None,
+        "days": None,
+        "interval_minutes": None,
+        "timezone": None,
+        "next_run_at": "2026-11-24T03:00:00.000Z",
+        "last_run": None,
+        "created_at": "2026-11-23T12:00:00.000Z",
+        "updated_at": "2026-11-23T12:00:00.000Z",
+    }
     assert data(await api.get(f"{SCHEDULES}/1")) == one
     assert data(await api.get(SCHEDULES)) == [one]
     rig.clock.forward(minutes=1)
     body = {
-        "name": "Mornings", "action": "set_hourly_cap", "app_type": "sonarr", "params": {"hourly_cap": 5},
-        "time": "07:30", "days": ["sun", "mon", "mon"], "timezone": "Europe/Berlin",
-    }  # fmt: skip
+        "name": "Mornings",
+        "action": "set_hourly_cap",
+        "app_type": "sonarr",
+        "params": {"hourly_cap": 5},
+        "time": "07:30",
+        "days": ["sun", "mon", "mon"],
+        "timezone": "Europe/Berlin",
+    }
     changed = data(await api.put(f"{SCHEDULES}/1", json=body))
     assert changed == {
-        **one, **body, "cron": None, "days": ["mon", "sun"], "next_run_at": "2026-11-29T06:30:00.000Z",
+        **one,
+        **body,
+        "cron": None,
+        "days": ["mon", "sun"],
+        "next_run_at": "2026-11-29T06:30:00.000Z",
         "updated_at": "2026-11-23T12:01:00.000Z",
-    }  # fmt: skip
+    }
     assert data(await api.delete(f"{SCHEDULES}/1")) is None
     assert data(await api.get(SCHEDULES)) == []
     assert (await made(api))["id"] == 2, "an id does not come back"
@@ -54,9 +75,12 @@ async def test_a_schedule_is_made_read_replaced_and_deleted(rig: Rig, api: Async
 async def test_what_is_nowhere_is_404(api: AsyncClient) -> None:
     sentence = "There is no schedule with the id 7."
     for reply in (
-        await api.get(f"{SCHEDULES}/7"), await api.put(f"{SCHEDULES}/7", json=NIGHTLY),
-        await api.delete(f"{SCHEDULES}/7"), await api.post(f"{SCHEDULES}/7/run"), await api.get(f"{SCHEDULES}/7/runs"),
-    ):  # fmt: skip
+        await api.get(f"{SCHEDULES}/7"),
+        await api.put(f"{SCHEDULES}/7", json=NIGHTLY),
+        await api.delete(f"{SCHEDULES}/7"),
+        await api.post(f"{SCHEDULES}/7/run"),
+        await api.get(f"{SCHEDULES}/7/runs"),
+    ):
         assert error(reply, 404) == sentence
     assert field(await api.get(f"{SCHEDULES}/0")) == "path.schedule_id"
 
@@ -149,12 +173,22 @@ async def test_a_run_by_hand_and_its_history(rig: Rig, api: AsyncClient) -> None
     one = await made(api, enabled=False)
     queued = data(await api.post(f"{SCHEDULES}/1/run"), 202)
     assert queued == {
-        "id": 1, "schedule_id": 1, "trigger": "manual", "status": "queued", "message": None, "due_at": None,
-        "at": "2026-11-23T12:00:00.000Z", "started_at": None, "ended_at": None, "hunt_ids": [],
-    }  # fmt: skip
+        "id": 1,
+        "schedule_id": 1,
+        "trigger": "manual",
+        "status": "queued",
+        "message": None,
+        "due_at": None,
+        "at": "2026-11-23T12:00:00.000Z",
+        "started_at": None,
+        "ended_at": None,
+        "hunt_ids": [],
+    }
     assert data(await api.get(f"{SCHEDULES}/1"))["last_run"] == {
-        "at": "2026-11-23T12:00:00.000Z", "status": "queued", "message": None,
-    }  # fmt: skip
+        "at": "2026-11-23T12:00:00.000Z",
+        "status": "queued",
+        "message": None,
+    }
     await rig.container.schedule_runner.run(1)
     found = data(await api.get(f"{SCHEDULES}/1/runs"))
     assert (found["total"], found["page"], found["page_size"]) == (1, 1, 50)
@@ -229,9 +263,11 @@ async def test_repeated_posts_are_one_and_the_trail_tells_who(rig: Rig, api: Asy
     async with rig.container.db.reading() as session:
         deeds = (await session.exec(select(Audit).order_by(Audit.id))).all()  # type: ignore[arg-type] # a column
     assert [(deed.action, deed.target) for deed in deeds] == [
-        ("create_schedule", {"id": "1"}), ("run_schedule", {"schedule_id": "1"}),
-        ("replace_schedule", {"schedule_id": "1"}), ("delete_schedule", {"schedule_id": "1"}),
-    ]  # fmt: skip
+        ("create_schedule", {"id": "1"}),
+        ("run_schedule", {"schedule_id": "1"}),
+        ("replace_schedule", {"schedule_id": "1"}),
+        ("delete_schedule", {"schedule_id": "1"}),
+    ]
 
 
 async def test_deleting_a_schedule_stops_a_run_that_is_queued(rig: Rig, api: AsyncClient) -> None:

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from app.auth import credentials
-from app.auth.models import OWNER_ID, Session
-from app.auth.sessions import MOST_SESSIONS
+from app.auth.models import OWNER_ID, LoginSession
+from app.auth.sessions import MAX_SESSIONS
 from app.container import open_container
 from app.secrets.box import key_digest
 from tests.support.house import OWNER, PASSWORD, House, Visitor
@@ -59,15 +59,16 @@ async def test_a_login_replaces_the_session_that_the_browser_had(house: House) -
     assert visitor.token != before
     assert await is_in(visitor)
     assert await is_in(await house.visitor(Cookie=f"huntarr_session={before}")) is False
-    assert len(await house.rows(Session)) == 1
+    assert len(await house.rows(LoginSession)) == 1
 
 
 async def test_a_token_of_the_callers_choosing_is_never_taken_over(house: House) -> None:
     await house.make_owner()
     fixed = "A" * 43
     victim = await house.visitor()
-    reply = await victim.post("/api/auth/login", {"username": OWNER, "password": PASSWORD},
-                              Cookie=f"huntarr_session={fixed}")  # fmt: skip
+    reply = await victim.post(
+        "/api/auth/login", {"username": OWNER, "password": PASSWORD}, Cookie=f"huntarr_session={fixed}"
+    )
     assert reply.status_code == 200
     assert victim.token != fixed
     assert await is_in(await house.visitor(Cookie=f"huntarr_session={fixed}")) is False
@@ -81,12 +82,21 @@ async def test_a_failed_login_leaves_the_session_alone(house: House) -> None:
 
 async def test_forged_cookies(house: House) -> None:
     visitor = await house.owner()
-    [row] = await house.rows(Session)
+    [row] = await house.rows(LoginSession)
     token = visitor.token
     forgeries = (
-        "", "0", "1", token[:-1], token + "x", token.swapcase(), row.token_digest, key_digest(token).hex(),
-        f'"{token}"', f"{token}; huntarr_session={token}", "é" * 43,
-    )  # fmt: skip
+        "",
+        "0",
+        "1",
+        token[:-1],
+        token + "x",
+        token.swapcase(),
+        row.token_digest,
+        key_digest(token).hex(),
+        f'"{token}"',
+        f"{token}; huntarr_session={token}",
+        "é" * 43,
+    )
     for forged in forgeries:
         stranger = await house.visitor()
         sent = [(b"Cookie", f"huntarr_session={forged}".encode())]
@@ -133,7 +143,7 @@ async def test_a_new_password_ends_all_other_sessions_and_renews_this_one(house:
     assert await is_in(await house.visitor(Cookie=f"huntarr_session={before}")) is False
     assert (await (await house.visitor()).login()).status_code == 401
     assert (await (await house.visitor()).login(NEW_PASSWORD)).status_code == 200
-    assert len(await house.rows(Session)) == 2
+    assert len(await house.rows(LoginSession)) == 2
 
 
 async def test_the_password_is_asked_for_and_guesses_are_counted(house: House) -> None:
@@ -164,14 +174,14 @@ async def test_a_session_ends_when_its_hours_are_over(house: House) -> None:
     assert await is_in(visitor)
     assert len(await visitor.data("GET", "/api/auth/sessions")) == 1
     assert await house.trust.sessions.purge() == 1
-    assert len(await house.rows(Session)) == 1
+    assert len(await house.rows(LoginSession)) == 1
 
 
 async def test_the_retention_tick_purges(house: House) -> None:
     await house.owner()
     house.rig.clock.forward(days=400)
     await ticks.retention({"container": house.rig.container})
-    assert await house.rows(Session) == []
+    assert await house.rows(LoginSession) == []
     assert await house.actions() == []
 
 
@@ -183,7 +193,7 @@ async def test_being_seen_is_written_once_a_minute(house: House) -> None:
         for _ in range(3):
             assert await is_in(visitor)
         await house.trust.credentials.settle()
-        [row] = await house.rows(Session)
+        [row] = await house.rows(LoginSession)
         return str(row.last_seen_at.time())
 
     assert await seen() == "12:00:00"
@@ -203,8 +213,8 @@ async def test_what_another_process_revoked_is_over_within_a_second(
     monkeypatch.setattr(credentials, "time", SimpleNamespace(monotonic=lambda: now))
     visitor = await house.owner()
     assert await is_in(visitor)
-    async with open_container(house.rig.settings, clock=house.rig.clock) as other:
-        [row] = await house.rows(Session)
+    async with open_container(house.rig.config, clock=house.rig.clock) as other:
+        [row] = await house.rows(LoginSession)
         await other.trust.sessions.revoke(row.id)
     assert await is_in(visitor)  # still from memory
     now += credentials.FRESH_SECONDS + 0.001
@@ -220,7 +230,7 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_kept(house: House) -
 
     async def overtaken(given: bytes) -> object:
         found = await look_up(given)
-        [row] = await house.rows(Session)
+        [row] = await house.rows(LoginSession)
         await trust.sessions.revoke(row.id)
         return found
 
@@ -235,12 +245,20 @@ async def test_the_oldest_sessions_give_way(house: House) -> None:
     now = house.rig.clock.now
     async with house.rig.container.db.session() as session:
         session.add_all(
-            Session(user_id=OWNER_ID, token_digest=f"{n:064}", csrf_digest="0" * 64, created_at=now, expires_at=now,
-                    last_seen_at=now, address="", user_agent="")
-            for n in range(MOST_SESSIONS + 20)
-        )  # fmt: skip
+            LoginSession(
+                user_id=OWNER_ID,
+                token_digest=f"{n:064}",
+                csrf_digest="0" * 64,
+                created_at=now,
+                expires_at=now,
+                last_seen_at=now,
+                address="",
+                user_agent="",
+            )
+            for n in range(MAX_SESSIONS + 20)
+        )
     newest = await house.owner()
-    assert len(await house.rows(Session)) == MOST_SESSIONS
+    assert len(await house.rows(LoginSession)) == MAX_SESSIONS
     assert await is_in(newest)
     house.trust.credentials.forget()
     assert await is_in(visitor) is False

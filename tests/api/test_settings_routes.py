@@ -94,8 +94,8 @@ async def test_settings_survive_a_restart(rig: Rig, api: AsyncClient, redis_url:
     data(await api.post(GENERAL, json={"timezone": "Asia/Tokyo"}))
     data(await api.post("/api/settings/radarr", json={"daily_cap": 5, "exclude_tags": ["Anime", " keep "]}))
     before = data(await api.get("/api/settings"))
-    folder = rig.settings.data_dir
-    async with open_rig(rig.settings.database, redis_url, folder) as again, again.gateway() as client:
+    folder = rig.config.data_dir
+    async with open_rig(rig.config.database, redis_url, folder) as again, again.gateway() as client:
         assert data(await client.get("/api/settings")) == before
     assert before["radarr"]["exclude_tags"] == ["Anime", "keep"]
 
@@ -104,8 +104,8 @@ async def test_the_time_zone_of_the_process_is_the_default(
     monkeypatch: pytest.MonkeyPatch, rig: Rig, redis_url: str
 ) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
-    folder = rig.settings.data_dir
-    async with open_rig(rig.settings.database, redis_url, folder) as again, again.gateway() as client:
+    folder = rig.config.data_dir
+    async with open_rig(rig.config.database, redis_url, folder) as again, again.gateway() as client:
         assert data(await client.get(GENERAL))["timezone"] == "America/New_York"
 
 

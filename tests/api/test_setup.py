@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.container import open_container
-from app.core.config import read_settings
+from app.core.config import read_config
 from app.core.errors import StartFailed
 from tests.support.house import OWNER, PASSWORD, House, open_house
 from tests.support.rig import Rig
@@ -39,8 +39,9 @@ async def test_of_many_at_once_one_becomes_the_owner(house: House) -> None:
     replies = await asyncio.gather(*(local.post("/api/setup", {**BODY, "username": name}) for name in names))
     assert sorted(reply.status_code for reply in replies) == [201] + [409] * 7
     winner = next(reply.json()["data"]["username"] for reply in replies if reply.status_code == 201)
-    statuses = [(await (await house.visitor(f"192.0.2.{n}")).login(name=name)).status_code
-                for n, name in enumerate(names)]  # fmt: skip
+    statuses = [
+        (await (await house.visitor(f"192.0.2.{n}")).login(name=name)).status_code for n, name in enumerate(names)
+    ]
     assert [name for name, status in zip(names, statuses, strict=True) if status == 200] == [winner]
 
 
@@ -133,7 +134,7 @@ async def test_what_is_no_owner(house: House, body: dict[str, Any]) -> None:
 @pytest.mark.storage
 async def test_the_owner_of_the_environment_is_made_once_and_never_changed(rig: Rig) -> None:
     def settings(name: str, password: str) -> Any:
-        return rig.settings.model_copy(update={"admin_username": name, "admin_password": SecretStr(password)})
+        return rig.config.model_copy(update={"admin_username": name, "admin_password": SecretStr(password)})
 
     for name, password in ((OWNER, PASSWORD), ("mallory", "another password")):
         async with open_container(settings(name, password), clock=rig.clock):
@@ -145,9 +146,9 @@ async def test_the_owner_of_the_environment_is_made_once_and_never_changed(rig: 
 
 
 async def test_one_token_in_all_processes_and_after_a_restart(rig: Rig) -> None:
-    async with open_container(rig.settings) as other:
+    async with open_container(rig.config) as other:
         assert other.trust.accounts.setup_token() == rig.container.trust.accounts.setup_token()
-    async with open_container(rig.settings.model_copy(update={"redis_url": None})) as restarted:
+    async with open_container(rig.config.model_copy(update={"redis_url": None})) as restarted:
         assert restarted.trust.accounts.setup_token() == rig.container.trust.accounts.setup_token()
 
 
@@ -166,6 +167,6 @@ async def test_one_token_in_all_processes_and_after_a_restart(rig: Rig) -> None:
 )
 async def test_half_an_owner_stops_the_start_with_a_sentence(given: dict[str, str]) -> None:
     with pytest.raises(StartFailed) as failure:
-        read_settings(**given)
+        read_config(**given)
     assert "HUNTARR_A" in str(failure.value)
     assert PASSWORD not in str(failure.value)

@@ -38,9 +38,17 @@ async def test_cooldowns_and_backoff_are_told_and_run_out(rig: Rig, api: AsyncCl
     found = await states(api)
     assert len(found) == 2
     assert set(found[0]) == {
-        "instance_id", "pass", "media_key", "unit", "title", "status", "last_searched_at", "cooldown_until",
-        "fruitless", "last_outcome",
-    }  # fmt: skip
+        "instance_id",
+        "pass",
+        "media_key",
+        "unit",
+        "title",
+        "status",
+        "last_searched_at",
+        "cooldown_until",
+        "fruitless",
+        "last_outcome",
+    }
     assert {row["status"] for row in found} == {"cooldown"}
     assert {row["fruitless"] for row in found} == {1}
     assert {row["last_outcome"] for row in found} == {"nothing_found"}
@@ -121,12 +129,16 @@ async def test_a_reset_of_another_instance_changes_nothing_here(rig: Rig, api: A
 @pytest.mark.parametrize(
     ("body", "wrong"),
     [
-        ({"media_key": ""}, "body.media_key"), ({"media_key": "episode"}, "body.media_key"),
-        ({"media_key": "track:1"}, "body.media_key"), ({"media_key": "episode:x"}, "body.media_key"),
-        ({"media_key": "episode:" + "1" * 90}, "body.media_key"), ({"instance_id": 2**31}, "body.instance_id"),
-        ({"app_type": "all"}, "body.app_type"), ({"all": True}, "body.all"),
+        ({"media_key": ""}, "body.media_key"),
+        ({"media_key": "episode"}, "body.media_key"),
+        ({"media_key": "track:1"}, "body.media_key"),
+        ({"media_key": "episode:x"}, "body.media_key"),
+        ({"media_key": "episode:" + "1" * 90}, "body.media_key"),
+        ({"instance_id": 2**31}, "body.instance_id"),
+        ({"app_type": "all"}, "body.app_type"),
+        ({"all": True}, "body.all"),
     ],
-)  # fmt: skip
+)
 async def test_a_wrong_field_is_named(api: AsyncClient, body: dict[str, Any], wrong: str) -> None:
     assert field(await api.post(RESET, json=body)) == wrong
 

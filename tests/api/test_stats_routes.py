@@ -99,8 +99,12 @@ async def test_what_is_known_of_an_instance_is_shown(rig: Rig, api: AsyncClient)
     await rig.hunt(made)
     [found] = (await fresh(rig))["apps"]["sonarr"]["instances"]
     assert (found["id"], found["name"], found["enabled"], found["online"], found["error"]) == (
-        made.id, "TV", True, True, None,
-    )  # fmt: skip
+        made.id,
+        "TV",
+        True,
+        True,
+        None,
+    )
     plan = data(await api.get("/api/hunts/plan", params={"instance_id": made.id}))
     assert [found["missing_total"], found["cutoff_total"]] == [one["total"] for one in plan["passes"][:2]]
     assert (found["hourly_cap"], found["daily_cap"]) == (50, 60)

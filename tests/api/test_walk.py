@@ -12,7 +12,7 @@ from httpx import ASGITransport, AsyncClient
 
 from app.api.auth import Permission
 from app.api.routing import ApiRoute
-from app.core.config import Settings
+from app.core.config import Config
 from app.main import create_app
 from tests.support.house import House
 from tests.support.rig import KEY
@@ -20,7 +20,7 @@ from tests.support.rig import KEY
 pytestmark = pytest.mark.asyncio
 
 # What lets a handler run: the rest of the container is out of reach, so one that ran would be seen.
-KERNEL = {"credentials", "clock", "settings", "replays", "box"}
+KERNEL = {"credentials", "clock", "config", "replays", "box"}
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Walk:
 async def walk(house: House) -> AsyncIterator[Walk]:
     callers = await everybody(house)
     sealed = Sealed(house.rig.container)
-    app = create_app(Settings(data_dir=house.rig.settings.data_dir))
+    app = create_app(Config(data_dir=house.rig.config.data_dir))
     app.state.container = sealed
     routes = [context.original_route for context in iter_route_contexts(app.routes)]
     assert all(isinstance(route, ApiRoute) for route in routes)
@@ -111,8 +111,9 @@ async def walk(house: House) -> AsyncIterator[Walk]:
         async def from_anywhere(scope: Any, receive: Any, send: Any) -> None:
             """Each call from an address of its own: the limit on wrong keys is not what this is about."""
             number = next(addresses)
-            await served(scope | {"client": (f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 1)},
-                         receive, send)  # fmt: skip
+            await served(
+                scope | {"client": (f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 1)}, receive, send
+            )
 
         addresses = iter(range(1, 1 << 24))
         transport = ASGITransport(app=from_anywhere, raise_app_exceptions=False)

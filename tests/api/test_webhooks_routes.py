@@ -68,8 +68,9 @@ async def test_the_address_is_shown_as_often_as_one_likes_until_it_is_rotated(
     assert first == {
         "url": f"http://huntarr/api/webhooks/arr/{films.id}?token={first['token']}",
         "url_without_token": f"http://huntarr/api/webhooks/arr/{films.id}",
-        "token": first["token"], "created_at": "2026-11-23T12:00:00.000Z",
-    }  # fmt: skip
+        "token": first["token"],
+        "created_at": "2026-11-23T12:00:00.000Z",
+    }
     assert len(first["token"]) == len(FORGED)
     assert await shown(api, films) == first
     assert data(await stranger.post(first["url"], json=TEST)) == {"event": "Test", "done": "noted"}
@@ -119,7 +120,7 @@ async def test_a_public_url_is_http_and_nothing_else(api: AsyncClient, wrong: st
 
 async def test_behind_a_proxy_with_a_sub_path(rig: Rig, films: InstanceOut) -> None:
     changes: dict[str, Any] = {"base_url": "/huntarr", "trusted_proxies": ("10.0.0.0/8",)}
-    made = rig.settings.model_validate({**rig.settings.model_dump(), **changes})
+    made = rig.config.model_validate({**rig.config.model_dump(), **changes})
     async with open_house(rig, base_url=made.base_url, trusted_proxies=made.trusted_proxies) as house:
         caller = await house.visitor("10.1.2.3", "media.example", **{"X-Api-Key": KEY, "X-Forwarded-Proto": "https"})
         found = await caller.data("GET", f"/huntarr/api/instances/radarr/{films.id}/webhook")
@@ -151,8 +152,10 @@ async def test_the_token_in_the_query_in_a_header_or_as_a_password(
 ) -> None:
     token = (await shown(api, films))["token"]
     ways: list[dict[str, Any]] = [
-        {"params": {"token": token}}, {"headers": {"X-Webhook-Token": token}}, {"headers": basic(token)}
-    ]  # fmt: skip
+        {"params": {"token": token}},
+        {"headers": {"X-Webhook-Token": token}},
+        {"headers": basic(token)},
+    ]
     for options in ways:
         assert data(await stranger.post(address(films), json=TEST, **options))["done"] == "noted"
 
@@ -262,10 +265,14 @@ async def test_what_cannot_be_read_is_refused_after_the_token(
 
     deep = b'{"a":' * 40 + b"1" + b"}" * 40
     for content, kind, status in (
-        (b"{" + b" " * 2_000_000 + b"}", "application/json", 413), (deep, "application/json", 400),
-        (b"{", "application/json", 400), (b'{"eventType": "\\u0000"}', "application/json", 400),
-        (b"{}", "text/plain", 415), (b"[]", "application/json", 422), (b"", "application/json", 422),
-    ):  # fmt: skip
+        (b"{" + b" " * 2_000_000 + b"}", "application/json", 413),
+        (deep, "application/json", 400),
+        (b"{", "application/json", 400),
+        (b'{"eventType": "\\u0000"}', "application/json", 400),
+        (b"{}", "text/plain", 415),
+        (b"[]", "application/json", 422),
+        (b"", "application/json", 422),
+    ):
         error(await post(content, kind), status)
         error(await post(content, kind, f"{address(films)}?token={FORGED}"), 401)
     assert data(await post(b"{}")) == {"event": None, "done": "passed_over"}

@@ -13,8 +13,8 @@ from app.http.client import ArrHttp
 from tests.simulator import SimApp, SimClock, SimSettings, serve
 from tests.simulator.flavours import AppKind, flavour_of
 
-Shape = tuple[AppKind, Literal["sqLite", "postgreSQL"], str]
-SHAPES: list[Shape] = [
+AppHierarchy = tuple[AppKind, Literal["sqLite", "postgreSQL"], str]
+SHAPES: list[AppHierarchy] = [
     ("sonarr", "sqLite", ""),
     ("sonarr", "postgreSQL", "/tv"),
     ("sonarr5", "sqLite", "/tv"),
@@ -60,22 +60,32 @@ class Stage:
         return SearchTarget(self.client.item, item_id=self.item_ids[place])
 
     async def page(
-        self, hunt_pass: HuntPass = HuntPass.MISSING, *, sort: SortKey = SortKey.RELEASED, descending: bool = False,
-        page: int = 1, size: int = 20,
-    ) -> WantedPage:  # fmt: skip
+        self,
+        hunt_pass: HuntPass = HuntPass.MISSING,
+        *,
+        sort: SortKey = SortKey.RELEASED,
+        descending: bool = False,
+        page: int = 1,
+        size: int = 20,
+    ) -> WantedPage:
         return await self.client.wanted(hunt_pass, sort=sort, descending=descending, page=page, page_size=size)
 
     async def ids(
-        self, hunt_pass: HuntPass = HuntPass.MISSING, *, sort: SortKey = SortKey.RELEASED, descending: bool = False,
-        page: int = 1, size: int = 20,
-    ) -> list[int]:  # fmt: skip
+        self,
+        hunt_pass: HuntPass = HuntPass.MISSING,
+        *,
+        sort: SortKey = SortKey.RELEASED,
+        descending: bool = False,
+        page: int = 1,
+        size: int = 20,
+    ) -> list[int]:
         found = await self.page(hunt_pass, sort=sort, descending=descending, page=page, size=size)
         assert found.skipped == 0
         return [item.item_id for item in found.items]
 
 
 @asynccontextmanager
-async def standing(shape: Shape, http: ArrHttp) -> AsyncIterator[Stage]:
+async def standing(shape: AppHierarchy, http: ArrHttp) -> AsyncIterator[Stage]:
     kind, database, base = shape
     now = datetime.now(UTC)
     app = SimApp(kind, SimSettings(database=database, url_base=base), clock=SimClock.frozen(now))

@@ -7,12 +7,12 @@ import pytest
 
 from app.arr.base import MAX_QUEUE_PAGES, ArrClient
 from app.arr.models import (
+    AppDatabase,
     AppStatus,
     AppType,
     Command,
     CommandStatus,
     Connection,
-    Database,
     Mode,
     QualityProfile,
     QueueRow,
@@ -64,10 +64,10 @@ async def test_there_is_no_client_without_the_right_variant(
 
 async def test_status(app: App, sonarr: ArrClient) -> None:
     app.says({"appName": "Sonarr", "version": "4.0.19.2979", "databaseType": "postgreSQL", "urlBase": "/tv", "new": 1})
-    assert await sonarr.status() == AppStatus("Sonarr", "4.0.19.2979", Database.POSTGRESQL, "/tv")
+    assert await sonarr.status() == AppStatus("Sonarr", "4.0.19.2979", AppDatabase.POSTGRESQL, "/tv")
     assert app.last.url.path == "/tv/api/v3/system/status"
     app.says({"appName": "Sonarr", "version": "3.0"})
-    assert await sonarr.status() == AppStatus("Sonarr", "3.0", Database.SQLITE, "")
+    assert await sonarr.status() == AppStatus("Sonarr", "3.0", AppDatabase.SQLITE, "")
 
 
 @pytest.mark.parametrize("reply", [[], "x", None, 5, {}, {"appName": None, "version": 4}, {"appName": "Sonarr"}])

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.arr.identify import identify
-from app.arr.models import AppType, CommandStatus, Connection, Database, HuntPass, SearchTarget, SortKey, Unit
+from app.arr.models import AppDatabase, AppType, CommandStatus, Connection, HuntPass, SearchTarget, SortKey, Unit
 from app.arr.probe import probe
 from app.arr.registry import REGISTRY, make_client
 from app.http.client import ArrHttp
@@ -25,7 +25,9 @@ async def test_status(stage: Stage) -> None:
     assert status.app_name == stage.client.app_name
     assert status.version == stage.app.version
     assert status.url_base == stage.app.url_base
-    assert status.database is (Database.POSTGRESQL if stage.app.settings.database == "postgreSQL" else Database.SQLITE)
+    assert status.database is (
+        AppDatabase.POSTGRESQL if stage.app.settings.database == "postgreSQL" else AppDatabase.SQLITE
+    )
 
 
 async def test_probe(stage: Stage) -> None:

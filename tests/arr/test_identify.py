@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.arr.identify import identify
-from app.arr.models import AppStatus, AppType, Connection, Database, Variant
+from app.arr.models import AppDatabase, AppStatus, AppType, Connection, Variant
 from app.arr.probe import probe
 from app.http.client import ArrHttp
 from app.http.errors import ArrError, ErrorCode
@@ -48,7 +48,7 @@ def plays(app: App, name: str, version: str, statuses: dict[str, int]) -> None:
 async def test_the_variants(app: App, door: ArrHttp, version: str, variant: Variant, requests: int) -> None:
     plays(app, "Whisparr", version, HAS[variant])
     status = await identify(door, AppType.WHISPARR, CONNECTION)
-    assert status == AppStatus("Whisparr", version, Database.SQLITE, "", variant)
+    assert status == AppStatus("Whisparr", version, AppDatabase.SQLITE, "", variant)
     assert len(app.asked) == requests
     found = await probe(door, AppType.WHISPARR, CONNECTION)
     assert (found.ok, found.variant, found.version) == (True, variant, version)

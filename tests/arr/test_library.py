@@ -216,7 +216,7 @@ async def step_of(client: ArrClient, first_id: int = 6, budget: int = 3) -> Libr
 
 async def test_a_series_of_sonarr(app: App, sonarr: ArrClient) -> None:
     listed = [held(n, found, **change) | ({"episodeFile": found} if found else {}) for n, found, change in SHELF]
-    app.has({"series/6": owner(title="Ledger"), "episode": listed})
+    app.has({"series/6": owner(title="ItemState"), "episode": listed})
     step = await step_of(sonarr)
     assert (step.next_id, step.requests, step.is_empty) == (7, 2, False)
     (found,) = step.items

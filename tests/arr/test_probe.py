@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.arr.models import AppType, Connection, Database
+from app.arr.models import AppDatabase, AppType, Connection
 from app.arr.probe import Probe, probe
 from app.http.client import ArrHttp
 from app.http.errors import ErrorCode
@@ -32,7 +32,7 @@ async def probed(http: ArrHttp, server: Answer, base: str = "") -> Probe:
 
 async def test_the_right_app(http: ArrHttp, noted: Noted) -> None:
     found = await probed(http, saying(status_of("Sonarr")), "/tv")
-    assert found == Probe(True, "Sonarr", "4.0.1.2", Database.SQLITE, latency_ms=42)
+    assert found == Probe(True, "Sonarr", "4.0.1.2", AppDatabase.SQLITE, latency_ms=42)
     assert [request[1] for request in noted.requests] == ["/api/v3/system/status"]
 
 

@@ -13,7 +13,7 @@ from app.arr.models import Connection
 from app.http.bodies import MAX_BODY_BYTES
 from app.http.client import ArrHttp, Method
 from app.http.errors import ArrError, ErrorCode
-from app.http.pools import KEEPALIVE_SECONDS, MOST_IDLE_APPS, PoolPerApp
+from app.http.pools import KEEPALIVE_SECONDS, MAX_IDLE_APPS, PoolPerApp
 from tests.arr.conftest import KEY, Noted, at
 from tests.arr.servers import JSON, Answer, answer, for_ever, saying, self_signed, serve
 
@@ -293,8 +293,8 @@ async def test_a_busy_pool_is_not_closed(tls: ssl.SSLContext) -> None:
 async def test_few_idle_pools_are_kept(tls: ssl.SSLContext) -> None:
     pools = PoolPerApp(tls, monotonic=lambda: 0.0)
     async with ArrHttp("1", transport=pools) as http, serve(saying(answer(b"[]"))) as port:
-        for n in range(MOST_IDLE_APPS + 20):
+        for n in range(MAX_IDLE_APPS + 20):
             host = f"127.1.{n // 250}.{n % 250 + 1}"  # every 127.x.y.z is this machine, and an origin of its own
             with pytest.raises(ArrError):
                 await http.send(Connection(f"http://{host}:{port}", KEY), "GET", "/x", tries=1)
-        assert pools.open_pools <= MOST_IDLE_APPS + 1
+        assert pools.open_pools <= MAX_IDLE_APPS + 1

@@ -39,7 +39,7 @@ def test_taking_back() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_SUBJECTS", 3)
+    monkeypatch.setattr(limits, "MAX_SUBJECTS", 3)
     window = LocalWindow(1)
     for subject in "abcd":
         window.add(subject, NOON)

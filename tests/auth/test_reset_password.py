@@ -9,10 +9,10 @@ from sqlmodel import select
 
 from app import cli
 from app.auth.callers import Origin
-from app.auth.models import Audit, Session
+from app.auth.models import Audit, LoginSession
 from app.auth.schemas import LoginIn, SetupIn
 from app.container import open_container
-from app.core.config import read_settings
+from app.core.config import read_config
 
 # SQLModel would rather not see the plain SQL of app/core/migrations.py.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -32,16 +32,16 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def make_owner() -> None:
-    async with open_container(read_settings()) as container:
+    async with open_container(read_config()) as container:
         await container.trust.accounts.set_up(SetupIn.model_validate({"username": "Ada", "password": OLD}), HERE)
         await container.trust.accounts.login(LoginIn.model_validate({"username": "Ada", "password": OLD}), HERE)
 
 
 async def state(password: str) -> tuple[int, list[str], str]:
     """How many sessions there were, what the trail says, and who gets in with `password`."""
-    async with open_container(read_settings()) as container:
+    async with open_container(read_config()) as container:
         async with container.db.reading() as session:
-            sessions = len((await session.exec(select(Session))).all())
+            sessions = len((await session.exec(select(LoginSession))).all())
             actions = [row.action for row in (await session.exec(select(Audit))).all()]
         opened = await container.trust.accounts.login(
             LoginIn.model_validate({"username": "Ada", "password": password}), HERE

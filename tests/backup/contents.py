@@ -23,7 +23,7 @@ from app.backup.schemas import BackupOut
 from app.backup.scope import saved_tables
 from app.backup.sequences import last_id
 from app.backup.service import BackupService
-from app.backup.values import Kind, kind_of
+from app.backup.values import ColumnKind, kind_of
 from app.core.db import Database
 
 ROWS = 25
@@ -36,14 +36,14 @@ Dump = dict[str, list[tuple[Any, ...]]]
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | numbers | texts
-values: dict[Kind, st.SearchStrategy[Any]] = {
-    Kind.JSON: st.dictionaries(texts, st.recursive(plain, lambda inner: st.lists(inner, max_size=3)), max_size=3),
-    Kind.BOOLEAN: st.booleans(),
-    Kind.TIME: st.integers(0, 250_000_000_000_000_000).map(lambda micros: EPOCH + timedelta(microseconds=micros)),
-    Kind.INTEGER: st.sampled_from([0, 1, -1, 2**31 - 1, -(2**31)]) | st.integers(-(2**31), 2**31 - 1),
-    Kind.NUMBER: numbers,
-    Kind.BYTES: st.binary(max_size=40),
-    Kind.TEXT: texts,
+values: dict[ColumnKind, st.SearchStrategy[Any]] = {
+    ColumnKind.JSON: st.dictionaries(texts, st.recursive(plain, lambda inner: st.lists(inner, max_size=3)), max_size=3),
+    ColumnKind.BOOLEAN: st.booleans(),
+    ColumnKind.TIME: st.integers(0, 250_000_000_000_000_000).map(lambda micros: EPOCH + timedelta(microseconds=micros)),
+    ColumnKind.INTEGER: st.sampled_from([0, 1, -1, 2**31 - 1, -(2**31)]) | st.integers(-(2**31), 2**31 - 1),
+    ColumnKind.NUMBER: numbers,
+    ColumnKind.BYTES: st.binary(max_size=40),
+    ColumnKind.TEXT: texts,
 }
 
 
@@ -68,7 +68,7 @@ def _strategy(column: Column[Any]) -> st.SearchStrategy[Any]:
     kind = kind_of(column.type)
     plainly = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     length = getattr(plainly, "length", None)
-    found = values[kind].map(lambda text: text[:length]) if kind is Kind.TEXT and length else values[kind]
+    found = values[kind].map(lambda text: text[:length]) if kind is ColumnKind.TEXT and length else values[kind]
     return st.none() | found if column.nullable else found
 
 
@@ -86,9 +86,9 @@ def _keys(table: Table, number: int) -> dict[str, Any]:
 
 
 def _key(column: Column[Any], number: int) -> Any:
-    if kind_of(column.type) is Kind.INTEGER:
+    if kind_of(column.type) is ColumnKind.INTEGER:
         return number + 1
-    if kind_of(column.type) is Kind.TIME:
+    if kind_of(column.type) is ColumnKind.TIME:
         return EPOCH + timedelta(days=number)
     return f"{'é😀' if number % 2 else ''}{number}"
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from app.backup.folder import BackupFolder
-from app.backup.quiesce import Rest
+from app.backup.quiesce import HuntingQuiesce
 from app.backup.schemas import BackupIn, RestoreIn
 from app.core.db import Database
 from app.core.errors import Conflict, Unavailable
@@ -28,7 +28,7 @@ TRIP = {
         "$$ BEGIN RAISE EXCEPTION 'the power is gone'; END $$",
         "CREATE TRIGGER trip BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION trip()",
     ],
-}  # fmt: skip
+}
 
 
 async def two_states(rig: Rig) -> tuple[str, Dump, Dump]:
@@ -57,8 +57,8 @@ async def test_an_error_in_the_middle_changes_nothing(rig: Rig) -> None:
     with pytest.raises(Conflict, match="the table ledger"):
         await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
     assert await seen(rig.container.db) == before
-    assert not (await rig.container.general.general()).hunting_paused
-    folder = rig.settings.data_dir / "backups"
+    assert not (await rig.container.settings.general()).hunting_paused
+    folder = rig.config.data_dir / "backups"
     assert not [one.name for one in folder.iterdir() if one.name.startswith(".work")]
     async with rig.container.db.session() as session:
         on = "" if rig.container.db.is_sqlite else " ON ledger"
@@ -72,7 +72,7 @@ async def test_one_that_is_cancelled_changes_nothing(rig: Rig) -> None:
     filename, before, _ = await two_states(rig)
     await rig.container.redis.set("huntarr:lease:1", "somebody", px=60_000)
     restore = asyncio.create_task(rig.container.backups.restore(RestoreIn(filename=filename), OWNER))
-    while not (await rig.container.general.general()).hunting_paused:  # noqa: ASYNC110 - a row says so, no event
+    while not (await rig.container.settings.general()).hunting_paused:  # noqa: ASYNC110 - a row says so, no event
         await asyncio.sleep(0.01)
     with pytest.raises(Conflict, match="Another restore"):
         await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
@@ -82,7 +82,7 @@ async def test_one_that_is_cancelled_changes_nothing(rig: Rig) -> None:
     with pytest.raises(asyncio.CancelledError):
         await restore
     assert await seen(rig.container.db) == before
-    assert not (await rig.container.general.general()).hunting_paused
+    assert not (await rig.container.settings.general()).hunting_paused
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.4, 1.0])
@@ -97,7 +97,7 @@ async def test_sigkill_leaves_one_of_the_two_states(rig: Rig, redis_url: str, tm
         sys.executable,
         "-m",
         "tests.backup.restoring",
-        rig.settings.database,
+        rig.config.database,
         redis_url,
         str(tmp_path),
         filename,
@@ -115,18 +115,18 @@ async def test_sigkill_leaves_one_of_the_two_states(rig: Rig, redis_url: str, tm
     assert after in (before, saved)
     assert [one.name for one in folder.glob("huntarr-pre_restore-*")], "what was there is kept, whatever came of it"
     rig.clock.forward(minutes=20)
-    assert not (await rig.container.general.general()).hunting_paused
+    assert not (await rig.container.settings.general()).hunting_paused
     await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
     assert await seen(rig.container.db) == saved
 
 
 async def test_without_redis_nothing_is_restored(rig: Rig, tmp_path: Path) -> None:
     filename, before, _ = await two_states(rig)
-    async with open_rig(rig.settings.database, f"unix://{tmp_path / 'nobody.sock'}", tmp_path) as deaf:
+    async with open_rig(rig.config.database, f"unix://{tmp_path / 'nobody.sock'}", tmp_path) as deaf:
         with pytest.raises(Unavailable, match="Redis is not available"):
             await deaf.container.backups.restore(RestoreIn(filename=filename), OWNER)
     assert await seen(rig.container.db) == before
-    assert not (await rig.container.general.general()).hunting_paused
+    assert not (await rig.container.settings.general()).hunting_paused
 
 
 async def test_it_waits_for_hunts_but_not_for_ever(rig: Rig) -> None:
@@ -136,28 +136,28 @@ async def test_it_waits_for_hunts_but_not_for_ever(rig: Rig) -> None:
     async def held(ids: object) -> set[int]:
         nonlocal asked
         asked += 1
-        assert (await rig.container.general.general()).hunting_paused
+        assert (await rig.container.settings.general()).hunting_paused
         return {instance.id} if asked < 3 else set()
 
-    async with Rest(rig.container.db, rig.container.general, held).of_all():
+    async with HuntingQuiesce(rig.container.db, rig.container.settings, held).of_all():
         assert asked == 3
 
     async def always(ids: object) -> set[int]:
         return {instance.id}
 
-    async with Rest(rig.container.db, rig.container.general, always, wait_seconds=0).of_all():
+    async with HuntingQuiesce(rig.container.db, rig.container.settings, always, wait_seconds=0).of_all():
         pass
 
 
 async def test_a_pause_of_the_user_is_left_alone(rig: Rig) -> None:
-    await rig.container.general.pause(None)
+    await rig.container.settings.pause(None)
 
     async def nobody(ids: object) -> set[int]:
         raise OSError("gone")
 
     with pytest.raises(Unavailable):
-        await Rest(rig.container.db, rig.container.general, nobody).of_all().__aenter__()
-    assert (await rig.container.general.general()).hunting_paused
+        await HuntingQuiesce(rig.container.db, rig.container.settings, nobody).of_all().__aenter__()
+    assert (await rig.container.settings.general()).hunting_paused
 
 
 async def test_a_place_of_work_of_the_dead_is_swept(tmp_path: Path) -> None:

@@ -188,7 +188,8 @@ DAMAGES: dict[str, tuple[Change, str]] = {
     "JSON that is none": (row("hunts", skipped="{"), "skipped is no JSON"),
     "JSON without a bottom": (row("hunts", skipped="[" * 100_000), "skipped is no JSON"),
     "settings that are none": (
-        row("settings", name="general", stored='{"timezone": "Mars/Base"}'), "settings in the backup are not valid",
+        row("settings", name="general", stored='{"timezone": "Mars/Base"}'),
+        "settings in the backup are not valid",
     ),
     "a column more": (row("users", admin=True), "Row 1 of the table users has not the columns"),
     "a line that is no row": (raw(b"[1]\n"), "holds a line that is no row"),
@@ -197,7 +198,7 @@ DAMAGES: dict[str, tuple[Change, str]] = {
     "bytes that are no text": (raw(b'{"id": "\xff"}\n'), "holds a line that is no row"),
     "half of a pair": (raw(b'{"id": "\\ud800"}\n'), "holds a line that is no row"),
     "a last line without an end": (unended, "hash differs"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -386,7 +387,7 @@ async def test_what_only_this_database_refuses_changes_nothing(rig: Rig) -> None
     with pytest.raises(Conflict, match="the table hunt_skips"):
         await rig.container.backups.restore(RestoreIn(filename="long.zip"), OWNER)
     assert _but_settings(await dump(rig.container.db)) == _but_settings(before)
-    assert not (await rig.container.general.general()).hunting_paused
+    assert not (await rig.container.settings.general()).hunting_paused
 
 
 def _but_settings(found: Dump) -> Dump:

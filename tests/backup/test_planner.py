@@ -35,7 +35,7 @@ async def plan(rig: Rig) -> BackupPlan:
 
 
 async def change(rig: Rig, **given: Any) -> None:
-    await rig.container.general.update_general(GeneralIn.model_validate(given))
+    await rig.container.settings.update_general(GeneralIn.model_validate(given))
 
 
 @pytest.mark.storage
@@ -123,7 +123,7 @@ async def test_a_file_whose_row_was_not_written_is_not_made_again(rig: Rig) -> N
 
 
 async def test_one_that_fails_is_tried_again_and_given_up(rig: Rig) -> None:
-    folder = rig.settings.data_dir / "backups"
+    folder = rig.config.data_dir / "backups"
     folder.write_text("in the way")
     await due(rig)
     for attempts in (1, 2, 3):
@@ -152,7 +152,7 @@ async def test_the_plan_is_this_installations_own(rig: Rig) -> None:
 @asynccontextmanager
 async def in_folder(rig: Rig, redis_url: str, folder: Path) -> AsyncIterator[Rig]:
     await asyncio.to_thread(folder.mkdir)
-    async with open_rig(rig.settings.database, redis_url, folder) as other:
+    async with open_rig(rig.config.database, redis_url, folder) as other:
         other.clock.now = rig.clock.now
         yield other
 
@@ -161,7 +161,7 @@ async def in_folder(rig: Rig, redis_url: str, folder: Path) -> AsyncIterator[Rig
 async def test_retention_counts_each_kind(rig: Rig) -> None:
     await change(rig, backup_retention=2)
     backups = rig.container.backups
-    by_hand = rig.settings.data_dir / "backups" / "mine.zip"
+    by_hand = rig.config.data_dir / "backups" / "mine.zip"
     names = []
     for _ in range(4):
         rig.clock.forward(minutes=1)
@@ -183,7 +183,9 @@ async def test_retention_spares_the_one_that_is_restored(rig: Rig, redis_url: st
     rig.clock.forward(minutes=1)
     again = await backups.restore(RestoreIn(filename=done.before.filename), OWNER)
     assert {row.filename for row in await backups.all()} == {
-        first.filename, done.before.filename, again.before.filename,
-    }  # fmt: skip
-    async with in_folder(rig, redis_url, rig.settings.data_dir / "elsewhere") as other:
+        first.filename,
+        done.before.filename,
+        again.before.filename,
+    }
+    async with in_folder(rig, redis_url, rig.config.data_dir / "elsewhere") as other:
         assert await other.container.backups.all() == [], "a backup lives where it was made"

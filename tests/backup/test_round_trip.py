@@ -175,9 +175,17 @@ async def test_running_hunts_of_a_backup_go_on_as_after_a_crash(rig: Rig) -> Non
     instance = await rig.add(rig.sonarr())
     async with rig.container.db.session() as session:
         session.add(
-            Hunt(instance_id=instance.id, instance_name="TV", app_type="sonarr", trigger="manual", status="running",
-                 passes=["missing"], queued_at=START, started_at=START)
-        )  # fmt: skip
+            Hunt(
+                instance_id=instance.id,
+                instance_name="TV",
+                app_type="sonarr",
+                trigger="manual",
+                status="running",
+                passes=["missing"],
+                queued_at=START,
+                started_at=START,
+            )
+        )
     path = await made(rig)
     rig.clock.forward(days=3)
     await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
@@ -201,7 +209,7 @@ async def test_whoever_hunts_during_a_restore_writes_nothing_afterwards(rig: Rig
 
 
 async def test_a_folder_that_is_no_folder_is_told(rig: Rig) -> None:
-    folder = rig.settings.data_dir / "backups"
+    folder = rig.config.data_dir / "backups"
     folder.write_text("in the way")
     with pytest.raises(Unavailable, match="folder of the backups"):
         await made(rig)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 from sqlalchemy import Date, Enum, Numeric
 
-from app.backup.values import Kind, kind_of, read, written
+from app.backup.values import ColumnKind, kind_of, read, written
 from tests.backup.contents import values
 
 
-@given(st.data(), st.sampled_from([kind for kind in Kind if kind is not Kind.JSON]))
-def test_every_value_comes_back(data: st.DataObject, kind: Kind) -> None:
+@given(st.data(), st.sampled_from([kind for kind in ColumnKind if kind is not ColumnKind.JSON]))
+def test_every_value_comes_back(data: st.DataObject, kind: ColumnKind) -> None:
     value = data.draw(values[kind])
     line = to_json({"value": written(value)})
     again = read(kind, from_json(line, allow_inf_nan=False)["value"])
@@ -23,22 +23,32 @@ def test_every_value_comes_back(data: st.DataObject, kind: Kind) -> None:
 
 @pytest.mark.parametrize("text", ["null", "1.0", "1e400", '"\\ud800"', "[1,  2]", '{"a":1,"a":2}'])
 def test_json_stays_the_text_that_it_is(text: str) -> None:
-    assert read(Kind.JSON, text) == text
+    assert read(ColumnKind.JSON, text) == text
 
 
 def test_a_null_is_a_null() -> None:
-    assert {read(kind, None) for kind in Kind} == {None}
+    assert {read(kind, None) for kind in ColumnKind} == {None}
 
 
 @pytest.mark.parametrize(
     ("kind", "wrong"),
     [
-        (Kind.BYTES, "not base64!"), (Kind.BYTES, 3), (Kind.TEXT, 3), (Kind.NUMBER, "3"), (Kind.NUMBER, True),
-        (Kind.NUMBER, 10**400), (Kind.TIME, 0), (Kind.TIME, "2026-02-30T00:00:00Z"), (Kind.INTEGER, 1.5),
-        (Kind.INTEGER, 2**63), (Kind.INTEGER, -(2**63) - 1), (Kind.BOOLEAN, None.__class__), (Kind.JSON, {}),
+        (ColumnKind.BYTES, "not base64!"),
+        (ColumnKind.BYTES, 3),
+        (ColumnKind.TEXT, 3),
+        (ColumnKind.NUMBER, "3"),
+        (ColumnKind.NUMBER, True),
+        (ColumnKind.NUMBER, 10**400),
+        (ColumnKind.TIME, 0),
+        (ColumnKind.TIME, "2026-02-30T00:00:00Z"),
+        (ColumnKind.INTEGER, 1.5),
+        (ColumnKind.INTEGER, 2**63),
+        (ColumnKind.INTEGER, -(2**63) - 1),
+        (ColumnKind.BOOLEAN, None.__class__),
+        (ColumnKind.JSON, {}),
     ],
-)  # fmt: skip
-def test_what_was_never_written_is_not_read(kind: Kind, wrong: Any) -> None:
+)
+def test_what_was_never_written_is_not_read(kind: ColumnKind, wrong: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - its sentence is made by whoever knows the row
         read(kind, wrong)
 
@@ -51,4 +61,4 @@ def test_times_are_told_in_utc_and_to_the_microsecond() -> None:
 def test_an_unknown_type_is_an_error_and_not_a_guess(unknown: Any) -> None:
     with pytest.raises(TypeError, match="cannot hold"):
         kind_of(unknown)
-    assert kind_of(Enum("a")) is Kind.TEXT
+    assert kind_of(Enum("a")) is ColumnKind.TEXT

@@ -69,14 +69,16 @@ def deployed(database_url: str, folder: Path, *, speed: float) -> Iterator[Deplo
         clock = FastClock(time.time(), speed, folder / "clock")
         port = free_port()
         made = Deployment(
-            stores, clock, redis,
+            stores,
+            clock,
+            redis,
             HuntarrProcess("gateway", stores, clock, port=port),
             tuple(
                 HuntarrProcess("worker", stores, clock, name=f"worker {number}", ticking=True)
                 for number in range(1, WORKERS + 1)
             ),
             f"http://127.0.0.1:{port}",
-        )  # fmt: skip
+        )
         for process in made.processes:
             process.start()
             stack.callback(process.kill)

@@ -30,13 +30,23 @@ EVERYTHING = Leniency(writes=True, reads=True)
 AS_THE_APPS = Leniency(hunts=True)
 CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()"""
-MOST_MEMORY = 250 * 2**20
+MAX_MEMORY = 250 * 2**20
 GONE: tuple[FaultKind, ...] = ("cut_before_headers", "starting", "drop_reply", "cut_in_body", "html")
 HOSTILE = (
-    Fault("latency", seconds=30), Fault("huge_body", megabytes=100), Fault("gzip_bomb"), Fault("redirect_loop"),
-    Fault("slow_drip"), Fault("html"), Fault("broken_json"), Fault("wrong_type"), Fault("empty_body"),
-    Fault("cut_in_body"), Fault("drop_reply"), Fault("status", status=500), Fault("starting"),
-)  # fmt: skip
+    Fault("latency", seconds=30),
+    Fault("huge_body", megabytes=100),
+    Fault("gzip_bomb"),
+    Fault("redirect_loop"),
+    Fault("slow_drip"),
+    Fault("html"),
+    Fault("broken_json"),
+    Fault("wrong_type"),
+    Fault("empty_body"),
+    Fault("cut_in_body"),
+    Fault("drop_reply"),
+    Fault("status", status=500),
+    Fault("starting"),
+)
 
 
 async def locked(ordeal: Ordeal) -> None:
@@ -118,7 +128,7 @@ async def hostile(ordeal: Ordeal) -> None:
         if (said := await tested) is None:
             ordeal.report.problems.append(f"{fault.kind} passed for an answer")
         memory = max(psutil.Process(one.pid).memory_info().rss for one in ordeal.made.processes)
-        if memory > MOST_MEMORY:
+        if memory > MAX_MEMORY:
             ordeal.report.problems.append(f"{fault.kind}: {memory / 2**20:.0f} MB")
         ordeal.report.attacks[f"{fault.kind} ({said})"] += fault.hits
     bad.faults.clear()

@@ -28,12 +28,18 @@ KINDS: tuple[AppKind, ...] = ("sonarr", "radarr")
 MISSING = 5000
 BATCH = 3
 SPEED = 20.0
-LONGEST_REST = 60.0
-LONGEST_START = 30.0
+MAX_REST = 60.0
+MAX_START = 30.0
 HUNTING: dict[str, Any] = {
-    "missing_batch": BATCH, "missing_cooldown_hours": 2160, "cutoff_batch": 0, "min_gap_seconds": 0, "hourly_cap": 400,
-    "interval_minutes": 10080, "max_queue": -1, "skip_queued": False,
-}  # fmt: skip
+    "missing_batch": BATCH,
+    "missing_cooldown_hours": 2160,
+    "cutoff_batch": 0,
+    "min_gap_seconds": 0,
+    "hourly_cap": 400,
+    "interval_minutes": 10080,
+    "max_queue": -1,
+    "skip_queued": False,
+}
 MODES: dict[str, dict[str, Any]] = {"sonarr": {"missing_mode": "episode"}}
 
 
@@ -98,7 +104,7 @@ class Ordeal:
 
     async def answering(self) -> None:
         """Until the gateway is there."""
-        deadline = time.monotonic() + LONGEST_START
+        deadline = time.monotonic() + MAX_START
         async with self.user.client() as client:
             while time.monotonic() < deadline:
                 with suppress(httpx.TransportError):
@@ -121,7 +127,7 @@ class Ordeal:
     async def _books_at_rest(self) -> Books:
         """When all that was begun is at its end; else as they are after a minute."""
         db = Database(self.made.stores.database_url)
-        deadline = time.monotonic() + LONGEST_REST
+        deadline = time.monotonic() + MAX_REST
         try:
             while True:
                 books = await Books.read(db)

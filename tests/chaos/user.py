@@ -100,8 +100,9 @@ class User:
                 found[path] = str(shown[_field_of(path)])
         return [
             f"{path} shows {value}, promised {sorted(self.promises.values[path])}"
-            for path, value in found.items() if value not in self.promises.values[path]
-        ]  # fmt: skip
+            for path, value in found.items()
+            if value not in self.promises.values[path]
+        ]
 
     def client(self, *, seconds: float = 20) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.url, headers={"X-Api-Key": KEY}, timeout=seconds)
@@ -173,9 +174,12 @@ class User:
 
     def _schedule_of(self, one: Hunted) -> dict[str, Any]:
         return {
-            "name": f"S {self._next()}", "action": "hunt", "app_type": one.app_type, "instance_id": one.instance_id,
+            "name": f"S {self._next()}",
+            "action": "hunt",
+            "app_type": one.app_type,
+            "instance_id": one.instance_id,
             "cron": "* * * * *",
-        }  # fmt: skip
+        }
 
     def _next(self) -> int:
         self._number += 1

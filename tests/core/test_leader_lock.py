@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from arq.connections import ArqRedis, RedisSettings
 
-from app.core.leader_lock import Turn
+from app.core.leader_lock import LeaderLock
 from app.core.redis import make_redis
 from tests.support.rig import TestClock
 
@@ -23,8 +23,8 @@ async def redis(redis_url: str) -> AsyncIterator[ArqRedis]:
     await made.aclose()
 
 
-def turn(redis: ArqRedis, clock: TestClock, *, is_better_twice: bool = True) -> Turn:
-    return Turn(redis, KEY, seconds=6, is_better_twice=is_better_twice, timer=clock.monotonic)
+def turn(redis: ArqRedis, clock: TestClock, *, is_better_twice: bool = True) -> LeaderLock:
+    return LeaderLock(redis, KEY, seconds=6, is_better_twice=is_better_twice, timer=clock.monotonic)
 
 
 async def test_one_works_at_a_time_and_another_takes_over(redis: ArqRedis) -> None:
@@ -44,7 +44,7 @@ async def test_one_works_at_a_time_and_another_takes_over(redis: ArqRedis) -> No
 
 async def test_turns_of_other_things_are_other_turns(redis: ArqRedis) -> None:
     clock = TestClock()
-    other = Turn(redis, "huntarr:test:other", seconds=6, is_better_twice=True, timer=clock.monotonic)
+    other = LeaderLock(redis, "huntarr:test:other", seconds=6, is_better_twice=True, timer=clock.monotonic)
     assert await turn(redis, clock).is_mine()
     assert await other.is_mine()
 

@@ -91,8 +91,10 @@ def test_a_tap_gets_every_line_that_is_written(chain: None, capsys: pytest.Captu
             log.exception("failed")
     log.info("after the block")
     assert [(line.level, line.logger, line.event) for line in lines] == [
-        (10, "ours", "said by us"), (40, "theirs", "said by them: token=********"), (40, "ours", "failed"),
-    ]  # fmt: skip
+        (10, "ours", "said by us"),
+        (40, "theirs", "said by them: token=********"),
+        (40, "ours", "failed"),
+    ]
     assert lines[0].fields == {"unit": "season", "api_key": "********", "hunt_id": 7}
     assert lines[1].fields == {"hunt_id": 7}
     assert "ValueError: apikey=********" in lines[2].fields["exception"]

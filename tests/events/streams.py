@@ -58,7 +58,7 @@ class Served:
 async def gateway(rig: Rig, *, bus: EventBus | None = None, **options: Any) -> AsyncIterator[Served]:
     hub = EventHub(bus or rig.container.bus, rig.clock, **options)
     container = replace(rig.container, hub=hub)
-    app = create_app(rig.settings, open_container=lambda _: nullcontext(container))
+    app = create_app(rig.config, open_container=lambda _: nullcontext(container))
     config = uvicorn.Config(
         app, http=Watchful, ws="none", log_config=None, port=0, server_header=False, timeout_graceful_shutdown=15
     )

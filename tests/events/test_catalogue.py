@@ -9,8 +9,8 @@ from app.api.openapi import document
 from app.events.bus import message
 from app.events.catalogue import (
     EVENTS,
-    LONGEST_NAME,
-    LONGEST_TEXT,
+    MAX_NAME_LENGTH,
+    MAX_TEXT_LENGTH,
     Control,
     Durable,
     Ephemeral,
@@ -64,7 +64,7 @@ def test_the_document_has_every_message_under_its_name() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("x" * 5000, "x" * LONGEST_TEXT),
+        ("x" * 5000, "x" * MAX_TEXT_LENGTH),
         ("a\0b", "a b"),
         ("a\ud800b", "a?b"),
         ("GET http://tv/api?apikey=abcdef0123 failed", "GET http://tv/api?apikey=******** failed"),
@@ -74,7 +74,7 @@ def test_the_document_has_every_message_under_its_name() -> None:
 def test_strange_texts_are_made_fit_and_refuse_nothing(given: str, told: str) -> None:
     event = InstanceOffline(**{**INSTANCE, "instance_name": given}, error_code="timeout", error=given)
     assert event.error == told
-    assert event.instance_name == told[:LONGEST_NAME]
+    assert event.instance_name == told[:MAX_NAME_LENGTH]
     assert event.data["error"] == told
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.events.bus import Entry, EventBus, StreamId, stream_id
+from app.events.bus import EventBus, StreamEntry, StreamId, stream_id
 from app.events.catalogue import QueueChanged
 from app.events.hub import EventHub, Listener
 from tests.support.rig import Rig
@@ -19,7 +19,7 @@ class HeldBus(EventBus):
         super().__init__(rig.container.redis, rig.clock)
         self.gate = asyncio.Event()
 
-    async def follow(self, after: StreamId, count: int, wait_seconds: float) -> list[Entry]:
+    async def follow(self, after: StreamId, count: int, wait_seconds: float) -> list[StreamEntry]:
         await self.gate.wait()
         return await super().follow(after, count, wait_seconds)
 

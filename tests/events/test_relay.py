@@ -21,7 +21,7 @@ from app.events.bus import STREAM, EventBus, StreamId
 from app.events.catalogue import EventName, Level
 from app.events.models import Event
 from app.events.outbox import KEPT_FOR, Recorded, Router, purge, record
-from app.events.relay import BATCH, EventPump
+from app.events.relay import BATCH, EventRelay
 from tests.events.facts import happen, hunt_completed, instance_offline, search_sent, stored
 from tests.hunting.crashes import Killed
 from tests.support.rig import Rig
@@ -59,9 +59,9 @@ class DyingBus(EventBus):
         raise Killed
 
 
-def pump_of(rig: Rig, *routers: Router, bus: EventBus | None = None) -> EventPump:
+def pump_of(rig: Rig, *routers: Router, bus: EventBus | None = None) -> EventRelay:
     container = rig.container
-    return EventPump(container.db, container.redis, bus or container.bus, container.clock, routers=routers)
+    return EventRelay(container.db, container.redis, bus or container.bus, container.clock, routers=routers)
 
 
 async def routed(rig: Rig) -> list[int]:
@@ -79,10 +79,10 @@ async def told(rig: Rig) -> list[int]:
     return [message["event_id"] for message in await streamed(rig)]
 
 
-async def nobody(rig: Rig) -> EventPump:
+async def nobody(rig: Rig) -> EventRelay:
     """A pump of a process that reaches no Redis."""
-    redis = make_redis(RedisSettings(unix_socket_path=str(rig.settings.data_dir / "nobody.sock")))
-    return EventPump(rig.container.db, redis, EventBus(redis, rig.clock), rig.clock)
+    redis = make_redis(RedisSettings(unix_socket_path=str(rig.config.data_dir / "nobody.sock")))
+    return EventRelay(rig.container.db, redis, EventBus(redis, rig.clock), rig.clock)
 
 
 @pytest.mark.storage

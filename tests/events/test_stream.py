@@ -11,7 +11,7 @@ import pytest
 from arq.connections import RedisSettings
 
 from app.core.clock import utc_now
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.redis import embedded_redis, make_redis, redis_settings
 from app.events.bus import STREAM, EventBus
 from app.events.catalogue import Level, LogLine, QueueChanged
@@ -296,20 +296,20 @@ async def test_a_slow_reader_is_told_and_can_go_on(rig: Rig) -> None:
 
 async def test_redis_that_is_lost_ends_no_stream(rig: Rig, tmp_path: Path) -> None:
     """Neither for who listens nor for who comes while it is away; both hear what happens when it is back."""
-    settings = Settings(data_dir=tmp_path / "own")
-    redis = make_redis(redis_settings(settings))
+    config = Config(data_dir=tmp_path / "own")
+    redis = make_redis(redis_settings(config))
     bus = EventBus(redis, rig.clock)
     async with gateway(rig, bus=bus, heartbeat_seconds=0.1) as served, AsyncExitStack() as stack:
         early = await stack.enter_async_context(client(served, ready=False))
         await early.beat()
-        async with embedded_redis(settings):
+        async with embedded_redis(config):
             assert [message.name for message in await early.take(1)] == ["stream.ready"]
             await EventBus(redis, rig.clock).publish(line(1))
             assert numbers(await early.take(1)) == [1]
         late = await stack.enter_async_context(client(served, ready=False, after=early.last_place or ""))
         await late.beat()
         await early.beat()
-        async with embedded_redis(settings):
+        async with embedded_redis(config):
             [ready] = await late.take(1)
             assert ready.data["data"] == {"resumed": True, "complete": True}
             await EventBus(redis, rig.clock).publish(line(2))

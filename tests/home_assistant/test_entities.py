@@ -12,11 +12,11 @@ from app.dashboard.schemas import AppStatsOut, CountersOut, InstanceStatsOut, Qu
 from app.home_assistant.broker import broker_of
 from app.home_assistant.commands import Command, HuntNow, SetPause, understood
 from app.home_assistant.entities import INSTANCE_EVENTS, OTHER_EVENTS, Topics, retained, told
-from app.home_assistant.settings import Place
+from app.home_assistant.settings import MqttTarget
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 COUNTS = {"hunted": 9, "upgraded": 1, "grabbed": 5, "imported": 4, "errors": 0}
-PLACE = Place(broker_of("mqtt://broker", verify_tls=True), "homeassistant", "huntarr")
+PLACE = MqttTarget(broker_of("mqtt://broker", verify_tls=True), "homeassistant", "huntarr")
 OBJECT_ID = re.compile(r"[a-zA-Z0-9_-]+")
 NEEDED = {
     "sensor": {"state_topic", "value_template"},
@@ -29,15 +29,27 @@ NEEDED = {
 
 def instance(instance_id: int, **given: Any) -> InstanceStatsOut:
     values: dict[str, Any] = {
-        "id": instance_id, "name": f"TV {instance_id}", "enabled": True, "online": True, "version": "4.0.19",
-        "error": None, "missing_total": 412, "cutoff_total": 37, "queue_total": 3, "searches_this_hour": 4,
-        "hourly_cap": 20, "searches_today": 31, "daily_cap": 0, "last_hunt_at": NOW, "next_hunt_at": NOW,
+        "id": instance_id,
+        "name": f"TV {instance_id}",
+        "enabled": True,
+        "online": True,
+        "version": "4.0.19",
+        "error": None,
+        "missing_total": 412,
+        "cutoff_total": 37,
+        "queue_total": 3,
+        "searches_this_hour": 4,
+        "hourly_cap": 20,
+        "searches_today": 31,
+        "daily_cap": 0,
+        "last_hunt_at": NOW,
+        "next_hunt_at": NOW,
         "checked_at": NOW,
-    }  # fmt: skip
+    }
     return InstanceStatsOut(**{**COUNTS, **values, **given})
 
 
-def published(*instances: InstanceStatsOut, place: Place = PLACE, is_paused: bool = False) -> dict[str, Any]:
+def published(*instances: InstanceStatsOut, place: MqttTarget = PLACE, is_paused: bool = False) -> dict[str, Any]:
     apps = {AppType.SONARR: AppStatsOut(**COUNTS, instances=list(instances))}
     queue = QueueStatsOut(queued=1, running=2, workers=1)
     stats = StatsOut(generated_at=NOW, totals=CountersOut(**COUNTS), apps=apps, queue=queue)
@@ -71,20 +83,33 @@ def test_ids_are_unique_and_stay() -> None:
     assert len(ids) == len(set(ids))
     renamed = configs(published(instance(1, name="Other", online=None, missing_total=None), instance(12)))
     assert [key for config in renamed.values() for key in config["components"]] == ids
-    other = configs(published(instance(1), place=Place(PLACE.broker, "homeassistant", "cinema/huntarr")))
+    other = configs(published(instance(1), place=MqttTarget(PLACE.broker, "homeassistant", "cinema/huntarr")))
     assert not set(ids) & {key for config in other.values() for key in config["components"]}
 
 
 def test_each_device_has_what_it_is_to_have() -> None:
     huntarr, tv = (config["components"] for config in configs(published(instance(7))).values())
     assert {key.removeprefix("huntarr_"): entity["platform"] for key, entity in huntarr.items()} == {
-        "hunted": "sensor", "grabbed": "sensor", "imported": "sensor", "queued": "sensor", "paused": "switch",
-        "pause": "button", "resume": "button", "event": "event",
-    }  # fmt: skip
+        "hunted": "sensor",
+        "grabbed": "sensor",
+        "imported": "sensor",
+        "queued": "sensor",
+        "paused": "switch",
+        "pause": "button",
+        "resume": "button",
+        "event": "event",
+    }
     assert {key.removeprefix("huntarr_instance_7_"): entity["platform"] for key, entity in tv.items()} == {
-        "missing": "sensor", "cutoff": "sensor", "queue": "sensor", "searches_this_hour": "sensor",
-        "last_hunt": "sensor", "next_hunt": "sensor", "online": "binary_sensor", "hunt": "button", "event": "event",
-    }  # fmt: skip
+        "missing": "sensor",
+        "cutoff": "sensor",
+        "queue": "sensor",
+        "searches_this_hour": "sensor",
+        "last_hunt": "sensor",
+        "next_hunt": "sensor",
+        "online": "binary_sensor",
+        "hunt": "button",
+        "event": "event",
+    }
 
 
 def test_templates_read_what_the_states_hold() -> None:
@@ -103,9 +128,16 @@ def test_states() -> None:
     found = published(instance(7), instance(8, online=None, missing_total=None, last_hunt_at=None), is_paused=True)
     assert found["huntarr/state"] == {"paused": "ON", "totals": COUNTS, "queued": 1, "running": 2}
     assert found["huntarr/instances/7/state"] == {
-        "enabled": True, "online": "ON", "missing": 412, "cutoff": 37, "queue": 3, "searches_this_hour": 4,
-        "last_hunt": "2026-11-23T12:00:00.000Z", "next_hunt": "2026-11-23T12:00:00.000Z", "error": None,
-    }  # fmt: skip
+        "enabled": True,
+        "online": "ON",
+        "missing": 412,
+        "cutoff": 37,
+        "queue": 3,
+        "searches_this_hour": 4,
+        "last_hunt": "2026-11-23T12:00:00.000Z",
+        "next_hunt": "2026-11-23T12:00:00.000Z",
+        "error": None,
+    }
     unknown = found["huntarr/instances/8/state"]
     assert (unknown["online"], unknown["missing"], unknown["last_hunt"]) == (None, None, None)
 

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from app.arr.models import AppType
 from app.core.row_counts import HuntFilter
-from app.events.relay import EventPump
+from app.events.relay import EventRelay
 from app.home_assistant.commands import Commands
-from app.home_assistant.publisher import LEASE, Publisher, Sources, Tempo
+from app.home_assistant.publisher import LEASE, Publisher, PublishTiming, Sources
 from app.home_assistant.settings import MqttIn
 from app.hunting.store.models import HuntStatus
 from tests.events.facts import happen, instance_offline
@@ -26,19 +26,19 @@ from tests.support.serving import free_port
 
 pytestmark = pytest.mark.asyncio
 
-QUICK = Tempo(poll=0.05, states=0.3, gap=0.05, lease=1, first_rest=0.05, longest_rest=0.2)
+QUICK = PublishTiming(poll=0.05, states=0.3, gap=0.05, lease=1, first_rest=0.05, longest_rest=0.2)
 
 
-def publisher_of(rig: Rig, tempo: Tempo = QUICK) -> Publisher:
+def publisher_of(rig: Rig, tempo: PublishTiming = QUICK) -> Publisher:
     inside = rig.container
-    commands = Commands(inside.hunts, inside.general, inside.trust.audit)
+    commands = Commands(inside.hunts, inside.settings, inside.trust.audit)
     return Publisher(
-        inside.mqtt, Sources(inside.stats, inside.general, inside.bus, commands), inside.redis, tempo=tempo
+        inside.mqtt, Sources(inside.stats, inside.settings, inside.bus, commands), inside.redis, tempo=tempo
     )
 
 
 @asynccontextmanager
-async def publishing(rig: Rig, tempo: Tempo = QUICK) -> AsyncIterator[asyncio.Task[None]]:
+async def publishing(rig: Rig, tempo: PublishTiming = QUICK) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(publisher_of(rig, tempo).run())
     try:
         yield task
@@ -72,16 +72,19 @@ async def test_devices_and_states_are_retained(rig: Rig, broker: TestBroker) -> 
         found = home.json(f"huntarr/instances/{made.id}/state")
         shown = (await rig.container.stats.read()).apps[AppType.SONARR].instances[0]
         assert (found["missing"], found["cutoff"], found["queue"]) == (
-            shown.missing_total, shown.cutoff_total, shown.queue_total,
-        )  # fmt: skip
+            shown.missing_total,
+            shown.cutoff_total,
+            shown.queue_total,
+        )
         assert found["last_hunt"].startswith("2026-11-23T12:0")
         assert found["online"] == "ON"
         assert found["searches_this_hour"] == shown.searches_this_hour > 0
         assert home.json("huntarr/state")["totals"]["hunted"] == (await rig.container.stats.read()).totals.hunted
         assert home.json("huntarr/state")["paused"] == "OFF"
         assert set(home.configs()) == {
-            "homeassistant/device/huntarr/config", f"homeassistant/device/huntarr_instance_{made.id}/config",
-        }  # fmt: skip
+            "homeassistant/device/huntarr/config",
+            f"homeassistant/device/huntarr_instance_{made.id}/config",
+        }
     async with home_of(broker.port) as later:
         await later.until(lambda: later.kept.get("huntarr/status") == b"offline")
         await later.until(lambda: len(later.configs()) == 2)
@@ -92,9 +95,9 @@ async def test_only_what_changed_is_said_again(rig: Rig, broker: TestBroker) -> 
     await set_up(rig, broker)
     async with publishing(rig), home_of(broker.port) as home:
         await home.until(lambda: "huntarr/instances/1/state" in home.kept)
-        await rig.container.general.pause(None)
+        await rig.container.settings.pause(None)
         await home.until(lambda: home.json("huntarr/state")["paused"] == "ON")
-        await rig.container.general.resume()
+        await rig.container.settings.resume()
         await home.until(lambda: home.json("huntarr/state")["paused"] == "OFF")
         assert len(home.of("huntarr/state")) == 3
         assert len(home.of("huntarr/instances/1/state")) == 1
@@ -109,9 +112,11 @@ async def test_buttons_and_the_switch_do_what_the_api_does(rig: Rig, broker: Tes
     async with publishing(rig), home_of(broker.port) as home:
         await home.until(lambda: "huntarr/state" in home.kept and is_up(home))
         for topic, payload, paused in [
-            ("huntarr/paused/set", "ON", "ON"), ("huntarr/paused/set", "OFF", "OFF"),
-            ("huntarr/command", "pause", "ON"), ("huntarr/command", "resume", "OFF"),
-        ]:  # fmt: skip
+            ("huntarr/paused/set", "ON", "ON"),
+            ("huntarr/paused/set", "OFF", "OFF"),
+            ("huntarr/command", "pause", "ON"),
+            ("huntarr/command", "resume", "OFF"),
+        ]:
             await home.send(topic, payload)
             await home.until(lambda paused=paused: home.json("huntarr/state")["paused"] == paused)  # type: ignore[misc]
         await home.send(f"huntarr/instances/{made.id}/command", "hunt")
@@ -122,9 +127,12 @@ async def test_buttons_and_the_switch_do_what_the_api_does(rig: Rig, broker: Tes
     ]
     told = await rig.container.trust.audit.page(action=None, page=1, page_size=10)
     assert [(row.action, row.address) for row in reversed(told.items)] == [
-        ("pause_hunting", "mqtt"), ("resume_hunting", "mqtt"), ("pause_hunting", "mqtt"), ("resume_hunting", "mqtt"),
+        ("pause_hunting", "mqtt"),
+        ("resume_hunting", "mqtt"),
+        ("pause_hunting", "mqtt"),
+        ("resume_hunting", "mqtt"),
         ("create_hunt", "mqtt"),
-    ]  # fmt: skip
+    ]
 
 
 async def test_what_is_not_understood_is_ignored(rig: Rig, broker: TestBroker) -> None:
@@ -154,10 +162,10 @@ async def test_what_is_not_understood_is_ignored(rig: Rig, broker: TestBroker) -
 async def test_events_are_told_at_once(rig: Rig, broker: TestBroker) -> None:
     await set_up(rig, broker)
     inside = rig.container
-    pump = EventPump(inside.db, inside.redis, inside.bus, inside.clock)
+    pump = EventRelay(inside.db, inside.redis, inside.bus, inside.clock)
     await happen(rig, instance_offline("of before"))
     await pump.pump()
-    async with publishing(rig, Tempo(poll=0.05, states=60, gap=0.05)), home_of(broker.port) as home:
+    async with publishing(rig, PublishTiming(poll=0.05, states=60, gap=0.05)), home_of(broker.port) as home:
         await home.until(lambda: "huntarr/state" in home.kept and is_up(home))
         async with asyncio.timeout(20):
             while not home.of("huntarr/instances/7/event"):
@@ -248,7 +256,7 @@ async def test_other_settings_are_tried_at_once(rig: Rig, broker: TestBroker) ->
     gone = f"mqtt://127.0.0.1:{free_port()}"
     await rig.container.mqtt.update(MqttIn.model_validate({"enabled": True, "broker_url": gone}))
     with capture_logs() as lines:
-        async with publishing(rig, Tempo(poll=0.05, states=0.3, gap=0.05, first_rest=3600, longest_rest=3600)):
+        async with publishing(rig, PublishTiming(poll=0.05, states=0.3, gap=0.05, first_rest=3600, longest_rest=3600)):
             await logged(lines, "nothing is published over mqtt", 1)
             await set_up(rig, broker)
             async with home_of(broker.port) as home:
@@ -268,7 +276,7 @@ async def test_one_worker_publishes_and_another_takes_over(rig: Rig, broker: Tes
     async with home_of(broker.port) as home, publishing(rig):
         await home.until(lambda: "huntarr/state" in home.kept and is_up(home))
         async with publishing(rig):
-            await rig.container.general.pause(None)
+            await rig.container.settings.pause(None)
             await home.until(lambda: home.json("huntarr/state")["paused"] == "ON")
             assert home.of("huntarr/status") == [b"online"]
             assert len(home.of("huntarr/state")) == 2, "each change is told by one"

@@ -18,7 +18,7 @@ import yaml
 from app.api.openapi import document
 from app.arr.models import HuntPass, Unit
 from app.events.catalogue import MediaImported
-from app.events.relay import EventPump
+from app.events.relay import EventRelay
 from app.home_assistant.settings import MqttSettings
 from app.main import create_app
 from tests.events.facts import INSTANCE, happen
@@ -74,7 +74,7 @@ def is_served(path: str) -> bool:
 
 
 @dataclass
-class Place:
+class MqttTarget:
     """A Huntarr with one Sonarr, as the pages suppose, on a real port."""
 
     rig: Rig
@@ -85,12 +85,18 @@ class Place:
 
     async def start(self, command: str) -> asyncio.subprocess.Process:
         fails = "" if "curl -sf" in command else "fail-with-body\n"
-        (self.rig.settings.data_dir / ".curlrc").write_text(f"{fails}max-time = 30\n")
+        (self.rig.config.data_dir / ".curlrc").write_text(f"{fails}max-time = 30\n")
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "URL": self.served.url, "KEY": KEY}
         return await asyncio.create_subprocess_exec(
-            "bash", "-o", "pipefail", "-c", self.put(command), stdout=asyncio.subprocess.PIPE,
-            env={**environment, "CURL_HOME": str(self.rig.settings.data_dir)}, start_new_session=True,
-        )  # fmt: skip
+            "bash",
+            "-o",
+            "pipefail",
+            "-c",
+            self.put(command),
+            stdout=asyncio.subprocess.PIPE,
+            env={**environment, "CURL_HOME": str(self.rig.config.data_dir)},
+            start_new_session=True,
+        )
 
     async def call(self, method: str, url: str, headers: Mapping[str, str], body: str | None = None) -> Any:
         shown = {name: KEY if value.startswith("secret ") else self.put(value) for name, value in headers.items()}
@@ -101,10 +107,10 @@ class Place:
 
 
 @pytest_asyncio.fixture
-async def place(rig: Rig) -> AsyncIterator[Place]:
+async def place(rig: Rig) -> AsyncIterator[MqttTarget]:
     await rig.hunt(await rig.add(rig.sonarr(LibrarySpec(series=3)), name="TV"))
     async with gateway(rig) as served:
-        yield Place(rig, served)
+        yield MqttTarget(rig, served)
 
 
 def at(data: Any, path: str) -> Any:
@@ -116,7 +122,7 @@ def at(data: Any, path: str) -> Any:
 
 @needs_jq
 @pytest.mark.parametrize("command", list(commands()))
-async def test_commands_work(place: Place, command: str) -> None:
+async def test_commands_work(place: MqttTarget, command: str) -> None:
     paths = CALLED.findall(command)
     assert paths, "a command that calls nobody"
     if not all(map(is_served, paths)):
@@ -131,20 +137,25 @@ async def test_commands_work(place: Place, command: str) -> None:
 
 @needs_jq
 @pytest.mark.parametrize("command", streams())
-async def test_streams_tell(place: Place, command: str) -> None:
+async def test_streams_tell(place: MqttTarget, command: str) -> None:
     process = await place.start(command)
     try:
         await listeners(place.served, 1)
         found = MediaImported(
-            **INSTANCE, hunt_id=1, search_id=1, hunt_pass=HuntPass.MISSING, media_key="episode:1", unit=Unit.EPISODE,
+            **INSTANCE,
+            hunt_id=1,
+            search_id=1,
+            hunt_pass=HuntPass.MISSING,
+            media_key="episode:1",
+            unit=Unit.EPISODE,
             title="The Wire",
-        )  # fmt: skip
+        )
         inside, line, said = place.rig.container, b"", process.stdout
         assert said is not None
         async with asyncio.timeout(20):
             while b"The Wire" not in line:
                 await happen(place.rig, found)
-                await EventPump(inside.db, inside.redis, inside.bus, inside.clock).pump()
+                await EventRelay(inside.db, inside.redis, inside.bus, inside.clock).pump()
                 line = await said.readline()
     finally:
         process.terminate()
@@ -153,7 +164,7 @@ async def test_streams_tell(place: Place, command: str) -> None:
         await process.communicate()
 
 
-async def test_homepage_finds_what_it_shows(place: Place) -> None:
+async def test_homepage_finds_what_it_shows(place: MqttTarget) -> None:
     widgets = [
         entry["widget"]
         for found in documents()
@@ -173,12 +184,12 @@ async def test_homepage_finds_what_it_shows(place: Place) -> None:
             assert all(at(found, mapping["field"]) is not None for mapping in widget["mappings"])
 
 
-async def test_pings_need_no_key(place: Place) -> None:
+async def test_pings_need_no_key(place: MqttTarget) -> None:
     assert f"{HOST}/ping" in (ROOT / "docs/recipes.md").read_text()
     assert await place.call("GET", f"{HOST}/ping", {}) == {"status": "OK"}
 
 
-async def test_home_assistants_sensors_find_their_values(place: Place) -> None:
+async def test_home_assistants_sensors_find_their_values(place: MqttTarget) -> None:
     [rest] = [found["rest"] for found in documents() if "rest" in found]
     environment, count = jinja2.Environment(autoescape=False), 0  # noqa: S701 - no page is made of it
     for resource in rest:
@@ -190,7 +201,7 @@ async def test_home_assistants_sensors_find_their_values(place: Place) -> None:
     assert count == 6
 
 
-async def test_home_assistants_commands_are_obeyed(place: Place) -> None:
+async def test_home_assistants_commands_are_obeyed(place: MqttTarget) -> None:
     made = [found["rest_command"] for found in documents() if "rest_command" in found]
     environment = jinja2.Environment(autoescape=False)  # noqa: S701 - no page is made of it
     called = []
@@ -204,7 +215,7 @@ async def test_home_assistants_commands_are_obeyed(place: Place) -> None:
     assert called == ["huntarr_hunt", "huntarr_pause", "huntarr_resume"]
 
 
-async def test_node_reds_flow_fits_together(place: Place) -> None:
+async def test_node_reds_flow_fits_together(place: MqttTarget) -> None:
     [flow] = [json.loads(body) for body in fences("json")]
     nodes = {node["id"]: node for node in flow}
     for node in nodes.values():

@@ -11,9 +11,9 @@ from app.core.db import Database
 from app.http.bodies import MAX_BODY_BYTES, Json
 from app.http.client import TRIES, ArrHttp, Method, Param
 from app.hunting.running.runner import HuntRunner
-from app.hunting.running.sender import Pace
-from app.hunting.services import make_engine
-from app.hunting.store.events import Ticker
+from app.hunting.running.sender import Timing
+from app.hunting.services import make_hunting
+from app.hunting.store.events import HuntBroadcaster
 from tests.support.rig import Rig
 
 
@@ -89,15 +89,15 @@ async def stepping_runner(rig: Rig, step: Step, *, lease_seconds: float = 5) -> 
         await step("after a wait")
 
     made = rig.container
-    db, http = SteppingDatabase(rig.settings.database, step), SteppingHttp(step)
-    pace = Pace(sleep=sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4))
-    engine = make_engine(
+    db, http = SteppingDatabase(rig.config.database, step), SteppingHttp(step)
+    pace = Timing(sleep=sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4))
+    engine = make_hunting(
         db,
         made.redis,
         http,
         made.instances,
-        made.general,
-        Ticker(db, made.bus),
+        made.settings,
+        HuntBroadcaster(db, made.bus),
         rig.clock,
         lease_seconds=lease_seconds,
         pace=pace,

@@ -28,10 +28,15 @@ def fill_series(
                 monitored = rng.random() > 0.05
                 has_file = is_sparse and position > 2
                 item_id = app.library.add_episode(
-                    series_id, season, position, monitored=monitored, has_file=has_file, quality_id=7,
+                    series_id,
+                    season,
+                    position,
+                    monitored=monitored,
+                    has_file=has_file,
+                    quality_id=7,
                     air_date=START - timedelta(hours=2 if fresh else rng.randint(500, 20_000)),
                     last_search=_last_search(rng, cools=is_cooling),
-                )  # fmt: skip
+                )
                 blocked = is_excluded or season == 0 or is_cooling or fresh or not monitored or has_file
                 if not blocked and added < START - timedelta(hours=24):
                     eligible.add(item_id)

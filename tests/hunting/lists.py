@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from app.arr.models import Connection, Database, HuntPass, ReleaseDates, SortKey, Unit, WantedItem, WantedPage
+from app.arr.models import AppDatabase, Connection, HuntPass, ReleaseDates, SortKey, Unit, WantedItem, WantedPage
 from app.arr.radarr import RadarrClient
 from app.http.client import ArrHttp
-from app.hunting.selection.candidates import Shape
+from app.hunting.selection.candidates import AppHierarchy
 from app.hunting.selection.paging import Cursor
-from app.hunting.selection.wanted import WantedWalk
+from app.hunting.selection.wanted import WantedPager
 from app.settings.hunting import Order
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ class ListClient(RadarrClient):
     """Answers `wanted` from memory; SQLite takes null for the smallest value, PostgreSQL for the largest."""
 
     entries: list[Entry]
-    database: Database
+    database: AppDatabase
     pages: list[tuple[int, int, bool]] = field(default_factory=list)
     now: int = 10_000_000
     sorted: dict[tuple[SortKey, bool], list[Entry]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class ListClient(RadarrClient):
         self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int
     ) -> WantedPage:
         self.pages.append((page, page_size, descending))
-        nulls = 1 if self.database is Database.POSTGRESQL else -1
+        nulls = 1 if self.database is AppDatabase.POSTGRESQL else -1
 
         def place(entry: Entry) -> tuple[int, int, int]:
             value = entry.last_search if sort is SortKey.LAST_SEARCH else entry.released
@@ -113,10 +113,16 @@ class Walker:
 
     async def hunt(self, may_search: Callable[[int], bool]) -> list[int]:
         """One hunt: what it searched, in this order."""
-        walk = WantedWalk(
-            self.client, Shape.of(self.client), HuntPass.MISSING, order=self.order, database=self.client.database,
-            cursor=self.cursor, batch=self.batch, rng=self.rng,
-        )  # fmt: skip
+        walk = WantedPager(
+            self.client,
+            AppHierarchy.of(self.client),
+            HuntPass.MISSING,
+            order=self.order,
+            database=self.client.database,
+            cursor=self.cursor,
+            batch=self.batch,
+            rng=self.rng,
+        )
         chosen: list[int] = []
         left: set[str] = set()
         seen: set[int] = set()

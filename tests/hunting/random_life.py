@@ -16,10 +16,10 @@ from sqlmodel import col, select
 from app.arr.models import AppType
 from app.counters.models import StatPass, StatTotal
 from app.http.client import ArrHttp
-from app.hunting.running.sender import Pace
+from app.hunting.running.sender import Timing
 from app.hunting.schemas import HuntIn
-from app.hunting.services import Engine, make_engine
-from app.hunting.store.events import Ticker
+from app.hunting.services import HuntingServices, make_hunting
+from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.models import OPEN, CapEntry, Hunt, HuntStatus, Outcome, Search
 from app.hunting.store.outcomes import LOST_AFTER
 from app.instances.models import InstanceState
@@ -57,7 +57,7 @@ class Life:
     rig: Rig
     app: SimApp
     instance: InstanceOut
-    engine: Engine
+    engine: HuntingServices
     rng: random.Random
     statuses: Counter[str] = field(default_factory=Counter)
 
@@ -188,14 +188,20 @@ class Life:
     async def _change_settings(self) -> None:
         rng = self.rng
         hunting: dict[str, Any] = {
-            "missing_batch": rng.randint(0, 5), "cutoff_batch": rng.randint(0, 3), "upgrade_batch": rng.randint(0, 3),
+            "missing_batch": rng.randint(0, 5),
+            "cutoff_batch": rng.randint(0, 3),
+            "upgrade_batch": rng.randint(0, 3),
             "order": rng.choice(["longest_unsearched", "newest", "oldest", "random"]),
-            "missing_mode": rng.choice(self.modes), "cutoff_mode": rng.choice(self.modes),
-            "skip_queued": rng.random() < 0.8, "park_after": rng.choice([0, 0, 2]),
-            "backoff_factor": rng.choice([1, 2]), "tag_searched": rng.choice([None, "hunted"]),
-            "exclude_tags": rng.choice([[], [], ["keep"]]), "include_specials": rng.random() < 0.3,
+            "missing_mode": rng.choice(self.modes),
+            "cutoff_mode": rng.choice(self.modes),
+            "skip_queued": rng.random() < 0.8,
+            "park_after": rng.choice([0, 0, 2]),
+            "backoff_factor": rng.choice([1, 2]),
+            "tag_searched": rng.choice([None, "hunted"]),
+            "exclude_tags": rng.choice([[], [], ["keep"]]),
+            "include_specials": rng.random() < 0.3,
             "season_threshold": rng.choice([0.1, 0.5, 1.0]),
-        }  # fmt: skip
+        }
         await self.rig.container.instances.update(
             AppType(self.app.flavour.app_type), self.instance.id, InstancePatch(hunting=HuntingIn(**hunting))
         )
@@ -230,25 +236,50 @@ async def live(rig: Rig, kind: AppKind, seed: int) -> AsyncIterator[Life]:
     """A life that begins; the same seed leads the same life."""
     rng = random.Random(f"{kind}/{seed}")
     library = LibrarySpec(
-        series=rng.randint(3, 25), movies=rng.randint(20, 150), missing_share=rng.uniform(0.1, 0.8),
-        cutoff_share=rng.uniform(0, 0.3), searched_share=rng.random(), tagged_share=rng.random(),
-    )  # fmt: skip
+        series=rng.randint(3, 25),
+        movies=rng.randint(20, 150),
+        missing_share=rng.uniform(0.1, 0.8),
+        cutoff_share=rng.uniform(0, 0.3),
+        searched_share=rng.random(),
+        tagged_share=rng.random(),
+    )
     app = rig.simulated(
-        kind, library, seed=seed, grab_share=0.5, import_share=0.7, download_fail_share=0.1,
-        auto_redownload_failed=False, command_seconds=rng.choice([0.5, 5.0, 30.0]),
+        kind,
+        library,
+        seed=seed,
+        grab_share=0.5,
+        import_share=0.7,
+        download_fail_share=0.1,
+        auto_redownload_failed=False,
+        command_seconds=rng.choice([0.5, 5.0, 30.0]),
         database=rng.choice(["sqLite", "postgreSQL"]),
-    )  # fmt: skip
+    )
     hours = int(COOLDOWN.total_seconds() // 3600)
     instance = await rig.add(
-        app, hourly_cap=HOURLY_CAP, min_gap_seconds=1, missing_batch=3, cutoff_batch=2, upgrade_batch=2,
-        missing_cooldown_hours=hours, cutoff_cooldown_hours=hours, upgrade_cooldown_hours=hours,
-        release_grace_hours=0, added_grace_hours=0,
-    )  # fmt: skip
+        app,
+        hourly_cap=HOURLY_CAP,
+        min_gap_seconds=1,
+        missing_batch=3,
+        cutoff_batch=2,
+        upgrade_batch=2,
+        missing_cooldown_hours=hours,
+        cutoff_cooldown_hours=hours,
+        upgrade_cooldown_hours=hours,
+        release_grace_hours=0,
+        added_grace_hours=0,
+    )
     made = rig.container
-    pace = Pace(sleep=rig.clock.sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4, 8, 15))
+    pace = Timing(sleep=rig.clock.sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4, 8, 15))
     async with ArrHttp("test", sleep=rig.clock.sleep, clock=rig.clock) as http:
-        engine = make_engine(
-            made.db, made.redis, http, made.instances, made.general, Ticker(made.db, made.bus), rig.clock, pace=pace
+        engine = make_hunting(
+            made.db,
+            made.redis,
+            http,
+            made.instances,
+            made.settings,
+            HuntBroadcaster(made.db, made.bus),
+            rig.clock,
+            pace=pace,
         )
         yield Life(rig, app, instance, engine, rng)
 

@@ -170,9 +170,17 @@ async def test_the_upgrade_walk_reaches_everything_at_twenty_requests_a_hunt(rig
     app = rig.simulated(kind, LibrarySpec(missing_share=0, cutoff_share=0.1, new_share=0), grab_share=0)
     low = [add_scored(app, 0) for _ in range(30)]
     instance = await rig.add(
-        app, missing_batch=0, cutoff_batch=0, upgrade_batch=4, upgrade_cooldown_hours=8000, hourly_cap=400,
-        min_gap_seconds=0, skip_queued=False, added_grace_hours=0, release_grace_hours=0,
-    )  # fmt: skip
+        app,
+        missing_batch=0,
+        cutoff_batch=0,
+        upgrade_batch=4,
+        upgrade_cooldown_hours=8000,
+        hourly_cap=400,
+        min_gap_seconds=0,
+        skip_queued=False,
+        added_grace_hours=0,
+        release_grace_hours=0,
+    )
     for _ in range(400):
         app.log.reset()
         hunt = await rig.hunt(instance)

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import col, select
 
 from app.hunting.schemas import HuntDetailOut
-from app.hunting.store.models import CapEntry, HuntStatus, Ledger, Outcome, Search
+from app.hunting.store.models import CapEntry, HuntStatus, ItemState, Outcome, Search
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
 from app.settings.general import GeneralIn
@@ -68,11 +68,11 @@ def posts(app: SimApp) -> int:
     return sum(record.method == "POST" for record in app.log.records)
 
 
-async def rows(rig: Rig) -> tuple[list[Search], list[CapEntry], list[Ledger], InstanceState]:
+async def rows(rig: Rig) -> tuple[list[Search], list[CapEntry], list[ItemState], InstanceState]:
     async with rig.container.db.reading() as session:
         searches = (await session.exec(select(Search).order_by(col(Search.id)))).all()
         caps = (await session.exec(select(CapEntry))).all()
-        ledger = (await session.exec(select(Ledger))).all()
+        ledger = (await session.exec(select(ItemState))).all()
         state = (await session.exec(select(InstanceState))).one()
     return list(searches), list(caps), list(ledger), state
 
@@ -134,7 +134,7 @@ async def test_a_search_whose_answer_was_lost_is_adopted_and_the_hunt_stops(rig:
 
 
 async def test_an_answer_that_drips_is_given_up_and_its_search_adopted(rig: Rig) -> None:
-    await rig.container.general.update_general(GeneralIn.model_validate({"api_timeout_seconds": 1}))
+    await rig.container.settings.update_general(GeneralIn.model_validate({"api_timeout_seconds": 1}))
     app, _, hunt = await troubled(rig, {"kind": "slow_drip", "seconds": 0.1})
     searches, _, _, _ = await rows(rig)
     assert len(app.commands.every) == 1

@@ -15,11 +15,11 @@ from sqlmodel import select
 from app.arr.models import Command, CommandStatus, HuntPass
 from app.hunting.schemas import HuntIn
 from app.hunting.selection.policy import Candidate
-from app.hunting.selection.selector import Choice
+from app.hunting.selection.selector import Selected
 from app.hunting.store.caps import DAY, HOUR, Spent, caps
-from app.hunting.store.lease import Hold
+from app.hunting.store.lease import FencedLease
 from app.hunting.store.models import CapEntry, Outcome
-from app.hunting.store.searches import HuntLedger, Reserved
+from app.hunting.store.searches import Reserved, SearchStore
 from app.settings.hunting import HuntingSettings
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
@@ -85,33 +85,33 @@ def test_an_entry_of_a_clock_that_was_wrong_does_not_close_the_cap_for_years() -
     assert caps([Spent(NOW + HOUR, 1)] * 2, hourly=2, daily=0, now=NOW).left == 0
 
 
-def choice(number: int) -> Choice:
-    return Choice(Candidate(f"episode:{number}", "An episode", "episode", True, item_id=number), "never searched")
+def choice(number: int) -> Selected:
+    return Selected(Candidate(f"episode:{number}", "An episode", "episode", True, item_id=number), "never searched")
 
 
-async def holding(rig: Rig) -> Hold:
+async def holding(rig: Rig) -> FencedLease:
     instance = await rig.add(rig.sonarr(LibrarySpec.with_missing(1)))
     [hunt] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
-    return Hold(hunt.id, instance.id, instance.name, instance.app_type, 0)
+    return FencedLease(hunt.id, instance.id, instance.name, instance.app_type, 0)
 
 
 @pytest.mark.storage
 @pytest.mark.asyncio
 async def test_two_reservers_at_once_never_overshoot_a_cap(rig: Rig) -> None:
     """Random times, random refusals; every entry that stays is one that fitted in its windows."""
-    hold, rng = await holding(rig), random.Random(3)
+    lease, rng = await holding(rig), random.Random(3)
     settings = HuntingSettings(hourly_cap=4, daily_cap=11)
-    ledgers = [HuntLedger(rig.container.db, rig.container.general, rig.clock) for _ in range(2)]
+    ledgers = [SearchStore(rig.container.db, rig.container.settings, rig.clock) for _ in range(2)]
     number = 0
     for _ in range(40):
         rig.clock.forward(minutes=rng.choice((0, 1, 20, 45, 300)))
         calls: list[Any] = []
         for _ in range(rng.randint(1, 6)):
             number += 1
-            calls.append(rng.choice(ledgers).reserve(hold, HuntPass.MISSING, choice(number), settings))
+            calls.append(rng.choice(ledgers).reserve(lease, HuntPass.MISSING, choice(number), settings))
         for one in await asyncio.gather(*calls):
             if isinstance(one, Reserved) and rng.random() < 0.2:
-                await ledgers[0].refused(hold, one.search_id, "refused")
+                await ledgers[0].refused(lease, one.search_id, "refused")
     async with rig.container.db.reading() as session:
         spent = [Spent(row.reserved_at, row.units) for row in (await session.exec(select(CapEntry))).all()]
     assert len(spent) > 25
@@ -122,32 +122,32 @@ async def test_two_reservers_at_once_never_overshoot_a_cap(rig: Rig) -> None:
 @pytest.mark.storage
 @pytest.mark.asyncio
 async def test_the_last_unit_goes_to_one_of_many_reservers(rig: Rig) -> None:
-    hold = await holding(rig)
-    ledgers = [HuntLedger(rig.container.db, rig.container.general, rig.clock) for _ in range(2)]
+    lease = await holding(rig)
+    ledgers = [SearchStore(rig.container.db, rig.container.settings, rig.clock) for _ in range(2)]
     settings = HuntingSettings(hourly_cap=3)
-    calls = [ledgers[number % 2].reserve(hold, HuntPass.MISSING, choice(number), settings) for number in range(12)]
+    calls = [ledgers[number % 2].reserve(lease, HuntPass.MISSING, choice(number), settings) for number in range(12)]
     got = await asyncio.gather(*calls)
     assert sum(isinstance(one, Reserved) for one in got) == 3
     [first, *_] = [one for one in got if isinstance(one, Reserved)]
-    await ledgers[0].refused(hold, first.search_id, "the app said no")
-    assert isinstance(await ledgers[1].reserve(hold, HuntPass.MISSING, choice(99), settings), Reserved)
+    await ledgers[0].refused(lease, first.search_id, "the app said no")
+    assert isinstance(await ledgers[1].reserve(lease, HuntPass.MISSING, choice(99), settings), Reserved)
 
 
 @pytest.mark.storage
 @pytest.mark.asyncio
 async def test_a_search_that_ran_keeps_its_units_and_one_that_was_refused_gives_its_cooldown_back(rig: Rig) -> None:
-    hold, ledger = await holding(rig), rig.container.runner._ledger
+    lease, ledger = await holding(rig), rig.container.runner._ledger
     settings = HuntingSettings(hourly_cap=10)
-    kept = await ledger.reserve(hold, HuntPass.MISSING, choice(1), settings)
+    kept = await ledger.reserve(lease, HuntPass.MISSING, choice(1), settings)
     assert isinstance(kept, Reserved)
     command = Command(4711, "MoviesSearch", CommandStatus.COMPLETED, None, message="0 reports downloaded.")
-    await ledger.accepted(hold, kept.search_id, command)
-    assert await ledger.command_over(hold, kept.search_id, command, is_tracked=True) is Outcome.NOTHING_FOUND
+    await ledger.accepted(lease, kept.search_id, command)
+    assert await ledger.command_over(lease, kept.search_id, command, is_tracked=True) is Outcome.NOTHING_FOUND
     before = rig.clock.now
     rig.clock.forward(days=8)
-    again = await ledger.reserve(hold, HuntPass.MISSING, replace(choice(1), fruitless=1), settings)
+    again = await ledger.reserve(lease, HuntPass.MISSING, replace(choice(1), fruitless=1), settings)
     assert isinstance(again, Reserved)
-    await ledger.refused(hold, again.search_id, "the app said no")
-    known = await ledger.recall(hold.instance_id, HuntPass.MISSING, ["episode:1"])
+    await ledger.refused(lease, again.search_id, "the app said no")
+    known = await ledger.recall(lease.instance_id, HuntPass.MISSING, ["episode:1"])
     [record] = known.by_key["episode:1"]
     assert (record.last_searched_at, record.fruitless) == (before, 1)

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from app.arr.models import AppType
 from app.hunting.schemas import SearchOut, StateResetIn, StateStatus
 from app.hunting.selection.policy import Reason
-from app.hunting.store.models import AppMarks, Outcome, Search
+from app.hunting.store.models import AppSnapshot, Outcome, Search
 from app.hunting.store.outcomes import LOST_AFTER, REFUSED
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
@@ -230,8 +230,10 @@ async def test_an_instance_with_nothing_open_is_asked_three_times_a_day(rig: Rig
         rig.clock.forward(minutes=5)
     assert 9 <= app.log.total <= 10
     assert {record.path for record in app.log.records} == {
-        "/api/v3/indexer", "/api/v3/qualityprofile", "/api/v3/customformat"
-    }  # fmt: skip
+        "/api/v3/indexer",
+        "/api/v3/qualityprofile",
+        "/api/v3/customformat",
+    }
 
 
 # --- parking and waking up -------------------------------------------------------------------------------------------
@@ -322,8 +324,11 @@ async def test_a_parked_item_wakes_up_when_something_changed(rig: Rig, change: A
 
 async def test_a_release_date_that_passes_wakes_a_parked_movie(rig: Rig) -> None:
     app, instance, item = await parked_item(rig)
-    app.library.update_item(item, digital_at=int((rig.clock.now + timedelta(days=3)).timestamp()),
-                            cinema_at=int((rig.clock.now - timedelta(days=90)).timestamp()))  # fmt: skip
+    app.library.update_item(
+        item,
+        digital_at=int((rig.clock.now + timedelta(days=3)).timestamp()),
+        cinema_at=int((rig.clock.now - timedelta(days=90)).timestamp()),
+    )
     assert await reason_of_only(rig, instance) is Reason.PARKED
     rig.clock.forward(days=4)
     assert await reason_of_only(rig, instance) is Reason.SEARCH
@@ -345,6 +350,6 @@ async def test_what_an_app_does_not_tell_is_asked_for_again_tomorrow(rig: Rig) -
         await follow(rig, instance, minutes=11)
     assert app.log.counts["GET customformat"] == 1
     async with rig.container.db.reading() as session:
-        marks = (await session.exec(select(AppMarks).order_by(col(AppMarks.instance_id)))).one()
+        marks = (await session.exec(select(AppSnapshot).order_by(col(AppSnapshot.instance_id)))).one()
     assert marks.formats is None
     assert marks.formats_at is not None

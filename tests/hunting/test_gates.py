@@ -41,7 +41,7 @@ async def state_of(rig: Rig, instance: InstanceOut) -> InstanceState:
 
 
 async def general(rig: Rig, **values: Any) -> None:
-    await rig.container.general.update_general(GeneralIn.model_validate(values))
+    await rig.container.settings.update_general(GeneralIn.model_validate(values))
 
 
 def verdict(hunt: HuntDetailOut) -> tuple[HuntStatus, str | None]:

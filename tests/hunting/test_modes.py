@@ -22,9 +22,13 @@ def add_season(app: SimApp, *, missing: int, present: int = 0, ended: bool = Tru
     series = app.library.add_series(title=f"Series {number}", ended=ended, added=LONG_AGO, **more)
     for episode in range(1, present + missing + 1):
         app.library.add_episode(
-            series, 1, episode, air_date=LONG_AGO + timedelta(days=episode), has_file=episode <= present,
+            series,
+            1,
+            episode,
+            air_date=LONG_AGO + timedelta(days=episode),
+            has_file=episode <= present,
             quality_id=ABOVE,
-        )  # fmt: skip
+        )
     if not ended:
         app.library.add_episode(series, 1, present + missing + 1, air_date=START + timedelta(days=5))
     return series
@@ -214,8 +218,10 @@ async def test_radarr_never_searches_what_is_not_available(rig: Rig) -> None:
 async def test_the_release_date_that_counts_is_the_users_choice(rig: Rig, release_date: str, searched: bool) -> None:
     app = rig.radarr(grab_share=0)
     app.library.add_movie(
-        in_cinemas=LONG_AGO, digital=START + timedelta(days=2), physical=START + timedelta(days=9),
+        in_cinemas=LONG_AGO,
+        digital=START + timedelta(days=2),
+        physical=START + timedelta(days=9),
         minimum_availability="inCinemas",
-    )  # fmt: skip
+    )
     await rig.hunt(await rig.add(app, release_date=release_date))
     assert bool(app.searcher.records) is searched

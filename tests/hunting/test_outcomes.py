@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from app.arr.models import Command, CommandStatus, HistoryEvent, HistoryKind
 from app.hunting.store.models import Outcome
-from app.hunting.store.outcomes import LOST_AFTER, Named, Result, Tracked, from_history, given_up, of_command, refused
+from app.hunting.store.outcomes import (
+    LOST_AFTER,
+    KeyedEvent,
+    Result,
+    Tracked,
+    from_history,
+    given_up,
+    of_command,
+    refused,
+)
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -20,9 +29,13 @@ ITEM, SEASON, SERIES = "episode:1", "season:9:3", "series:9"
 
 def search(search_id: int = 1, name: str = ITEM, **changes: Any) -> Tracked:
     plain = Tracked(
-        search_id, frozenset({name}), began_at=NOW, ended_at=NOW + 10 * SECOND, is_over=True,
+        search_id,
+        frozenset({name}),
+        began_at=NOW,
+        ended_at=NOW + 10 * SECOND,
+        is_over=True,
         result=Result(Outcome.PENDING),
-    )  # fmt: skip
+    )
     return replace(plain, **changes)
 
 
@@ -33,15 +46,15 @@ def event(
     *,
     names: tuple[str, ...] = (ITEM, SEASON, SERIES),
     **more: Any,
-) -> Named:
-    return Named(HistoryEvent(kind, at, item_id=1, download_id=download_id, **more), names)
+) -> KeyedEvent:
+    return KeyedEvent(HistoryEvent(kind, at, item_id=1, download_id=download_id, **more), names)
 
 
-def grab(at: datetime, download_id: str | None = "A", **more: Any) -> Named:
+def grab(at: datetime, download_id: str | None = "A", **more: Any) -> KeyedEvent:
     return event(HistoryKind.GRABBED, at, download_id, **more)
 
 
-def outcome_of(tracked: Tracked, *events: Named) -> Outcome:
+def outcome_of(tracked: Tracked, *events: KeyedEvent) -> Outcome:
     found = from_history([tracked], events)
     return found.results.get(tracked.search_id, tracked.result).outcome
 
@@ -151,30 +164,36 @@ KEYS = [("episode:1", "season:9:1", "series:9"), ("episode:2", "season:9:1", "se
 OFFSETS = st.integers(-30, 300).map(lambda seconds: NOW + seconds * SECOND)
 EVENTS = st.builds(
     lambda kind, at, download_id, names, by: event(kind, at, download_id, names=names, by_search=by),
-    st.sampled_from(list(HistoryKind)), OFFSETS, st.sampled_from([None, "A", "B", "C"]), st.sampled_from(KEYS),
+    st.sampled_from(list(HistoryKind)),
+    OFFSETS,
+    st.sampled_from([None, "A", "B", "C"]),
+    st.sampled_from(KEYS),
     st.sampled_from([None, True, False]),
-)  # fmt: skip
+)
 SEARCHES = st.lists(
     st.builds(
         lambda name, began, seconds, over: (name, began, seconds, over),
-        st.sampled_from([key for keys in KEYS for key in keys]), OFFSETS, st.one_of(st.none(), st.integers(0, 60)),
+        st.sampled_from([key for keys in KEYS for key in keys]),
+        OFFSETS,
+        st.one_of(st.none(), st.integers(0, 60)),
         st.booleans(),
     ),
     max_size=5,
-)  # fmt: skip
+)
 
 
 def _made(raw: list[tuple[str, datetime, int | None, bool]]) -> list[Tracked]:
     return [
-        search(number, name, began_at=began, is_over=over,
-               ended_at=None if seconds is None else began + seconds * SECOND)
+        search(
+            number, name, began_at=began, is_over=over, ended_at=None if seconds is None else began + seconds * SECOND
+        )
         for number, (name, began, seconds, over) in enumerate(raw, 1)
-    ]  # fmt: skip
+    ]
 
 
 @given(SEARCHES, st.lists(EVENTS, max_size=12), st.randoms())
 def test_no_download_belongs_to_two_searches_and_the_order_of_reading_does_not_matter(
-    raw: list[tuple[str, datetime, int | None, bool]], events: list[Named], rng: Any
+    raw: list[tuple[str, datetime, int | None, bool]], events: list[KeyedEvent], rng: Any
 ) -> None:
     searches = _made(raw)
     found = from_history(searches, events)
@@ -190,7 +209,7 @@ def test_no_download_belongs_to_two_searches_and_the_order_of_reading_does_not_m
             assert result.grabbed_at <= result.imported_at
 
 
-def _possible(events: list[Named]) -> list[Named]:
+def _possible(events: list[KeyedEvent]) -> list[KeyedEvent]:
     """In the order of time, and nothing happens to a download before it was grabbed."""
     ordered = sorted(events, key=lambda one: (one.event.at, one.event.kind is not HistoryKind.GRABBED))
     grabbed: set[str | None] = set()
@@ -205,7 +224,7 @@ def _possible(events: list[Named]) -> list[Named]:
 
 @given(SEARCHES, st.lists(EVENTS, max_size=12), st.integers(0, 12))
 def test_reading_the_history_in_two_parts_that_overlap_tells_the_same(
-    raw: list[tuple[str, datetime, int | None, bool]], events: list[Named], cut: int
+    raw: list[tuple[str, datetime, int | None, bool]], events: list[KeyedEvent], cut: int
 ) -> None:
     """As long as no search is called over in between."""
     searches = [replace(one, is_over=False) for one in _made(raw)]

@@ -23,7 +23,7 @@ from app.hunting.selection.policy import (
     wait_after,
     wants_season,
 )
-from app.hunting.selection.selector import Remembered
+from app.hunting.selection.selector import ItemStates
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -131,9 +131,7 @@ def test_when_several_reasons_hold_the_first_in_their_order_is_told() -> None:
         ({"added_at": NOW - 100 * DAY}, Reason.ADDED_GRACE),
         ({"last_search_at": None}, Reason.COOLDOWN),
     ]
-    rules = replace(
-        RULES, include_tags=frozenset({3}), exclude_tags=frozenset({1}), exclude_profiles=frozenset({4})
-    )  # fmt: skip
+    rules = replace(RULES, include_tags=frozenset({3}), exclude_tags=frozenset({1}), exclude_profiles=frozenset({4}))
     item = replace(
         PLAIN, monitored=False, season=0, released_at=NOW + DAY, added_at=NOW - HOUR, last_search_at=NOW - DAY
     )
@@ -150,21 +148,41 @@ MOMENTS = st.one_of(
 MAYBE = st.one_of(st.none(), MOMENTS)
 IDS = st.frozensets(st.integers(1, 4))
 CANDIDATES = st.builds(
-    Candidate, key=st.sampled_from(["episode:1", "episode:2"]), title=st.just("x"),
-    unit=st.sampled_from(["episode", "season", "movie"]), monitored=st.booleans(), item_id=st.just(1),
-    season=st.sampled_from([None, 0, 1]), group=st.just("season:9:1"), owner_id=st.just(9),
-    available=st.sampled_from([None, True, False]), released_at=MAYBE, added_at=MAYBE, last_search_at=MAYBE,
-    tag_ids=IDS, quality_profile_id=st.one_of(st.none(), st.integers(1, 4)),
-)  # fmt: skip
+    Candidate,
+    key=st.sampled_from(["episode:1", "episode:2"]),
+    title=st.just("x"),
+    unit=st.sampled_from(["episode", "season", "movie"]),
+    monitored=st.booleans(),
+    item_id=st.just(1),
+    season=st.sampled_from([None, 0, 1]),
+    group=st.just("season:9:1"),
+    owner_id=st.just(9),
+    available=st.sampled_from([None, True, False]),
+    released_at=MAYBE,
+    added_at=MAYBE,
+    last_search_at=MAYBE,
+    tag_ids=IDS,
+    quality_profile_id=st.one_of(st.none(), st.integers(1, 4)),
+)
 RECORDS = st.builds(Record, last_searched_at=MAYBE, fruitless=st.integers(0, 10**9), reset_at=MAYBE)
 SPANS = st.integers(0, 8760).map(lambda hours: timedelta(hours=hours))
 ALL_RULES = st.builds(
-    Rules, cooldown=SPANS, backoff_factor=st.floats(1, 10), backoff_max=st.integers(1, 3650).map(timedelta),
-    fresh_window=SPANS, fresh_retry=SPANS, release_grace=SPANS, added_grace=SPANS, include_specials=st.booleans(),
-    include_unreleased=st.booleans(), park_after=st.integers(0, 5), skip_queued=st.booleans(),
+    Rules,
+    cooldown=SPANS,
+    backoff_factor=st.floats(1, 10),
+    backoff_max=st.integers(1, 3650).map(timedelta),
+    fresh_window=SPANS,
+    fresh_retry=SPANS,
+    release_grace=SPANS,
+    added_grace=SPANS,
+    include_specials=st.booleans(),
+    include_unreleased=st.booleans(),
+    park_after=st.integers(0, 5),
+    skip_queued=st.booleans(),
     include_tags=st.one_of(st.none(), IDS),
-    exclude_tags=IDS, exclude_profiles=IDS,
-)  # fmt: skip
+    exclude_tags=IDS,
+    exclude_profiles=IDS,
+)
 QUEUED = st.frozensets(st.sampled_from(["episode:1", "episode:2"]))
 
 
@@ -243,24 +261,24 @@ SEASON = as_season(EPISODE, "season", None)
 SERIES = as_owner(EPISODE, "series", None)
 
 
-def reason_of(candidate: Candidate, remembered: Remembered, rules: Rules = RULES) -> Reason:
+def reason_of(candidate: Candidate, remembered: ItemStates, rules: Rules = RULES) -> Reason:
     return decide(candidate, rules, remembered.of(candidate, rules, NOW), now=NOW).reason
 
 
 def test_an_episode_cools_down_with_its_season() -> None:
-    assert reason_of(EPISODE, Remembered({"season:9:3": [SEARCHED]})) is Reason.COOLDOWN
-    assert reason_of(EPISODE, Remembered({"season:9:4": [SEARCHED]})) is Reason.SEARCH
+    assert reason_of(EPISODE, ItemStates({"season:9:3": [SEARCHED]})) is Reason.COOLDOWN
+    assert reason_of(EPISODE, ItemStates({"season:9:4": [SEARCHED]})) is Reason.SEARCH
 
 
 def test_an_episode_and_a_season_cool_down_with_their_series_and_the_series_with_them() -> None:
-    known = Remembered({"series:9": [SEARCHED]})
+    known = ItemStates({"series:9": [SEARCHED]})
     assert [reason_of(one, known) for one in (EPISODE, SEASON, SERIES)] == [Reason.COOLDOWN] * 3
-    assert reason_of(SERIES, Remembered({}, {"series:9": [SEARCHED]})) is Reason.COOLDOWN
-    assert reason_of(SERIES, Remembered({"series:8": [SEARCHED]})) is Reason.SEARCH
+    assert reason_of(SERIES, ItemStates({}, {"series:9": [SEARCHED]})) is Reason.COOLDOWN
+    assert reason_of(SERIES, ItemStates({"series:8": [SEARCHED]})) is Reason.SEARCH
 
 
 def test_a_season_cools_down_with_each_of_its_episodes_and_an_episode_not_with_another() -> None:
-    known = Remembered({"episode:2": [SEARCHED]}, {"season:9:3": [SEARCHED]})
+    known = ItemStates({"episode:2": [SEARCHED]}, {"season:9:3": [SEARCHED]})
     assert reason_of(SEASON, known) is Reason.COOLDOWN
     assert reason_of(SIBLING, known) is Reason.COOLDOWN
     assert reason_of(EPISODE, known) is Reason.SEARCH
@@ -268,8 +286,8 @@ def test_a_season_cools_down_with_each_of_its_episodes_and_an_episode_not_with_a
 
 def test_an_episode_that_was_reset_does_not_release_the_season_from_the_others() -> None:
     reset = replace(SEARCHED, reset_at=NOW)
-    assert reason_of(SEASON, Remembered({}, {"season:9:3": [SEARCHED, reset]})) is Reason.COOLDOWN
-    assert reason_of(SEASON, Remembered({}, {"season:9:3": [reset]})) is Reason.SEARCH
+    assert reason_of(SEASON, ItemStates({}, {"season:9:3": [SEARCHED, reset]})) is Reason.COOLDOWN
+    assert reason_of(SEASON, ItemStates({}, {"season:9:3": [reset]})) is Reason.SEARCH
     assert forgotten(reset) == Record()
     assert forgotten(SEARCHED) == SEARCHED
 
@@ -332,27 +350,27 @@ def test_an_item_is_parked_after_searches_in_vain_until_something_changes(
     rules = replace(PARKING, own_tag=77)
     candidate = replace(EPISODE, **item)
     expected = Reason.PARKED if is_parked else Reason.SEARCH
-    assert reason_of(candidate, Remembered({"episode:1": [record]}), rules) is expected
+    assert reason_of(candidate, ItemStates({"episode:1": [record]}), rules) is expected
     rested = replace(rules, park_after=0)
-    assert reason_of(candidate, Remembered({"episode:1": [record]}), rested) is Reason.SEARCH
+    assert reason_of(candidate, ItemStates({"episode:1": [record]}), rested) is Reason.SEARCH
 
 
 def test_a_change_takes_the_backoff_away_and_leaves_the_cooldown() -> None:
     tired = Record(last_searched_at=NOW - 10 * DAY, fruitless=2)
-    assert reason_of(EPISODE, Remembered({"episode:1": [tired]})) is Reason.COOLDOWN
+    assert reason_of(EPISODE, ItemStates({"episode:1": [tired]})) is Reason.COOLDOWN
     woken = replace(tired, woken_at=NOW - DAY)
-    assert reason_of(EPISODE, Remembered({"episode:1": [woken]})) is Reason.SEARCH
+    assert reason_of(EPISODE, ItemStates({"episode:1": [woken]})) is Reason.SEARCH
     recent = replace(woken, last_searched_at=NOW - 2 * DAY)
-    assert reason_of(EPISODE, Remembered({"episode:1": [recent]})) is Reason.COOLDOWN
+    assert reason_of(EPISODE, ItemStates({"episode:1": [recent]})) is Reason.COOLDOWN
 
 
 def test_a_season_that_was_searched_in_vain_goes_on_by_episodes() -> None:
     failed = {"season:9:3": NOW - DAY}
-    assert Remembered(failed_seasons=failed).is_next_singly(EPISODE)
+    assert ItemStates(failed_seasons=failed).is_next_singly(EPISODE)
     older, newer = Record(last_searched_at=NOW - 2 * DAY), Record(last_searched_at=NOW - HOUR)
-    assert Remembered(own={"episode:1": older}, failed_seasons=failed).is_next_singly(EPISODE)
-    assert not Remembered(own={"episode:1": newer}, failed_seasons=failed).is_next_singly(EPISODE)
-    assert not Remembered().is_next_singly(EPISODE)
+    assert ItemStates(own={"episode:1": older}, failed_seasons=failed).is_next_singly(EPISODE)
+    assert not ItemStates(own={"episode:1": newer}, failed_seasons=failed).is_next_singly(EPISODE)
+    assert not ItemStates().is_next_singly(EPISODE)
 
 
 @pytest.mark.parametrize(

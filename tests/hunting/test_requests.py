@@ -22,8 +22,10 @@ async def counted(rig: Rig, size: int, *, mode: str, seconds: float) -> tuple[in
     """Requests and bytes of one hunt, missing and cutoff, nothing cached, in a library of this size."""
     app = rig.sonarr(
         LibrarySpec.with_missing(size, missing_share=0.9, cutoff_share=0.1, ended_share=1.0),
-        command_seconds=seconds, grab_share=0, compress=False,
-    )  # fmt: skip
+        command_seconds=seconds,
+        grab_share=0,
+        compress=False,
+    )
     instance = await rig.add(app, missing_mode=mode)
     hunt = await rig.hunt(instance)
     assert (hunt.status, hunt.searched) == (HuntStatus.COMPLETED, 3)

@@ -36,9 +36,13 @@ async def test_each_pass_has_its_own_cooldown(rig: Rig) -> None:
     add(app, has_file=True, quality_id=1)
     add_scored(app, 0)
     instance = await rig.add(
-        app, **{**PLAIN, "cutoff_batch": 5}, upgrade_batch=5,
-        missing_cooldown_hours=10, cutoff_cooldown_hours=20, upgrade_cooldown_hours=30,
-    )  # fmt: skip
+        app,
+        **{**PLAIN, "cutoff_batch": 5},
+        upgrade_batch=5,
+        missing_cooldown_hours=10,
+        cutoff_cooldown_hours=20,
+        upgrade_cooldown_hours=30,
+    )
     counts = []
     for _ in range(4):
         await rig.hunt(instance)
@@ -99,12 +103,18 @@ async def test_tags_and_profiles_choose_what_is_searched(rig: Rig, kind: AppKind
     kept, plain, other = item(tags=["Keep"]), item(), item(profile_id=3)
     name = app.library.profiles[3].name
     assert await reasons(rig, app, exclude_tags=["KEEP"]) == {
-        kept: Reason.EXCLUDED_TAG, plain: Reason.SEARCH, other: Reason.SEARCH
-    }  # fmt: skip
+        kept: Reason.EXCLUDED_TAG,
+        plain: Reason.SEARCH,
+        other: Reason.SEARCH,
+    }
     assert await reasons(rig, app, include_tags=["keep"]) == {
-        kept: Reason.SEARCH, plain: Reason.NOT_INCLUDED_TAG, other: Reason.NOT_INCLUDED_TAG
-    }  # fmt: skip
+        kept: Reason.SEARCH,
+        plain: Reason.NOT_INCLUDED_TAG,
+        other: Reason.NOT_INCLUDED_TAG,
+    }
     assert await reasons(rig, app, exclude_quality_profiles=[name.upper()]) == {
-        kept: Reason.SEARCH, plain: Reason.SEARCH, other: Reason.EXCLUDED_PROFILE
-    }  # fmt: skip
+        kept: Reason.SEARCH,
+        plain: Reason.SEARCH,
+        other: Reason.EXCLUDED_PROFILE,
+    }
     assert searched(app) == []

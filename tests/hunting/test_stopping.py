@@ -12,7 +12,7 @@ from sqlmodel import select
 from app.core.errors import Conflict
 from app.hunting.schemas import HuntDetailOut, HuntIn
 from app.hunting.selection.policy import Reason
-from app.hunting.store.models import CapEntry, HuntStatus, Ledger, Outcome, WalkCursor
+from app.hunting.store.models import CapEntry, HuntStatus, ItemState, Outcome, WalkCursor
 from app.instances.schemas import InstanceOut
 from app.settings.general import GeneralIn
 from tests.hunting.books import check_books
@@ -91,7 +91,7 @@ async def test_a_command_that_the_app_has_not_begun_is_taken_back_and_costs_noth
     assert len(app.searcher.records) == 1
     async with rig.container.db.reading() as session:
         assert len((await session.exec(select(CapEntry))).all()) == 1
-        cooldowns = [row.last_searched_at is not None for row in (await session.exec(select(Ledger))).all()]
+        cooldowns = [row.last_searched_at is not None for row in (await session.exec(select(ItemState))).all()]
     assert sorted(cooldowns) == [False, True]
     rig.clock.forward(minutes=5)
     again = await rig.hunt(instance)
@@ -111,7 +111,7 @@ async def test_a_pause_stops_a_hunt_before_its_next_search(rig: Rig) -> None:
     app, _, hunt_id = await hunted(rig)
     paused = GeneralIn.model_validate({"hunting_paused": True})
     hunt = await run_and_do(
-        rig, hunt_id, "after POST /api/v3/command", 2, lambda: rig.container.general.update_general(paused)
+        rig, hunt_id, "after POST /api/v3/command", 2, lambda: rig.container.settings.update_general(paused)
     )
     assert (hunt.status, hunt.reason, hunt.searched) == (HuntStatus.COMPLETED, "paused", 2)
     await check_books(rig, app)
@@ -120,9 +120,12 @@ async def test_a_pause_stops_a_hunt_before_its_next_search(rig: Rig) -> None:
 async def test_an_instance_that_is_deleted_in_the_middle_ends_its_hunt(rig: Rig) -> None:
     app, instance, hunt_id = await hunted(rig)
     hunt = await run_and_do(
-        rig, hunt_id, "after POST /api/v3/command", 2,
+        rig,
+        hunt_id,
+        "after POST /api/v3/command",
+        2,
         lambda: rig.container.records.delete_instance(instance.app_type, instance.id),
-    )  # fmt: skip
+    )
     await rig.container.runner.run(hunt_id)
     hunt = await rig.container.hunts.get(hunt_id)
     assert (hunt.status, hunt.reason) == (HuntStatus.CANCELLED, "deleted")
@@ -166,7 +169,7 @@ async def test_a_dry_run_decides_like_the_next_hunt_and_changes_nothing(rig: Rig
     assert (dry.status, dry.searched) == (HuntStatus.COMPLETED, 0)
     async with rig.container.db.reading() as session:
         assert (await session.exec(select(CapEntry))).all() == []
-        assert (await session.exec(select(Ledger))).all() == []
+        assert (await session.exec(select(ItemState))).all() == []
         assert (await session.exec(select(WalkCursor))).all() == []
     planned = [item.media_key for item in dry.items if item.decision is Reason.SEARCH]
     real = await rig.hunt(instance)

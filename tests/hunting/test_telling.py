@@ -35,9 +35,7 @@ async def test_a_hunt_is_told_from_its_begin_to_the_import(rig: Rig, kind: AppKi
         rig.clock.forward(minutes=6)
         await rig.container.follow_up.run(instance.id)
     events = {event.name: event for event in await stored(rig)}
-    assert set(events) == {
-        "hunt.started", "hunt.completed", "search.sent", "media.grabbed", "media.imported"
-    }  # fmt: skip
+    assert set(events) == {"hunt.started", "hunt.completed", "search.sent", "media.grabbed", "media.imported"}
     assert {event.instance_id for event in events.values()} == {instance.id}
     assert {event.app_type for event in events.values()} == {app.flavour.app_type}
     imported = events["media.imported"].payload

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.arr.models import Database
+from app.arr.models import AppDatabase
 from app.hunting.selection import paging as walk
-from app.hunting.selection.paging import Cursor, Leg, Place
+from app.hunting.selection.paging import Cursor, ListSide, Position
 from app.settings.hunting import Order
 from tests.hunting.lists import Entry, ListClient, Steady, Walker
 
 LISTS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ORDERS = st.sampled_from(list(Order))
-DATABASES = st.sampled_from(list(Database))
+DATABASES = st.sampled_from(list(AppDatabase))
 TOTALS = st.one_of(st.integers(0, 130), st.integers(131, 1500))
 
 
@@ -28,7 +28,13 @@ def library(total: int, never_share: float, seed: int) -> list[Entry]:
 
 
 def walker(
-    entries: list[Entry], database: Database, order: Order, batch: int, *, rng: random.Random | None = None, at: int = 0
+    entries: list[Entry],
+    database: AppDatabase,
+    order: Order,
+    batch: int,
+    *,
+    rng: random.Random | None = None,
+    at: int = 0,
 ) -> Walker:
     client = ListClient(entries, database)
     return Walker(client, order, batch, rng or Steady(), Cursor(at, len(entries)) if at else Cursor())
@@ -58,13 +64,13 @@ def test_a_span_holds_the_stretch_in_pages_near_a_hundred(offset: int, pages: in
 @given(st.integers(-5000, 5000), st.integers(0, 5000), st.integers(0, 5000))
 def test_a_cursor_moves_with_the_records_that_left_the_list(offset: int, before: int, total: int) -> None:
     place = walk.shifted(Cursor(offset, before), total)
-    assert (place.leg is Leg.NEVER) == (offset < 0)
+    assert (place.leg is ListSide.NEVER) == (offset < 0)
     assert place.offset == max(0, abs(offset) - max(0, before - total))
 
 
-@given(st.sampled_from(list(Leg)), st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 400))
-def test_a_stored_place_is_found_again(leg: Leg, offset: int, total: int, moved: int) -> None:
-    found = walk.shifted(walk.kept(Place(leg, offset), total=total, moved=moved), total)
+@given(st.sampled_from(list(ListSide)), st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 400))
+def test_a_stored_place_is_found_again(leg: ListSide, offset: int, total: int, moved: int) -> None:
+    found = walk.shifted(walk.kept(Position(leg, offset), total=total, moved=moved), total)
     assert found.offset == max(0, offset - moved)
     assert found.leg is leg or found.offset == 0
 
@@ -77,7 +83,7 @@ def test_the_first_page_is_four_times_the_batch_and_at_least_twenty(batch: int, 
 @given(TOTALS, st.floats(0, 1), st.integers(0, 2500), DATABASES, ORDERS, st.sampled_from([1, 2, 12, 50]), st.integers())
 @LISTS
 def test_every_record_is_read_within_the_bound_when_all_is_blocked(
-    total: int, never: float, at: int, database: Database, order: Order, batch: int, seed: int
+    total: int, never: float, at: int, database: AppDatabase, order: Order, batch: int, seed: int
 ) -> None:
     walking = walker(library(total, never, seed), database, order, batch, at=min(at, total))
 
@@ -94,12 +100,18 @@ def test_every_record_is_read_within_the_bound_when_all_is_blocked(
 
 
 @given(
-    TOTALS, st.floats(0, 1), st.floats(0, 0.3), DATABASES, ORDERS, st.sampled_from([1, 2, 12, 50]), st.integers(),
+    TOTALS,
+    st.floats(0, 1),
+    st.floats(0, 0.3),
+    DATABASES,
+    ORDERS,
+    st.sampled_from([1, 2, 12, 50]),
+    st.integers(),
     st.booleans(),
-)  # fmt: skip
+)
 @LISTS
 def test_every_eligible_item_is_searched_once_within_the_bound_of_hunts_that_found_too_little(
-    total: int, never: float, share: float, database: Database, order: Order, batch: int, seed: int, clustered: bool
+    total: int, never: float, share: float, database: AppDatabase, order: Order, batch: int, seed: int, clustered: bool
 ) -> None:
     entries = library(total, never, seed)
     count = min(int(total * share), 4 * batch if clustered else 40 * batch)
@@ -122,7 +134,7 @@ def test_every_eligible_item_is_searched_once_within_the_bound_of_hunts_that_fou
 @given(TOTALS, st.floats(0, 1), DATABASES, st.integers(), st.sampled_from([1, 2, 12]))
 @LISTS
 def test_beginning_anew_now_and_then_costs_a_fifth_of_the_hunts_at_most(
-    total: int, never: float, database: Database, seed: int, batch: int
+    total: int, never: float, database: AppDatabase, seed: int, batch: int
 ) -> None:
     """Over many hunts: the luck of a few draws is allowed for."""
     entries, rng = library(total, never, seed), random.Random(seed)
@@ -143,7 +155,7 @@ def test_beginning_anew_now_and_then_costs_a_fifth_of_the_hunts_at_most(
 @given(st.integers(300, 1500), st.floats(0, 1), DATABASES, ORDERS, st.integers(), st.integers(1, 90))
 @LISTS
 def test_no_record_is_missed_when_others_leave_the_list(
-    total: int, never: float, database: Database, order: Order, seed: int, leaving: int
+    total: int, never: float, database: AppDatabase, order: Order, seed: int, leaving: int
 ) -> None:
     rng = random.Random(seed)
     walking = walker(library(total, never, seed), database, order, 2)
@@ -162,7 +174,7 @@ def test_no_record_is_missed_when_others_leave_the_list(
 @given(st.integers(300, 1500), st.floats(0, 1), DATABASES, ORDERS, st.integers(), st.integers(1, 90))
 @LISTS
 def test_no_record_is_missed_when_others_come_in(
-    total: int, never: float, database: Database, order: Order, seed: int, coming: int
+    total: int, never: float, database: AppDatabase, order: Order, seed: int, coming: int
 ) -> None:
     walking = walker(library(total, never, seed), database, order, 2)
     first = {entry.item_id for entry in walking.client.entries}
@@ -181,7 +193,7 @@ def test_no_record_is_missed_when_others_come_in(
 @given(DATABASES, st.integers(), st.integers(1000, 1500))
 @LISTS
 def test_what_becomes_due_behind_the_walk_does_not_wait_for_the_end_of_the_lap(
-    database: Database, seed: int, total: int
+    database: AppDatabase, seed: int, total: int
 ) -> None:
     """The head is blocked for good, every hunt fills its batch from the rest, and then one of the head comes free.
 
@@ -206,7 +218,7 @@ def test_what_becomes_due_behind_the_walk_does_not_wait_for_the_end_of_the_lap(
 
 def test_the_longest_unsearched_come_first_behind_a_blocked_head() -> None:
     entries = [Entry(item_id, item_id, 1000 + item_id) for item_id in range(1, 1001)]
-    walking = walker(entries, Database.SQLITE, Order.LONGEST_UNSEARCHED, 2)
+    walking = walker(entries, AppDatabase.SQLITE, Order.LONGEST_UNSEARCHED, 2)
     searched: list[int] = []
 
     async def hunts() -> None:

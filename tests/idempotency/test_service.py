@@ -14,22 +14,22 @@ from app.core.db import Database
 from app.core.errors import Conflict
 from app.idempotency import service
 from app.idempotency.models import Replay
-from app.idempotency.service import Attempt, Kept, ReplayService
+from app.idempotency.service import Attempt, IdempotencyService, StoredResponse
 from app.secrets.box import SecretBox
 from tests.api.kernel import Watch, make_database
 
 pytestmark = pytest.mark.asyncio
 
-REPLY = Kept(201, bytes(range(256)), "application/json")
+REPLY = StoredResponse(201, bytes(range(256)), "application/json")
 
 
 @dataclass
 class Bench:
     db: Database
     watch: Watch
-    replays: ReplayService
+    replays: IdempotencyService
 
-    async def begin(self, fingerprint: str = "f", key: str = "k") -> Attempt | Kept:
+    async def begin(self, fingerprint: str = "f", key: str = "k") -> Attempt | StoredResponse:
         return await self.replays.begin("api_key:1", key, fingerprint)
 
     async def count(self) -> int:
@@ -40,7 +40,7 @@ class Bench:
 @pytest_asyncio.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     db, watch = await make_database(tmp_path), Watch()
-    yield Bench(db, watch, ReplayService(db, SecretBox("k" * 32), watch))
+    yield Bench(db, watch, IdempotencyService(db, SecretBox("k" * 32), watch))
     await db.close()
 
 
@@ -80,7 +80,7 @@ async def test_a_record_of_another_secret_key_counts_as_none(bench: Bench) -> No
     attempt = await bench.begin()
     assert isinstance(attempt, Attempt)
     await bench.replays.keep(attempt, REPLY)
-    rotated = ReplayService(bench.db, SecretBox("r" * 32), bench.watch)
+    rotated = IdempotencyService(bench.db, SecretBox("r" * 32), bench.watch)
     assert isinstance(await rotated.begin("api_key:1", "k", "f"), Attempt)
 
 
@@ -89,8 +89,8 @@ async def test_what_is_stored_of_a_request_cannot_be_guessed_from_outside(bench:
     await bench.begin("plain hash of a body")
     async with bench.db.reading() as session:
         stored = (await session.exec(select(Replay.fingerprint))).one()
-    assert stored == SecretBox("k" * 32).derived("replay", "plain hash of a body").hex()
-    assert stored != SecretBox("r" * 32).derived("replay", "plain hash of a body").hex()
+    assert stored == SecretBox("k" * 32).derive("replay", "plain hash of a body").hex()
+    assert stored != SecretBox("r" * 32).derive("replay", "plain hash of a body").hex()
 
 
 async def test_purge_deletes_what_is_over_in_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

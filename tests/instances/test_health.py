@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from app.arr.models import AppStatus, Database
+from app.arr.models import AppDatabase, AppStatus
 from app.http.errors import ArrError, ErrorCode
 from app.instances import health
 from app.instances.models import InstanceState
 from tests.support.rig import START
 
-STATUS = AppStatus("Sonarr", "4.0.0.0", Database.POSTGRESQL, "")
+STATUS = AppStatus("Sonarr", "4.0.0.0", AppDatabase.POSTGRESQL, "")
 MINUTE = timedelta(minutes=1)
 
 

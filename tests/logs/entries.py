@@ -17,9 +17,17 @@ FIRST = id_at(START)
 def entry(number: int = 0, **given: Any) -> Entry:
     """One that was logged `number` milliseconds after the start."""
     values: dict[str, Any] = {
-        "id": FIRST + number * 1000, "level": 20, "app_type": "system", "instance_id": None, "hunt_id": None,
-        "request_id": None, "logger": "tests", "message": f"line {number}", "context": "{}", "size": 10,
-    }  # fmt: skip
+        "id": FIRST + number * 1000,
+        "level": 20,
+        "app_type": "system",
+        "instance_id": None,
+        "hunt_id": None,
+        "request_id": None,
+        "logger": "tests",
+        "message": f"line {number}",
+        "context": "{}",
+        "size": 10,
+    }
     return Entry(**{**values, **given})
 
 

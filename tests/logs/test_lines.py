@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.core.logging import Line
-from app.logs.lines import LARGEST_CONTEXT, LONGEST_MESSAGE, LONGEST_TEXT, Entry, entry_of
+from app.logs.lines import MAX_CONTEXT, MAX_MESSAGE_LENGTH, MAX_TEXT_LENGTH, Entry, entry_of
 
 
 def made(event: str = "x", level: int = 20, **fields: Any) -> Entry:
@@ -51,14 +51,14 @@ def test_no_text_that_a_database_would_refuse() -> None:
 
 def test_a_long_message_is_cut_and_says_so() -> None:
     found = made("é" * 5000)
-    assert len(found.message) == LONGEST_MESSAGE
+    assert len(found.message) == MAX_MESSAGE_LENGTH
     assert found.message.endswith("…")
     assert found.size == len(found.message.encode()) + 2
 
 
 def test_of_a_traceback_the_end_is_kept() -> None:
     kept = context(made(exception="a" * 10_000 + "ValueError: the reason"))["exception"]
-    assert len(kept) == LONGEST_TEXT
+    assert len(kept) == MAX_TEXT_LENGTH
     assert kept.startswith("…")
     assert kept.endswith("ValueError: the reason")
 
@@ -74,7 +74,7 @@ def test_of_a_traceback_the_end_is_kept() -> None:
 )
 def test_the_context_is_bounded_and_still_json(fields: dict[str, Any]) -> None:
     found = made(**fields)
-    assert len(found.context.encode()) <= LARGEST_CONTEXT + 50
+    assert len(found.context.encode()) <= MAX_CONTEXT + 50
     assert isinstance(context(found), dict)
 
 
@@ -88,5 +88,9 @@ def test_depth_and_odd_numbers_are_taken() -> None:
         deep = {"in": deep}
     found = made(deep=deep, large=10**30, endless=float("inf"), none=None, yes=True)
     assert context(found) == {
-        "deep": {"in": {"in": {"in": {"in": "…"}}}}, "large": 10**30, "endless": "Infinity", "none": None, "yes": True,
-    }  # fmt: skip
+        "deep": {"in": {"in": {"in": {"in": "…"}}}},
+        "large": 10**30,
+        "endless": "Infinity",
+        "none": None,
+        "yes": True,
+    }

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from app.core.config import LogLevel
 from app.logs import store as store_module
 from app.logs.filters import LogFilter
-from app.logs.lines import Entry, Kind
+from app.logs.lines import Entry, EntryKind
 from app.logs.models import NUMBERS, SOURCES, time_of
 from app.logs.schemas import LogCleanupIn, LogEntryOut
 from app.logs.store import LogStore
@@ -35,12 +35,16 @@ def some_entries(count: int, seed: int = 1) -> list[Entry]:
         title = chosen.choice(["Severance", "Pokémon", "100% \\ Wolf_", "Andor"])
         made.append(
             entry(
-                number, level=chosen.choice([10, 10, 10, 20, 20, 30, 40]), app_type=app_type, instance_id=instance,
+                number,
+                level=chosen.choice([10, 10, 10, 20, 20, 30, 40]),
+                app_type=app_type,
+                instance_id=instance,
                 hunt_id=chosen.randint(1, 9) if instance else None,
                 request_id=None if instance else f"r{chosen.randint(1, 5)}",
-                context=json.dumps({"title": title}, ensure_ascii=False), message=f"line {number % 10}",
+                context=json.dumps({"title": title}, ensure_ascii=False),
+                message=f"line {number % 10}",
             )
-        )  # fmt: skip
+        )
     chosen.shuffle(made)
     return made
 
@@ -155,7 +159,7 @@ async def test_a_search_that_finds_nothing_yet_says_where_to_go_on(rig: Rig, mon
 async def test_lines_of_the_same_moment_are_all_kept(rig: Rig) -> None:
     """Within a batch, and between processes that know nothing of each other."""
     store = rig.container.logs
-    other = LogStore(rig.container.db, rig.container.general, rig.clock)
+    other = LogStore(rig.container.db, rig.container.settings, rig.clock)
     await store.add([entry(0, message=f"a{number}") for number in range(5)], {})
     batches = [[entry(0, message=f"{name}{number}") for number in range(5)] for name in "bcdefgh"]
     await asyncio.gather(*((store, other)[number % 2].add(batch, {}) for number, batch in enumerate(batches)))
@@ -186,7 +190,7 @@ async def test_the_place_in_the_list_outlives_its_entry(rig: Rig) -> None:
 async def test_statistics_are_read_from_the_counts(rig: Rig) -> None:
     entries = some_entries(250)
     await fill(rig, entries)
-    await rig.container.logs.add([entry(900)], {Kind("sonarr", 1, 10): 3, Kind("system", 0, 20): 1})
+    await rig.container.logs.add([entry(900)], {EntryKind("sonarr", 1, 10): 3, EntryKind("system", 0, 20): 1})
     statements: list[str] = []
     for engine in rig.container.db.engines:
         event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
@@ -214,7 +218,7 @@ async def test_the_retention_is_by_age_and_by_number(rig: Rig, monkeypatch: pyte
     old = [entry(number, id=FIRST - (31 * 86_400_000 + number) * 1000) for number in range(120)]
     many = [entry(number, app_type="sonarr", level=(10, 40)[number % 2]) for number in range(230)]
     await fill(rig, [*old, *many, *(entry(number) for number in range(90))])
-    await rig.container.general.update_general(GeneralIn.model_validate({"log_max_entries_per_app": 100}))
+    await rig.container.settings.update_general(GeneralIn.model_validate({"log_max_entries_per_app": 100}))
     await ticks.log_retention({"container": rig.container})
     found = await stored(rig.container.db)
     assert [row.message for row in found if row.app_type == "sonarr"] == [f"line {n}" for n in range(130, 230)]
@@ -246,7 +250,7 @@ async def test_a_clean_up_does_what_it_is_asked(rig: Rig, given: dict[str, Any],
 async def test_clearing_takes_one_kind_or_all_and_forgets_what_was_dropped(rig: Rig) -> None:
     entries = some_entries(200)
     store = await fill(rig, entries)
-    await store.add([entry(900)], {Kind("sonarr", 1, 10): 3, Kind("system", 0, 20): 1})
+    await store.add([entry(900)], {EntryKind("sonarr", 1, 10): 3, EntryKind("system", 0, 20): 1})
     sonarr = sum(one.app_type == "sonarr" for one in entries)
     assert await store.clear("sonarr") == sonarr
     stats = await store.stats()

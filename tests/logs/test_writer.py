@@ -16,7 +16,7 @@ from app.core.errors import Unavailable
 from app.core.logging import set_level
 from app.logs.buffer import Buffer
 from app.logs.filters import LogFilter
-from app.logs.lines import Entry, Kind
+from app.logs.lines import Entry, EntryKind
 from app.logs.schemas import LogEntryOut
 from app.logs.store import LogStore
 from app.logs.writer import LogWriter
@@ -40,13 +40,13 @@ class Shutter(LogStore):
     """The real store behind a door: closed, the database is away; stuck, it does not even answer."""
 
     def __init__(self, rig: Rig) -> None:
-        super().__init__(rig.container.db, rig.container.general, rig.clock)
+        super().__init__(rig.container.db, rig.container.settings, rig.clock)
         self.is_closed = False
         self.is_stuck = False
         self.poison: str | None = None
         self.tried = asyncio.Event()
 
-    async def add(self, entries: Sequence[Entry], dropped: Mapping[Kind, int]) -> list[LogEntryOut]:
+    async def add(self, entries: Sequence[Entry], dropped: Mapping[EntryKind, int]) -> list[LogEntryOut]:
         self.tried.set()
         if self.is_stuck:
             await asyncio.Event().wait()
@@ -124,8 +124,12 @@ async def test_while_the_database_is_away_the_important_lines_wait(rig: Rig) -> 
         await wait_for(rig, "log lines are stored again")
     found = await stored(rig.container.db)
     assert [row.message for row in found] == [
-        "first", "info 18", "info 19", *(f"error {number}" for number in range(8)), "log lines are stored again",
-    ]  # fmt: skip
+        "first",
+        "info 18",
+        "info 19",
+        *(f"error {number}" for number in range(8)),
+        "log lines are stored again",
+    ]
     told = found[-1]
     assert (told.level, told.logger) == (30, "app.logs.writer")
     assert json.loads(told.context)["dropped"] == {"DEBUG": 20, "INFO": 18}

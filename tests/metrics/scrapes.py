@@ -68,7 +68,7 @@ def parsed(text: str, reader: Callable[[str], Iterable[Metric]] = text_string_to
 def renewed(rig: Rig) -> None:
     """As five seconds later: nothing that was read before is kept."""
     own = rig.container
-    metrics = MetricsService(own.db, own.redis, own.general, own.traffic, own.clock)
+    metrics = MetricsService(own.db, own.redis, own.settings, own.traffic, own.clock)
     rig.container = replace(own, metrics=metrics)
 
 

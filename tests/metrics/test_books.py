@@ -14,7 +14,7 @@ from app.core.db import Database
 from app.core.migrations import alembic_config
 from app.core.redis import make_redis, redis_settings
 from app.metrics.histogram import Histogram
-from app.metrics.traffic import MOST_PLACES, AppTraffic
+from app.metrics.traffic import MAX_PLACES, AppTraffic
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
 
@@ -31,7 +31,7 @@ def test_a_value_counts_for_every_bound_that_it_does_not_exceed() -> None:
 async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     connection = Connection(made.url, "k")
-    nowhere = rig.settings.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
+    nowhere = rig.config.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
     away = make_redis(redis_settings(nowhere))
     traffic = AppTraffic(rig.container.db, away)
     traffic.observe(connection, "GET", "/", 200, 0.2, 10)
@@ -54,9 +54,9 @@ async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> 
 @pytest.mark.asyncio
 async def test_addresses_that_are_only_tested_cost_no_memory_and_no_label(rig: Rig) -> None:
     traffic = AppTraffic(rig.container.db, rig.container.redis)
-    for number in range(MOST_PLACES + 50):
+    for number in range(MAX_PLACES + 50):
         traffic.observe(Connection(f"http://10.0.0.1:{number}", "k"), "GET", "/", 200, 0.2, 10)
-    assert len(traffic._seen) == MOST_PLACES
+    assert len(traffic._seen) == MAX_PLACES
     await traffic.flush()
     found = await traffic.read([])
     assert (found.requests, found.answers, found.last) == ({}, {}, {})

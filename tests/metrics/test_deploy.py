@@ -132,36 +132,48 @@ def of_instance(name: str, more: str = "") -> str:
 SEEN: dict[str, tuple[dict[str, str], str, set[str], set[str]]] = {
     "an app that is down": (
         {of_instance("huntarr_instance_online"): "0x60", of_instance("huntarr_instance_enabled"): "1x60"},
-        "31m", {"HuntarrAppDown"}, {"HuntarrNothingImported"},
+        "31m",
+        {"HuntarrAppDown"},
+        {"HuntarrNothingImported"},
     ),
     "an app that was switched off": (
         {of_instance("huntarr_instance_online"): "0x60", of_instance("huntarr_instance_enabled"): "0x60"},
-        "31m", set(), {"HuntarrAppDown"},
+        "31m",
+        set(),
+        {"HuntarrAppDown"},
     ),
     "no worker": ({'huntarr_workers{job="huntarr"}': "0x20"}, "10m", {"HuntarrNoWorker"}, {"HuntarrDown"}),
     "hunts that fail": (
         {of_instance("huntarr_hunts_total", ',status="failed"'): "0 0 0 1 2 3 4 4x20"},
-        "15m", {"HuntarrHuntsFailing"}, set(),
+        "15m",
+        {"HuntarrHuntsFailing"},
+        set(),
     ),
     "searches without imports": (
         {
             of_instance("huntarr_searches_total", ',pass="missing"'): "0+1x200",
             of_instance("huntarr_imports_total", ',pass="missing"'): "0x200",
         },
-        "8d", {"HuntarrNothingImported"}, set(),
+        "8d",
+        {"HuntarrNothingImported"},
+        set(),
     ),
     "searches with imports": (
         {
             of_instance("huntarr_searches_total", ',pass="missing"'): "0+1x200",
             of_instance("huntarr_imports_total", ',pass="missing"'): "0x150 1x50",
         },
-        "8d", set(), {"HuntarrNothingImported"},
+        "8d",
+        set(),
+        {"HuntarrNothingImported"},
     ),
     "a hunt that nobody begins": (
         {'huntarr_hunts_oldest_age_seconds{status="queued"}': "0+60x60"},
-        "30m", {"HuntarrHuntsWait"}, {"HuntarrJobsWait"},
+        "30m",
+        {"HuntarrHuntsWait"},
+        {"HuntarrJobsWait"},
     ),
-}  # fmt: skip
+}
 
 
 @needs_promtool
@@ -175,11 +187,14 @@ def test_alerts_fire_when_they_should(name: str, tmp_path: Path) -> None:
         "input_series": [{"series": one, "values": values} for one, values in series.items()],
         "alert_rule_test": wanted,
         "promql_expr_test": [
-            {"expr": f'count(ALERTS{{alertname="{one}", alertstate="firing"}})', "eval_time": at,
-             "exp_samples": [{"labels": "{}", "value": 1}]}
+            {
+                "expr": f'count(ALERTS{{alertname="{one}", alertstate="firing"}})',
+                "eval_time": at,
+                "exp_samples": [{"labels": "{}", "value": 1}],
+            }
             for one in fires
         ],
-    }  # fmt: skip
+    }
     assert fires | silent <= ours
     path = tmp_path / "alerts_test.yml"
     path.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": step, "tests": [case]}))

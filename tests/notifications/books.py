@@ -5,11 +5,11 @@ from typing import Any
 from sqlmodel import col, select
 
 from app.events.catalogue import Durable
-from app.notifications.clients import Outlets
+from app.notifications.clients import NotificationClients
 from app.notifications.delivery import Deliverer
 from app.notifications.models import Delivery
 from app.notifications.schemas import ConnectionIn, ConnectionOut
-from app.notifications.settings_cipher import Vault
+from app.notifications.settings_cipher import SettingsCipher
 from tests.events.facts import happen
 from tests.notifications.receivers import Receiver
 from tests.support.rig import Rig
@@ -45,6 +45,6 @@ async def statuses(rig: Rig) -> list[str]:
     return [row.status for row in await deliveries(rig)]
 
 
-def another_worker(rig: Rig, outlets: Outlets) -> Deliverer:
+def another_worker(rig: Rig, outlets: NotificationClients) -> Deliverer:
     """A deliverer as in another process."""
-    return Deliverer(rig.container.db, Vault(rig.container.box), outlets, rig.clock)
+    return Deliverer(rig.container.db, SettingsCipher(rig.container.box), outlets, rig.clock)

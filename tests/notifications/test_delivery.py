@@ -5,20 +5,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import update
+from sqlmodel import col, update
 from standardwebhooks.webhooks import Webhook as Independent
 from structlog.testing import capture_logs
 
 from app.arr.models import AppType
 from app.events.catalogue import InstanceOffline
-from app.notifications.apprise_client import AppriseDoor
-from app.notifications.clients import Outlets
+from app.notifications.apprise_client import AppriseClient
+from app.notifications.clients import NotificationClients
 from app.notifications.delivery import AT_ONCE, CLAIM, TRIES
-from app.notifications.messages import Answer
-from app.notifications.models import Connection
-from app.notifications.retention import KEPT_FOR, LONGEST_WAIT, purge
+from app.notifications.messages import DeliveryResult
+from app.notifications.models import NotificationConnection
+from app.notifications.retention import KEPT_FOR, MAX_WAIT, purge
 from app.notifications.schemas import ConnectionIn, ConnectionTestIn
-from app.notifications.webhook_client import WebDoor
+from app.notifications.webhook_client import WebhookClient
 from tests.events.facts import hunt_completed, instance_offline, search_sent
 from tests.hunting.crashes import Killed
 from tests.notifications.books import another_worker, connected, deliveries, sent, statuses, told
@@ -47,11 +47,19 @@ async def test_an_event_arrives_signed_and_whole(rig: Rig) -> None:
         "type": "search.sent",
         "timestamp": "2026-11-23T12:00:00.000Z",
         "data": {
-            "app_type": "sonarr", "instance_id": 7, "instance_name": "TV", "hunt_id": 3, "search_id": 4,
-            "pass": "missing", "media_key": "episode:4", "unit": "episode", "title": "Episode 4", "picked": "",
+            "app_type": "sonarr",
+            "instance_id": 7,
+            "instance_name": "TV",
+            "hunt_id": 3,
+            "search_id": 4,
+            "pass": "missing",
+            "media_key": "episode:4",
+            "unit": "episode",
+            "title": "Episode 4",
+            "picked": "",
             "command_id": None,
         },
-    }  # fmt: skip
+    }
     assert call.path == "/hook"
     assert call.headers["authorization"] == "Bearer abc"
     assert call.headers["content-type"] == "application/json"
@@ -151,24 +159,24 @@ async def test_a_connection_that_hangs_delays_no_other(rig: Rig) -> None:
 async def test_so_many_at_once_and_no_more(rig: Rig) -> None:
     full, may_end = asyncio.Event(), asyncio.Event()
 
-    class Counting(WebDoor):
+    class Counting(WebhookClient):
         now = most = 0
 
-        async def post(self, *_given: Any, **_options: Any) -> Answer:
+        async def post(self, *_given: Any, **_options: Any) -> DeliveryResult:
             self.now += 1
             self.most = max(self.most, self.now)
             if self.now == AT_ONCE:
                 full.set()
             await may_end.wait()
             self.now -= 1
-            return Answer(True, "Taken.")
+            return DeliveryResult(True, "Taken.")
 
     web = Counting("1", rig.clock)
     with receiver() as there:
         for number in range(AT_ONCE + 5):
             await connected(rig, there, name=f"n{number}")
     await told(rig, search_sent())
-    deliverer = another_worker(rig, Outlets(web, AppriseDoor()))
+    deliverer = another_worker(rig, NotificationClients(web, AppriseClient()))
     first = asyncio.create_task(deliverer.deliver_due())
     async with asyncio.timeout(20):
         await full.wait()
@@ -186,8 +194,8 @@ async def test_two_workers_send_nothing_twice(rig: Rig) -> None:
         await connected(rig, there)
         await connected(rig, other)
         await told(rig, *(search_sent(number) for number in range(12)))
-        doors = [WebDoor("1", rig.clock) for _ in range(3)]
-        workers = [another_worker(rig, Outlets(door, AppriseDoor())) for door in doors]
+        doors = [WebhookClient("1", rig.clock) for _ in range(3)]
+        workers = [another_worker(rig, NotificationClients(door, AppriseClient())) for door in doors]
         await asyncio.gather(*(sent(rig, worker) for worker in workers))
         await sent(rig)
         await asyncio.gather(*(door.aclose() for door in doors))
@@ -197,8 +205,8 @@ async def test_two_workers_send_nothing_twice(rig: Rig) -> None:
 
 @pytest.mark.storage
 async def test_a_worker_that_dies_with_it_is_followed_by_another_with_the_same_id(rig: Rig) -> None:
-    class Dying(WebDoor):
-        async def post(self, *given: Any, **options: Any) -> Answer:
+    class Dying(WebhookClient):
+        async def post(self, *given: Any, **options: Any) -> DeliveryResult:
             await super().post(*given, **options)
             raise Killed
 
@@ -207,7 +215,7 @@ async def test_a_worker_that_dies_with_it_is_followed_by_another_with_the_same_i
         await told(rig, search_sent(1), search_sent(2))
         doomed = Dying("1", rig.clock)
         with pytest.raises(Killed):
-            await sent(rig, another_worker(rig, Outlets(doomed, AppriseDoor())))
+            await sent(rig, another_worker(rig, NotificationClients(doomed, AppriseClient())))
         await doomed.aclose()
         rig.clock.forward(seconds=CLAIM.total_seconds() - 1)
         await sent(rig)
@@ -302,7 +310,9 @@ async def test_settings_that_cannot_be_read_hold_up_nobody_else(rig: Rig) -> Non
     with receiver() as there:
         broken, well = await connected(rig, there), await connected(rig, there)
         async with rig.container.db.session() as session:
-            await session.exec(update(Connection).where(Connection.id == broken.id).values(settings="x"))  # type: ignore[arg-type]
+            await session.exec(
+                update(NotificationConnection).where(col(NotificationConnection.id) == broken.id).values(settings="x")
+            )
         await told(rig, search_sent())
         await sent(rig)
         assert len(there.accepted) == 1
@@ -331,16 +341,22 @@ async def test_a_digest_tells_of_all_at_once(rig: Rig) -> None:
     assert (body["type"], body["timestamp"]) == ("digest", "2026-11-23T12:30:00.000Z")
     events = body["data"].pop("events")
     assert body["data"] == {
-        "from": "2026-11-23T12:00:00.000Z", "to": "2026-11-23T12:29:00.000Z", "total": 3, "left_out": 0,
+        "from": "2026-11-23T12:00:00.000Z",
+        "to": "2026-11-23T12:29:00.000Z",
+        "total": 3,
+        "left_out": 0,
         "counts": {"search.sent": 2, "instance.offline": 1},
         "lines": [
-            "TV: searching for Episode 1: Missing (episode).", "TV: searching for Episode 2: Missing (episode).",
+            "TV: searching for Episode 1: Missing (episode).",
+            "TV: searching for Episode 2: Missing (episode).",
             "TV is offline: Nothing listens there.",
         ],
-    }  # fmt: skip
+    }
     assert [(one["type"], one["event_id"]) for one in events] == [
-        ("search.sent", 1), ("search.sent", 2), ("instance.offline", 3),
-    ]  # fmt: skip
+        ("search.sent", 1),
+        ("search.sent", 2),
+        ("instance.offline", 3),
+    ]
     *parts, digest, _ = await deliveries(rig)
     assert (digest.event, digest.level, digest.title) == ("digest", "warning", "Huntarr: 3 events")
     assert [(part.status, part.digest_id) for part in parts] == [("digested", digest.id)] * 3
@@ -366,9 +382,9 @@ async def test_deliveries_are_kept_for_a_month_and_wait_for_three_days(rig: Rig)
         await connected(rig, down, name="down")
         await told(rig, search_sent())
         await sent(rig)
-        await purge(rig.container.db, rig.clock.now + LONGEST_WAIT)
+        await purge(rig.container.db, rig.clock.now + MAX_WAIT)
         assert await statuses(rig) == ["delivered", "queued"]
-        await purge(rig.container.db, rig.clock.now + LONGEST_WAIT + timedelta(seconds=1))
+        await purge(rig.container.db, rig.clock.now + MAX_WAIT + timedelta(seconds=1))
         assert await statuses(rig) == ["delivered", "failed"]
         await sent(rig)
         await purge(rig.container.db, rig.clock.now + KEPT_FOR + timedelta(seconds=1))

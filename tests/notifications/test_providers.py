@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.core.errors import Invalid
-from app.notifications.apprise_client import AppriseDoor
-from app.notifications.messages import Answer, Message, discreet
+from app.notifications.apprise_client import AppriseClient
+from app.notifications.messages import DeliveryResult, Message, discreet
 from app.notifications.providers import PROVIDERS, described
 from app.notifications.schemas import ConnectionTestIn
 from app.notifications.settings import is_secret
@@ -24,14 +24,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "webhook": {"url": "https://example.com/hook?token=abc"},
     "apprise": {"urls": ["tgram://12345678:abcdefghijklmnopqrstuvwxyz/9"]},
     "discord": {
-        "webhook_url": "https://discord.com/api/webhooks/12345678901/" + "a" * 60, "username": "Hunt & Co",
+        "webhook_url": "https://discord.com/api/webhooks/12345678901/" + "a" * 60,
+        "username": "Hunt & Co",
         "thread_id": "12345678901",
     },
     "telegram": {"bot_token": "12345678:abcdefghijklmnopqrstuvwxyz", "chat_id": "-100123", "topic_id": 4},
     "slack": {"webhook_url": "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"},
     "email": {
-        "host": "mail.example.com", "username": "me@example.com", "password": "p/@:?#%",
-        "from_address": "me@example.com", "to_addresses": ["you@example.com", "them@example.org"],
+        "host": "mail.example.com",
+        "username": "me@example.com",
+        "password": "p/@:?#%",
+        "from_address": "me@example.com",
+        "to_addresses": ["you@example.com", "them@example.org"],
     },
     "pushover": {"user_key": "u" * 30, "api_token": "a" * 30, "devices": ["phone"], "sound": "bike"},
     "pushbullet": {"access_token": "o.abcdefghijklmnop", "target": "#channel"},
@@ -39,7 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ntfy": {"topic": "huntarr-secret", "access_token": "tk_0123456789abcdef"},
     "notifiarr": {"api_key": "abcdef01-2345-6789", "channel_id": "12345678901"},
     "mqtt": {"host": "broker.example.com", "topic": "home/huntarr", "username": "h", "password": "geheim/1"},
-}  # fmt: skip
+}
 """Every provider, as a user would fill it in."""
 
 
@@ -61,7 +65,7 @@ def test_what_is_secret_is_never_read_and_need_not_be_given_again(word: str) -> 
     assert kind.read(made.masked(), made) == made, "stars stand for what is stored"
     open_fields = {name: value for name, value in SETTINGS[word].items() if not is_secret(kind.model_fields[name])}
     assert kind.read(open_fields, made) == made, "and so does a secret that is left out"
-    said = discreet(Answer(False, "No.", f"bad {' '.join(made.secret_texts)}"), made.secret_texts).said or ""
+    said = discreet(DeliveryResult(False, "No.", f"bad {' '.join(made.secret_texts)}"), made.secret_texts).said or ""
     assert not [secret for secret in made.secret_texts if secret in said]
 
 
@@ -70,7 +74,7 @@ async def test_apprise_reads_the_address_of_every_short_cut() -> None:
     made = [PROVIDERS[word].read(given, None) for word, given in sorted(SETTINGS.items())]
     urls = [url for one in made if isinstance(one, AppriseSettings) for url in one.addresses()]
     assert len(urls) == len(SETTINGS) - 1
-    assert await AppriseDoor().unknown([*urls, "nothing://here"]) == [len(urls)]
+    assert await AppriseClient().unknown([*urls, "nothing://here"]) == [len(urls)]
 
 
 @pytest.mark.parametrize(
@@ -112,8 +116,10 @@ async def test_apprise_delivers_what_happened(rig: Rig) -> None:
         await sent(rig)
     first, second = (call.json for call in there.accepted)
     assert (second["title"], second["message"], second["type"]) == (
-        "TV: searching for Episode 4", "Missing (episode).", "info",
-    )  # fmt: skip
+        "TV: searching for Episode 4",
+        "Missing (episode).",
+        "info",
+    )
     assert first["title"].startswith("TV: hunt")
     assert [row.status for row in await deliveries(rig)] == ["delivered"] * 2
 
@@ -150,13 +156,19 @@ async def test_mail_arrives_at_all_addresses(rig: Rig) -> None:
 async def test_no_way_leads_apprise_to_a_metadata_address(rig: Rig) -> None:
     """Behind a redirect, or in a spelling that only the connection itself shows."""
     message = Message(
-        id="msg_1", type="test", level="info", timestamp=rig.clock.now, data={}, title="T", body="B",
+        id="msg_1",
+        type="test",
+        level="info",
+        timestamp=rig.clock.now,
+        data={},
+        title="T",
+        body="B",
         sent_at=rig.clock.now,
-    )  # fmt: skip
+    )
     with receiver(status=307, reply_headers={"Location": "http://169.254.169.254/"}) as there:
-        assert not (await AppriseDoor().send([at(there, "json")], message)).ok
+        assert not (await AppriseClient().send([at(there, "json")], message)).ok
         assert len(there.calls) == 1
-    answer = await AppriseDoor().send(["json://0xa9fea9fe/"], message)
+    answer = await AppriseClient().send(["json://0xa9fea9fe/"], message)
     assert answer.sentence == "It leads to a link-local, metadata, multicast or unspecified address."
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from app.actions.actions import Hands
+from app.actions.actions import ActionServices
 from app.core.queue import ArqQueue
-from app.core.row_counts import Totals
+from app.core.row_counts import RowCounts
 from app.hunting.service import HuntService
-from app.hunting.store.events import Ticker
+from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.lease import Leases
 from app.hunting.store.models import Hunt
 from app.instances.service import InstanceService
@@ -60,13 +60,13 @@ async def instance(rig: Rig, **given: Any) -> int:
 async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]:
     """A runner of its own, as in another process, that takes a step around every unit of work."""
     made = rig.container
-    db = SteppingDatabase(rig.settings.database, step)
+    db = SteppingDatabase(rig.config.database, step)
     queue = ArqQueue(made.redis)
-    leases, ticker = Leases(made.redis, seconds=5), Ticker(db, made.bus)
-    hunts = HuntService(db, queue, made.general, Totals(), leases, ticker, rig.clock)
-    instances = InstanceService(db, queue, made.http, made.box, made.general, rig.clock)
-    hands = Hands(hunts, instances, made.general, made.backup_planner.ask)
+    leases, ticker = Leases(made.redis, seconds=5), HuntBroadcaster(db, made.bus)
+    hunts = HuntService(db, queue, made.settings, RowCounts(), leases, ticker, rig.clock)
+    instances = InstanceService(db, queue, made.http, made.box, made.settings, rig.clock)
+    hands = ActionServices(hunts, instances, made.settings, made.backup_planner.ask)
     try:
-        yield ScheduleRunner(db, queue, made.general, hands, rig.clock)
+        yield ScheduleRunner(db, queue, made.settings, hands, rig.clock)
     finally:
         await db.close()

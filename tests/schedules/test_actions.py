@@ -46,14 +46,14 @@ async def test_instances_are_enabled_and_disabled(rig: Rig) -> None:
 async def test_hunting_is_paused_and_resumed(rig: Rig) -> None:
     run = await run_now(rig, "pause", params={"minutes": 90})
     assert (run.status, run.message) == ("completed", "Hunting paused until 2026-11-23 13:30 UTC.")
-    assert (await rig.container.general.general()).hunting_paused
+    assert (await rig.container.settings.general()).hunting_paused
     rig.clock.forward(minutes=90)
-    assert not (await rig.container.general.general()).hunting_paused
+    assert not (await rig.container.settings.general()).hunting_paused
     assert (await run_now(rig, "pause")).message == "Hunting paused."
     rig.clock.forward(days=300)
-    assert (await rig.container.general.general()).hunting_paused
+    assert (await rig.container.settings.general()).hunting_paused
     assert (await run_now(rig, "resume")).message == "Hunting resumed."
-    assert not (await rig.container.general.general()).hunting_paused
+    assert not (await rig.container.settings.general()).hunting_paused
 
 
 @pytest.mark.asyncio
@@ -66,13 +66,13 @@ async def test_the_hourly_cap_that_was_set_is_in_force(rig: Rig) -> None:
     run = await run_now(rig, "set_hourly_cap", app_type="radarr", params={"hourly_cap": 7})
     assert (run.status, run.message) == ("completed", "Hourly cap of 2 instances set to 7.")
     assert await caps() == {plain: 7, own: 7}
-    assert (await rig.container.general.hunting(AppType.RADARR)).hourly_cap == 7
-    assert (await rig.container.general.hunting(AppType.SONARR)).hourly_cap == 20
+    assert (await rig.container.settings.hunting(AppType.RADARR)).hourly_cap == 7
+    assert (await rig.container.settings.hunting(AppType.SONARR)).hourly_cap == 20
     await run_now(rig, "set_hourly_cap", instance_id=plain, params={"hourly_cap": 400})
     assert await caps() == {plain: 400, own: 7}
     await run_now(rig, "set_hourly_cap", params={"hourly_cap": 1})
     assert await caps() == {plain: 1, own: 1}
-    assert (await rig.container.general.hunting(AppType.SONARR)).hourly_cap == 1
+    assert (await rig.container.settings.hunting(AppType.SONARR)).hourly_cap == 1
 
 
 @pytest.mark.asyncio
@@ -111,7 +111,7 @@ async def test_an_action_that_breaks_is_a_failed_run(rig: Rig, monkeypatch: pyte
     async def breaks(*_given: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(rig.container.general, "resume", breaks)
+    monkeypatch.setattr(rig.container.settings, "resume", breaks)
     run = await run_now(rig, "resume")
     assert (run.status, run.message) == ("failed", BROKEN)
 

@@ -33,7 +33,7 @@ STEP = timedelta(minutes=15)
 async def three_workers(rig: Rig) -> AsyncIterator[list[Container]]:
     """Three processes' worth of containers on one database and one Redis, with one clock."""
     async with AsyncExitStack() as stack:
-        others = [await stack.enter_async_context(open_container(rig.settings, clock=rig.clock)) for _ in range(2)]
+        others = [await stack.enter_async_context(open_container(rig.config, clock=rig.clock)) for _ in range(2)]
         yield [rig.container, *others]
 
 
@@ -62,9 +62,11 @@ THROUGH: dict[tuple[str, int], dict[str, list[str]]] = {
     ("America/New_York", 0): {"30 2 * * *": ["03:00 -0400"], "0 1,3 * * *": ["01:00 -0500", "03:00 -0400"]},
     ("America/New_York", 1): {"30 1 * * *": ["01:30 -0400"], "0 1,2 * * *": ["01:00 -0400", "02:00 -0500"]},
     ("Australia/Lord_Howe", 0): {"15 2 * * *": ["02:30 +1100"], "30 1,2 * * *": ["01:30 +1030", "02:30 +1100"]},
-    ("Australia/Lord_Howe", 1): {"45 1 * * *": ["01:45 +1100"], "0,30 1,2 * * *": [
-        "01:00 +1100", "01:30 +1100", "02:00 +1030", "02:30 +1030"]},
-}  # fmt: skip
+    ("Australia/Lord_Howe", 1): {
+        "45 1 * * *": ["01:45 +1100"],
+        "0,30 1,2 * * *": ["01:00 +1100", "01:30 +1100", "02:00 +1030", "02:30 +1030"],
+    },
+}
 
 
 @pytest.mark.storage
@@ -74,7 +76,7 @@ async def test_three_workers_fire_each_moment_once_through_a_change_of_the_clock
 ) -> None:
     change = CHANGES[zone][which]
     rig.clock.now = change - 3 * HOUR
-    await rig.container.general.update_general(GeneralIn.model_validate({"timezone": zone}))
+    await rig.container.settings.update_general(GeneralIn.model_validate({"timezone": zone}))
     expected = THROUGH[zone, which]
     made = {text: await scheduled(rig, cron=text) for text in expected}
     timed = await scheduled(rig, time="03:30", timezone=zone)
@@ -118,8 +120,9 @@ async def test_a_hunt_that_a_schedule_queued_is_one_and_says_so(rig: Rig) -> Non
         await asyncio.gather(*(one.schedule_runner.run(run.id or 0) for one in workers for _ in range(2)))
     hunts = await hunts_of(rig)
     assert [(hunt.instance_id, hunt.trigger, hunt.passes, hunt.limit) for hunt in hunts] == [
-        (first, "schedule", ["missing"], 3), (second, "schedule", ["missing"], 3),
-    ]  # fmt: skip
+        (first, "schedule", ["missing"], 3),
+        (second, "schedule", ["missing"], 3),
+    ]
     [run] = await runs_of(rig)
     assert (run.status, run.message, run.hunt_ids) == ("completed", "2 hunts queued.", [hunt.id for hunt in hunts])
     last = (await rig.container.schedules.get(made.id)).last_run
@@ -338,7 +341,7 @@ async def test_another_time_zone_moves_the_schedules_that_have_none_of_their_own
     general, own = await scheduled(rig, time="13:00"), await scheduled(rig, time="13:00", timezone="UTC")
     steps = await scheduled(rig, interval_minutes=60)
     rig.clock.forward(minutes=59)
-    await rig.container.general.update_general(GeneralIn.model_validate({"timezone": "America/New_York"}))
+    await rig.container.settings.update_general(GeneralIn.model_validate({"timezone": "America/New_York"}))
 
     async def next_runs() -> list[datetime | None]:
         return [(await rig.container.schedules.get(one.id)).next_run_at for one in (general, own, steps)]

@@ -82,20 +82,28 @@ def test_an_interval_is_a_grid_of_real_time(minutes: int, seconds: int) -> None:
         ("30 2,3 * * *", "Europe/Berlin", "2026-03-29", ["29 03:00 +0200", "29 03:30 +0200", "30 02:30 +0200"]),
         ("0 2,3 * * *", "Europe/Berlin", "2026-03-29", ["29 03:00 +0200", "30 02:00 +0200", "30 03:00 +0200"]),
         ("30 2 * * *", "Europe/Berlin", "2026-10-24", ["24 02:30 +0200", "25 02:30 +0200", "26 02:30 +0100"]),
-        ("*/30 2,3 25 * *", "Europe/Berlin", "2026-10-25",
-         ["25 02:00 +0200", "25 02:30 +0200", "25 03:00 +0100", "25 03:30 +0100"]),
+        (
+            "*/30 2,3 25 * *",
+            "Europe/Berlin",
+            "2026-10-25",
+            ["25 02:00 +0200", "25 02:30 +0200", "25 03:00 +0100", "25 03:30 +0100"],
+        ),
         ("30 2 * * *", "America/New_York", "2026-03-08", ["08 03:00 -0400", "09 02:30 -0400"]),
         ("30 1 * * *", "America/New_York", "2026-11-01", ["01 01:30 -0400", "02 01:30 -0500"]),
         # Lord Howe moves by half an hour: 02:00 to 02:29 are missing, 01:30 to 01:59 come twice.
         ("15 2 * * *", "Australia/Lord_Howe", "2026-10-04", ["04 02:30 +1100", "05 02:15 +1100"]),
         ("45 1 * * *", "Australia/Lord_Howe", "2026-04-05", ["05 01:45 +1100", "06 01:45 +1030"]),
-        ("15,45 1,2 5 4 *", "Australia/Lord_Howe", "2026-04-05",
-         ["05 01:15 +1100", "05 01:45 +1100", "05 02:15 +1030", "05 02:45 +1030"]),
+        (
+            "15,45 1,2 5 4 *",
+            "Australia/Lord_Howe",
+            "2026-04-05",
+            ["05 01:15 +1100", "05 01:45 +1100", "05 02:15 +1030", "05 02:45 +1030"],
+        ),
         # Midnight itself is missing in Cairo; a whole day in Samoa.
         ("0 0 * * *", "Africa/Cairo", "2026-04-24", ["24 01:00 +0300", "25 00:00 +0300"]),
         ("0 12 * * *", "Pacific/Apia", "2011-12-29", ["29 12:00 -1000", "31 00:00 +1400", "31 12:00 +1400"]),
     ],
-)  # fmt: skip
+)
 def test_around_a_change_of_the_clocks(text: str, zone: str, day: str, expected: list[str]) -> None:
     start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)) - timedelta(minutes=1)
     assert walls(text, zone, start, start + 4 * DAY)[: len(expected)] == expected
@@ -187,19 +195,31 @@ DAILY = Cron("0 3 * * *", ZoneInfo("UTC"))
         (HOURLY, NOON, NOON + timedelta(seconds=9), Firing(NOON, None, NOON + HOUR)),
         # Down for a while: once if not older than an hour.
         (DAILY, NOON - 9 * HOUR, NOON - 8 * HOUR, Firing(NOON - 9 * HOUR, None, NOON + 15 * HOUR)),
-        (DAILY, NOON - 9 * HOUR, NOON - 8 * HOUR + timedelta(seconds=1),
-         Firing(None, NOON - 9 * HOUR, NOON + 15 * HOUR)),
+        (
+            DAILY,
+            NOON - 9 * HOUR,
+            NOON - 8 * HOUR + timedelta(seconds=1),
+            Firing(None, NOON - 9 * HOUR, NOON + 15 * HOUR),
+        ),
         # Down for days: one note for all that is past, one run for what is fresh.
         (DAILY, NOON - 33 * HOUR, NOON, Firing(None, NOON - 33 * HOUR, NOON + 15 * HOUR)),
         (HOURLY, NOON - 90 * HOUR, NOON + HOUR / 2, Firing(NOON, NOON - 90 * HOUR, NOON + HOUR)),
         (HOURLY, NOON - HOUR, NOON, Firing(NOON, None, NOON + HOUR)),
-        (Every(timedelta(minutes=7), NOON), NOON + timedelta(minutes=7), NOON + timedelta(minutes=70),
-         Firing(NOON + timedelta(minutes=70), timedelta(minutes=7) + NOON, NOON + timedelta(minutes=77))),
+        (
+            Every(timedelta(minutes=7), NOON),
+            NOON + timedelta(minutes=7),
+            NOON + timedelta(minutes=70),
+            Firing(NOON + timedelta(minutes=70), timedelta(minutes=7) + NOON, NOON + timedelta(minutes=77)),
+        ),
         # Nothing more for 50 years.
-        (Cron("0 3 10 1 *", ZoneInfo("UTC")), NOON - 9 * HOUR, NOON,
-         Firing(None, NOON - 9 * HOUR, NOON + 365 * DAY - 9 * HOUR)),
+        (
+            Cron("0 3 10 1 *", ZoneInfo("UTC")),
+            NOON - 9 * HOUR,
+            NOON,
+            Firing(None, NOON - 9 * HOUR, NOON + 365 * DAY - 9 * HOUR),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_done_about_a_moment_that_came(
     rhythm: Rhythm, due_at: datetime, now: datetime, expected: Firing
 ) -> None:

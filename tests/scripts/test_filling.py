@@ -22,13 +22,13 @@ ROWS = 1_000
 
 @pytest.mark.storage
 async def test_counters_agree_with_rows_and_indexes_are_back(database_url: str, redis_url: str, tmp_path: Path) -> None:
-    settings = Stores(database_url, redis_url, tmp_path).settings
-    async with open_container(settings) as container:
+    config = Stores(database_url, redis_url, tmp_path).config
+    async with open_container(config) as container:
         for number in range(APPS):
             given = InstanceIn(name=f"{number}", url=f"http://127.0.0.1:9/{number}", api_key="k" * 32, enabled=False)
             await container.instances.create(AppType.RADARR, given)
     await asyncio.to_thread(_filled, database_url, tmp_path)
-    async with open_container(settings) as container:
+    async with open_container(config) as container:
         history = await container.records.history(HistoryFilter(), page=1, page_size=1)
         totals = (await container.stats.read()).totals
         days = (await container.stats.timeline(366, None)).days

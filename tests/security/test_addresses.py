@@ -45,7 +45,7 @@ async def gateway(rig: Rig, names: Names) -> AsyncIterator[AsyncClient]:
     old = rig.container
     async with ArrHttp("1", transport=transport) as http:
         queue = ArqQueue(old.redis)
-        instances = InstanceService(old.db, queue, http, old.box, old.general, old.clock)
+        instances = InstanceService(old.db, queue, http, old.box, old.settings, old.clock)
         rig.container = replace(old, http=http, instances=instances)
         async with rig.gateway() as client:
             yield client
@@ -63,19 +63,50 @@ async def tried(client: AsyncClient, url: str) -> Any:
 
 
 REFUSED = [
-    f"http://{METADATA}", f"http://{METADATA}.", f"https://{METADATA}:443/latest/meta-data", "http://2852039166",
-    "http://0xA9FEA9FE", "http://0251.0376.0251.0376", "http://169.254.43518", "http://169.16689662",
-    "http://[::ffff:169.254.169.254]", "http://[::ffff:a9fe:a9fe]", "http://[64:ff9b::a9fe:a9fe]", "http://[fe80::1]",
-    "http://[fe80::1%25eth0]", "http://[fd00:ec2::254]", "http://[2002:a9fe:a9fe::]", "http://100.100.100.200",
-    "http://0.0.0.0:9705", "http://[::]:9705", "http://224.0.0.1", "http://255.255.255.255", "http://0",
-    "http://user:password@192.168.1.10", "http://192.168.1.10@169.254.169.254", "http://@192.168.1.10",
-    "http://192.168.1.10\\@169.254.169.254", "http://192.168.1.10#@169.254.169.254", "http://192.168.1.10?@x",
-    "http://169。254。169。254", "http://①⑥⑨.254.169.254", "http://192.168.1.10%2f@169.254.169.254",
-    "http://169.254.169.254%2e", "http://\t169.254.169.254", "http://169.254.169.254\r\nHost: x", "http:///x",
-    "file:///etc/passwd", "gopher://127.0.0.1:6379/_x", "unix:///run/redis.sock", "ftp://192.168.1.10",
-    "//192.168.1.10", "http://192.168.1.10/../admin", "http://192.168.1.10/%2e%2e/admin", "http://192.168.1.10:0",
+    f"http://{METADATA}",
+    f"http://{METADATA}.",
+    f"https://{METADATA}:443/latest/meta-data",
+    "http://2852039166",
+    "http://0xA9FEA9FE",
+    "http://0251.0376.0251.0376",
+    "http://169.254.43518",
+    "http://169.16689662",
+    "http://[::ffff:169.254.169.254]",
+    "http://[::ffff:a9fe:a9fe]",
+    "http://[64:ff9b::a9fe:a9fe]",
+    "http://[fe80::1]",
+    "http://[fe80::1%25eth0]",
+    "http://[fd00:ec2::254]",
+    "http://[2002:a9fe:a9fe::]",
+    "http://100.100.100.200",
+    "http://0.0.0.0:9705",
+    "http://[::]:9705",
+    "http://224.0.0.1",
+    "http://255.255.255.255",
+    "http://0",
+    "http://user:password@192.168.1.10",
+    "http://192.168.1.10@169.254.169.254",
+    "http://@192.168.1.10",
+    "http://192.168.1.10\\@169.254.169.254",
+    "http://192.168.1.10#@169.254.169.254",
+    "http://192.168.1.10?@x",
+    "http://169。254。169。254",
+    "http://①⑥⑨.254.169.254",
+    "http://192.168.1.10%2f@169.254.169.254",
+    "http://169.254.169.254%2e",
+    "http://\t169.254.169.254",
+    "http://169.254.169.254\r\nHost: x",
+    "http:///x",
+    "file:///etc/passwd",
+    "gopher://127.0.0.1:6379/_x",
+    "unix:///run/redis.sock",
+    "ftp://192.168.1.10",
+    "//192.168.1.10",
+    "http://192.168.1.10/../admin",
+    "http://192.168.1.10/%2e%2e/admin",
+    "http://192.168.1.10:0",
     "http://192.168.1.10:65536",
-]  # fmt: skip
+]
 
 
 async def test_no_way_to_write_a_blocked_address_is_taken(rig: Rig) -> None:

@@ -17,7 +17,7 @@ from app.api.auth import Permission
 from app.api.routing import ApiRoute
 from app.auth.codes import new_recovery_codes
 from app.auth.models import RecoveryCode, User
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.schemas import SECRET_MASK
 from app.instances.models import Instance
 from app.main import create_app
@@ -27,8 +27,15 @@ from tests.support.rig import Rig
 from tests.support.service import command, environment
 
 STRANGERS_PATHS = {
-    "/ping", "/api/health", "/api/setup/status", "/api/setup", "/api/auth/login", "/login", "/setup", "/pages/{asset}"
-}  # fmt: skip
+    "/ping",
+    "/api/health",
+    "/api/setup/status",
+    "/api/setup",
+    "/api/auth/login",
+    "/login",
+    "/setup",
+    "/pages/{asset}",
+}
 APP_KEY = "0123456789abcdef0123456789abcdef"
 SONARR = {"name": "TV", "url": "http://127.0.0.1:9", "api_key": APP_KEY}
 
@@ -47,8 +54,8 @@ async def test_finding_01_settings_need_credentials_to_be_read_or_written(house:
     for path in ("/api/settings", "/api/settings/general", "/api/settings/sonarr"):
         assert (await stranger.get(path)).status_code == 401
         assert (await stranger.post(path, {"hunting_paused": True})).status_code == 401
-    assert (await house.rig.container.general.general()).hunting_paused is False
-    assert not [name for name in Settings.model_fields if re.search("bypass|no_auth|disable_auth|insecure", name)]
+    assert (await house.rig.container.settings.general()).hunting_paused is False
+    assert not [name for name in Config.model_fields if re.search("bypass|no_auth|disable_auth|insecure", name)]
 
 
 @pytest.mark.asyncio
@@ -231,7 +238,7 @@ TRAVERSALS = (
 async def test_finding_13_no_route_reads_or_deletes_a_file_by_a_name_of_the_caller(house: House) -> None:
     """[S12] A backup's id was a path: any file could be read, replaced or deleted."""
     owner = await house.owner()
-    secret = house.rig.settings.data_dir / "secret.key"
+    secret = house.rig.config.data_dir / "secret.key"
     secret.write_text("canary-canary-canary-canary-canary")
 
     def path_of(route: ApiRoute, name: str) -> str:
@@ -299,7 +306,7 @@ def test_finding_17_no_credential_stands_in_the_code() -> None:
     )
     assert looks.search("0123456789abcdef0123456789abcdef")
     assert [(place, text[:60]) for place, text in texts() if looks.search(text)] == []
-    fields = {name: field.default for name, field in Settings.model_fields.items()}
+    fields = {name: field.default for name, field in Config.model_fields.items()}
     assert not [name for name, value in fields.items() if re.search("key|password|secret|token", name) and value]
 
 
@@ -343,7 +350,7 @@ async def test_finding_19_whoever_does_not_answer_is_not_waited_for(house: House
 @pytest.mark.asyncio
 async def test_finding_20_certificates_are_verified_unless_the_owner_says_otherwise(house: House) -> None:
     """[10.5] The switch for certificates was ignored by half of the calls."""
-    assert (await house.rig.container.general.general()).verify_tls is True
+    assert (await house.rig.container.settings.general()).verify_tls is True
     for one in calls_of("AsyncClient", "create_default_context", "SSLContext", "from_url", "create_async_engine"):
         assert one.value("verify") != "False", one.where
         assert one.value("ssl_cert_reqs") is None, one.where

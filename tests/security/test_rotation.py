@@ -16,7 +16,7 @@ from sqlalchemy import Column, Integer, String, Table
 from sqlmodel import SQLModel, select
 
 from app.core import heartbeat
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.db import Database
 from app.core.errors import StartFailed
 from app.core.redis import make_redis, redis_settings
@@ -32,7 +32,7 @@ from tests.support.service import ROOT, command, environment, running
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 OLD, NEW = "old-key-old-key-old-key-old-key-old-key", "new-key-new-key-new-key-new-key-new-key"
 API_KEY = "0123456789abcdef0123456789abcdef"
-FOREIGN = SecretBox("another-another-another-another-another").seal("not ours")
+FOREIGN = SecretBox("another-another-another-another-another").encrypt("not ours")
 
 
 @asynccontextmanager
@@ -44,19 +44,30 @@ async def opened(url: str) -> AsyncIterator[Database]:
         await db.close()
 
 
-def settings_of(url: str, folder: Path, **given: object) -> Settings:
-    return Settings.model_validate({"data_dir": folder, "database_url": url, **given})
+def settings_of(url: str, folder: Path, **given: object) -> Config:
+    return Config.model_validate({"data_dir": folder, "database_url": url, **given})
 
 
 async def fill(db: Database, box: SecretBox) -> None:
     """A sealed value in a column, in a wide text, and deep inside JSON; and texts that only look like one."""
-    sealed = {"tokens": [{"value": box.seal("bot token"), "note": FOREIGN}], "size": 3}
+    sealed = {"tokens": [{"value": box.encrypt("bot token"), "note": FOREIGN}], "size": 3}
     instance = Instance(
-        app_type="sonarr", name="TV", url="http://tv:8989", api_key=box.seal(API_KEY),
-        overrides={"note": "gAAAAA is how they begin"}, created_at=NOON, updated_at=NOON,
-    )  # fmt: skip
+        app_type="sonarr",
+        name="TV",
+        url="http://tv:8989",
+        api_key=box.encrypt(API_KEY),
+        overrides={"note": "gAAAAA is how they begin"},
+        created_at=NOON,
+        updated_at=NOON,
+    )
     replay = Replay(
-        caller="key:1", key="k", fingerprint="f", attempt="a", created_at=NOON, status=201, body=box.seal("x" * 300_000)
+        caller="key:1",
+        key="k",
+        fingerprint="f",
+        attempt="a",
+        created_at=NOON,
+        status=201,
+        body=box.encrypt("x" * 300_000),
     )
     async with db.session() as session:
         session.add_all([instance, replay, SettingsSection(name="apprise", stored=sealed, updated_at=NOON)])
@@ -67,11 +78,11 @@ async def assert_sealed_with(db: Database, box: SecretBox) -> None:
         instance = (await session.exec(select(Instance))).one()
         replay = (await session.exec(select(Replay))).one()
         section = await session.get(SettingsSection, "apprise")
-    assert box.opened(instance.api_key) == API_KEY
+    assert box.try_decrypt(instance.api_key) == API_KEY
     assert instance.overrides == {"note": "gAAAAA is how they begin"}
-    assert box.opened(replay.body or "") == "x" * 300_000
+    assert box.try_decrypt(replay.body or "") == "x" * 300_000
     assert section is not None
-    assert box.opened(section.stored["tokens"][0]["value"]) == "bot token"
+    assert box.try_decrypt(section.stored["tokens"][0]["value"]) == "bot token"
     assert section.stored["tokens"][0]["note"] == FOREIGN
     assert section.stored["size"] == 3
 
@@ -96,7 +107,7 @@ async def test_every_sealed_value_is_sealed_anew(database_url: str, tmp_path: Pa
         async with db.reading() as session:
             check = await session.get(SettingsSection, CHECK)
     assert check is not None
-    assert box.opened(check.stored["sealed"]) == PROOF
+    assert box.try_decrypt(check.stored["sealed"]) == PROOF
 
 
 @pytest.mark.storage
@@ -109,7 +120,7 @@ async def test_a_failure_changes_nothing(database_url: str, tmp_path: Path) -> N
             if not self.left:
                 raise RuntimeError("the power is gone")
             self.left -= 1
-            return super().seal(plain)
+            return super().encrypt(plain)
 
     async with opened(database_url) as db:
         await fill(db, SecretBox(OLD))
@@ -122,36 +133,40 @@ async def test_a_failure_changes_nothing(database_url: str, tmp_path: Path) -> N
 @pytest.mark.asyncio
 async def test_a_table_of_tomorrow_takes_part(database_url: str) -> None:
     table = Table(
-        "tomorrow", SQLModel.metadata, Column("a", Integer, primary_key=True), Column("b", Integer, primary_key=True),
-        Column("narrow", String(20)), Column("token", String(500)),
-    )  # fmt: skip
+        "tomorrow",
+        SQLModel.metadata,
+        Column("a", Integer, primary_key=True),
+        Column("b", Integer, primary_key=True),
+        Column("narrow", String(20)),
+        Column("token", String(500)),
+    )
     old, new = SecretBox(OLD), SecretBox(NEW)
     try:
         async with opened(database_url) as db:
             async with db.engines[0].begin() as connection:
                 await connection.run_sync(table.create)
                 await connection.execute(
-                    table.insert(), [{"a": 1, "b": n, "narrow": "n", "token": old.seal(str(n))} for n in range(3)]
+                    table.insert(), [{"a": 1, "b": n, "narrow": "n", "token": old.encrypt(str(n))} for n in range(3)]
                 )
             assert await reseal(db, old, new) == 3
             async with db.engines[0].begin() as connection:
                 rows = (await connection.execute(table.select().order_by(table.c.b))).all()
-        assert [new.opened(row.token) for row in rows] == ["0", "1", "2"]
+        assert [new.try_decrypt(row.token) for row in rows] == ["0", "1", "2"]
     finally:
         SQLModel.metadata.remove(table)
 
 
 @pytest.mark.asyncio
 async def test_the_key_file_is_exchanged(database_url: str, tmp_path: Path) -> None:
-    settings = settings_of(database_url, tmp_path)
+    config = settings_of(database_url, tmp_path)
     path = tmp_path / KEY_FILE
     async with opened(database_url) as db:
-        await fill(db, await open_box(db, settings))
+        await fill(db, await open_box(db, config))
         before = keyfile.read(path)
-        assert await rotate(settings, None) == 4
+        assert await rotate(config, None) == 4
         assert keyfile.read(path) != before
         assert keyfile.read(keyfile.previous(path)) == before
-        await assert_sealed_with(db, await open_box(db, settings))
+        await assert_sealed_with(db, await open_box(db, config))
     assert not keyfile.following(path).exists()
     assert modes(tmp_path, "secret.key*") == {0o600}
 
@@ -170,9 +185,9 @@ async def test_no_value_of_the_old_key_stays_in_the_file(database_url: str, tmp_
 @pytest.mark.parametrize("moment", ["prepared", "resealed", "old key kept", "exchanged"])
 @pytest.mark.asyncio
 async def test_a_crash_at_any_moment_leaves_a_key_that_fits(database_url: str, tmp_path: Path, moment: str) -> None:
-    settings, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
+    config, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
     async with opened(database_url) as db:
-        old = await open_box(db, settings)
+        old = await open_box(db, config)
         await fill(db, old)
         new = SecretBox(keyfile.prepare(path))
         if moment != "prepared":
@@ -181,9 +196,9 @@ async def test_a_crash_at_any_moment_leaves_a_key_that_fits(database_url: str, t
             os.link(path, keyfile.previous(path))
         if moment == "exchanged":
             keyfile.exchange(path)
-        await assert_sealed_with(db, await open_box(db, settings))
-        assert await rotate(settings, None) == 4
-        await assert_sealed_with(db, await open_box(db, settings))
+        await assert_sealed_with(db, await open_box(db, config))
+        assert await rotate(config, None) == 4
+        await assert_sealed_with(db, await open_box(db, config))
     assert not keyfile.following(path).exists()
 
 
@@ -206,13 +221,13 @@ async def test_a_wrong_key_stops_the_start_of_a_database_without_a_check(databas
 
 @pytest.mark.asyncio
 async def test_a_prepared_key_that_does_not_fit_is_not_taken(database_url: str, tmp_path: Path) -> None:
-    settings, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
+    config, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
     async with opened(database_url) as db:
-        await open_box(db, settings)
+        await open_box(db, config)
         keyfile.prepare(path)
         path.write_text("a-key-that-somebody-put-there-by-mistake\n")
         with pytest.raises(StartFailed, match="another key"):
-            await open_box(db, settings)
+            await open_box(db, config)
     assert keyfile.following(path).exists()
 
 
@@ -233,12 +248,12 @@ async def test_wrong_old_and_new_keys_are_refused(database_url: str, tmp_path: P
 
 @pytest.mark.asyncio
 async def test_it_refuses_while_somebody_works_on_the_data_folder(database_url: str, tmp_path: Path) -> None:
-    settings = settings_of(database_url, tmp_path, secret_key=OLD)
+    config = settings_of(database_url, tmp_path, secret_key=OLD)
     with keyfile.in_use(tmp_path), keyfile.in_use(tmp_path), pytest.raises(StartFailed, match="stop it first"):
-        await rotate(settings, NEW)
+        await rotate(config, NEW)
     with keyfile.exclusively(tmp_path), pytest.raises(StartFailed, match="rotate-key"), keyfile.in_use(tmp_path):
         pass
-    assert await rotate(settings, NEW) == 1
+    assert await rotate(config, NEW) == 1
 
 
 @pytest.mark.parametrize("kind", [heartbeat.GATEWAYS, heartbeat.WORKERS])
@@ -246,23 +261,23 @@ async def test_it_refuses_while_somebody_works_on_the_data_folder(database_url: 
 async def test_it_refuses_while_somebody_elsewhere_is_alive(
     database_url: str, redis_url: str, tmp_path: Path, kind: str
 ) -> None:
-    settings = settings_of(database_url, tmp_path, secret_key=OLD, redis_url=SecretStr(redis_url))
-    redis = make_redis(redis_settings(settings))
+    config = settings_of(database_url, tmp_path, secret_key=OLD, redis_url=SecretStr(redis_url))
+    redis = make_redis(redis_settings(config))
     await heartbeat.beat(redis, "elsewhere:1:abc", NOON, heartbeat.COUNTS_FOR, kind)
     with pytest.raises(StartFailed, match="stop it everywhere"):
-        await rotate(settings, NEW, clock=lambda: NOON)
+        await rotate(config, NEW, clock=lambda: NOON)
     await heartbeat.leave(redis, "elsewhere:1:abc", kind)
     await redis.aclose()
-    assert await rotate(settings, NEW, clock=lambda: NOON) == 1
+    assert await rotate(config, NEW, clock=lambda: NOON) == 1
 
 
 @pytest.mark.asyncio
 async def test_it_asks_to_be_told_when_redis_cannot_tell(database_url: str, tmp_path: Path) -> None:
     nowhere = SecretStr(f"unix://{tmp_path / 'nobody.sock'}")
-    settings = settings_of(database_url, tmp_path, secret_key=OLD, redis_url=nowhere)
+    config = settings_of(database_url, tmp_path, secret_key=OLD, redis_url=nowhere)
     with pytest.raises(StartFailed, match="--all-stopped"):
-        await rotate(settings, NEW)
-    assert await rotate(settings, NEW, all_stopped=True) == 1
+        await rotate(config, NEW)
+    assert await rotate(config, NEW, all_stopped=True) == 1
 
 
 @pytest.mark.parametrize("way", ["file", "environment", "standard input"])
@@ -272,9 +287,14 @@ async def test_the_command(tmp_path: Path, way: str) -> None:
     if way == "environment":
         given["HUNTARR_NEW_SECRET_KEY"] = NEW
     done = subprocess.run(  # noqa: ASYNC221, S603 - the command as a user runs it; nothing else runs in this test
-        command("rotate-key"), cwd=ROOT, env=environment(tmp_path, given), text=True, capture_output=True, timeout=50,
+        command("rotate-key"),
+        cwd=ROOT,
+        env=environment(tmp_path, given),
+        text=True,
+        capture_output=True,
+        timeout=50,
         input=f"{NEW}\n",
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert "1 secrets are sealed with the new key" in done.stdout
     assert OLD not in done.stdout + done.stderr

@@ -289,13 +289,40 @@ async def test_more_connections_than_there_is_room_for_are_told_so(tmp_path: Pat
 
 
 PLACES = [
-    "/api/notes", "/api/notes/", "//api/notes", "/api//notes", "/API/notes", "/api/Notes", "/./api/notes",
-    "/ping/../api/notes", "/ping/..%2fapi/notes", "/login/../api/notes", "/pages/../api/notes", "/pages/..%2f..%2fdocs",
-    "/pages/%2e%2e/notes", "/api/notes%00", "/api/notes%0a", "/api/notes;a=/ping", "/api/notes?x=/ping",
-    "/api/notes/ping", "/api/notes/login", "/api/notes/setup", "/api/notes/../health", "/api/health/../notes",
-    "/%61pi/notes", "/api%2fnotes", "/api\\notes", "/api/setup/../notes", "/ping%20", "/ping/", "/PING",
-    "http://huntarr/api/notes", "http://other@huntarr/api/notes", "http://127.0.0.1/api/notes", "*",
-]  # fmt: skip
+    "/api/notes",
+    "/api/notes/",
+    "//api/notes",
+    "/api//notes",
+    "/API/notes",
+    "/api/Notes",
+    "/./api/notes",
+    "/ping/../api/notes",
+    "/ping/..%2fapi/notes",
+    "/login/../api/notes",
+    "/pages/../api/notes",
+    "/pages/..%2f..%2fdocs",
+    "/pages/%2e%2e/notes",
+    "/api/notes%00",
+    "/api/notes%0a",
+    "/api/notes;a=/ping",
+    "/api/notes?x=/ping",
+    "/api/notes/ping",
+    "/api/notes/login",
+    "/api/notes/setup",
+    "/api/notes/../health",
+    "/api/health/../notes",
+    "/%61pi/notes",
+    "/api%2fnotes",
+    "/api\\notes",
+    "/api/setup/../notes",
+    "/ping%20",
+    "/ping/",
+    "/PING",
+    "http://huntarr/api/notes",
+    "http://other@huntarr/api/notes",
+    "http://127.0.0.1/api/notes",
+    "*",
+]
 
 
 async def test_no_spelling_of_an_address_lets_a_stranger_in(tmp_path: Path) -> None:

@@ -95,9 +95,12 @@ class Fuzzer:
 
         @seed(start)
         @settings(
-            max_examples=examples, database=None, deadline=None, phases=[Phase.generate],
+            max_examples=examples,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
+        )
         @given(case=cases, real=st.booleans())
         def send(case: Any, real: bool) -> None:
             if real:  # ids that exist, else nearly every call is a 404

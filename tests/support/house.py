@@ -14,10 +14,10 @@ from httpx import ASGITransport, AsyncClient, Response
 from sqlmodel import select
 from structlog.testing import capture_logs
 
-from app.auth.models import ApiKey, Audit, RecoveryCode, Session, User
-from app.auth.services import Trust
+from app.auth.models import ApiKey, Audit, LoginSession, RecoveryCode, User
+from app.auth.services import AuthServices
 from app.container import Container
-from app.core.config import Settings
+from app.core.config import Config
 from app.main import create_app
 from tests.support.rig import KEY, Rig
 
@@ -39,7 +39,7 @@ class House:
     calls: int = 0
 
     @property
-    def trust(self) -> Trust:
+    def trust(self) -> AuthServices:
         return self.rig.container.trust
 
     async def visitor(self, peer: str = "203.0.113.7", host: str = "huntarr.example", **headers: str) -> "Visitor":
@@ -147,14 +147,14 @@ class Device:
 @asynccontextmanager
 async def open_house(rig: Rig, *, beside: House | None = None, **changes: Any) -> AsyncIterator[House]:
     """The application on `rig`; `changes` are settings of the gateway. `beside`: both write into one log."""
-    settings = rig.settings.model_copy(update=changes)
+    config = rig.config.model_copy(update=changes)
 
     @asynccontextmanager
-    async def opened(_settings: Settings) -> AsyncIterator[Container]:
+    async def opened(_settings: Config) -> AsyncIterator[Container]:
         yield rig.container
 
     with capture_logs() if beside is None else nullcontext(beside.lines) as lines:
-        app = create_app(settings, open_container=opened)
+        app = create_app(config, open_container=opened)
         async with AsyncExitStack() as stack, LifespanManager(app) as alive:
             house = House(rig, app, alive.app, stack, lines)
             house.secrets.add(rig.container.trust.accounts.setup_token())
@@ -169,9 +169,12 @@ async def _assert_discreet(house: House) -> None:
     assert sum(line["event"] == "request" for line in house.lines) >= house.calls
     logged = repr(house.lines)
     stored = json.dumps(
-        [row.model_dump(mode="json") for table in (Audit, User, Session, ApiKey, RecoveryCode)
-         for row in await house.rows(table)]
-    )  # fmt: skip
+        [
+            row.model_dump(mode="json")
+            for table in (Audit, User, LoginSession, ApiKey, RecoveryCode)
+            for row in await house.rows(table)
+        ]
+    )
     for secret in house.secrets:
         assert secret not in logged, "a secret stands in the logs"
         assert secret not in stored, "a secret is stored in clear"

@@ -20,9 +20,9 @@ from pydantic import SecretStr
 
 from app.cli import Gateway
 from app.container import Container, open_container
-from app.core.config import LogFormat, LogLevel, Settings
+from app.core.config import Config, LogFormat, LogLevel
 from app.core.logging import setup_logging
-from app.hunting.running.sender import Pace
+from app.hunting.running.sender import Timing
 from app.main import create_app
 from tests.support.rig import KEY, SECRET
 from worker import ticks
@@ -68,8 +68,8 @@ class FastClock:
         return float(struct.unpack_from("d", self._ahead)[0])
 
     @property
-    def pace(self) -> Pace:
-        return Pace(sleep=self.sleep, monotonic=self.monotonic, polls=(1, 2, 4))
+    def pace(self) -> Timing:
+        return Timing(sleep=self.sleep, monotonic=self.monotonic, polls=(1, 2, 4))
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Stores:
     folder: Path
 
     @property
-    def settings(self) -> Settings:
-        return Settings(
+    def config(self) -> Config:
+        return Config(
             data_dir=self.folder,
             database_url=self.database_url,
             redis_url=SecretStr(self.redis_url),
@@ -167,24 +167,24 @@ async def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--jumps", type=Path)
     parser.add_argument("--ticking", action="store_true")
     options = parser.parse_args(arguments)
-    settings = Stores(options.database_url, options.redis_url, Path(options.folder)).settings
+    config = Stores(options.database_url, options.redis_url, Path(options.folder)).config
     setup_logging(LogLevel.INFO, LogFormat.CONSOLE)
     clock = FastClock(options.epoch, options.speed, options.jumps)
     async with (
-        open_container(settings, clock=clock, lease_seconds=LEASE_SECONDS, pace=clock.pace) as container,
+        open_container(config, clock=clock, lease_seconds=LEASE_SECONDS, pace=clock.pace) as container,
         container.log_writer.running(),
     ):
         if options.role == "gateway":
-            await _serve(settings, container, options.port)
+            await _serve(config, container, options.port)
         else:
             async with _ticking(container) if options.ticking else nullcontext():
                 await run_alone(container)
 
 
-async def _serve(settings: Settings, container: Container, port: int) -> None:
-    app = create_app(settings, open_container=lambda _: nullcontext(container))
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="on")
-    await Gateway(container.hub.end, config).serve()
+async def _serve(config: Config, container: Container, port: int) -> None:
+    app = create_app(config, open_container=lambda _: nullcontext(container))
+    server = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="on")
+    await Gateway(container.hub.end, server).serve()
 
 
 @asynccontextmanager

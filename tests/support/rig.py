@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from app.arr.models import AppType
 from app.container import Container, open_container
-from app.core.config import Settings
+from app.core.config import Config
 from app.core.row_counts import HistoryFilter
 from app.core.schemas import Page
-from app.hunting.running.sender import Pace
+from app.hunting.running.sender import Timing
 from app.hunting.schemas import HuntDetailOut, HuntIn, SearchOut
 from app.instances.schemas import InstanceIn, InstanceOut
 from app.main import create_app
@@ -57,7 +57,7 @@ class TestClock:
 class Rig:
     """What a test of the engine works with."""
 
-    settings: Settings
+    config: Config
     container: Container
     clock: TestClock
     _stack: AsyncExitStack
@@ -85,15 +85,15 @@ class Rig:
         self.apps[made.id] = app
         return made
 
-    def sonarr(self, library: LibrarySpec | None = None, **settings: Any) -> SimApp:
+    def sonarr(self, library: LibrarySpec | None = None, **config: Any) -> SimApp:
         """A simulated Sonarr that lives by our clock."""
-        return self.simulated("sonarr", library, **settings)
+        return self.simulated("sonarr", library, **config)
 
-    def radarr(self, library: LibrarySpec | None = None, **settings: Any) -> SimApp:
-        return self.simulated("radarr", library, **settings)
+    def radarr(self, library: LibrarySpec | None = None, **config: Any) -> SimApp:
+        return self.simulated("radarr", library, **config)
 
-    def simulated(self, flavour: AppKind, library: LibrarySpec | None = None, **settings: Any) -> SimApp:
-        return SimApp(flavour, SimSettings(**settings), library=library, clock=SimClock(self.clock))
+    def simulated(self, flavour: AppKind, library: LibrarySpec | None = None, **config: Any) -> SimApp:
+        return SimApp(flavour, SimSettings(**config), library=library, clock=SimClock(self.clock))
 
     async def hunt(self, instance: InstanceOut, **given: Any) -> HuntDetailOut:
         """Queue one hunt and run it here, as a worker would."""
@@ -118,10 +118,10 @@ class Rig:
         """A client of the real application, on this rig's container."""
 
         @asynccontextmanager
-        async def opened(_settings: Settings) -> AsyncIterator[Container]:
+        async def opened(_settings: Config) -> AsyncIterator[Container]:
             yield self.container
 
-        app = create_app(self.settings, open_container=opened)
+        app = create_app(self.config, open_container=opened)
         headers = {"X-Api-Key": key} if key else {}
         async with LifespanManager(app) as alive:
             transport = ASGITransport(app=alive.app, raise_app_exceptions=False)
@@ -140,16 +140,16 @@ async def open_rig(
     secret: str = SECRET,
 ) -> AsyncIterator[Rig]:
     clock = TestClock()
-    settings = Settings(
+    config = Config(
         data_dir=folder,
         database_url=database_url,
         redis_url=SecretStr(redis_url),
         secret_key=SecretStr(secret),
         api_key=SecretStr(KEY),
     )
-    pace = Pace(sleep=clock.sleep, monotonic=clock.monotonic, polls=polls)
+    pace = Timing(sleep=clock.sleep, monotonic=clock.monotonic, polls=polls)
     async with (
         AsyncExitStack() as stack,
-        open_container(settings, clock=clock, lease_seconds=lease_seconds, pace=pace) as container,
+        open_container(config, clock=clock, lease_seconds=lease_seconds, pace=pace) as container,
     ):
-        yield Rig(settings, container, clock, stack)
+        yield Rig(config, container, clock, stack)

@@ -89,9 +89,14 @@ def running(data_dir: Path, *arguments: str, **given: str) -> Iterator[Service]:
     """Serve from `data_dir` for the time of the block; `given` are variables without their prefix."""
     variables = environment(data_dir, {f"HUNTARR_{name.upper()}": value for name, value in given.items()})
     process = subprocess.Popen(  # noqa: S603 - our own program
-        command("serve", *arguments), cwd=ROOT, env=variables, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        command("serve", *arguments),
+        cwd=ROOT,
+        env=variables,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     service = Service(process, data_dir)
     try:
         service.follow()

@@ -27,9 +27,13 @@ def family_of(kind: AppKind) -> str:
 def sent(family: str, event: str, item: int, owner: int = 1, season: int = 1, download: str = DOWNLOAD) -> Body:
     """One event about one item."""
     make = {
-        "sonarr": _series, "whisparr2": _series, "radarr": _movie, "whisparr3": _movie, "lidarr": _album,
+        "sonarr": _series,
+        "whisparr2": _series,
+        "radarr": _movie,
+        "whisparr3": _movie,
+        "lidarr": _album,
         "readarr": _book,
-    }[family]  # fmt: skip
+    }[family]
     common = COMMON if family != "readarr" else {"instanceName": "App"}
     events = {name: {"eventType": name, **common, **body} for name, body in make(item, owner, season, download).items()}
     events["ImportComplete"] = {**events.get("ImportComplete", events["Download"]), "eventType": "Download"}
@@ -67,14 +71,19 @@ def _series(item: int, owner: int, season: int, download: str) -> dict[str, Body
         "Grab": {**about, "release": RELEASE, **of_client, **FORMATS},
         "Download": {**about, "episodeFile": FILE, "isUpgrade": False, **of_client, **FORMATS, "release": GRABBED},
         "ImportComplete": {
-            **about, "episodeFiles": [FILE], "fileCount": 1, "sourcePath": "/a", "destinationPath": "/b", **of_client
+            **about,
+            "episodeFiles": [FILE],
+            "fileCount": 1,
+            "sourcePath": "/a",
+            "destinationPath": "/b",
+            **of_client,
         },
         "ManualInteractionRequired": {**about, "downloadInfo": RELEASE, **of_client, **STUCK, **FORMATS},
         "EpisodeFileDelete": {**about, "episodeFile": FILE, "deleteReason": "upgrade"},
         "SeriesAdd": {"series": series},
         "SeriesDelete": {"series": series, "deletedFiles": True},
         "Rename": {"series": series, "renamedEpisodeFiles": [FILE]},
-    }  # fmt: skip
+    }
 
 
 def _movie(item: int, _owner: int, _season: int, download: str) -> dict[str, Body]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.arr.parsing import LONGEST_TEXT
-from app.arr.webhooks import MOST_ITEMS, AppCall, AppEvent
+from app.arr.parsing import MAX_TEXT_LENGTH
+from app.arr.webhooks import MAX_ITEMS, AppCall, AppEvent
 from app.webhooks.app_webhooks import names_of
 from tests.webhooks.payloads import DOWNLOAD, FAMILIES, SAID, all_of, sent
 
@@ -65,10 +65,10 @@ def test_an_event_is_known_in_any_case_of_letters() -> None:
 
 def test_a_season_pack_is_about_each_of_its_episodes_up_to_a_limit() -> None:
     body = sent("sonarr", "Grab", 1, owner=12, season=3)
-    body["episodes"] = [{"id": number, "seasonNumber": 3} for number in range(1, 2 * MOST_ITEMS)]
+    body["episodes"] = [{"id": number, "seasonNumber": 3} for number in range(1, 2 * MAX_ITEMS)]
     names = names_of(AppCall.model_validate(body))
-    assert names >= {"episode:1", f"episode:{MOST_ITEMS}", "season:12:3", "series:12"}
-    assert len(names) == MOST_ITEMS + 2
+    assert names >= {"episode:1", f"episode:{MAX_ITEMS}", "season:12:3", "series:12"}
+    assert len(names) == MAX_ITEMS + 2
 
 
 texts = st.text(max_size=20) | st.sampled_from(["Grab", "Download", "x" * 5000, "\x1b[31m", "\u202e"])
@@ -86,4 +86,4 @@ def test_nothing_in_an_object_is_an_error(body: dict[str, Any]) -> None:
     call = AppCall.model_validate(json.loads(json.dumps(body)))
     assert all(name.partition(":")[2] for name in names_of(call))
     for text in (call.event_type, call.download_id, call.message, call.obstacle):
-        assert text is None or (text.isprintable() and len(text) <= LONGEST_TEXT)
+        assert text is None or (text.isprintable() and len(text) <= MAX_TEXT_LENGTH)

@@ -9,7 +9,7 @@ import pytest
 from app.core.errors import Unavailable
 from app.core.queue import NOW
 from app.hunting.running.follow_up import BETWEEN_READS
-from app.hunting.running.webhook_hints import SETTLES_IN, ToldByApp
+from app.hunting.running.webhook_hints import SETTLES_IN, WebhookHints
 from app.hunting.schemas import HuntIn
 from app.hunting.store.models import Outcome
 from app.hunting.store.outcomes import REFUSED
@@ -76,7 +76,7 @@ async def test_an_app_that_tells_all_the_time_is_asked_once_a_minute(rig: Rig) -
         one.app.settings.download_seconds = 10**6
         for download in one.app.downloads.all.values():
             download.finish_at = download.settle_at = rig.clock.now.timestamp() + 10**6
-        hint = ToldByApp(rig.container.db, NoRedis(), OutcomeTracker(rig.container.db, rig.clock), rig.clock)
+        hint = WebhookHints(rig.container.db, NoRedis(), OutcomeTracker(rig.container.db, rig.clock), rig.clock)
         names = {f"movie:{one.item}"}
         for _ in range(600):
             assert await hint.happened(one.instance.id, names, None)
@@ -101,7 +101,7 @@ class NoRedis:
 
 async def test_a_ring_that_is_lost_costs_a_minute_at_most(rig: Rig) -> None:
     async with told(rig, "radarr", "import") as one:
-        hint = ToldByApp(rig.container.db, NoRedis(), OutcomeTracker(rig.container.db, rig.clock), rig.clock)
+        hint = WebhookHints(rig.container.db, NoRedis(), OutcomeTracker(rig.container.db, rig.clock), rig.clock)
         assert await hint.happened(one.instance.id, {f"movie:{one.item}"}, None)
         assert await one.due_at() == rig.clock.now + SETTLES_IN
         assert await one.rings() == 0

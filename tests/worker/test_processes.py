@@ -31,7 +31,7 @@ def stores(database_url: str, redis_url: str, tmp_path: Path) -> Stores:
 async def hunted(stores: Stores, app: SimApp, clock: FastClock) -> AsyncIterator[tuple[Container, int]]:
     async with (
         serve(app) as url,
-        open_container(stores.settings, clock=clock, lease_seconds=LEASE_SECONDS, pace=clock.pace) as container,
+        open_container(stores.config, clock=clock, lease_seconds=LEASE_SECONDS, pace=clock.pace) as container,
     ):
         hunting = {"missing_batch": 6, "cutoff_batch": 0, "min_gap_seconds": 0}
         given = InstanceIn(

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from app.hunting.schemas import HuntIn
-from app.hunting.store.models import CapEntry, Hunt, HuntStatus, Ledger, Outcome, Search, Skip, Trigger
+from app.hunting.store.models import CapEntry, Hunt, HuntStatus, ItemState, Outcome, Search, Skip, Trigger
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.settings.general import GeneralIn
@@ -170,12 +170,12 @@ async def test_retention_deletes_what_is_old_and_nothing_that_a_hunt_needs(rig: 
     await rig.hunt(instance)
     [waiting] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
     keep = GeneralIn.model_validate({"history_retention_days": 30})
-    await rig.container.general.update_general(keep)
+    await rig.container.settings.update_general(keep)
     await ticks.retention(ctx(rig))
     hunts, searches = await rows(rig, Hunt), await rows(rig, Search)
     assert [hunt.status for hunt in hunts] == [HuntStatus.COMPLETED, HuntStatus.QUEUED]
     assert {one.hunt_id for one in searches} == {hunts[0].id}
-    assert len(await rows(rig, Ledger)) == 6
+    assert len(await rows(rig, ItemState)) == 6
     assert len(await rows(rig, CapEntry)) == 3
     assert {one.hunt_id for one in await rows(rig, Skip)} <= {hunt.id for hunt in hunts}
     await rig.container.runner.run(waiting.id)

@@ -14,9 +14,9 @@ from app.api.routing import ApiRouter, full, patient, read, upload
 from app.api.services import Backups
 from app.api.tags import Tag
 from app.backup.folder import on_disk
-from app.backup.reading import LARGEST_FILE
-from app.backup.schemas import LONGEST_FILENAME, BackupIn, BackupOut, RestoreIn, RestoreOut
-from app.backup.service import Draft
+from app.backup.reading import MAX_FILE
+from app.backup.schemas import MAX_FILENAME_LENGTH, BackupIn, BackupOut, RestoreIn, RestoreOut
+from app.backup.service import BackupDraft
 from app.core.config import MAX_PASSWORD
 from app.core.errors import BadRequest, Invalid
 from app.core.schemas import MessageReply, Reply
@@ -52,7 +52,7 @@ FORM: Final = {
 router = ApiRouter(tag=Tag.BACKUP, prefix="/api/backup")
 
 Filename = Annotated[
-    str, Path(min_length=1, max_length=LONGEST_FILENAME, examples=["huntarr-manual-20261123T033000Z-1f2e3d4c.zip"])
+    str, Path(min_length=1, max_length=MAX_FILENAME_LENGTH, examples=["huntarr-manual-20261123T033000Z-1f2e3d4c.zip"])
 ]
 
 
@@ -77,7 +77,7 @@ async def create_backup(
     "/upload", status_code=201, summary="Take in a backup", responses=errors(413, 415, 422), openapi_extra=FORM
 )
 @full
-@upload(LARGEST_FILE)
+@upload(MAX_FILE)
 async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
     """A file from elsewhere: checked to its last row and stored, not restored."""
     boundary = boundary_of(request.headers.get("content-type", ""))
@@ -113,7 +113,7 @@ async def delete_backup(filename: Filename, backups: Backups) -> MessageReply:
     return MessageReply(message="Backup deleted")
 
 
-async def _receive(body: Multipart, draft: Draft) -> None:
+async def _receive(body: Multipart, draft: BackupDraft) -> None:
     """The file to its place, as it comes."""
     with draft.path.open("xb") as handle:
         seen = set[str]()

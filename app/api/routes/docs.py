@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from app.api import asset_token as tickets
-from app.api.context import frame_of
+from app.api.context import context_of
 from app.api.deps import CurrentContainer
 from app.api.openapi import document, render
 from app.api.routing import ApiRouter, etag, page, read, ticket
@@ -37,7 +37,7 @@ async def get_document(request: Request, container: CurrentContainer) -> Respons
     """The committed `openapi.json`, byte for byte; made at the first call and kept with the application."""
     state = request.app.state
     if not hasattr(state, "document"):
-        state.document = render(document(request.app, base_url=container.settings.base_url)).encode()
+        state.document = render(document(request.app, base_url=container.config.base_url)).encode()
     return Response(state.document, media_type="application/json")
 
 
@@ -60,7 +60,7 @@ async def get_docs(request: Request, container: CurrentContainer) -> Response:
         tickets.issue(container.box, container.clock()),
         max_age=int(tickets.VALID_FOR.total_seconds()),
         path=f"{request.scope.get('root_path', '')}/docs",
-        secure=frame_of(request.scope).is_https,
+        secure=context_of(request.scope).is_https,
         httponly=True,
         samesite="strict",
     )

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import __version__
-from app.api.context import frame_of
+from app.api.context import context_of
 from app.api.deps import ApiContainer, CurrentContainer
 from app.api.errors import RETRY_AFTER
 from app.api.routing import ApiRouter, public, read
@@ -100,7 +100,7 @@ async def get_ready(request: Request, container: CurrentContainer) -> Reply[Read
     reply = NotReadyReply(
         success=False,
         error=f"Not ready: {', '.join(down)}.",
-        request_id=frame_of(request.scope).request_id,
+        request_id=context_of(request.scope).request_id,
         data=parts,
     )
     return Response(

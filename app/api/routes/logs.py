@@ -23,7 +23,7 @@ from app.logs.filters import LogFilter
 from app.logs.models import SOURCES
 from app.logs.schemas import LogCleanupIn, LogsOut, LogStatsOut, Source
 
-LARGEST_LOG_ID: Final = 2**53 - 1
+MAX_LOG_ID: Final = 2**53 - 1
 ALL: Final = "all"
 MEDIA_TYPES: Final = {LogFile.NDJSON: "application/x-ndjson", LogFile.TEXT: "text/plain"}
 FILES: Final = {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()}
@@ -66,7 +66,7 @@ async def list_logs(
     logs: Logs,
     wanted: Wanted,
     limit: Annotated[int, Query(ge=1, le=1000, description="Entries on a page.")] = 100,
-    before_id: Annotated[int | None, Query(ge=1, le=LARGEST_LOG_ID, description="`next_before_id` of a page.")] = None,
+    before_id: Annotated[int | None, Query(ge=1, le=MAX_LOG_ID, description="`next_before_id` of a page.")] = None,
 ) -> Reply[LogsOut]:
     """A page with `search` looks through 10,000 entries; go on with `next_before_id` until it is null."""
     return Reply[LogsOut](data=await logs.page(wanted, limit=limit, before_id=before_id))

@@ -41,7 +41,7 @@ def numbers_of(request: Request) -> HttpNumbers:
     return cast(HttpNumbers, request.app.state.http_numbers)
 
 
-class Measured:
+class MetricsMiddleware:
     """Counts every reply when it begins: a stream may last for days. Around everything, refusals included."""
 
     def __init__(self, app: ASGIApp, numbers: HttpNumbers) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.api.deps import LARGEST_ID, Paging, RowId
+from app.api.deps import MAX_ID, Paging, RowId
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, full, read, untold
 from app.api.services import Notifications
@@ -17,7 +17,7 @@ from app.notifications.schemas import ConnectionIn, ConnectionOut, ConnectionTes
 router = ApiRouter(tag=Tag.NOTIFICATIONS, prefix="/api/notifications")
 
 NewSecret = Annotated[bool, Query(description="Of a webhook: make a new secret; the reply shows it once.")]
-OfConnection = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Only this connection's.")]
+OfConnection = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only this connection's.")]
 OfStatus = Annotated[DeliveryStatus | None, Query(description="Only those in this state.")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path
 from starlette.requests import Request
 
-from app.api.context import frame_of
+from app.api.context import context_of
 from app.api.deps import CurrentCaller, RowId
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, app_token, full, hook_token, read, untold
@@ -38,10 +38,10 @@ class OwnAddress:
 
 
 async def get_own_address(request: Request) -> OwnAddress:
-    general = await services(request).general.general()
+    general = await services(request).settings.general()
     if general.public_url is not None:
         return OwnAddress(general.public_url)
-    scheme = "https" if frame_of(request.scope).is_https else "http"
+    scheme = "https" if context_of(request.scope).is_https else "http"
     called = f"{scheme}://{request.headers.get('host', '')}{request.scope.get('root_path', '')}"
     try:
         return OwnAddress(normalise_url(called))

@@ -8,8 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.base import ArrClient
 from app.arr.identify import identify
-from app.arr.models import AppStatus, AppType, Connection, HuntPass, Variant
-from app.arr.models import Database as AppDatabase
+from app.arr.models import AppDatabase, AppStatus, AppType, Connection, HuntPass, Variant
 from app.arr.registry import REGISTRY, make_client
 from app.core.clock import Clock
 from app.core.db import Database
@@ -19,9 +18,9 @@ from app.http.errors import ArrError
 from app.hunting.running.gates import Closed, before_network
 from app.hunting.store.clock_skew import is_ahead, put_right
 from app.hunting.store.events import hunt_started
-from app.hunting.store.lease import Hold, check_fence
+from app.hunting.store.lease import FencedLease, check_fence
 from app.hunting.store.models import OPEN, Hunt, HuntStatus, Trigger
-from app.hunting.store.searches import HuntLedger
+from app.hunting.store.searches import SearchStore
 from app.instances import health
 from app.instances.events import tell_offline, tell_online
 from app.instances.models import Instance, InstanceState
@@ -47,9 +46,11 @@ class App:
     @classmethod
     def of(cls, app_type: AppType, connection: Connection, state: InstanceState) -> "App":
         return cls(
-            app_type, connection, Variant(state.variant) if state.variant else None,
+            app_type,
+            connection,
+            Variant(state.variant) if state.variant else None,
             AppDatabase(state.database) if state.database else None,
-        )  # fmt: skip
+        )
 
     @property
     def is_known(self) -> bool:
@@ -66,10 +67,10 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class HuntContext:
     """What a claimed hunt works with; read once, so that a change of settings counts from the next hunt on."""
 
-    hold: Hold
+    lease: FencedLease
     app: App
     hunting: HuntingSettings
     passes: tuple[HuntPass, ...]
@@ -89,7 +90,7 @@ class Claims:
         http: ArrHttp,
         instances: InstanceService,
         settings: SettingsService,
-        ledger: HuntLedger,
+        ledger: SearchStore,
         clock: Clock,
     ) -> None:
         self._db = db
@@ -99,7 +100,7 @@ class Claims:
         self._ledger = ledger
         self._clock = clock
 
-    async def hunt(self, hunt_id: int, instance_id: int) -> Job | None:
+    async def hunt(self, hunt_id: int, instance_id: int) -> HuntContext | None:
         """Take the hunt over and mark it as running; `None` when there is nothing to do any more."""
         now = self._clock()
         async with self._db.session() as session:
@@ -121,7 +122,7 @@ class Claims:
             session.add_all([hunt, state])
             return await self._job(session, hunt, instance, state, hunting)
 
-    async def follow_up(self, instance_id: int) -> Job | None:
+    async def follow_up(self, instance_id: int) -> HuntContext | None:
         """Take an instance over that no hunt is at; `None` when one is, or the app rests."""
         async with self._db.session() as session:
             query = select(Hunt.id).where(col(Hunt.instance_id) == instance_id, col(Hunt.status).in_(OPEN))
@@ -135,38 +136,40 @@ class Claims:
             session.add(state)
             hunting = await self._instances.hunting(session, instance)
             nothing = Hunt(
-                instance_name=instance.name, app_type=instance.app_type, trigger=Trigger.INTERVAL,
+                instance_name=instance.name,
+                app_type=instance.app_type,
+                trigger=Trigger.INTERVAL,
                 queued_at=self._clock(),
-            )  # fmt: skip
+            )
             return await self._job(session, nothing, instance, state, hunting)
 
-    async def identified(self, job: Job) -> App:
+    async def identified(self, context: HuntContext) -> App:
         """The app, asked who it is unless that was known less than ten minutes ago."""
-        if not job.needs_status:
-            return job.app
-        app, status = await job.app.identified(self._http)
+        if not context.needs_status:
+            return context.app
+        app, status = await context.app.identified(self._http)
         async with self._db.session() as session:
-            state = await check_fence(session, job.hold.instance_id, job.hold.fence)
+            state = await check_fence(session, context.lease.instance_id, context.lease.fence)
             if health.seen_online(state, status, self._clock()):
                 log.info("instance is online again")
-                await tell_online(session, job.app.app_type, job.hold.instance_name, state, self._clock())
+                await tell_online(session, context.app.app_type, context.lease.instance_name, state, self._clock())
             session.add(state)
         return app
 
-    async def app_failed(self, job: Job, failure: ArrError) -> None:
+    async def app_failed(self, context: HuntContext, failure: ArrError) -> None:
         """The app cannot be used now: it is offline, and rests longer the longer that lasts."""
         async with self._db.session() as session:
-            state = await check_fence(session, job.hold.instance_id, job.hold.fence)
+            state = await check_fence(session, context.lease.instance_id, context.lease.fence)
             if failure.retry_after is not None:
                 health.seen_trouble(state, failure, self._clock())
             elif health.seen_offline(state, failure, self._clock()):
                 log.warning("instance is offline", error=failure.message)
-                await tell_offline(session, job.app.app_type, job.hold.instance_name, state, self._clock())
+                await tell_offline(session, context.app.app_type, context.lease.instance_name, state, self._clock())
             session.add(state)
 
     async def _job(
         self, session: AsyncSession, hunt: Hunt, instance: Instance, state: InstanceState, hunting: HuntingSettings
-    ) -> Job:
+    ) -> HuntContext:
         now = self._clock()
         general = await self._settings.general_in(session)
         used = await self._ledger.caps(session, state.instance_id, hunting)
@@ -178,8 +181,8 @@ class Claims:
             closed = Closed("gave_up", f"Its worker ended, or had no database, {MAX_ATTEMPTS} times.")
         app_type = AppType(instance.app_type)
         app = App.of(app_type, self._instances.connection(instance, general, hunting), state)
-        return Job(
-            hold=Hold(hunt.id or 0, state.instance_id, instance.name, instance.app_type, state.fence),
+        return HuntContext(
+            lease=FencedLease(hunt.id or 0, state.instance_id, instance.name, instance.app_type, state.fence),
             app=app,
             hunting=hunting,
             passes=tuple(HuntPass(name) for name in hunt.passes),

@@ -17,13 +17,13 @@ from app.core.clock import Clock
 from app.core.db import Database
 from app.http.client import ArrHttp
 from app.http.errors import ArrError
-from app.hunting.running.changes import ChangeBook
-from app.hunting.running.claims import Claims, Job
-from app.hunting.running.sender import Pace, SearchSender
-from app.hunting.selection.candidates import Shape, item_key
+from app.hunting.running.changes import ChangeDetector
+from app.hunting.running.claims import Claims, HuntContext
+from app.hunting.running.sender import SearchSender, Timing
+from app.hunting.selection.candidates import AppHierarchy, item_key
 from app.hunting.store.lease import LeaseLost, Leases, check_fence
-from app.hunting.store.outcomes import Named, from_history
-from app.hunting.store.searches import HuntLedger
+from app.hunting.store.outcomes import KeyedEvent, from_history
+from app.hunting.store.searches import SearchStore
 from app.hunting.store.tracking import FOLLOW_UP_AFTER, Open, OutcomeTracker
 from app.instances.models import InstanceState
 
@@ -33,7 +33,7 @@ REST_BETWEEN_LOOKS = timedelta(minutes=10)
 BETWEEN_READS = timedelta(minutes=1)
 A_MOMENT = timedelta(seconds=1)
 
-Ask = Callable[[Job, ArrClient], Awaitable[None]]
+Ask = Callable[[HuntContext, ArrClient], Awaitable[None]]
 
 
 class FollowUp:
@@ -45,12 +45,12 @@ class FollowUp:
         http: ArrHttp,
         claims: Claims,
         leases: Leases,
-        ledger: HuntLedger,
+        ledger: SearchStore,
         tracker: OutcomeTracker,
-        changes: ChangeBook,
+        changes: ChangeDetector,
         clock: Clock,
         *,
-        pace: Pace | None = None,
+        pace: Timing | None = None,
     ) -> None:
         self._db = db
         self._http = http
@@ -60,7 +60,7 @@ class FollowUp:
         self._tracker = tracker
         self._changes = changes
         self._clock = clock
-        self._pace = pace or Pace()
+        self._pace = pace or Timing()
 
     async def run(self, instance_id: int) -> None:
         """One look, unless a hunt is at the instance; safe to call any number of times."""
@@ -78,51 +78,55 @@ class FollowUp:
     async def _held(self, instance_id: int, ask: Ask) -> None:
         with suppress(LeaseLost):
             async with self._leases.hold(instance_id) as is_ours:
-                job = await self._claims.follow_up(instance_id) if is_ours else None
-                if job is not None:
-                    with structlog.contextvars.bound_contextvars(instance_id=instance_id, app_type=job.hold.app_type):
-                        await self._look(job, ask)
+                context = await self._claims.follow_up(instance_id) if is_ours else None
+                if context is not None:
+                    with structlog.contextvars.bound_contextvars(
+                        instance_id=instance_id, app_type=context.lease.app_type
+                    ):
+                        await self._look(context, ask)
 
-    async def _look(self, job: Job, ask: Ask) -> None:
-        await self._tracker.give_up(job.hold)
+    async def _look(self, context: HuntContext, ask: Ask) -> None:
+        await self._tracker.give_up(context.lease)
         try:
-            if job.app.is_known:
-                await ask(job, job.app.client(self._http))
+            if context.app.is_known:
+                await ask(context, context.app.client(self._http))
         except ArrError as failure:
             log.warning("follow-up put off", error=failure.message)
             if failure.ends_all:
-                await self._claims.app_failed(job, failure)
-        await self._plan_next(job)
+                await self._claims.app_failed(context, failure)
+        await self._plan_next(context)
 
-    async def _ask(self, job: Job, client: ArrClient) -> None:
-        now, instance_id = self._clock(), job.hold.instance_id
+    async def _ask(self, context: HuntContext, client: ArrClient) -> None:
+        now, instance_id = self._clock(), context.lease.instance_id
         looked_at = await self._changes.looked_at(instance_id)
         if looked_at is None or abs(now - looked_at) >= REST_BETWEEN_LOOKS:
             searches = await self._ledger.unsettled(instance_id)
             if searches:
-                await self._changes.note_look(job.hold)
-                sender = SearchSender(client, self._ledger, job.hold, job.hunting, clock=self._clock, pace=self._pace)
+                await self._changes.note_look(context.lease)
+                sender = SearchSender(
+                    client, self._ledger, context.lease, context.hunting, clock=self._clock, pace=self._pace
+                )
                 await sender.settle(searches)
             else:
-                await self._changes.look(job.hold, client)
+                await self._changes.look(context.lease, client)
         waiting = await self._tracker.open(instance_id)
         if waiting.waits:
-            await self._read_history(job, client, waiting)
+            await self._read_history(context, client, waiting)
 
-    async def _read_what_was_told(self, job: Job, client: ArrClient) -> None:
+    async def _read_what_was_told(self, context: HuntContext, client: ArrClient) -> None:
         """Also when only what failed is left: the app may have imported it after all."""
-        waiting = await self._tracker.open(job.hold.instance_id)
+        waiting = await self._tracker.open(context.lease.instance_id)
         if waiting.tracked:
-            await self._read_history(job, client, waiting)
+            await self._read_history(context, client, waiting)
 
-    async def _read_history(self, job: Job, client: ArrClient, waiting: Open) -> None:
-        if not job.hunting.track_outcomes:
+    async def _read_history(self, context: HuntContext, client: ArrClient, waiting: Open) -> None:
+        if not context.hunting.track_outcomes:
             return
-        instance_id = job.hold.instance_id
+        instance_id = context.lease.instance_id
         since = await self._since(instance_id, waiting.began_at)
         events = await client.history_since(since)
-        findings = from_history(waiting.tracked, named(events, Shape.of(client)))
-        await self._tracker.note_history(job.hold, findings, max((one.at for one in events), default=None))
+        findings = from_history(waiting.tracked, named(events, AppHierarchy.of(client)))
+        await self._tracker.note_history(context.lease, findings, max((one.at for one in events), default=None))
         log.info("history read", events=len(events), settled=len(findings.results))
 
     async def _since(self, instance_id: int, began_at: datetime | None) -> datetime:
@@ -131,15 +135,15 @@ class FollowUp:
         known = [at for at in (newest, began_at) if at is not None]
         return min(known, default=self._clock() - FOLLOW_UP_AFTER)
 
-    async def _plan_next(self, job: Job) -> None:
+    async def _plan_next(self, context: HuntContext) -> None:
         """In five minutes while something is open, else when the app is to be looked at for changes."""
         now = self._clock()
-        waiting = await self._tracker.open(job.hold.instance_id)
-        is_open = waiting.waits and job.hunting.track_outcomes
-        is_open = is_open or bool(await self._ledger.unsettled(job.hold.instance_id))
-        next_look = await self._changes.next_look(job.hold.instance_id, now)
+        waiting = await self._tracker.open(context.lease.instance_id)
+        is_open = waiting.waits and context.hunting.track_outcomes
+        is_open = is_open or bool(await self._ledger.unsettled(context.lease.instance_id))
+        next_look = await self._changes.next_look(context.lease.instance_id, now)
         async with self._db.session() as session:
-            state = await check_fence(session, job.hold.instance_id, job.hold.fence)
+            state = await check_fence(session, context.lease.instance_id, context.lease.fence)
             planned = now + FOLLOW_UP_AFTER if is_open else max(next_look, now + FOLLOW_UP_AFTER)
             told = state.follow_up_at
             # A look that the app's own call asked for, meanwhile or for a minute from now, stays planned.
@@ -149,11 +153,11 @@ class FollowUp:
             session.add(state)
 
 
-def named(events: Iterable[HistoryEvent], shape: Shape) -> list[Named]:
+def named(events: Iterable[HistoryEvent], shape: AppHierarchy) -> list[KeyedEvent]:
     """Each event with the keys of the searches that may have led to it."""
     found = []
     for event in events:
         names = [item_key(shape.item, event.item_id)]
         names += [key for key in (shape.group(event.owner_id, event.season), shape.owner_key(event.owner_id)) if key]
-        found.append(Named(event, tuple(names)))
+        found.append(KeyedEvent(event, tuple(names)))
     return found

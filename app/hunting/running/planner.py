@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.arr.models import AppType, HuntPass
-from app.arr.models import Database as AppDatabase
+from app.arr.models import AppDatabase, AppType, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
 from app.http.client import ArrHttp
@@ -14,12 +13,12 @@ from app.http.errors import ArrError
 from app.hunting.running.claims import App
 from app.hunting.running.gates import Closed, before_network, by_queue
 from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut
-from app.hunting.selection.app_reader import Lexicon, Survey
+from app.hunting.selection.app_reader import AppReader, MetadataCache
 from app.hunting.selection.derived import DerivedLists
 from app.hunting.selection.selector import Selection
 from app.hunting.selection.wanted import Walk
 from app.hunting.store.models import Trigger
-from app.hunting.store.searches import HuntLedger
+from app.hunting.store.searches import SearchStore
 from app.instances.models import InstanceState
 from app.instances.service import InstanceService
 from app.settings.hunting import HuntingSettings
@@ -39,7 +38,7 @@ class Outset:
 
 
 @dataclass(slots=True)
-class Draft:
+class PlanDraft:
     """A plan in the making; `requests` counts those of the hunt, which asks the app for its status first."""
 
     closed: Closed | None
@@ -65,7 +64,7 @@ class Planner:
         http: ArrHttp,
         instances: InstanceService,
         settings: SettingsService,
-        ledger: HuntLedger,
+        ledger: SearchStore,
         derived: DerivedLists,
         clock: Clock,
         *,
@@ -79,30 +78,43 @@ class Planner:
         self._derived = derived
         self._clock = clock
         self._rng = rng
-        self._lexicon = Lexicon()
+        self._lexicon = MetadataCache()
 
     async def plan(self, instance_id: int) -> PlanOut:
         """`NotFound` for an unknown instance; an app that cannot be asked is said in the plan, not raised."""
         outset = await self._outset(instance_id)
-        draft = Draft(closed=outset.closed, left=outset.left)
+        draft = PlanDraft(closed=outset.closed, left=outset.left)
         try:
             app = outset.app if outset.app.is_known else (await outset.app.identified(self._http))[0]
         except ArrError as failure:
             draft.closed = draft.closed or Closed("offline", failure.message)
         else:
-            survey = Survey(
-                app.client(self._http), self._ledger, self._lexicon, self._derived, outset.hunting,
-                instance_id=instance_id, url=app.connection.url, database=app.database or AppDatabase.SQLITE,
-                now=outset.now, rng=self._rng(), pretends=True,
-            )  # fmt: skip
+            survey = AppReader(
+                app.client(self._http),
+                self._ledger,
+                self._lexicon,
+                self._derived,
+                outset.hunting,
+                instance_id=instance_id,
+                url=app.connection.url,
+                database=app.database or AppDatabase.SQLITE,
+                now=outset.now,
+                rng=self._rng(),
+                pretends=True,
+            )
             await self._look(outset, survey, draft)
         searches = sum(one.searches for one in draft.passes)
         return PlanOut(
-            instance_id=instance_id, would_run=draft.closed is None, reason=draft.closed and draft.closed.reason,
-            message=draft.closed and draft.closed.message, next_hunt_at=outset.next_hunt_at, passes=draft.passes,
-            searches=searches, units=sum(item.units for one in draft.passes for item in one.items if item.picked),
+            instance_id=instance_id,
+            would_run=draft.closed is None,
+            reason=draft.closed and draft.closed.reason,
+            message=draft.closed and draft.closed.message,
+            next_hunt_at=outset.next_hunt_at,
+            passes=draft.passes,
+            searches=searches,
+            units=sum(item.units for one in draft.passes for item in one.items if item.picked),
             requests=draft.requests + searches,
-        )  # fmt: skip
+        )
 
     async def _outset(self, instance_id: int) -> Outset:
         """All that is known before the app is asked, as of one moment."""
@@ -117,12 +129,15 @@ class Planner:
             general, hunting, state, used, enabled=instance.enabled, trigger=Trigger.INTERVAL, now=now
         )
         return Outset(
-            now=now, hunting=hunting, closed=closed, left=used.left,
+            now=now,
+            hunting=hunting,
+            closed=closed,
+            left=used.left,
             app=App.of(AppType(instance.app_type), self._instances.connection(instance, general, hunting), state),
             next_hunt_at=state.next_hunt_at if instance.enabled else None,
-        )  # fmt: skip
+        )
 
-    async def _look(self, outset: Outset, survey: Survey, draft: Draft) -> None:
+    async def _look(self, outset: Outset, survey: AppReader, draft: PlanDraft) -> None:
         """The queue and every pass, also when a gate is closed: the decisions are worth seeing all the same."""
         try:
             queue = await survey.queue()

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.arr.base import ArrClient
-from app.arr.models import Database as AppDatabase
-from app.arr.models import HuntPass
+from app.arr.models import AppDatabase, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Unavailable
@@ -17,16 +16,16 @@ from app.counters.rollup import count, count_hunt
 from app.events.outbox import record
 from app.http.client import ArrHttp
 from app.http.errors import ArrError
-from app.hunting.running.claims import Claims, Job
+from app.hunting.running.claims import Claims, HuntContext
 from app.hunting.running.gates import Closed, by_queue
-from app.hunting.running.sender import Pace, SearchSender, Sent
-from app.hunting.selection.app_reader import Lexicon, QueueFacts, Survey
+from app.hunting.running.sender import SearchSender, Sent, Timing
+from app.hunting.selection.app_reader import AppReader, MetadataCache, QueueFacts
 from app.hunting.selection.derived import DerivedLists
 from app.hunting.selection.policy import Reason
-from app.hunting.store.events import Ticker, hunt_ended
+from app.hunting.store.events import HuntBroadcaster, hunt_ended
 from app.hunting.store.lease import LeaseLost, Leases, check_fence
 from app.hunting.store.models import OPEN, Hunt, HuntStatus
-from app.hunting.store.searches import HuntLedger
+from app.hunting.store.searches import SearchStore
 from app.hunting.store.tracking import OutcomeTracker
 from app.instances import health
 
@@ -60,13 +59,13 @@ class HuntRunner:
         http: ArrHttp,
         claims: Claims,
         leases: Leases,
-        ledger: HuntLedger,
+        ledger: SearchStore,
         tracker: OutcomeTracker,
         derived: DerivedLists,
-        ticker: Ticker,
+        ticker: HuntBroadcaster,
         clock: Clock,
         *,
-        pace: Pace | None = None,
+        pace: Timing | None = None,
         rng: Callable[[], random.Random] = random.Random,
     ) -> None:
         self._db = db
@@ -78,9 +77,9 @@ class HuntRunner:
         self._derived = derived
         self._ticker = ticker
         self._clock = clock
-        self._pace = pace or Pace()
+        self._pace = pace or Timing()
         self._rng = rng
-        self._lexicon = Lexicon()
+        self._lexicon = MetadataCache()
 
     async def run(self, hunt_id: int) -> None:
         """Run the hunt if it is still to do and nobody else is at its instance; safe to call any number of times."""
@@ -97,20 +96,20 @@ class HuntRunner:
                     await self._run_held(hunt_id, hunt.instance_id)
 
     async def _run_held(self, hunt_id: int, instance_id: int) -> None:
-        job = await self._claims.hunt(hunt_id, instance_id)
-        if job is None:
+        context = await self._claims.hunt(hunt_id, instance_id)
+        if context is None:
             return
         with structlog.contextvars.bound_contextvars(
-            hunt_id=hunt_id, instance_id=job.hold.instance_id, app_type=job.hold.app_type
+            hunt_id=hunt_id, instance_id=context.lease.instance_id, app_type=context.lease.app_type
         ):
-            log.info("hunt started", trigger=job.trigger)
+            log.info("hunt started", trigger=context.trigger)
             await self._ticker.queue_changed()
-            tally = Tally(closed=job.closed)
+            tally = Tally(closed=context.closed)
             try:
-                if job.closed is None:
-                    await self._hunt(job, tally)
+                if context.closed is None:
+                    await self._hunt(context, tally)
             except ArrError as failure:
-                await self._app_failed(job, failure, tally)
+                await self._app_failed(context, failure, tally)
             except LeaseLost:
                 raise
             except Unavailable as failure:
@@ -121,43 +120,58 @@ class HuntRunner:
                 log.exception("hunt failed")
                 tally.failed("An internal error ended the hunt; the log tells more.")
                 tally.is_over = True
-            await self._finish(job, tally)
+            await self._finish(context, tally)
 
-    async def _hunt(self, job: Job, tally: Tally) -> None:
-        app = await self._claims.identified(job)
+    async def _hunt(self, context: HuntContext, tally: Tally) -> None:
+        app = await self._claims.identified(context)
         client = app.client(self._http)
-        sender = SearchSender(client, self._ledger, job.hold, job.hunting, clock=self._clock, pace=self._pace)
-        await self._settle(job, sender)
-        survey = self._survey(job, client, app.database or AppDatabase.SQLITE)
-        queue = await self._queue(job, survey, tally)
+        sender = SearchSender(client, self._ledger, context.lease, context.hunting, clock=self._clock, pace=self._pace)
+        await self._settle(context, sender)
+        survey = self._survey(context, client, app.database or AppDatabase.SQLITE)
+        queue = await self._queue(context, survey, tally)
         if tally.closed is not None:
             return
         gone: ArrError | None = None
         try:
-            for hunt_pass in job.passes:
+            for hunt_pass in context.passes:
                 if not tally.is_over and survey.refusal(hunt_pass) is None:
-                    await self._pass(job, hunt_pass, survey, sender, queue, tally)
+                    await self._pass(context, hunt_pass, survey, sender, queue, tally)
         except ArrError as failure:
             gone = failure
         await sender.drain()
         if gone is not None:
             raise gone
-        await self._tag(job, survey)
+        await self._tag(context, survey)
 
-    def _survey(self, job: Job, client: ArrClient, database: AppDatabase) -> Survey:
-        return Survey(
-            client, self._ledger, self._lexicon, self._derived, job.hunting, instance_id=job.hold.instance_id,
-            url=job.app.connection.url, database=database, now=self._clock(), rng=self._rng(), pretends=job.dry_run,
-        )  # fmt: skip
+    def _survey(self, context: HuntContext, client: ArrClient, database: AppDatabase) -> AppReader:
+        return AppReader(
+            client,
+            self._ledger,
+            self._lexicon,
+            self._derived,
+            context.hunting,
+            instance_id=context.lease.instance_id,
+            url=context.app.connection.url,
+            database=database,
+            now=self._clock(),
+            rng=self._rng(),
+            pretends=context.dry_run,
+        )
 
     async def _pass(
-        self, job: Job, hunt_pass: HuntPass, survey: Survey, sender: SearchSender, queue: QueueFacts, tally: Tally
+        self,
+        context: HuntContext,
+        hunt_pass: HuntPass,
+        survey: AppReader,
+        sender: SearchSender,
+        queue: QueueFacts,
+        tally: Tally,
     ) -> None:
-        batch = await self._batch(job, hunt_pass, tally)
+        batch = await self._batch(context, hunt_pass, tally)
         if batch <= 0:
             return
         async with self._db.reading() as session:
-            left = (await self._ledger.caps(session, job.hold.instance_id, job.hunting)).left
+            left = (await self._ledger.caps(session, context.lease.instance_id, context.hunting)).left
         left = left if left is None else max(0, left - tally.pretended_units)
         try:
             selection, walk = await survey.select(hunt_pass, queue=queue, batch=batch, left=left)
@@ -167,25 +181,27 @@ class HuntRunner:
             log.warning("pass failed", hunt_pass=hunt_pass, error=failure.message)
             tally.failed(f"{hunt_pass}: {failure.message}")
             return
-        judged = [one for one in selection.judged if job.dry_run or one.decision.reason is not Reason.SEARCH]
+        judged = [one for one in selection.judged if context.dry_run or one.decision.reason is not Reason.SEARCH]
         cursor = None
-        if job.dry_run:
+        if context.dry_run:
             tally.pretended += len(selection.choices)
             tally.pretended_units += selection.units
         else:
             await survey.with_files(hunt_pass, selection)
             await self._ticker.progress(
-                job.hold, hunt_pass=hunt_pass, searched=tally.searches,
+                context.lease,
+                hunt_pass=hunt_pass,
+                searched=tally.searches,
                 planned=tally.searches + len(selection.choices),
-            )  # fmt: skip
+            )
             sent = await sender.send(hunt_pass, selection.choices)
             judged += sent.left
             tally.searches += len(sent.searched)
             cursor = walk.cursor_after(sent.searched, selection.left | {one.candidate.key for one in sent.left})
-            await self._after_sending(job, tally, sent)
-        await self._ledger.end_pass(job.hold, hunt_pass, judged, cursor, walk.total)
+            await self._after_sending(context, tally, sent)
+        await self._ledger.end_pass(context.lease, hunt_pass, judged, cursor, walk.total)
 
-    async def _after_sending(self, job: Job, tally: Tally, sent: Sent) -> None:
+    async def _after_sending(self, context: HuntContext, tally: Tally, sent: Sent) -> None:
         if sent.stop is not None:
             tally.is_over = True
             tally.closed = Closed(sent.stop.gate, _STOPPED.get(sent.stop.gate, "The cap is used up."))
@@ -193,20 +209,20 @@ class HuntRunner:
             tally.is_over = True
             tally.failed(sent.trouble.message)
             async with self._db.session() as session:
-                state = await check_fence(session, job.hold.instance_id, job.hold.fence)
+                state = await check_fence(session, context.lease.instance_id, context.lease.fence)
                 health.seen_trouble(state, sent.trouble, self._clock())
                 session.add(state)
 
-    async def _batch(self, job: Job, hunt_pass: HuntPass, tally: Tally) -> int:
+    async def _batch(self, context: HuntContext, hunt_pass: HuntPass, tally: Tally) -> int:
         """Searches left to this pass: its batch or the caller's limit, less what was sent, by a dead worker too."""
-        batch = job.hunting.of(hunt_pass).batch
+        batch = context.hunting.of(hunt_pass).batch
         if batch == 0:  # the pass is off, whoever asks
             return 0
-        if job.limit is None:
-            return batch - await self._ledger.sent_in(job.hold.hunt_id, hunt_pass)
-        return job.limit - tally.pretended - await self._ledger.sent_in(job.hold.hunt_id)
+        if context.limit is None:
+            return batch - await self._ledger.sent_in(context.lease.hunt_id, hunt_pass)
+        return context.limit - tally.pretended - await self._ledger.sent_in(context.lease.hunt_id)
 
-    async def _queue(self, job: Job, survey: Survey, tally: Tally) -> QueueFacts:
+    async def _queue(self, context: HuntContext, survey: AppReader, tally: Tally) -> QueueFacts:
         try:
             queue = await survey.queue()
         except ArrError as failure:
@@ -214,17 +230,17 @@ class HuntRunner:
             return QueueFacts()
         if queue.total is not None:
             async with self._db.session() as session:
-                state = await check_fence(session, job.hold.instance_id, job.hold.fence)
+                state = await check_fence(session, context.lease.instance_id, context.lease.fence)
                 state.queue_total = queue.total
                 session.add(state)
-            await self._tracker.note_queue(job.hold, queue.stuck)
-        tally.closed = by_queue(job.hunting, queue)
+            await self._tracker.note_queue(context.lease, queue.stuck)
+        tally.closed = by_queue(context.hunting, queue)
         return queue
 
-    async def _tag(self, job: Job, survey: Survey) -> None:
+    async def _tag(self, context: HuntContext, survey: AppReader) -> None:
         """Write the user's label onto what this hunt searched, also before its worker died."""
-        label = job.hunting.tag_searched
-        ids = await self._ledger.searched_owners(job.hold.hunt_id) if label is not None else set()
+        label = context.hunting.tag_searched
+        ids = await self._ledger.searched_owners(context.lease.hunt_id) if label is not None else set()
         if label is None or not ids:
             return
         try:
@@ -232,8 +248,8 @@ class HuntRunner:
         except ArrError as failure:
             log.warning("searched items not tagged", label=label, error=failure.message)
 
-    async def _settle(self, job: Job, sender: SearchSender) -> None:
-        searches = await self._ledger.unsettled(job.hold.instance_id)
+    async def _settle(self, context: HuntContext, sender: SearchSender) -> None:
+        searches = await self._ledger.unsettled(context.lease.instance_id)
         if not searches:
             return
         try:
@@ -243,8 +259,8 @@ class HuntRunner:
                 raise
             log.warning("searches not settled", error=failure.message)  # a later look may; it is no reason to stop
 
-    async def _app_failed(self, job: Job, failure: ArrError, tally: Tally) -> None:
-        await self._claims.app_failed(job, failure)
+    async def _app_failed(self, context: HuntContext, failure: ArrError, tally: Tally) -> None:
+        await self._claims.app_failed(context, failure)
         if tally.searches:
             tally.failed(failure.message)
         else:
@@ -257,10 +273,10 @@ class HuntRunner:
             hunt.message, hunt.ended_at = "The instance was deleted.", self._clock()
             session.add(hunt)
 
-    async def _finish(self, job: Job, tally: Tally) -> None:
+    async def _finish(self, context: HuntContext, tally: Tally) -> None:
         async with self._db.session() as session:
-            state = await check_fence(session, job.hold.instance_id, job.hold.fence)
-            hunt = await session.get_one(Hunt, job.hold.hunt_id)
+            state = await check_fence(session, context.lease.instance_id, context.lease.fence)
+            hunt = await session.get_one(Hunt, context.lease.hunt_id)
             hunt.ended_at = self._clock()
             if hunt.cancel_requested and tally.closed is None:
                 tally.closed = Closed("cancelled", _STOPPED["cancelled"])
@@ -268,9 +284,9 @@ class HuntRunner:
             hunt.reason = tally.closed.reason if tally.closed else None
             hunt.message = tally.closed.message if tally.closed else tally.message
             if tally.errors and not hunt.errors:  # a failed search was counted when it failed
-                await count(session, job.hold.app_type, job.hold.instance_id, self._clock(), errors=1)
+                await count(session, context.lease.app_type, context.lease.instance_id, self._clock(), errors=1)
             session.add(hunt)
-            await count_hunt(session, job.hold.app_type, job.hold.instance_id, hunt.status, hunt.took_seconds)
+            await count_hunt(session, context.lease.app_type, context.lease.instance_id, hunt.status, hunt.took_seconds)
             await record(session, hunt_ended(hunt, state.next_hunt_at), self._clock())
         await self._ticker.queue_changed()
         log.info("hunt ended", status=hunt.status, reason=hunt.reason, searched=hunt.searched)

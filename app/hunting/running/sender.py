@@ -14,16 +14,16 @@ from app.core.clock import Clock
 from app.http.errors import ArrError
 from app.hunting.selection.candidates import search_target, target_of
 from app.hunting.selection.policy import Decision, Reason
-from app.hunting.selection.selector import Choice, Judged
-from app.hunting.store.lease import Hold
+from app.hunting.selection.selector import Evaluated, Selected
+from app.hunting.store.lease import FencedLease
 from app.hunting.store.models import Outcome, Search
-from app.hunting.store.searches import HuntLedger, Reserved, Stop
+from app.hunting.store.searches import Reserved, SearchStore, Stop
 from app.settings.hunting import HuntingSettings
 
 log = structlog.get_logger(__name__)
 
-MOST_OUT = 2
-LONGEST_NAP = 5.0
+MAX_OUT = 2
+MAX_NAP = 5.0
 POLLS_THAT_MAY_FAIL = 4
 CLOCK_SKEW = timedelta(minutes=5)
 SEND_SECONDS = 20 * 60
@@ -33,7 +33,7 @@ HUNT_SECONDS = 27 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Timing:
     """How time passes while a hunt waits: `polls` are the seconds between looks at the app's commands."""
 
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -47,13 +47,13 @@ class Sent:
 
     searched: set[str] = field(default_factory=set)
     """Keys of what the app searches, or may be searching."""
-    left: list[Judged] = field(default_factory=list)
+    left: list[Evaluated] = field(default_factory=list)
     stop: Stop | None = None
     trouble: ArrError | None = None
 
 
 @dataclass(slots=True)
-class Out:
+class InFlight:
     """A search that the app is working on."""
 
     search_id: int
@@ -68,21 +68,21 @@ class SearchSender:
     def __init__(
         self,
         client: ArrClient,
-        ledger: HuntLedger,
-        hold: Hold,
+        ledger: SearchStore,
+        lease: FencedLease,
         hunting: HuntingSettings,
         *,
         clock: Clock,
-        pace: Pace,
+        pace: Timing,
     ) -> None:
         self._client = client
         self._ledger = ledger
-        self._hold = hold
+        self._lease = lease
         self._hunting = hunting
         self._clock = clock
         self._pace = pace
         self._began = pace.monotonic()
-        self._out: dict[int, Out] = {}
+        self._out: dict[int, InFlight] = {}
         self._last_sent: float | None = None
         self._last_look = 0.0
         self._looks = 0
@@ -90,7 +90,7 @@ class SearchSender:
         self._blind: ArrError | None = None
         self._is_cancelled = False
 
-    async def send(self, hunt_pass: HuntPass, choices: Sequence[Choice]) -> Sent:
+    async def send(self, hunt_pass: HuntPass, choices: Sequence[Selected]) -> Sent:
         """Send one search after the other until the list, the caps, the time or the app's patience ends."""
         sent = Sent()
         for number, choice in enumerate(choices):
@@ -102,7 +102,7 @@ class SearchSender:
             if self._age >= SEND_SECONDS:
                 sent.left += _left(choices[number:], Reason.BATCH_FULL)
                 break
-            reserved = await self._ledger.reserve(self._hold, hunt_pass, choice, self._hunting)
+            reserved = await self._ledger.reserve(self._lease, hunt_pass, choice, self._hunting)
             if isinstance(reserved, Stop):
                 sent.stop = reserved
                 sent.left += _left(choices[number:], reserved.reason)
@@ -119,7 +119,7 @@ class SearchSender:
         Nobody waits for a hunt that was cancelled: what the app has not begun is taken back.
         """
         while self._out and self._age < HUNT_SECONDS:
-            self._is_cancelled = self._is_cancelled or await self._ledger.is_cancelled(self._hold.hunt_id)
+            self._is_cancelled = self._is_cancelled or await self._ledger.is_cancelled(self._lease.hunt_id)
             if self._is_cancelled:
                 await self._take_back()
                 return
@@ -135,12 +135,12 @@ class SearchSender:
                 continue
             if gone:
                 del self._out[command_id]
-                await self._ledger.withdrawn(self._hold, out.search_id)
+                await self._ledger.withdrawn(self._lease, out.search_id)
 
     async def settle(self, searches: Sequence[Search]) -> None:
         """Find out what became of searches whose worker died: adopt their command, or let them be `unknown`."""
         commands = await self._client.commands()
-        taken = await self._ledger.adopted(self._hold.instance_id)
+        taken = await self._ledger.adopted(self._lease.instance_id)
         by_id = {command.command_id: command for command in commands}
         for search in searches:
             search_id = search.id or 0
@@ -149,22 +149,22 @@ class SearchSender:
                 continue
             found = _newest(commands, _target_of(search), since=search.searched_at, taken=taken)
             if found is None:
-                await self._ledger.unclear(self._hold, search_id, "The worker ended while sending it.")
+                await self._ledger.unclear(self._lease, search_id, "The worker ended while sending it.")
                 continue
             taken.add(found.command_id)
-            await self._ledger.accepted(self._hold, search_id, found)
-            self._out[found.command_id] = Out(search_id, self._when(search.searched_at))
+            await self._ledger.accepted(self._lease, search_id, found)
+            self._out[found.command_id] = InFlight(search_id, self._when(search.searched_at))
             await self._note(found)
 
     async def _settle_pending(self, search: Search, command: Command | None) -> None:
         if search.command_id is None or command is None:
             is_tracked = self._hunting.track_outcomes
-            await self._ledger.command_forgotten(self._hold, search.id or 0, is_tracked=is_tracked)
+            await self._ledger.command_forgotten(self._lease, search.id or 0, is_tracked=is_tracked)
             return
-        self._out[search.command_id] = Out(search.id or 0, self._when(search.searched_at))
+        self._out[search.command_id] = InFlight(search.id or 0, self._when(search.searched_at))
         await self._note(command)
 
-    async def _send_one(self, reserved: Reserved, choice: Choice, sent: Sent) -> None:
+    async def _send_one(self, reserved: Reserved, choice: Selected, sent: Sent) -> None:
         target, began_at = target_of(choice.candidate), self._clock()
         try:
             command = await self._client.search(target)
@@ -179,8 +179,8 @@ class SearchSender:
         finally:
             self._last_sent = self._pace.monotonic()
             self._looks = 0
-        await self._ledger.accepted(self._hold, reserved.search_id, command)
-        self._out[command.command_id] = Out(reserved.search_id, self._pace.monotonic())
+        await self._ledger.accepted(self._lease, reserved.search_id, command)
+        self._out[command.command_id] = InFlight(reserved.search_id, self._pace.monotonic())
         log.info("search sent", media_key=reserved.media_key, unit=target.unit, command_id=command.command_id)
         sent.searched.add(reserved.media_key)
         await self._note(command)
@@ -192,7 +192,7 @@ class SearchSender:
         log.warning("search not sent", media_key=reserved.media_key, error=failure.message)
         if failure.may_have_reached:
             return await self._find_sent(reserved, target, began_at)
-        await self._ledger.refused(self._hold, reserved.search_id, failure.message)
+        await self._ledger.refused(self._lease, reserved.search_id, failure.message)
         return None
 
     async def _find_sent(self, reserved: Reserved, target: SearchTarget, began_at: datetime) -> Command | None:
@@ -203,28 +203,28 @@ class SearchSender:
         except ArrError as failure:
             commands = []
             message = f"The connection broke while the search was sent: {failure.message}"
-        taken = await self._ledger.adopted(self._hold.instance_id)
+        taken = await self._ledger.adopted(self._lease.instance_id)
         found = _newest(commands, target, since=began_at, taken=taken)
         if found is None:
-            await self._ledger.unclear(self._hold, reserved.search_id, message)
+            await self._ledger.unclear(self._lease, reserved.search_id, message)
         return found
 
     async def _make_room(self) -> None:
         """Wait for the gap, and until fewer than two searches are out."""
         if self._last_sent is None:
-            before = await self._ledger.last_reserved_at(self._hold.instance_id)
+            before = await self._ledger.last_reserved_at(self._lease.instance_id)
             self._last_sent = self._when(before) if before is not None else None
         if self._last_sent is not None:
             await self._nap_until(self._last_sent + self._hunting.min_gap_seconds)
-        while len(self._out) >= MOST_OUT and self._age < SEND_SECONDS and not self._is_cancelled:
+        while len(self._out) >= MAX_OUT and self._age < SEND_SECONDS and not self._is_cancelled:
             await self._look_around()
 
     async def _nap_until(self, moment: float) -> None:
         """Sleep, but not through a cancellation."""
         while (rest := moment - self._pace.monotonic()) > 0 and not self._is_cancelled:
-            await self._pace.sleep(min(rest, LONGEST_NAP))
-            if rest > LONGEST_NAP:
-                self._is_cancelled = await self._ledger.is_cancelled(self._hold.hunt_id)
+            await self._pace.sleep(min(rest, MAX_NAP))
+            if rest > MAX_NAP:
+                self._is_cancelled = await self._ledger.is_cancelled(self._lease.hunt_id)
 
     async def _look_around(self) -> None:
         """One `GET command` tells of all that are out; asked ever more rarely while nothing ends."""
@@ -257,18 +257,18 @@ class SearchSender:
         del self._out[command.command_id]
         self._looks = 0
         if command.status is CommandStatus.CANCELLED:
-            await self._ledger.withdrawn(self._hold, out.search_id)
+            await self._ledger.withdrawn(self._lease, out.search_id)
             return
         outcome = await self._ledger.command_over(
-            self._hold, out.search_id, command, is_tracked=self._hunting.track_outcomes
+            self._lease, out.search_id, command, is_tracked=self._hunting.track_outcomes
         )
         log.info("search ended", command_id=command.command_id, outcome=outcome)
 
-    def _give_up_on(self, is_lost: Callable[[Out], bool]) -> None:
+    def _give_up_on(self, is_lost: Callable[[InFlight], bool]) -> None:
         """Stop waiting; the search stays `pending` in the books and is settled by a later look."""
         self._out = {command_id: out for command_id, out in self._out.items() if not is_lost(out)}
 
-    def _is_late(self, out: Out) -> bool:
+    def _is_late(self, out: InFlight) -> bool:
         return self._pace.monotonic() - out.sent_at > self._hunting.command_timeout_minutes * 60
 
     @property
@@ -280,8 +280,8 @@ class SearchSender:
         return self._pace.monotonic() - max(0.0, (self._clock() - moment).total_seconds())
 
 
-def _left(choices: Sequence[Choice], reason: Reason) -> list[Judged]:
-    return [Judged(choice.candidate, Decision(reason)) for choice in choices]
+def _left(choices: Sequence[Selected], reason: Reason) -> list[Evaluated]:
+    return [Evaluated(choice.candidate, Decision(reason)) for choice in choices]
 
 
 def _newest(commands: Sequence[Command], target: SearchTarget, *, since: datetime, taken: set[int]) -> Command | None:

@@ -25,7 +25,7 @@ SETTLES_IN = timedelta(seconds=5)
 RING_SECONDS = 1.0
 
 
-class ToldByApp:
+class WebhookHints:
     """Takes hints. The row says when the next look is due, so that a lost ring costs a minute at most."""
 
     def __init__(self, db: Database, queue: Queue, tracker: OutcomeTracker, clock: Clock) -> None:
@@ -71,8 +71,10 @@ class ToldByApp:
         try:
             async with asyncio.timeout(RING_SECONDS):
                 await self._queue.enqueue(
-                    READ_HISTORY, instance_id, job_id=f"read-history:{instance_id}:{due.timestamp():.0f}",
+                    READ_HISTORY,
+                    instance_id,
+                    job_id=f"read-history:{instance_id}:{due.timestamp():.0f}",
                     delay=due - self._clock(),
-                )  # fmt: skip
+                )
         except (Unavailable, TimeoutError):
             log.warning("the history is read later: no redis", instance_id=instance_id)

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.arr.base import ArrClient
-from app.arr.models import Database, HuntPass, Mode, QualityProfile, QueueRow, SeasonFacts
+from app.arr.models import AppDatabase, HuntPass, Mode, QualityProfile, QueueRow, SeasonFacts
 from app.http.errors import ArrError
-from app.hunting.selection.candidates import Shape, active_downloads, downloads, item_key, queued_keys
+from app.hunting.selection.candidates import AppHierarchy, active_downloads, downloads, item_key, queued_keys
 from app.hunting.selection.derived import DerivedLists
-from app.hunting.selection.library import LibraryWalk
+from app.hunting.selection.library import LibraryScanner
 from app.hunting.selection.policy import Candidate, Rules, cooldown_end, merged
-from app.hunting.selection.selector import Looks, Remembered, Selection, Selector
-from app.hunting.selection.wanted import Walk, WantedSource, WantedWalk
-from app.hunting.store.searches import HuntLedger
+from app.hunting.selection.selector import ItemStates, Probes, Selection, Selector
+from app.hunting.selection.wanted import Walk, WantedPager, WantedSource
+from app.hunting.store.searches import SearchStore
 from app.settings.hunting import HuntingSettings
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ class QueueFacts:
 
 
 @dataclass(slots=True)
-class Words:
+class AppMetadata:
     """The app's tags and quality profiles, and when each was read."""
 
     tags: Mapping[str, int] = field(default_factory=dict)
@@ -45,22 +45,22 @@ class Words:
     profiles_at: datetime | None = None
 
 
-class Lexicon:
+class MetadataCache:
     """Tags and profiles of the instances, each kept for ten minutes in this process."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, Words] = {}
+        self._kept: dict[int, AppMetadata] = {}
 
     async def tags(self, instance_id: int, client: ArrClient, now: datetime) -> Mapping[str, int]:
         """Tag ids by label, in lower case."""
-        words = self._kept.setdefault(instance_id, Words())
+        words = self._kept.setdefault(instance_id, AppMetadata())
         if _is_old(words.tags_at, now):
             words.tags = {label.casefold(): tag_id for tag_id, label in (await client.tags()).items()}
             words.tags_at = now
         return words.tags
 
     async def profiles(self, instance_id: int, client: ArrClient, now: datetime) -> Mapping[int, QualityProfile]:
-        words = self._kept.setdefault(instance_id, Words())
+        words = self._kept.setdefault(instance_id, AppMetadata())
         if _is_old(words.profiles_at, now):
             words.profiles = {one.profile_id: one for one in await client.quality_profiles()}
             words.profiles_at = now
@@ -78,7 +78,7 @@ def _is_old(read_at: datetime | None, now: datetime) -> bool:
     return read_at is None or not timedelta(0) <= now - read_at <= WORDS_LAST
 
 
-class Survey:
+class AppReader:
     """One look at one instance; made anew for every hunt and every plan.
 
     `pretends`: nothing is sent, so what a pass chose has to be remembered for the next pass.
@@ -87,14 +87,14 @@ class Survey:
     def __init__(
         self,
         client: ArrClient,
-        ledger: HuntLedger,
-        lexicon: Lexicon,
+        ledger: SearchStore,
+        lexicon: MetadataCache,
         derived: DerivedLists,
         hunting: HuntingSettings,
         *,
         instance_id: int,
         url: str,
-        database: Database,
+        database: AppDatabase,
         now: datetime,
         rng: random.Random,
         pretends: bool = False,
@@ -112,7 +112,7 @@ class Survey:
         self._pretends = pretends
         self._pretended: list[Candidate] = []
         self._highest = 0
-        self.shape = Shape.of(client)
+        self.shape = AppHierarchy.of(client)
 
     async def queue(self) -> QueueFacts:
         """One request; none when no setting asks for the queue. `ArrError` when a limit hangs on it and it fails."""
@@ -146,14 +146,14 @@ class Survey:
             self._mode(hunt_pass),
             self.shape,
             recall=lambda page: self._recall(hunt_pass, page),
-            looks=Looks(self._season, self._client.extent),
+            looks=Probes(self._season, self._client.extent),
             queued=queue.keys,
             now=self._now,
             rng=self._rng,
             is_ranked=hunt_pass is HuntPass.UPGRADE,
         )
         selection = await selector.select(walk, batch=batch, left=left)
-        if isinstance(walk, WantedWalk):
+        if isinstance(walk, WantedPager):
             self._highest = max(self._highest, walk.highest)
         if self._pretends:
             self._pretended += [choice.candidate for choice in selection.choices]
@@ -189,7 +189,7 @@ class Survey:
         cursor = await self._ledger.cursor(self._instance_id, hunt_pass)
         if hunt_pass is HuntPass.UPGRADE:
             profiles = await self._lexicon.profiles(self._instance_id, self._client, self._now)
-            return LibraryWalk(
+            return LibraryScanner(
                 self._client,
                 self.shape,
                 profiles,
@@ -202,12 +202,20 @@ class Survey:
         if not self._client.has_wanted:
             source, spent = await self._derived.source(self._instance_id, self._url, self._client, self._now)
             page_cost = 0
-        return WantedWalk(
-            source, self.shape, hunt_pass, order=self._hunting.order, database=self._database, cursor=cursor,
-            batch=batch, rng=self._rng, spent=spent, page_cost=page_cost,
-        )  # fmt: skip
+        return WantedPager(
+            source,
+            self.shape,
+            hunt_pass,
+            order=self._hunting.order,
+            database=self._database,
+            cursor=cursor,
+            batch=batch,
+            rng=self._rng,
+            spent=spent,
+            page_cost=page_cost,
+        )
 
-    async def _recall(self, hunt_pass: HuntPass, page: Sequence[Candidate]) -> Remembered:
+    async def _recall(self, hunt_pass: HuntPass, page: Sequence[Candidate]) -> ItemStates:
         keys = {one.key for one in page}
         groups = {one.group for one in page if one.group}
         owners = {one.owner for one in page if one.owner}
@@ -262,9 +270,11 @@ class Survey:
             return await self._client.season(owner_id, season, now=self._now)
         except ArrError as failure:
             log.warning(
-                "season not read; its episodes are searched singly", owner_id=owner_id, season=season,
+                "season not read; its episodes are searched singly",
+                owner_id=owner_id,
+                season=season,
                 error=failure.message,
-            )  # fmt: skip
+            )
             return None
 
 

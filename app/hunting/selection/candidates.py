@@ -22,7 +22,7 @@ def season_key(owner_id: int, season: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class AppHierarchy:
     """What an app's items are part of, and what of that can be searched as a whole."""
 
     item: Unit
@@ -30,7 +30,7 @@ class Shape:
     has_seasons: bool
 
     @classmethod
-    def of(cls, client: ArrClient | type[ArrClient]) -> "Shape":
+    def of(cls, client: ArrClient | type[ArrClient]) -> "AppHierarchy":
         return cls(client.item, client.owner, client.has_seasons)
 
     def group(self, owner_id: int | None, season: int | None) -> str | None:
@@ -48,7 +48,7 @@ class Shape:
         return frozenset((item_key(self.item, item.item_id), *(key for key in wholes if key is not None)))
 
 
-def candidate_of(item: WantedItem, shape: Shape, release_date: ReleaseDate) -> Candidate:
+def candidate_of(item: WantedItem, shape: AppHierarchy, release_date: ReleaseDate) -> Candidate:
     """A record of a list as the decision sees it."""
     return Candidate(
         key=item_key(item.unit, item.item_id),
@@ -98,7 +98,7 @@ def search_target(unit: str, item_id: int | None, owner_id: int | None, season: 
     return SearchTarget(Unit(unit), owner_id=owner_id, season=season)
 
 
-def queued_keys(rows: Iterable[QueueRow], shape: Shape) -> frozenset[str]:
+def queued_keys(rows: Iterable[QueueRow], shape: AppHierarchy) -> frozenset[str]:
     """The keys of all that is in the app's queue: the items, and the wholes that they are part of."""
     keys: set[str | None] = set()
     for row in rows:

@@ -7,21 +7,21 @@ import structlog
 from app.arr.base import ArrClient
 from app.arr.models import QualityProfile, WantedItem
 from app.http.errors import ArrError
-from app.hunting.selection.candidates import Shape
+from app.hunting.selection.candidates import AppHierarchy
 from app.hunting.selection.paging import Cursor
 
 log = structlog.get_logger(__name__)
 
-MOST_REQUESTS = 20
-LEAST_FOR_A_STEP = 3
-LEAST_EMPTY = 60
+MAX_REQUESTS = 20
+MIN_FOR_A_STEP = 3
+MIN_EMPTY = 60
 EMPTY_STEPS = 10
 """How far behind the highest known id the walk looks for more before it begins anew: so many ids, or steps."""
 
 IsKnown = Callable[[Sequence[int]], Awaitable[Collection[int]]]
 
 
-class LibraryWalk:
+class LibraryScanner:
     """The items with too low a score, from where the last hunt stopped; the largest gap of each step first.
 
     The cursor's `offset` is the next id of an owner or a movie, its `total` the highest id that was ever in use;
@@ -31,7 +31,7 @@ class LibraryWalk:
     def __init__(
         self,
         client: ArrClient,
-        shape: Shape,
+        shape: AppHierarchy,
         profiles: Mapping[int, QualityProfile],
         *,
         cursor: Cursor,
@@ -53,11 +53,11 @@ class LibraryWalk:
         if not any(profile.upgrade_allowed and profile.cutoff_score > 0 for profile in self._profiles.values()):
             return
         first, wrapped = self._next, False
-        while self.requests + LEAST_FOR_A_STEP <= MOST_REQUESTS and not (wrapped and self._next >= first):
+        while self.requests + MIN_FOR_A_STEP <= MAX_REQUESTS and not (wrapped and self._next >= first):
             begin = self._next
             try:
                 step = await self._client.upgradable(
-                    begin, profiles=self._profiles, budget=MOST_REQUESTS - self.requests, is_known=self._is_known
+                    begin, profiles=self._profiles, budget=MAX_REQUESTS - self.requests, is_known=self._is_known
                 )
             except ArrError as failure:
                 if failure.ends_all:
@@ -73,7 +73,7 @@ class LibraryWalk:
             self.total += len(ranked)
             if ranked:
                 yield tuple(one.item for one in ranked)
-            if self._next > self._top + max(LEAST_EMPTY, EMPTY_STEPS * (step.next_id - begin)):
+            if self._next > self._top + max(MIN_EMPTY, EMPTY_STEPS * (step.next_id - begin)):
                 self._next, wrapped = 1, True
 
     def cursor_after(self, searched: Collection[str], left: Collection[str]) -> Cursor:

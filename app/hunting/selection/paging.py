@@ -13,10 +13,10 @@ from enum import Enum
 PAGE_SIZE = 100
 MAX_PAGES = 5
 STRETCH = 400
-LEAST_HEAD = 20
+MIN_HEAD = 20
 
 
-class Leg(Enum):
+class ListSide(Enum):
     """Which of the two lists a place is in: the one of the user's order, or what was never searched before it."""
 
     LIST = 1
@@ -24,10 +24,10 @@ class Leg(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """`offset` records of the leg are behind us."""
 
-    leg: Leg
+    leg: ListSide
     offset: int
 
 
@@ -65,7 +65,7 @@ class PageSpan:
 
 def head_size(batch: int) -> int:
     """Records of the first page: enough to fill the batch from a list that is not blocked."""
-    return max(LEAST_HEAD, 4 * batch)
+    return max(MIN_HEAD, 4 * batch)
 
 
 def span_from(offset: int, pages: int) -> PageSpan:
@@ -90,15 +90,15 @@ def _span(offset: int, pages: int, size: int, least: int) -> PageSpan:
         size += 1
 
 
-def shifted(cursor: Cursor, total: int) -> Place:
+def shifted(cursor: Cursor, total: int) -> Position:
     """Where the cursor is in the list of now: records that left it moved the rest towards its beginning.
 
     Which ones left is not known. All are taken to have been behind us: some records may be read twice, none is missed.
     """
-    leg = Leg.NEVER if cursor.offset < 0 else Leg.LIST
-    return Place(leg, max(0, abs(cursor.offset) - max(0, cursor.total - total)))
+    leg = ListSide.NEVER if cursor.offset < 0 else ListSide.LIST
+    return Position(leg, max(0, abs(cursor.offset) - max(0, cursor.total - total)))
 
 
-def kept(place: Place, *, total: int, moved: int) -> Cursor:
+def kept(place: Position, *, total: int, moved: int) -> Cursor:
     """What is stored of `place`, when `moved` of the records before it leave for behind it."""
     return Cursor(place.leg.value * max(0, place.offset - moved), total)

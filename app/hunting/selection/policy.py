@@ -122,8 +122,8 @@ class SeasonShape:
 
 
 SEARCH = Decision(Reason.SEARCH)
-LEAST_FOR_SEASON = 3
-LONGEST_AHEAD = timedelta(days=1)
+MIN_FOR_SEASON = 3
+MAX_AHEAD = timedelta(days=1)
 """A past event that is dated further ahead comes from a clock that was wrong: it must not block an item for years."""
 
 
@@ -188,7 +188,7 @@ def cooldown_end(candidate: Candidate, rules: Rules, record: Record, now: dateti
 
 
 def _believable(moment: datetime | None, now: datetime) -> datetime | None:
-    return moment if moment is None or moment <= now + LONGEST_AHEAD else None
+    return moment if moment is None or moment <= now + MAX_AHEAD else None
 
 
 def wait_after(rules: Rules, fruitless: int) -> timedelta:
@@ -251,7 +251,7 @@ def wants_season(shape: SeasonShape | None, threshold: float) -> bool:
     if shape is None or not shape.ended or shape.aired <= 0:
         return False
     lacking = shape.aired - shape.with_file
-    return lacking >= LEAST_FOR_SEASON and lacking / shape.aired >= threshold
+    return lacking >= MIN_FOR_SEASON and lacking / shape.aired >= threshold
 
 
 def as_season(episode: Candidate, unit: str, last_search_at: datetime | None) -> Candidate:

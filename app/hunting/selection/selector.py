@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.arr.models import FileFacts, Mode, SeasonFacts, Unit, WantedItem
-from app.hunting.selection.candidates import Shape, candidate_of, in_order
+from app.hunting.selection.candidates import AppHierarchy, candidate_of, in_order
 from app.hunting.selection.policy import (
     Candidate,
     Decision,
@@ -36,7 +36,7 @@ COVERED = Decision(Reason.COVERED)
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class ItemStates:
     """Ledger records of a page: by their own key, and those of all that a whole covers by the whole's key."""
 
     by_key: Mapping[str, Sequence[Record]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Remembered:
     failed_seasons: Mapping[str, datetime] = field(default_factory=dict)
     """Seasons whose last search found nothing, and when that was."""
 
-    def with_searched(self, searched: Sequence[Candidate], now: datetime) -> "Remembered":
+    def with_searched(self, searched: Sequence[Candidate], now: datetime) -> "ItemStates":
         """The same, as if these had been searched just now."""
         by_key, by_whole = dict(self.by_key), dict(self.by_whole)
         for one in searched:
@@ -83,11 +83,11 @@ class Remembered:
         return weighed(own, candidate, rules, now).fruitless if own is not None else 0
 
 
-Recall = Callable[[Sequence[Candidate]], Awaitable[Remembered]]
+Recall = Callable[[Sequence[Candidate]], Awaitable[ItemStates]]
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class Probes:
     """What the app can be asked about the wholes that are in question."""
 
     season: Callable[[int, int], Awaitable[SeasonFacts | None]]
@@ -95,7 +95,7 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Evaluated:
     """An item with its decision."""
 
     candidate: Candidate
@@ -103,7 +103,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Selected:
     """An item, or a whole, that is to be searched."""
 
     candidate: Candidate
@@ -120,8 +120,8 @@ class Choice:
 class Selection:
     """The decisions of one pass."""
 
-    judged: list[Judged] = field(default_factory=list)
-    choices: list[Choice] = field(default_factory=list)
+    judged: list[Evaluated] = field(default_factory=list)
+    choices: list[Selected] = field(default_factory=list)
     total: int = 0
     looks: int = 0
     """Requests that were made about wholes."""
@@ -144,10 +144,10 @@ class Selector:
         settings: HuntingSettings,
         rules: Rules,
         mode: Mode,
-        shape: Shape,
+        shape: AppHierarchy,
         *,
         recall: Recall,
-        looks: Looks,
+        looks: Probes,
         queued: frozenset[str],
         now: datetime,
         rng: random.Random,
@@ -193,7 +193,7 @@ class Selector:
         for candidate in ordered:
             await self._judge(candidate, remembered, batch=batch, left=left)
 
-    async def _judge(self, candidate: Candidate, remembered: Remembered, *, batch: int, left: int | None) -> None:
+    async def _judge(self, candidate: Candidate, remembered: ItemStates, *, batch: int, left: int | None) -> None:
         decision = self._decide(candidate, remembered)
         if decision.reason is not Reason.SEARCH:
             self._note(candidate, decision)
@@ -210,7 +210,7 @@ class Selector:
         else:
             self._take(candidate, remembered)
 
-    async def _choose_owner(self, candidate: Candidate, remembered: Remembered, left: int | None) -> None:
+    async def _choose_owner(self, candidate: Candidate, remembered: ItemStates, left: int | None) -> None:
         """The owner costs as many units as it covers; the app is asked how many, and only before a choice."""
         unit = self._shape.owner or Unit(candidate.unit)
         owner = as_owner(candidate, unit.value, self._last_in.get(candidate.owner or ""))
@@ -225,7 +225,7 @@ class Selector:
         else:
             self._take(owner, remembered)
 
-    async def _choose_season(self, candidate: Candidate, remembered: Remembered) -> None:
+    async def _choose_season(self, candidate: Candidate, remembered: ItemStates) -> None:
         """The season, where it is free and worth it; as long as it is not, `auto` takes its episodes singly."""
         season = as_season(candidate, Unit.SEASON.value, self._last_in.get(candidate.group or ""))
         if season.key in self._by_episodes or remembered.is_next_singly(candidate):
@@ -248,23 +248,23 @@ class Selector:
             self._by_episodes.add(season.key)
             self._take(candidate, remembered)
 
-    def _decide(self, candidate: Candidate, remembered: Remembered) -> Decision:
+    def _decide(self, candidate: Candidate, remembered: ItemStates) -> Decision:
         record = remembered.of(candidate, self._rules, self._now)
         return decide(candidate, self._rules, record, now=self._now, queued=self._queued)
 
-    def _take(self, candidate: Candidate, remembered: Remembered) -> None:
+    def _take(self, candidate: Candidate, remembered: ItemStates) -> None:
         last = remembered.last_search(candidate)
         picked = "never searched" if last is None else f"last searched {last:%Y-%m-%d %H:%M} UTC"
         fruitless = remembered.fruitless(candidate, self._rules, self._now)
         self._chosen.add(candidate.key)
         tags, before = marked_tags(candidate, self._rules), self._files.get(candidate.key)
-        self._result.choices.append(Choice(candidate, picked, fruitless, tags, before))
-        self._result.judged.append(Judged(candidate, Decision(Reason.SEARCH)))
+        self._result.choices.append(Selected(candidate, picked, fruitless, tags, before))
+        self._result.judged.append(Evaluated(candidate, Decision(Reason.SEARCH)))
 
     def _note(self, candidate: Candidate, decision: Decision) -> None:
-        self._result.judged.append(Judged(candidate, decision))
+        self._result.judged.append(Evaluated(candidate, decision))
 
-    def _note_wholes(self, page: Sequence[Candidate], remembered: Remembered) -> None:
+    def _note_wholes(self, page: Sequence[Candidate], remembered: ItemStates) -> None:
         """A whole counts as searched when any of its items was: nothing is searched twice."""
         for one in page:
             if one.last_search_at is None:

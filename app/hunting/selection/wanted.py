@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.arr.models import Database, HuntPass, SortKey, WantedItem, WantedPage
+from app.arr.models import AppDatabase, HuntPass, SortKey, WantedItem, WantedPage
 from app.hunting.selection import paging as walk
-from app.hunting.selection.candidates import Shape
-from app.hunting.selection.paging import Cursor, Leg, Place
+from app.hunting.selection.candidates import AppHierarchy
+from app.hunting.selection.paging import Cursor, ListSide, Position
 from app.settings.hunting import Order
 
 
@@ -44,11 +44,11 @@ class Walk(Protocol):
 class Row:
     """A record that was read: where it was, and what a search of it would be called."""
 
-    place: Place
+    place: Position
     names: frozenset[str]
 
 
-class WantedWalk:
+class WantedPager:
     """The pages of one wanted list that a hunt reads, in the order of `walk`.
 
     PostgreSQL sorts nulls last: what was never searched is in front only of the descending list. Where that is more
@@ -61,11 +61,11 @@ class WantedWalk:
     def __init__(
         self,
         source: WantedSource,
-        shape: Shape,
+        shape: AppHierarchy,
         hunt_pass: HuntPass,
         *,
         order: Order,
-        database: Database,
+        database: AppDatabase,
         cursor: Cursor,
         batch: int,
         rng: random.Random,
@@ -78,14 +78,14 @@ class WantedWalk:
         self._order = order
         self._by_search_time = source.tells_last_search and order in (Order.LONGEST_UNSEARCHED, Order.RANDOM)
         self._goes_round = not source.tells_last_search and order is Order.LONGEST_UNSEARCHED
-        self._nulls_last = database is Database.POSTGRESQL
+        self._nulls_last = database is AppDatabase.POSTGRESQL
         self._cursor = cursor
         self._head = walk.head_size(batch)
         self._rng = rng
         self._rows: dict[int, Row] = {}
         self._walked: list[Row] = []
-        self._start = Place(Leg.LIST, 0)
-        self._end: Place | None = None
+        self._start = Position(ListSide.LIST, 0)
+        self._end: Position | None = None
         self._reads = 0
         self._page_cost = page_cost
         self.requests = spent
@@ -109,7 +109,7 @@ class WantedWalk:
         while True:
             for number in range(span.first, span.last + 1):
                 page = await self._read(number, span.size, place.leg, walked=True)
-                place = self._end = Place(place.leg, number * span.size)
+                place = self._end = Position(place.leg, number * span.size)
                 yield page.items
                 if self._is_through(place, page):
                     break
@@ -117,7 +117,7 @@ class WantedWalk:
                 return
             pages = span.last - number
             self._end = place = self._next(place.leg)
-            if not pages or (place == self._start and (place.leg is Leg.LIST or first == place)):
+            if not pages or (place == self._start and (place.leg is ListSide.LIST or first == place)):
                 return
             span = walk.span_of(place.offset, pages)
 
@@ -135,31 +135,31 @@ class WantedWalk:
             place = self._start
         return walk.kept(place, total=self.total, moved=self._moved(searched, place))
 
-    def _resumed(self, front: int) -> Place:
+    def _resumed(self, front: int) -> Position:
         place = walk.shifted(self._cursor, self.total)
-        if place.leg is Leg.NEVER and self._start.leg is Leg.LIST:
+        if place.leg is ListSide.NEVER and self._start.leg is ListSide.LIST:
             place = self._start  # meanwhile the head holds all that were never searched
         if place.offset >= self.total:
             place = self._start
-        return Place(place.leg, max(place.offset, self._head if place.leg is Leg.NEVER else front))
+        return Position(place.leg, max(place.offset, self._head if place.leg is ListSide.NEVER else front))
 
-    def _is_through(self, place: Place, page: WantedPage) -> bool:
+    def _is_through(self, place: Position, page: WantedPage) -> bool:
         """Whether a leg has come to its end: that of the list, or where the other leg begins."""
         if place.offset >= self.total or not page.items:
             return True
-        if self._start.leg is Leg.LIST:
+        if self._start.leg is ListSide.LIST:
             return False
         never = [item.last_search_at is None for item in page.items]
-        return any(never) if place.leg is Leg.LIST else not all(never)
+        return any(never) if place.leg is ListSide.LIST else not all(never)
 
-    def _next(self, leg: Leg) -> Place:
-        return Place(Leg.LIST, 0) if leg is Leg.NEVER else self._start
+    def _next(self, leg: ListSide) -> Position:
+        return Position(ListSide.LIST, 0) if leg is ListSide.NEVER else self._start
 
-    def _distance(self, place: Place) -> int:
+    def _distance(self, place: Position) -> int:
         """How much of the lap is to be read again by a walk that begins anew."""
         return self.total if place.leg is not self._start.leg else place.offset
 
-    def _moved(self, searched: Collection[str], place: Place) -> int:
+    def _moved(self, searched: Collection[str], place: Position) -> int:
         """How many of the records before `place` leave for behind it once they are searched."""
         if not self._by_search_time:
             return 0
@@ -175,23 +175,25 @@ class WantedWalk:
             yield await self._read(self._rng.randrange(pages) + 1, self._head), pages == 1
             return
         if self._order is Order.LONGEST_UNSEARCHED and self._nulls_last:
-            page = await self._read(1, self._head, Leg.NEVER)
+            page = await self._read(1, self._head, ListSide.NEVER)
             never = [item.last_search_at is None for item in page.items]
             if never and all(never):
-                self._start = Place(Leg.NEVER, self._head)
+                self._start = Position(ListSide.NEVER, self._head)
             yield page, self.total <= self._head
             if any(never) or self.total <= self._head:
                 return
         yield await self._read(1, self._head), True
 
-    async def _read(self, page: int, size: int, leg: Leg = Leg.LIST, *, walked: bool = False) -> WantedPage:
+    async def _read(self, page: int, size: int, leg: ListSide = ListSide.LIST, *, walked: bool = False) -> WantedPage:
         sort = SortKey.LAST_SEARCH if self._by_search_time else SortKey.RELEASED
-        descending = leg is Leg.NEVER or self._order is Order.NEWEST
+        descending = leg is ListSide.NEVER or self._order is Order.NEWEST
         found = await self._source.wanted(self._pass, sort=sort, descending=descending, page=page, page_size=size)
         self._reads += 1
         self.requests += self._page_cost
         self.total = found.total
-        rows = [Row(Place(leg, at), self._shape.names(item)) for at, item in enumerate(found.items, (page - 1) * size)]
+        rows = [
+            Row(Position(leg, at), self._shape.names(item)) for at, item in enumerate(found.items, (page - 1) * size)
+        ]
         self.highest = max([self.highest, *(item.owner_id or item.item_id for item in found.items)])
         self._rows.update({item.item_id: row for item, row in zip(found.items, rows, strict=True)})
         self._walked += rows if walked else []

@@ -7,14 +7,17 @@ from sqlmodel import SQLModel, col, or_, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import A_STEP
-from app.hunting.store.models import AppMarks, CapEntry, Ledger
+from app.hunting.store.models import AppSnapshot, CapEntry, ItemState
 from app.instances.models import InstanceState
 
 A_TICK = timedelta(microseconds=1)
-LONGEST_REST = timedelta(hours=1)
+MAX_REST = timedelta(hours=1)
 BOOKED: tuple[tuple[type[SQLModel], str], ...] = (
-    (Ledger, "last_searched_at"), (Ledger, "reset_at"), (CapEntry, "reserved_at"), (AppMarks, "woken_at"),
-)  # fmt: skip
+    (ItemState, "last_searched_at"),
+    (ItemState, "reset_at"),
+    (CapEntry, "reserved_at"),
+    (AppSnapshot, "woken_at"),
+)
 HAPPENED = ("last_hunt_at", "checked_at", "followed_up_at", "reset_at")
 
 
@@ -38,7 +41,7 @@ async def put_right(session: AsyncSession, state: InstanceState, now: datetime, 
         setattr(state, name, at and min(at, just_now))
     state.next_hunt_at = min(state.next_hunt_at or now, now + interval)
     state.follow_up_at = state.follow_up_at and min(state.follow_up_at, now)
-    state.rest_until = state.rest_until and min(state.rest_until, now + LONGEST_REST)
+    state.rest_until = state.rest_until and min(state.rest_until, now + MAX_REST)
     session.add(state)
     for table, name in BOOKED:
         at_column = col(getattr(table, name))

@@ -26,7 +26,7 @@ from app.events.catalogue import (
 )
 from app.events.outbox import record, was_told
 from app.hunting.store.caps import Caps
-from app.hunting.store.lease import Hold
+from app.hunting.store.lease import FencedLease
 from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search
 
 CAP_TOLD_FOR = timedelta(hours=1)
@@ -48,10 +48,18 @@ def hunt_ended(hunt: Hunt, next_hunt_at: datetime | None) -> Durable:
     """A hunt of which nothing could be done has failed; one that a gate held back has come to its end."""
     kind = HuntFailed if hunt.status == HuntStatus.FAILED else HuntCompleted
     return kind(
-        **_of_hunt(hunt), trigger=hunt.trigger, status=hunt.status, reason=hunt.reason, message=hunt.message,
-        searched=hunt.searched, skipped=sum(sum(counts.values()) for counts in hunt.skipped.values()),
-        errors=hunt.errors, dry_run=hunt.dry_run, took_seconds=hunt.took_seconds or 0.0, next_hunt_at=next_hunt_at,
-    )  # fmt: skip
+        **_of_hunt(hunt),
+        trigger=hunt.trigger,
+        status=hunt.status,
+        reason=hunt.reason,
+        message=hunt.message,
+        searched=hunt.searched,
+        skipped=sum(sum(counts.values()) for counts in hunt.skipped.values()),
+        errors=hunt.errors,
+        dry_run=hunt.dry_run,
+        took_seconds=hunt.took_seconds or 0.0,
+        next_hunt_at=next_hunt_at,
+    )
 
 
 def search_sent(search: Search) -> Durable:
@@ -67,26 +75,37 @@ def came_of(search: Search, outcome: Outcome) -> Durable | None:
     after = (at - search.command_began_at).total_seconds() if at and search.command_began_at else None
     more = {"message": search.message} if kind is MediaImportFailed else {}
     return kind(
-        **_of_search(search), **more, release_title=search.release_title, indexer=search.indexer,
-        download_id=next(iter(search.download_ids), None), quality_before=search.quality_before,
-        quality=search.quality_after, score_before=search.score_before, score=search.score_after,
+        **_of_search(search),
+        **more,
+        release_title=search.release_title,
+        indexer=search.indexer,
+        download_id=next(iter(search.download_ids), None),
+        quality_before=search.quality_before,
+        quality=search.quality_after,
+        score_before=search.score_before,
+        score=search.score_after,
         after_seconds=max(0.0, after) if after is not None else None,
-    )  # fmt: skip
+    )
 
 
-async def tell_of_cap(session: AsyncSession, hold: Hold, used: Caps, now: datetime) -> None:
+async def tell_of_cap(session: AsyncSession, lease: FencedLease, used: Caps, now: datetime) -> None:
     """A cap that the last unit was taken from, unless that was told a short while ago."""
-    if used.closed_by is None or await was_told(session, EventName.CAP_REACHED, hold.instance_id, now - CAP_TOLD_FOR):
+    if used.closed_by is None or await was_told(session, EventName.CAP_REACHED, lease.instance_id, now - CAP_TOLD_FOR):
         return
     window = used.day if used.closed_by == "daily_cap" else used.hour
     event = CapReached(
-        app_type=AppType(hold.app_type), instance_id=hold.instance_id, instance_name=hold.instance_name,
-        cap=used.closed_by, limit=window.cap, used=window.used, resets_at=window.resets_at,
-    )  # fmt: skip
+        app_type=AppType(lease.app_type),
+        instance_id=lease.instance_id,
+        instance_name=lease.instance_name,
+        cap=used.closed_by,
+        limit=window.cap,
+        used=window.used,
+        resets_at=window.resets_at,
+    )
     await record(session, event, now)
 
 
-class Ticker:
+class HuntBroadcaster:
     """The events of the moment: how far a hunt has come, and how many wait."""
 
     def __init__(self, db: Database, bus: EventBus) -> None:
@@ -101,27 +120,40 @@ class Ticker:
         await self._bus.publish(QueueChanged(queued=queued, running=running))
 
     async def progress(
-        self, hold: Hold, *, hunt_pass: HuntPass, searched: int, planned: int | None, title: str | None = None
+        self, lease: FencedLease, *, hunt_pass: HuntPass, searched: int, planned: int | None, title: str | None = None
     ) -> None:
         await self._bus.publish(
             HuntProgress(
-                app_type=AppType(hold.app_type), instance_id=hold.instance_id, instance_name=hold.instance_name,
-                hunt_id=hold.hunt_id, hunt_pass=hunt_pass, searched=searched, planned=planned, title=title,
+                app_type=AppType(lease.app_type),
+                instance_id=lease.instance_id,
+                instance_name=lease.instance_name,
+                hunt_id=lease.hunt_id,
+                hunt_pass=hunt_pass,
+                searched=searched,
+                planned=planned,
+                title=title,
             )
-        )  # fmt: skip
+        )
 
 
 def _of_hunt(hunt: Hunt) -> dict[str, Any]:
     return {
-        "app_type": AppType(hunt.app_type), "instance_id": hunt.instance_id or 0, "instance_name": hunt.instance_name,
+        "app_type": AppType(hunt.app_type),
+        "instance_id": hunt.instance_id or 0,
+        "instance_name": hunt.instance_name,
         "hunt_id": hunt.id or 0,
-    }  # fmt: skip
+    }
 
 
 def _of_search(search: Search) -> dict[str, Any]:
     return {
-        "app_type": AppType(search.app_type), "instance_id": search.instance_id or 0,
-        "instance_name": search.instance_name, "hunt_id": search.hunt_id, "search_id": search.id or 0,
-        "hunt_pass": HuntPass(search.hunt_pass), "media_key": search.media_key, "unit": Unit(search.unit),
+        "app_type": AppType(search.app_type),
+        "instance_id": search.instance_id or 0,
+        "instance_name": search.instance_name,
+        "hunt_id": search.hunt_id,
+        "search_id": search.id or 0,
+        "hunt_pass": HuntPass(search.hunt_pass),
+        "media_key": search.media_key,
+        "unit": Unit(search.unit),
         "title": search.title,
-    }  # fmt: skip
+    }

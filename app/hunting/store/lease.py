@@ -26,7 +26,7 @@ RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del'
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class FencedLease:
     """The right to write for an instance, as long as `fence` is the newest."""
 
     hunt_id: int

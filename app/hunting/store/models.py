@@ -181,7 +181,7 @@ class Skip(SQLModel, table=True):
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class Ledger(SQLModel, table=True):
+class ItemState(SQLModel, table=True):
     """What we remember of an item in one pass: when it was searched, and how often in vain."""
 
     __tablename__ = "ledger"
@@ -247,7 +247,7 @@ class DerivedList(SQLModel, table=True):
     """JSON."""
 
 
-class AppMarks(SQLModel, table=True):
+class AppSnapshot(SQLModel, table=True):
     """What an app was set up like at the last look, and since when its items are worth another search."""
 
     __tablename__ = "app_marks"

@@ -12,7 +12,7 @@ from app.arr.models import Command, CommandStatus, HistoryEvent, HistoryKind
 from app.hunting.store.models import Outcome
 
 SLACK = timedelta(seconds=60)
-LONGEST = timedelta(hours=2)
+MAX_DURATION = timedelta(hours=2)
 """How long a command may run of which nobody saw the end."""
 LOST_AFTER = timedelta(days=7)
 REFUSED = "The app does not import the download by itself: look at its queue."
@@ -55,7 +55,7 @@ class Tracked:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class KeyedEvent:
     """An event, and the keys of all that it is about, the narrowest first: the item, its season, its owner."""
 
     event: HistoryEvent
@@ -83,7 +83,7 @@ def of_command(command: Command, *, is_tracked: bool) -> Result:
     return Result(Outcome.UNKNOWN, "The app does not say what it found, and outcomes are not followed.")
 
 
-def from_history(tracked: Sequence[Tracked], events: Iterable[Named]) -> Findings:
+def from_history(tracked: Sequence[Tracked], events: Iterable[KeyedEvent]) -> Findings:
     """Apply `events`, the oldest first, to the searches that are followed."""
     found = Findings()
     now = {one.search_id: one.result for one in tracked}
@@ -129,7 +129,7 @@ def given_up(result: Result, searched_at: datetime, now: datetime) -> Result:
     return result
 
 
-def _cause_of(grab: Named, tracked: Sequence[Tracked]) -> Tracked | None:
+def _cause_of(grab: KeyedEvent, tracked: Sequence[Tracked]) -> Tracked | None:
     """The search that led to the grab: the one of the narrowest unit, and of those the latest."""
     if grab.event.by_search is False:
         return None
@@ -137,7 +137,8 @@ def _cause_of(grab: Named, tracked: Sequence[Tracked]) -> Tracked | None:
         fitting = [
             one
             for one in tracked
-            if name in one.names and one.began_at <= grab.event.at <= (one.ended_at or one.began_at + LONGEST) + SLACK
+            if name in one.names
+            and one.began_at <= grab.event.at <= (one.ended_at or one.began_at + MAX_DURATION) + SLACK
         ]
         if fitting:
             return max(fitting, key=lambda one: (one.began_at, one.search_id))
@@ -150,9 +151,13 @@ def _grabbed(result: Result, event: HistoryEvent) -> Result:
     changed = replace(result, download_ids=ids)
     if result.grabbed_at is None:
         changed = replace(
-            changed, grabbed_at=event.at, indexer=event.indexer, release_title=event.release_title,
-            quality=event.quality, score=event.score,
-        )  # fmt: skip
+            changed,
+            grabbed_at=event.at,
+            indexer=event.indexer,
+            release_title=event.release_title,
+            quality=event.quality,
+            score=event.score,
+        )
     if result.outcome in (Outcome.PENDING, Outcome.NOTHING_FOUND, Outcome.IMPORT_FAILED):
         changed = replace(changed, outcome=Outcome.GRABBED)
     return changed
@@ -166,9 +171,13 @@ def _moved_on(result: Result, event: HistoryEvent) -> Result:
         if result.imported_at is not None:
             return result
         return replace(
-            result, outcome=Outcome.IMPORTED, message=None, imported_at=event.at,
-            quality=event.quality or result.quality, score=event.score if event.score is not None else result.score,
-        )  # fmt: skip
+            result,
+            outcome=Outcome.IMPORTED,
+            message=None,
+            imported_at=event.at,
+            quality=event.quality or result.quality,
+            score=event.score if event.score is not None else result.score,
+        )
     if event.kind in FAILURES and event.download_id is not None:
         return _failed(result, [event.download_id], FAILURES[event.kind])
     return result

@@ -17,11 +17,21 @@ from app.counters.rollup import count, count_pass
 from app.events.outbox import record
 from app.hunting.selection.paging import Cursor
 from app.hunting.selection.policy import Reason, Record, forgotten
-from app.hunting.selection.selector import Choice, Judged, Remembered
+from app.hunting.selection.selector import Evaluated, ItemStates, Selected
 from app.hunting.store.caps import DAY, Caps, Spent, caps
 from app.hunting.store.events import search_sent, tell_of_cap
-from app.hunting.store.lease import Hold, check_fence
-from app.hunting.store.models import UNSETTLED, AppMarks, CapEntry, Hunt, Ledger, Outcome, Search, Skip, WalkCursor
+from app.hunting.store.lease import FencedLease, check_fence
+from app.hunting.store.models import (
+    UNSETTLED,
+    AppSnapshot,
+    CapEntry,
+    Hunt,
+    ItemState,
+    Outcome,
+    Search,
+    Skip,
+    WalkCursor,
+)
 from app.hunting.store.outcomes import Result, of_command
 from app.hunting.store.tracking import FOLLOW_UP_AFTER, counter_of, result_of, settle
 from app.instances.health import seen_working
@@ -30,7 +40,7 @@ from app.settings.hunting import HuntingSettings
 from app.settings.service import SettingsService
 
 FORGOTTEN = "The app no longer knows the command."
-NOBODY_WOKE = AppMarks(instance_id=0)
+NOBODY_WOKE = AppSnapshot(instance_id=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Stop:
     gate: str
 
 
-class HuntLedger:
+class SearchStore:
     """Reads and writes the books; the one place that moves a search from `sending` to its outcome."""
 
     def __init__(self, db: Database, settings: SettingsService, clock: Clock) -> None:
@@ -66,25 +76,25 @@ class HuntLedger:
         owners: Collection[str] = (),
         *,
         with_all_of_owners: bool = False,
-    ) -> Remembered:
+    ) -> ItemStates:
         """What is remembered of `keys` and `owners`, and of all that is part of the seasons `groups`.
 
         A search of another pass counts for the cooldown too: a season search also looks for what is below its cutoff.
         """
-        touched = [col(Ledger.media_key).in_({*keys, *groups, *owners})]
-        touched += [col(Ledger.group_key).in_(groups)] if groups else []
-        touched += [col(Ledger.owner_key).in_(owners)] if owners and with_all_of_owners else []
+        touched = [col(ItemState.media_key).in_({*keys, *groups, *owners})]
+        touched += [col(ItemState.group_key).in_(groups)] if groups else []
+        touched += [col(ItemState.owner_key).in_(owners)] if owners and with_all_of_owners else []
         async with self._db.reading() as session:
             state = await session.get(InstanceState, instance_id)
-            marks = await session.get(AppMarks, instance_id)
-            query = select(Ledger).where(
-                col(Ledger.instance_id) == instance_id,
-                col(Ledger.hunt_pass).in_([one.value for one in HuntPass]),
+            marks = await session.get(AppSnapshot, instance_id)
+            query = select(ItemState).where(
+                col(ItemState.instance_id) == instance_id,
+                col(ItemState.hunt_pass).in_([one.value for one in HuntPass]),
                 or_(*touched),
             )
             rows = (await session.exec(query)).all()
         reset_at = state.reset_at if state else None
-        found = _Recollection(hunt_pass, reset_at, marks or NOBODY_WOKE)
+        found = _ItemStatesBuilder(hunt_pass, reset_at, marks or NOBODY_WOKE)
         for key in {*keys, *groups, *owners}:
             found.expect(key)
         for row in rows:
@@ -101,42 +111,52 @@ class HuntLedger:
         return caps(spent, hourly=hunting.hourly_cap, daily=hunting.daily_cap, now=now)
 
     async def reserve(
-        self, hold: Hold, hunt_pass: HuntPass, choice: Choice, hunting: HuntingSettings
+        self, lease: FencedLease, hunt_pass: HuntPass, choice: Selected, hunting: HuntingSettings
     ) -> Reserved | Stop:
         """Commit the search as `sending` and its units as spent, all or nothing, before anything leaves us."""
         one = choice.candidate
         async with self._db.session() as session:
-            await check_fence(session, hold.instance_id, hold.fence)
+            await check_fence(session, lease.instance_id, lease.fence)
             now = self._clock()  # not before the lock: a later entry never has an earlier time
-            used = await self.caps(session, hold.instance_id, hunting)
-            stop = await self._stopped(session, hold, used, one.units)
+            used = await self.caps(session, lease.instance_id, hunting)
+            stop = await self._stopped(session, lease, used, one.units)
             if stop is not None:
                 return stop
-            previous = await session.get(Ledger, (hold.instance_id, hunt_pass.value, one.key))
+            previous = await session.get(ItemState, (lease.instance_id, hunt_pass.value, one.key))
             search = Search(
-                hunt_id=hold.hunt_id, instance_id=hold.instance_id, instance_name=hold.instance_name,
-                app_type=hold.app_type, hunt_pass=hunt_pass.value, media_key=one.key, unit=one.unit,
-                title=one.title[:400], item_id=one.item_id, owner_id=one.owner_id, season=one.season,
-                picked=choice.picked, units=one.units, searched_at=now,
+                hunt_id=lease.hunt_id,
+                instance_id=lease.instance_id,
+                instance_name=lease.instance_name,
+                app_type=lease.app_type,
+                hunt_pass=hunt_pass.value,
+                media_key=one.key,
+                unit=one.unit,
+                title=one.title[:400],
+                item_id=one.item_id,
+                owner_id=one.owner_id,
+                season=one.season,
+                picked=choice.picked,
+                units=one.units,
+                searched_at=now,
                 previous_at=previous.last_searched_at if previous else None,
-            )  # fmt: skip
+            )
             if choice.before is not None:
                 search.file_before, search.quality_before = choice.before.file_id, choice.before.quality
                 search.score_before = choice.before.score
             session.add(search)
             await session.flush()
             search_id = search.id or 0
-            await self._remember(session, hold, hunt_pass, choice, now)
-            session.add(CapEntry(instance_id=hold.instance_id, search_id=search_id, units=one.units, reserved_at=now))
+            await self._remember(session, lease, hunt_pass, choice, now)
+            session.add(CapEntry(instance_id=lease.instance_id, search_id=search_id, units=one.units, reserved_at=now))
             if used.left is not None and used.left <= one.units:
                 await session.flush()
-                await tell_of_cap(session, hold, await self.caps(session, hold.instance_id, hunting), now)
+                await tell_of_cap(session, lease, await self.caps(session, lease.instance_id, hunting), now)
         return Reserved(search_id, one.key)
 
-    async def accepted(self, hold: Hold, search_id: int, command: Command) -> None:
+    async def accepted(self, lease: FencedLease, search_id: int, command: Command) -> None:
         """The app took the command: from now on it counts as searched."""
         async with self._db.session() as session:
-            state = await check_fence(session, hold.instance_id, hold.fence)
+            state = await check_fence(session, lease.instance_id, lease.fence)
             now = self._clock()
             search = await session.get_one(Search, search_id)
             search.command_id, search.outcome = command.command_id, Outcome.PENDING.value
@@ -149,42 +169,42 @@ class HuntLedger:
             if hunt is not None:
                 hunt.searched += 1
                 session.add(hunt)
-            await count(session, hold.app_type, hold.instance_id, now, **{counter_of(search): 1})
-            await count_pass(session, hold.app_type, hold.instance_id, search.hunt_pass, now, searches=1)
+            await count(session, lease.app_type, lease.instance_id, now, **{counter_of(search): 1})
+            await count_pass(session, lease.app_type, lease.instance_id, search.hunt_pass, now, searches=1)
             await record(session, search_sent(search), now)
 
-    async def refused(self, hold: Hold, search_id: int, message: str) -> None:
+    async def refused(self, lease: FencedLease, search_id: int, message: str) -> None:
         """The command never ran: its units and its cooldown are given back, the attempt stays in the history."""
         async with self._db.session() as session:
-            await check_fence(session, hold.instance_id, hold.fence)
-            search = await self._give_back(session, hold, search_id)
+            await check_fence(session, lease.instance_id, lease.fence)
+            search = await self._give_back(session, lease, search_id)
             await settle(session, search, Result(Outcome.SEARCH_FAILED, message), self._clock(), ran=False)
 
-    async def withdrawn(self, hold: Hold, search_id: int) -> None:
+    async def withdrawn(self, lease: FencedLease, search_id: int) -> None:
         """The app took the command and dropped it on our cancel before it began: nothing was searched."""
         async with self._db.session() as session:
-            await check_fence(session, hold.instance_id, hold.fence)
-            now, search = self._clock(), await self._give_back(session, hold, search_id)
+            await check_fence(session, lease.instance_id, lease.fence)
+            now, search = self._clock(), await self._give_back(session, lease, search_id)
             search.outcome, search.ended_at = Outcome.SEARCH_FAILED.value, now
             search.message = "Cancelled before the app began."
             session.add(search)
             await session.exec(
                 update(Hunt).where(col(Hunt.id) == search.hunt_id).values(searched=col(Hunt.searched) - 1)
             )
-            await count(session, hold.app_type, hold.instance_id, now, **{counter_of(search): -1})
-            await count_pass(session, hold.app_type, hold.instance_id, search.hunt_pass, now, searches=-1)
+            await count(session, lease.app_type, lease.instance_id, now, **{counter_of(search): -1})
+            await count_pass(session, lease.app_type, lease.instance_id, search.hunt_pass, now, searches=-1)
 
-    async def unclear(self, hold: Hold, search_id: int, message: str) -> None:
+    async def unclear(self, lease: FencedLease, search_id: int, message: str) -> None:
         """Nobody can say whether the app searched; the cooldown runs all the same."""
         async with self._db.session() as session:
-            await check_fence(session, hold.instance_id, hold.fence)
+            await check_fence(session, lease.instance_id, lease.fence)
             search = await session.get_one(Search, search_id)
             await settle(session, search, Result(Outcome.UNKNOWN, message), self._clock())
 
-    async def command_over(self, hold: Hold, search_id: int, command: Command, *, is_tracked: bool) -> Outcome:
+    async def command_over(self, lease: FencedLease, search_id: int, command: Command, *, is_tracked: bool) -> Outcome:
         """The app did run the search: what it says of it, for a start."""
         async with self._db.session() as session:
-            await check_fence(session, hold.instance_id, hold.fence)
+            await check_fence(session, lease.instance_id, lease.fence)
             now, search = self._clock(), await session.get_one(Search, search_id)
             search.settled_at = now
             search.command_began_at = command.started_at or search.command_began_at
@@ -196,10 +216,10 @@ class HuntLedger:
             session.add(search)
         return Outcome(search.outcome)
 
-    async def command_forgotten(self, hold: Hold, search_id: int, *, is_tracked: bool) -> None:
+    async def command_forgotten(self, lease: FencedLease, search_id: int, *, is_tracked: bool) -> None:
         """The app no longer knows the command: only its history can still tell what came of it."""
         async with self._db.session() as session:
-            await check_fence(session, hold.instance_id, hold.fence)
+            await check_fence(session, lease.instance_id, lease.fence)
             now, search = self._clock(), await session.get_one(Search, search_id)
             search.settled_at, search.message = now, FORGOTTEN
             if not is_tracked:
@@ -249,25 +269,25 @@ class HuntLedger:
         return hunt is not None and hunt.cancel_requested
 
     async def end_pass(
-        self, hold: Hold, hunt_pass: HuntPass, judged: Sequence[Judged], cursor: Cursor | None, total: int
+        self, lease: FencedLease, hunt_pass: HuntPass, judged: Sequence[Evaluated], cursor: Cursor | None, total: int
     ) -> None:
         """Write down why items were passed over, where the next hunt goes on (`None`: where this one began), and the
         length of the list for the dashboard. A second attempt of the same pass replaces the first one's."""
         async with self._db.session() as session:
-            state = await check_fence(session, hold.instance_id, hold.fence)
+            state = await check_fence(session, lease.instance_id, lease.fence)
             if hunt_pass is HuntPass.MISSING:
                 state.missing_total = total
             elif hunt_pass is HuntPass.CUTOFF:
                 state.cutoff_total = total
-            hunt = await session.get_one(Hunt, hold.hunt_id)
+            hunt = await session.get_one(Hunt, lease.hunt_id)
             counts = Counter(one.decision.reason.value for one in judged)
             hunt.skipped = {**hunt.skipped, hunt_pass.value: dict(counts)}
             session.add_all([state, hunt])
             if cursor is not None:
-                row = {"instance_id": hold.instance_id, "hunt_pass": hunt_pass.value}
+                row = {"instance_id": lease.instance_id, "hunt_pass": hunt_pass.value}
                 values = {**row, "offset": cursor.offset, "total": cursor.total}
                 await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total"])
-            await _replace_skips(session, hold.hunt_id, hunt_pass, judged)
+            await _replace_skips(session, lease.hunt_id, hunt_pass, judged)
 
     async def cursor(self, instance_id: int, hunt_pass: HuntPass) -> Cursor:
         async with self._db.reading() as session:
@@ -283,8 +303,8 @@ class HuntLedger:
             found = (await session.exec(query)).all()
         return {owner_id or item_id or 0 for owner_id, item_id in found} - {0}
 
-    async def _stopped(self, session: AsyncSession, hold: Hold, used: Caps, units: int) -> Stop | None:
-        hunt = await session.get_one(Hunt, hold.hunt_id)
+    async def _stopped(self, session: AsyncSession, lease: FencedLease, used: Caps, units: int) -> Stop | None:
+        hunt = await session.get_one(Hunt, lease.hunt_id)
         if hunt.cancel_requested:
             return Stop(Reason.CANCELLED, "cancelled")
         if (await self._settings.general_in(session)).hunting_paused:
@@ -292,22 +312,27 @@ class HuntLedger:
         return None if used.allows(units) else Stop(Reason.CAP, used.closed_by or "hourly_cap")
 
     async def _remember(
-        self, session: AsyncSession, hold: Hold, hunt_pass: HuntPass, choice: Choice, now: datetime
+        self, session: AsyncSession, lease: FencedLease, hunt_pass: HuntPass, choice: Selected, now: datetime
     ) -> None:
         one = choice.candidate
-        key = {"instance_id": hold.instance_id, "hunt_pass": hunt_pass.value, "media_key": one.key}
+        key = {"instance_id": lease.instance_id, "hunt_pass": hunt_pass.value, "media_key": one.key}
         facts = {
-            "group_key": one.group, "owner_key": one.owner, "unit": one.unit, "title": one.title[:400],
-            "last_searched_at": now, "fruitless": choice.fruitless, "profile_id": one.quality_profile_id,
+            "group_key": one.group,
+            "owner_key": one.owner,
+            "unit": one.unit,
+            "title": one.title[:400],
+            "last_searched_at": now,
+            "fruitless": choice.fruitless,
+            "profile_id": one.quality_profile_id,
             "tag_ids": sorted(choice.tag_ids),
-        }  # fmt: skip
-        await upsert(session, Ledger, [key | facts], key=list(key), replace=list(facts))
+        }
+        await upsert(session, ItemState, [key | facts], key=list(key), replace=list(facts))
 
-    async def _give_back(self, session: AsyncSession, hold: Hold, search_id: int) -> Search:
+    async def _give_back(self, session: AsyncSession, lease: FencedLease, search_id: int) -> Search:
         """The cap units and the cooldown of a search that never ran."""
         search = await session.get_one(Search, search_id)
         await session.exec(delete(CapEntry).where(col(CapEntry.search_id) == search_id))
-        row = await session.get(Ledger, (hold.instance_id, search.hunt_pass, search.media_key))
+        row = await session.get(ItemState, (lease.instance_id, search.hunt_pass, search.media_key))
         if row is not None:
             row.last_searched_at = search.previous_at
             session.add(row)
@@ -315,12 +340,12 @@ class HuntLedger:
 
 
 @dataclass
-class _Recollection:
+class _ItemStatesBuilder:
     """Ledger rows on their way to what a selection remembers."""
 
     hunt_pass: HuntPass
     reset_at: datetime | None
-    marks: AppMarks
+    marks: AppSnapshot
     by_key: dict[str, list[Record]] = field(default_factory=dict)
     by_whole: dict[str, list[Record]] = field(default_factory=dict)
     own: dict[str, Record] = field(default_factory=dict)
@@ -331,7 +356,7 @@ class _Recollection:
         if self.reset_at is not None:
             self.by_key[key] = [Record(reset_at=self.reset_at)]
 
-    def add(self, row: Ledger) -> None:
+    def add(self, row: ItemState) -> None:
         is_own = row.hunt_pass == self.hunt_pass
         record = self._record(row, is_own=is_own)
         self.by_key.setdefault(row.media_key, []).append(record)
@@ -344,10 +369,10 @@ class _Recollection:
             if row.last_outcome == Outcome.NOTHING_FOUND and searched is not None:
                 self.failed_seasons[row.media_key] = searched
 
-    def remembered(self) -> Remembered:
-        return Remembered(self.by_key, self.by_whole, self.own, self.failed_seasons)
+    def remembered(self) -> ItemStates:
+        return ItemStates(self.by_key, self.by_whole, self.own, self.failed_seasons)
 
-    def _record(self, row: Ledger, *, is_own: bool) -> Record:
+    def _record(self, row: ItemState, *, is_own: bool) -> Record:
         woken = self.marks.profiles_woken.get(str(row.profile_id))
         return Record(
             last_searched_at=row.last_searched_at,
@@ -363,7 +388,7 @@ def _latest(*moments: datetime | None) -> datetime | None:
     return max((at for at in moments if at is not None), default=None)
 
 
-async def _replace_skips(session: AsyncSession, hunt_id: int, hunt_pass: HuntPass, judged: Sequence[Judged]) -> None:
+async def _replace_skips(session: AsyncSession, hunt_id: int, hunt_pass: HuntPass, judged: Sequence[Evaluated]) -> None:
     await session.exec(delete(Skip).where(col(Skip.hunt_id) == hunt_id, col(Skip.hunt_pass) == hunt_pass.value))
     rows = [
         {

@@ -15,8 +15,8 @@ from app.core.db import Database
 from app.counters.rollup import count, count_pass
 from app.events.outbox import record
 from app.hunting.store.events import came_of
-from app.hunting.store.lease import Hold, check_fence
-from app.hunting.store.models import FOLLOWED, UNSETTLED, Hunt, Ledger, Outcome, Search
+from app.hunting.store.lease import FencedLease, check_fence
+from app.hunting.store.models import FOLLOWED, UNSETTLED, Hunt, ItemState, Outcome, Search
 from app.hunting.store.outcomes import LOST_AFTER, SLACK, Findings, Result, Tracked, given_up, refused
 from app.instances.models import InstanceState
 
@@ -24,7 +24,7 @@ FOLLOW_UP_AFTER = timedelta(minutes=5)
 FRUITLESS = (Outcome.NOTHING_FOUND, Outcome.SEARCH_FAILED, Outcome.IMPORT_FAILED, Outcome.LOST)
 CONFIRMED = (Outcome.GRABBED, Outcome.IMPORTED, Outcome.IMPORT_FAILED, Outcome.LOST)
 """Outcomes after a release was sent to the download client."""
-LONGEST_TEXT = 500
+MAX_TEXT_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +61,31 @@ class OutcomeTracker:
             state = await session.get(InstanceState, instance_id)
         return state.history_at if state is not None else None
 
-    async def note_history(self, hold: Hold, findings: Findings, newest: datetime | None) -> None:
+    async def note_history(self, lease: FencedLease, findings: Findings, newest: datetime | None) -> None:
         """What one look at the history told; `newest` is the time of its last event."""
         async with self._db.session() as session:
-            state = await check_fence(session, hold.instance_id, hold.fence)
+            state = await check_fence(session, lease.instance_id, lease.fence)
             await _apply(session, findings.results, self._clock())
             if findings.foreign:
                 # Somebody else found something: the item is worth a normal cooldown again.
-                rows = update(Ledger).where(
-                    col(Ledger.instance_id) == hold.instance_id,
-                    col(Ledger.hunt_pass).in_([one.value for one in HuntPass]),
-                    col(Ledger.media_key).in_(findings.foreign),
+                rows = update(ItemState).where(
+                    col(ItemState.instance_id) == lease.instance_id,
+                    col(ItemState.hunt_pass).in_([one.value for one in HuntPass]),
+                    col(ItemState.media_key).in_(findings.foreign),
                 )
                 await session.exec(rows.values(fruitless=0))
             if newest is not None:
                 state.history_at = max(newest, state.history_at or newest)
                 session.add(state)
 
-    async def note_queue(self, hold: Hold, stuck: Collection[str]) -> None:
+    async def note_queue(self, lease: FencedLease, stuck: Collection[str]) -> None:
         """Grabs whose downloads are complete and not imported by themselves."""
         if not stuck:
             return
         now = self._clock()
         async with self._db.session() as session:
-            await check_fence(session, hold.instance_id, hold.fence)
-            rows = await _followed(session, hold.instance_id, now)
+            await check_fence(session, lease.instance_id, lease.fence)
+            rows = await _followed(session, lease.instance_id, now)
             await _apply(session, {row.id or 0: refused(result_of(row), stuck) for row in rows}, now)
 
     async def note_stuck(self, instance_id: int, download_id: str, message: str | None) -> bool:
@@ -107,13 +107,13 @@ class OutcomeTracker:
         async with self._db.reading() as session:
             return bool(await _followed(session, instance_id, self._clock(), about))
 
-    async def give_up(self, hold: Hold) -> None:
+    async def give_up(self, lease: FencedLease) -> None:
         """Let go of what nobody has heard of for seven days."""
         now = self._clock()
         async with self._db.session() as session:
-            await check_fence(session, hold.instance_id, hold.fence)
+            await check_fence(session, lease.instance_id, lease.fence)
             old = col(Search.searched_at) <= now - LOST_AFTER
-            ours = (col(Search.instance_id) == hold.instance_id, col(Search.command_began_at).is_not(None))
+            ours = (col(Search.instance_id) == lease.instance_id, col(Search.command_began_at).is_not(None))
             query = select(Search).where(*ours, text(FOLLOWED), old)
             rows = (await session.exec(query)).all()
             await _apply(session, {row.id or 0: given_up(result_of(row), row.searched_at, now) for row in rows}, now)
@@ -153,7 +153,7 @@ async def settle(session: AsyncSession, search: Search, result: Result, now: dat
 
 async def _learn(session: AsyncSession, search: Search, before: Outcome, outcome: Outcome) -> None:
     """What the ledger remembers of it, unless a later search of the item has spoken since."""
-    row = await session.get(Ledger, (search.instance_id, search.hunt_pass, search.media_key))
+    row = await session.get(ItemState, (search.instance_id, search.hunt_pass, search.media_key))
     if row is None:
         return
     if outcome is Outcome.IMPORTED:
@@ -197,23 +197,34 @@ async def _apply(session: AsyncSession, results: Mapping[int, Result], now: date
 def _tracked(row: Search, now: datetime) -> Tracked:
     is_over = row.settled_at is not None and now - row.settled_at > SLACK
     return Tracked(
-        search_id=row.id or 0, names=frozenset((row.media_key,)), began_at=row.command_began_at or row.searched_at,
-        ended_at=row.command_ended_at, is_over=is_over, result=result_of(row),
-    )  # fmt: skip
+        search_id=row.id or 0,
+        names=frozenset((row.media_key,)),
+        began_at=row.command_began_at or row.searched_at,
+        ended_at=row.command_ended_at,
+        is_over=is_over,
+        result=result_of(row),
+    )
 
 
 def result_of(row: Search) -> Result:
     """What the row says of the search so far."""
     return Result(
-        outcome=Outcome(row.outcome), message=row.message, download_ids=tuple(row.download_ids),
-        failed_ids=tuple(row.failed_ids), grabbed_at=row.grabbed_at, imported_at=row.imported_at,
-        indexer=row.indexer, release_title=row.release_title, quality=row.quality_after, score=row.score_after,
-    )  # fmt: skip
+        outcome=Outcome(row.outcome),
+        message=row.message,
+        download_ids=tuple(row.download_ids),
+        failed_ids=tuple(row.failed_ids),
+        grabbed_at=row.grabbed_at,
+        imported_at=row.imported_at,
+        indexer=row.indexer,
+        release_title=row.release_title,
+        quality=row.quality_after,
+        score=row.score_after,
+    )
 
 
 def _take_over(search: Search, result: Result, now: datetime) -> None:
     search.outcome = result.outcome.value
-    search.message = result.message[:LONGEST_TEXT] if result.message else None
+    search.message = result.message[:MAX_TEXT_LENGTH] if result.message else None
     search.download_ids, search.failed_ids = list(result.download_ids), list(result.failed_ids)
     search.grabbed_at, search.imported_at = result.grabbed_at, result.imported_at
     search.indexer, search.release_title = result.indexer, result.release_title
