@@ -38,6 +38,7 @@ from app.hunting.store.models import (
     Search,
     Skip,
 )
+from app.hunting.store.reasons import HuntReason
 from app.instances.models import Instance, InstanceState
 from app.instances.service import InstanceService
 from app.settings.hunting import HuntingSettings, effective
@@ -92,7 +93,7 @@ class HistoryService:
             row = await self._instances.require(session, instance_id, app_type)
             await session.get_one(InstanceState, instance_id, with_for_update=True)  # a worker locks in this order
             hunts = update(Hunt).where(col(Hunt.instance_id) == row.id, col(Hunt.status).in_(OPEN))
-            ended = {"reason": "deleted", "message": GONE, "ended_at": now}
+            ended = {"reason": HuntReason.DELETED.value, "message": GONE, "ended_at": now}
             await session.exec(hunts.values(status=HuntStatus.CANCELLED.value, **ended))
             searches = update(Search).where(col(Search.instance_id) == row.id, col(Search.outcome).in_(UNSETTLED))
             await session.exec(searches.values(outcome=Outcome.UNKNOWN.value, message=GONE, ended_at=now))

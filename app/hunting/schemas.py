@@ -9,6 +9,7 @@ from app.arr.models import AppType, HuntPass, Unit
 from app.core.schemas import In, Out, Page, UtcTime
 from app.hunting.selection.policy import Reason
 from app.hunting.store.models import HuntStatus, Outcome, Trigger
+from app.hunting.store.reasons import HuntReason
 
 
 def _in_order(passes: list[HuntPass]) -> list[HuntPass]:
@@ -43,7 +44,7 @@ class HuntOut(Out):
     app_type: AppType
     trigger: Trigger
     status: HuntStatus
-    reason: str | None = Field(description="Which gate closed, or what ended it early.", examples=["hourly_cap"])
+    reason: HuntReason | None = Field(description="Which gate closed, or what ended it early.")
     message: str | None = Field(description="The same as a sentence, or what went wrong.")
     passes: list[HuntPass]
     limit: int | None
@@ -221,7 +222,7 @@ class PlanOut(Out):
 
     instance_id: int
     would_run: bool
-    reason: str | None = Field(description="The gate that is closed.")
+    reason: HuntReason | None = Field(description="The gate that is closed.")
     message: str | None
     next_hunt_at: UtcTime | None
     passes: list[PlanPassOut]

@@ -22,6 +22,7 @@ from app.hunting.store.clock_skew import ahead, is_ahead, put_right
 from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.lease import Leases
 from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
+from app.hunting.store.reasons import HuntReason
 from app.instances.models import Instance, InstanceState
 from app.instances.service import interval
 from app.settings.hunting import effective
@@ -126,7 +127,7 @@ class HuntService:
                 raise Conflict(f"The hunt is over: {hunt.status}.")
             hunt.cancel_requested = True
             if hunt.status == HuntStatus.QUEUED:
-                hunt.status, hunt.reason = HuntStatus.CANCELLED.value, "cancelled"
+                hunt.status, hunt.reason = HuntStatus.CANCELLED.value, HuntReason.CANCELLED.value
                 hunt.message, hunt.ended_at = "It was cancelled before it began.", self._clock()
                 if hunt.instance_id is not None:
                     await count_hunt(session, hunt.app_type, hunt.instance_id, hunt.status, hunt.took_seconds)

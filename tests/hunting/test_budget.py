@@ -19,7 +19,7 @@ from app.hunting.selection.selector import Selected
 from app.hunting.store.caps import DAY, HOUR, Spent, caps
 from app.hunting.store.lease import FencedLease
 from app.hunting.store.models import CapEntry, Outcome
-from app.hunting.store.searches import Reserved, SearchStore
+from app.hunting.store.searches import SearchStore
 from app.settings.hunting import HuntingSettings
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
@@ -110,8 +110,8 @@ async def test_two_reservers_at_once_never_overshoot_a_cap(rig: Rig) -> None:
             number += 1
             calls.append(rng.choice(ledgers).reserve(lease, HuntPass.MISSING, choice(number), settings))
         for one in await asyncio.gather(*calls):
-            if isinstance(one, Reserved) and rng.random() < 0.2:
-                await ledgers[0].refused(lease, one.search_id, "refused")
+            if isinstance(one, int) and rng.random() < 0.2:
+                await ledgers[0].refused(lease, one, "refused")
     async with rig.container.db.reading() as session:
         spent = [Spent(row.reserved_at, row.units) for row in (await session.exec(select(CapEntry))).all()]
     assert len(spent) > 25
@@ -127,10 +127,10 @@ async def test_the_last_unit_goes_to_one_of_many_reservers(rig: Rig) -> None:
     settings = HuntingSettings(hourly_cap=3)
     calls = [ledgers[number % 2].reserve(lease, HuntPass.MISSING, choice(number), settings) for number in range(12)]
     got = await asyncio.gather(*calls)
-    assert sum(isinstance(one, Reserved) for one in got) == 3
-    [first, *_] = [one for one in got if isinstance(one, Reserved)]
-    await ledgers[0].refused(lease, first.search_id, "the app said no")
-    assert isinstance(await ledgers[1].reserve(lease, HuntPass.MISSING, choice(99), settings), Reserved)
+    assert sum(isinstance(one, int) for one in got) == 3
+    [first, *_] = [one for one in got if isinstance(one, int)]
+    await ledgers[0].refused(lease, first, "the app said no")
+    assert isinstance(await ledgers[1].reserve(lease, HuntPass.MISSING, choice(99), settings), int)
 
 
 @pytest.mark.storage
@@ -139,15 +139,15 @@ async def test_a_search_that_ran_keeps_its_units_and_one_that_was_refused_gives_
     lease, ledger = await holding(rig), rig.container.runner._ledger
     settings = HuntingSettings(hourly_cap=10)
     kept = await ledger.reserve(lease, HuntPass.MISSING, choice(1), settings)
-    assert isinstance(kept, Reserved)
+    assert isinstance(kept, int)
     command = Command(4711, "MoviesSearch", CommandStatus.COMPLETED, None, message="0 reports downloaded.")
-    await ledger.accepted(lease, kept.search_id, command)
-    assert await ledger.command_over(lease, kept.search_id, command, is_tracked=True) is Outcome.NOTHING_FOUND
+    await ledger.accepted(lease, kept, command)
+    assert await ledger.command_over(lease, kept, command, is_tracked=True) is Outcome.NOTHING_FOUND
     before = rig.clock.now
     rig.clock.forward(days=8)
     again = await ledger.reserve(lease, HuntPass.MISSING, replace(choice(1), fruitless=1), settings)
-    assert isinstance(again, Reserved)
-    await ledger.refused(lease, again.search_id, "the app said no")
+    assert isinstance(again, int)
+    await ledger.refused(lease, again, "the app said no")
     known = await ledger.recall(lease.instance_id, HuntPass.MISSING, ["episode:1"])
     [record] = known.by_key["episode:1"]
     assert (record.last_searched_at, record.fruitless) == (before, 1)

@@ -15,11 +15,12 @@ from app.core.db import Database
 from app.events.outbox import record
 from app.http.client import ArrHttp
 from app.http.errors import ArrError
-from app.hunting.running.gates import Closed, before_network
+from app.hunting.running.gates import before_network
 from app.hunting.store.clock_skew import is_ahead, put_right
 from app.hunting.store.events import hunt_started
 from app.hunting.store.lease import FencedLease, check_fence
 from app.hunting.store.models import OPEN, Hunt, HuntStatus, Trigger
+from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.hunting.store.searches import SearchStore
 from app.instances import health
 from app.instances.events import tell_offline, tell_online
@@ -77,7 +78,7 @@ class HuntContext:
     limit: int | None
     dry_run: bool
     trigger: Trigger
-    closed: Closed | None
+    closed: EarlyEnd | None
     needs_status: bool
 
 
@@ -176,9 +177,10 @@ class Claims:
         trigger = Trigger(hunt.trigger)
         closed = before_network(general, hunting, state, used, enabled=instance.enabled, trigger=trigger, now=now)
         if hunt.cancel_requested:
-            closed = Closed("cancelled", "It was cancelled.")
+            closed = EarlyEnd(HuntReason.CANCELLED, "It was cancelled.")
         elif hunt.attempts > MAX_ATTEMPTS:
-            closed = Closed("gave_up", f"Its worker ended, or had no database, {MAX_ATTEMPTS} times.")
+            message = f"Its worker ended, or had no database, {MAX_ATTEMPTS} times."
+            closed = EarlyEnd(HuntReason.GAVE_UP, message)
         app_type = AppType(instance.app_type)
         app = App.of(app_type, self._instances.connection(instance, general, hunting), state)
         return HuntContext(

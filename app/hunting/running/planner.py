@@ -11,13 +11,14 @@ from app.core.db import Database
 from app.http.client import ArrHttp
 from app.http.errors import ArrError
 from app.hunting.running.claims import App
-from app.hunting.running.gates import Closed, before_network, by_queue
+from app.hunting.running.gates import before_network, by_queue, queue_unreadable
 from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut
 from app.hunting.selection.app_reader import AppReader, MetadataCache
 from app.hunting.selection.derived import DerivedLists
 from app.hunting.selection.selector import Selection
 from app.hunting.selection.wanted import Walk
 from app.hunting.store.models import Trigger
+from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.hunting.store.searches import SearchStore
 from app.instances.models import InstanceState
 from app.instances.service import InstanceService
@@ -32,7 +33,7 @@ class Outset:
     now: datetime
     app: App
     hunting: HuntingSettings
-    closed: Closed | None
+    closed: EarlyEnd | None
     left: int | None
     next_hunt_at: datetime | None
 
@@ -41,7 +42,7 @@ class Outset:
 class PlanDraft:
     """A plan in the making; `requests` counts those of the hunt, which asks the app for its status first."""
 
-    closed: Closed | None
+    closed: EarlyEnd | None
     left: int | None
     requests: int = 1
     passes: list[PlanPassOut] = field(default_factory=list)
@@ -87,7 +88,7 @@ class Planner:
         try:
             app = outset.app if outset.app.is_known else (await outset.app.identified(self._http))[0]
         except ArrError as failure:
-            draft.closed = draft.closed or Closed("offline", failure.message)
+            draft.closed = draft.closed or EarlyEnd(HuntReason.OFFLINE, failure.message)
         else:
             survey = AppReader(
                 app.client(self._http),
@@ -142,7 +143,7 @@ class Planner:
         try:
             queue = await survey.queue()
         except ArrError as failure:
-            draft.closed = draft.closed or Closed("queue_unreadable", f"The queue could not be read: {failure.message}")
+            draft.closed = draft.closed or queue_unreadable(failure)
             return
         draft.requests += queue.total is not None
         draft.closed = draft.closed or by_queue(outset.hunting, queue)

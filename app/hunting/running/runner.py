@@ -17,7 +17,7 @@ from app.events.outbox import record
 from app.http.client import ArrHttp
 from app.http.errors import ArrError
 from app.hunting.running.claims import Claims, HuntContext
-from app.hunting.running.gates import Closed, by_queue
+from app.hunting.running.gates import by_queue, queue_unreadable
 from app.hunting.running.sender import SearchSender, Sent, Timing
 from app.hunting.selection.app_reader import AppReader, MetadataCache, QueueFacts
 from app.hunting.selection.derived import DerivedLists
@@ -25,6 +25,7 @@ from app.hunting.selection.policy import Reason
 from app.hunting.store.events import HuntBroadcaster, hunt_ended
 from app.hunting.store.lease import LeaseLost, Leases, check_fence
 from app.hunting.store.models import OPEN, Hunt, HuntStatus
+from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.hunting.store.searches import SearchStore
 from app.hunting.store.tracking import OutcomeTracker
 from app.instances import health
@@ -41,7 +42,7 @@ class Tally:
     """Searches that a dry run would have sent."""
     pretended_units: int = 0
     errors: int = 0
-    closed: Closed | None = None
+    closed: EarlyEnd | None = None
     message: str | None = None
     is_over: bool = False
 
@@ -204,7 +205,7 @@ class HuntRunner:
     async def _after_sending(self, context: HuntContext, tally: Tally, sent: Sent) -> None:
         if sent.stop is not None:
             tally.is_over = True
-            tally.closed = Closed(sent.stop.gate, _STOPPED.get(sent.stop.gate, "The cap is used up."))
+            tally.closed = _stopped(sent.stop)
         if sent.trouble is not None:
             tally.is_over = True
             tally.failed(sent.trouble.message)
@@ -226,7 +227,7 @@ class HuntRunner:
         try:
             queue = await survey.queue()
         except ArrError as failure:
-            tally.closed = Closed("queue_unreadable", f"The queue could not be read: {failure.message}")
+            tally.closed = queue_unreadable(failure)
             return QueueFacts()
         if queue.total is not None:
             async with self._db.session() as session:
@@ -264,12 +265,13 @@ class HuntRunner:
         if tally.searches:
             tally.failed(failure.message)
         else:
-            tally.closed = Closed("offline" if failure.retry_after is None else "resting", failure.message)
+            reason = HuntReason.OFFLINE if failure.retry_after is None else HuntReason.RESTING
+            tally.closed = EarlyEnd(reason, failure.message)
 
     async def _abandon(self, hunt_id: int) -> None:
         async with self._db.session() as session:
             hunt = await session.get_one(Hunt, hunt_id)
-            hunt.status, hunt.reason = HuntStatus.CANCELLED.value, "deleted"
+            hunt.status, hunt.reason = HuntStatus.CANCELLED.value, HuntReason.DELETED.value
             hunt.message, hunt.ended_at = "The instance was deleted.", self._clock()
             session.add(hunt)
 
@@ -279,9 +281,9 @@ class HuntRunner:
             hunt = await session.get_one(Hunt, context.lease.hunt_id)
             hunt.ended_at = self._clock()
             if hunt.cancel_requested and tally.closed is None:
-                tally.closed = Closed("cancelled", _STOPPED["cancelled"])
+                tally.closed = _stopped(HuntReason.CANCELLED)
             hunt.status = _verdict(hunt, tally).value
-            hunt.reason = tally.closed.reason if tally.closed else None
+            hunt.reason = tally.closed.reason.value if tally.closed else None
             hunt.message = tally.closed.message if tally.closed else tally.message
             if tally.errors and not hunt.errors:  # a failed search was counted when it failed
                 await count(session, context.lease.app_type, context.lease.instance_id, self._clock(), errors=1)
@@ -292,14 +294,17 @@ class HuntRunner:
         log.info("hunt ended", status=hunt.status, reason=hunt.reason, searched=hunt.searched)
 
 
-_STOPPED = {"cancelled": "It was cancelled.", "paused": "All hunting was paused."}
+def _stopped(reason: HuntReason) -> EarlyEnd:
+    """Why a running hunt sends no further search."""
+    messages = {HuntReason.CANCELLED: "It was cancelled.", HuntReason.PAUSED: "All hunting was paused."}
+    return EarlyEnd(reason, messages.get(reason, "The cap is used up."))
 
 
 def _verdict(hunt: Hunt, tally: Tally) -> HuntStatus:
-    """How a hunt that ends is called."""
-    if tally.closed is not None and tally.closed.reason == "cancelled":
+    """The final status of a hunt."""
+    if tally.closed is not None and tally.closed.reason is HuntReason.CANCELLED:
         return HuntStatus.CANCELLED
-    if tally.closed is not None and tally.closed.reason == "gave_up":
+    if tally.closed is not None and tally.closed.reason is HuntReason.GAVE_UP:
         return HuntStatus.FAILED
     if tally.errors:
         return HuntStatus.PARTIAL if hunt.searched else HuntStatus.FAILED

@@ -17,7 +17,8 @@ from app.hunting.selection.policy import Decision, Reason
 from app.hunting.selection.selector import Evaluated, Selected
 from app.hunting.store.lease import FencedLease
 from app.hunting.store.models import Outcome, Search
-from app.hunting.store.searches import Reserved, SearchStore, Stop
+from app.hunting.store.reasons import HuntReason
+from app.hunting.store.searches import SearchStore
 from app.settings.hunting import HuntingSettings
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ class Sent:
     searched: set[str] = field(default_factory=set)
     """Keys of what the app searches, or may be searching."""
     left: list[Evaluated] = field(default_factory=list)
-    stop: Stop | None = None
+    stop: HuntReason | None = None
     trouble: ArrError | None = None
 
 
@@ -103,9 +104,10 @@ class SearchSender:
                 sent.left += _left(choices[number:], Reason.BATCH_FULL)
                 break
             reserved = await self._ledger.reserve(self._lease, hunt_pass, choice, self._hunting)
-            if isinstance(reserved, Stop):
+            if isinstance(reserved, HuntReason):
                 sent.stop = reserved
-                sent.left += _left(choices[number:], reserved.reason)
+                is_cap = reserved in (HuntReason.HOURLY_CAP, HuntReason.DAILY_CAP)
+                sent.left += _left(choices[number:], Reason.CAP if is_cap else Reason.CANCELLED)
                 break
             await self._send_one(reserved, choice, sent)
             if sent.trouble is not None:
@@ -164,38 +166,38 @@ class SearchSender:
         self._out[search.command_id] = InFlight(search.id or 0, self._when(search.searched_at))
         await self._note(command)
 
-    async def _send_one(self, reserved: Reserved, choice: Selected, sent: Sent) -> None:
+    async def _send_one(self, search_id: int, choice: Selected, sent: Sent) -> None:
         target, began_at = target_of(choice.candidate), self._clock()
         try:
             command = await self._client.search(target)
         except ArrError as failure:
             sent.trouble = failure  # also when the app runs it all the same: there is no second POST into trouble
-            found = await self._after_failure(reserved, target, failure, began_at)
+            found = await self._after_failure(search_id, target, failure, began_at)
             if failure.may_have_reached:
-                sent.searched.add(reserved.media_key)
+                sent.searched.add(choice.candidate.key)
             if found is None:
                 return
             command = found
         finally:
             self._last_sent = self._pace.monotonic()
             self._looks = 0
-        await self._ledger.accepted(self._lease, reserved.search_id, command)
-        self._out[command.command_id] = InFlight(reserved.search_id, self._pace.monotonic())
-        log.info("search sent", media_key=reserved.media_key, unit=target.unit, command_id=command.command_id)
-        sent.searched.add(reserved.media_key)
+        await self._ledger.accepted(self._lease, search_id, command)
+        self._out[command.command_id] = InFlight(search_id, self._pace.monotonic())
+        log.info("search sent", media_key=choice.candidate.key, unit=target.unit, command_id=command.command_id)
+        sent.searched.add(choice.candidate.key)
         await self._note(command)
 
     async def _after_failure(
-        self, reserved: Reserved, target: SearchTarget, failure: ArrError, began_at: datetime
+        self, search_id: int, target: SearchTarget, failure: ArrError, began_at: datetime
     ) -> Command | None:
         """The command, if the app runs it although its answer was lost; else the books are closed."""
-        log.warning("search not sent", media_key=reserved.media_key, error=failure.message)
+        log.warning("search not sent", search_id=search_id, error=failure.message)
         if failure.may_have_reached:
-            return await self._find_sent(reserved, target, began_at)
-        await self._ledger.refused(self._lease, reserved.search_id, failure.message)
+            return await self._find_sent(search_id, target, began_at)
+        await self._ledger.refused(self._lease, search_id, failure.message)
         return None
 
-    async def _find_sent(self, reserved: Reserved, target: SearchTarget, began_at: datetime) -> Command | None:
+    async def _find_sent(self, search_id: int, target: SearchTarget, began_at: datetime) -> Command | None:
         """The command whose answer we never got; if it is not there, the search is better lost than doubled."""
         message = "The connection broke while the search was sent, and the app does not show it."
         try:
@@ -206,7 +208,7 @@ class SearchSender:
         taken = await self._ledger.adopted(self._lease.instance_id)
         found = _newest(commands, target, since=began_at, taken=taken)
         if found is None:
-            await self._ledger.unclear(self._lease, reserved.search_id, message)
+            await self._ledger.unclear(self._lease, search_id, message)
         return found
 
     async def _make_room(self) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.hunting.store.reasons import HuntReason
+
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
 
@@ -46,11 +48,11 @@ class Caps:
         return self.left is None or units <= self.left
 
     @property
-    def closed_by(self) -> str | None:
-        """Which cap is used up: `daily_cap`, `hourly_cap` or `None`."""
+    def closed_by(self) -> HuntReason | None:
+        """Which cap is used up; the daily one if both are."""
         if self.day.left == 0:
-            return "daily_cap"
-        return "hourly_cap" if self.hour.left == 0 else None
+            return HuntReason.DAILY_CAP
+        return HuntReason.HOURLY_CAP if self.hour.left == 0 else None
 
 
 def caps(spent: Sequence[Spent], *, hourly: int, daily: int, now: datetime) -> Caps:
@@ -62,6 +64,6 @@ def caps(spent: Sequence[Spent], *, hourly: int, daily: int, now: datetime) -> C
 
 
 def _window(spent: Sequence[Spent], length: timedelta, cap: int, now: datetime) -> Window:
-    inside = [one for one in spent if now - length < one.at <= now + DAY]
-    first = min((one.at for one in inside), default=None)
-    return Window(sum(one.units for one in inside), cap, first + length if first is not None else None)
+    inside = [entry for entry in spent if now - length < entry.at <= now + DAY]
+    first = min((entry.at for entry in inside), default=None)
+    return Window(sum(entry.units for entry in inside), cap, first + length if first is not None else None)

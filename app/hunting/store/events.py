@@ -28,6 +28,7 @@ from app.events.outbox import record, was_told
 from app.hunting.store.caps import Caps
 from app.hunting.store.lease import FencedLease
 from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search
+from app.hunting.store.reasons import HuntReason
 
 CAP_TOLD_FOR = timedelta(hours=1)
 """A cap that stays used up is told once in this time."""
@@ -92,12 +93,12 @@ async def tell_of_cap(session: AsyncSession, lease: FencedLease, used: Caps, now
     """A cap that the last unit was taken from, unless that was told a short while ago."""
     if used.closed_by is None or await was_told(session, EventName.CAP_REACHED, lease.instance_id, now - CAP_TOLD_FOR):
         return
-    window = used.day if used.closed_by == "daily_cap" else used.hour
+    window = used.day if used.closed_by is HuntReason.DAILY_CAP else used.hour
     event = CapReached(
         app_type=AppType(lease.app_type),
         instance_id=lease.instance_id,
         instance_name=lease.instance_name,
-        cap=used.closed_by,
+        cap=used.closed_by.value,
         limit=window.cap,
         used=window.used,
         resets_at=window.resets_at,

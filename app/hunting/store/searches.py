@@ -16,7 +16,7 @@ from app.core.db import Database, upsert
 from app.counters.rollup import count, count_pass
 from app.events.outbox import record
 from app.hunting.selection.paging import Cursor
-from app.hunting.selection.policy import Reason, Record, forgotten
+from app.hunting.selection.policy import Record, forgotten
 from app.hunting.selection.selector import Evaluated, ItemStates, Selected
 from app.hunting.store.caps import DAY, Caps, Spent, caps
 from app.hunting.store.events import search_sent, tell_of_cap
@@ -33,6 +33,7 @@ from app.hunting.store.models import (
     WalkCursor,
 )
 from app.hunting.store.outcomes import Result, of_command
+from app.hunting.store.reasons import HuntReason
 from app.hunting.store.tracking import FOLLOW_UP_AFTER, counter_of, result_of, settle
 from app.instances.health import seen_working
 from app.instances.models import InstanceState
@@ -41,22 +42,6 @@ from app.settings.service import SettingsService
 
 FORGOTTEN = "The app no longer knows the command."
 NOBODY_WOKE = AppSnapshot(instance_id=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """A search that may be sent now."""
-
-    search_id: int
-    media_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why no further search may be sent: `reason` for the items left, `gate` for the hunt."""
-
-    reason: Reason
-    gate: str
 
 
 class SearchStore:
@@ -112,8 +97,11 @@ class SearchStore:
 
     async def reserve(
         self, lease: FencedLease, hunt_pass: HuntPass, choice: Selected, hunting: HuntingSettings
-    ) -> Reserved | Stop:
-        """Commit the search as `sending` and its units as spent, all or nothing, before anything leaves us."""
+    ) -> int | HuntReason:
+        """Commit the search as `sending` and its units as spent, all or nothing, before anything is sent.
+
+        Returns the id of the search, or why no further search may be sent.
+        """
         one = choice.candidate
         async with self._db.session() as session:
             await check_fence(session, lease.instance_id, lease.fence)
@@ -151,7 +139,7 @@ class SearchStore:
             if used.left is not None and used.left <= one.units:
                 await session.flush()
                 await tell_of_cap(session, lease, await self.caps(session, lease.instance_id, hunting), now)
-        return Reserved(search_id, one.key)
+        return search_id
 
     async def accepted(self, lease: FencedLease, search_id: int, command: Command) -> None:
         """The app took the command: from now on it counts as searched."""
@@ -303,13 +291,13 @@ class SearchStore:
             found = (await session.exec(query)).all()
         return {owner_id or item_id or 0 for owner_id, item_id in found} - {0}
 
-    async def _stopped(self, session: AsyncSession, lease: FencedLease, used: Caps, units: int) -> Stop | None:
+    async def _stopped(self, session: AsyncSession, lease: FencedLease, used: Caps, units: int) -> HuntReason | None:
         hunt = await session.get_one(Hunt, lease.hunt_id)
         if hunt.cancel_requested:
-            return Stop(Reason.CANCELLED, "cancelled")
+            return HuntReason.CANCELLED
         if (await self._settings.general_in(session)).hunting_paused:
-            return Stop(Reason.CANCELLED, "paused")
-        return None if used.allows(units) else Stop(Reason.CAP, used.closed_by or "hourly_cap")
+            return HuntReason.PAUSED
+        return None if used.allows(units) else used.closed_by or HuntReason.HOURLY_CAP
 
     async def _remember(
         self, session: AsyncSession, lease: FencedLease, hunt_pass: HuntPass, choice: Selected, now: datetime
