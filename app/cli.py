@@ -33,9 +33,9 @@ from app.core.logging import setup_logging
 from app.core.migrations import migrate
 from app.core.redis import embedded_redis
 from app.main import create_app
-from app.secrets.box import KEY_FILE
-from app.secrets.keyfile import previous
+from app.secrets.keyfile import KEY_FILE, previous_file
 from app.secrets.rotation import rotate
+from app.tables import METADATA
 from worker.main import embedded, run_alone
 
 log = structlog.get_logger(__name__)
@@ -149,15 +149,15 @@ def _rotate_key(options: argparse.Namespace) -> int:
 
     async def rotation() -> int:
         await migrate(config)
-        return await rotate(config, _new_key(config), all_stopped=options.all_stopped)
+        return await rotate(config, METADATA, _new_key(config), all_stopped=options.all_stopped)
 
     count = asyncio.run(rotation())
     path = config.data_dir.resolve() / KEY_FILE
     if config.secret_key is None:
-        what = f"The new key is in {path}; backups made before need the old one, kept in {previous(path).name}."
+        what = f"The new key is in {path}; backups made before need the old one, kept in {previous_file(path).name}."
     else:
         what = "Set HUNTARR_SECRET_KEY to the new key before the next start; backups made before need the old one."
-    print(f"{count} secrets are sealed with the new key. {what}")  # noqa: T201 - what the user must know next
+    print(f"{count} secrets are encrypted with the new key. {what}")  # noqa: T201 - what the user must know next
     return 0
 
 

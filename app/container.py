@@ -56,8 +56,8 @@ from app.notifications.webhook_client import WebhookClient
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
 from app.secrets.box import SecretBox
-from app.secrets.keyfile import in_use
-from app.secrets.startup import open_box
+from app.secrets.keyfile import shared_lock
+from app.secrets.startup import load_box
 from app.settings.service import SettingsService
 from app.webhooks.app_webhooks import AppWebhooks
 from app.webhooks.service import HookService
@@ -123,8 +123,8 @@ async def open_container(
     http = ArrHttp(__version__, observer=traffic.observe)
     outlets = NotificationClients(WebhookClient(__version__, clock), AppriseClient())
     try:
-        with in_use(config.data_dir):
-            box = await open_box(db, config, clock)
+        with shared_lock(config.data_dir):
+            box = await load_box(db, config, clock)
             container = _wire(config, clock, db, redis, box, http, outlets, traffic, lease_seconds, pace)
             try:
                 await container.settings.apply_level()

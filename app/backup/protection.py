@@ -1,15 +1,13 @@
 """The secrets inside a backup: sealed as they are stored, or under a key that is made of a passphrase."""
 
 import hashlib
-import re
 import secrets
 from collections.abc import Callable
 from typing import Final
 
 from app.backup.manifest import Lock, Manifest
 from app.core.errors import Conflict, Invalid
-from app.secrets.box import SecretBox
-from app.secrets.rotation import TOKEN
+from app.secrets.box import Reencryptor, SecretBox
 
 # Fixed by the format and never read from a file: a stranger's archive must not choose what a guess costs us.
 SCRYPT_N: Final = 2**15
@@ -50,17 +48,7 @@ def unlocked(manifest: Manifest, box: SecretBox, passphrase: str | None) -> Exch
     foreign = _box(passphrase, bytes.fromhex(manifest.passphrase.salt))
     if foreign.try_decrypt(manifest.passphrase.proof) != PROOF:
         raise Invalid("This is not the passphrase that the backup was made with.", field=FIELD)
-    return exchanging(foreign, box)
-
-
-def exchanging(old: SecretBox, new: SecretBox) -> Exchange:
-    """Sealed values are known by what they are, as in `rotate-key`: a new table takes part by itself."""
-
-    def anew(match: re.Match[str]) -> str:
-        plain = old.try_decrypt(match[0])
-        return match[0] if plain is None else new.encrypt(plain)
-
-    return lambda text: TOKEN.sub(anew, text)
+    return Reencryptor(foreign, box).text
 
 
 def _box(passphrase: str, salt: bytes) -> SecretBox:

@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import ColumnElement, Table
+from sqlmodel import SQLModel
 
 from app.idempotency.models import Replay
-from app.tables import METADATA
 
 
 class LeftOut(StrEnum):
@@ -36,12 +36,14 @@ LEFT_OUT: Final[Mapping[str, LeftOut]] = MappingProxyType(
 
 def saved_tables() -> list[Table]:
     """The tables of a backup, each after those that it refers to."""
-    return [table for table in METADATA.sorted_tables if table.name not in LEFT_OUT]
+    return [table for table in SQLModel.metadata.sorted_tables if table.name not in LEFT_OUT]
 
 
 def replaced_tables() -> list[Table]:
     """What a restore empties, each before those that it refers to."""
-    return [table for table in reversed(METADATA.sorted_tables) if LEFT_OUT.get(table.name) is not LeftOut.KEPT]
+    return [
+        table for table in reversed(SQLModel.metadata.sorted_tables) if LEFT_OUT.get(table.name) is not LeftOut.KEPT
+    ]
 
 
 def spared(table: Table) -> ColumnElement[bool] | None:

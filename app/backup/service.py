@@ -16,7 +16,7 @@ from app.auth.callers import Caller
 from app.backup import archive, reading
 from app.backup.folder import BackupFolder, kind_of, on_disk, refused
 from app.backup.manifest import BackupKind, Damaged, DatabaseKind, Head, Manifest
-from app.backup.protection import exchanging, fingerprint, locked_with, unlocked
+from app.backup.protection import fingerprint, locked_with, unlocked
 from app.backup.quiesce import HuntingQuiesce
 from app.backup.restore import replace
 from app.backup.schemas import BackupIn, BackupOut, RestoreIn, RestoreOut
@@ -26,8 +26,8 @@ from app.core.db import Database
 from app.core.errors import Conflict, Forbidden, HuntarrError
 from app.events.catalogue import BackupCreated, BackupFailed, Durable
 from app.events.outbox import record
-from app.secrets.box import SecretBox
-from app.secrets.startup import proof_in
+from app.secrets.box import Reencryptor, SecretBox
+from app.secrets.startup import stored_probe
 from app.settings.service import SettingsService
 
 log = structlog.get_logger(__name__)
@@ -168,7 +168,7 @@ class BackupService:
             )
 
         async with self._patient() as db:
-            exchange = None if box is None else exchanging(self._parts.box, box)
+            exchange = None if box is None else Reencryptor(self._parts.box, box).text
             await archive.make(db, draft, head, exchange)
         await on_disk(reading.manifest_of, draft)  # one that no restore would take is no backup
 
@@ -204,7 +204,7 @@ class BackupService:
 
     async def _check_key(self, ready: Database) -> None:
         """What the manifest says of the key is one thing, what the key opens another."""
-        proof = await proof_in(ready)
+        proof = await stored_probe(ready)
         if proof is not None and self._parts.box.try_decrypt(proof) is None:
             raise Conflict("The key in force does not open the secrets in this backup.")
 

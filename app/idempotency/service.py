@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import Clock
 from app.core.db import Database, upsert
-from app.core.errors import Conflict, StartFailed
+from app.core.errors import Conflict
 from app.idempotency.models import CALLER_LENGTH, Replay
 from app.secrets.box import SecretBox
 
@@ -111,11 +111,8 @@ class IdempotencyService:
     def _opened(self, row: Replay) -> StoredResponse | None:
         if row.status is None or row.body is None:
             return None
-        try:
-            body = self._box.decrypt(row.body).encode("latin-1")
-        except StartFailed:  # sealed before the secret key was changed: as good as not there
-            return None
-        return StoredResponse(row.status, body, row.media_type)
+        body = self._box.try_decrypt(row.body)  # unreadable after a change of the secret key: as good as not there
+        return StoredResponse(row.status, body.encode("latin-1"), row.media_type) if body is not None else None
 
 
 def _held(attempt: Attempt) -> tuple[ColumnElement[bool], ...]:

@@ -1,4 +1,4 @@
-"""The key files of the data folder: made once, 0600, exchanged so that a crash at any moment leaves a key that fits."""
+"""The key files in the data folder: mode 0600, replaced so that a crash at any moment leaves a usable key."""
 
 import fcntl
 import os
@@ -6,15 +6,24 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
+from app.core.config import MIN_KEY_LENGTH, Config
 from app.core.errors import StartFailed
 
-MIN_KEY_LENGTH = 32
-LOCK_FILE = "secret.lock"
+KEY_FILE: Final = "secret.key"
+LOCK_FILE: Final = "secret.lock"
 
 
-def kept(path: Path, fresh: str) -> str:
-    """The file's text; the file is made with `fresh` when it is not there. Two processes agree on one text."""
+def secret_key(config: Config) -> str:
+    """The key that secrets are encrypted with: from the environment, else from a file that the first start creates."""
+    if config.secret_key is not None:
+        return config.secret_key.get_secret_value()
+    return read_or_create(config.data_dir / KEY_FILE, secrets.token_urlsafe(32))
+
+
+def read_or_create(path: Path, fresh: str) -> str:
+    """The file's text; a missing file is created with `fresh`. Two processes that start at once agree on one text."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -31,7 +40,7 @@ def kept(path: Path, fresh: str) -> str:
 
 
 def read(path: Path) -> str:
-    """The key in the file; `StartFailed` for a file that holds none."""
+    """The key in the file; `StartFailed` when the file holds none."""
     try:
         text = path.read_text().strip()
     except (OSError, UnicodeError) as failure:
@@ -42,53 +51,53 @@ def read(path: Path) -> str:
 
 
 def prepare(path: Path) -> str:
-    """A new key, safely on disk beside the one in force; it counts for nothing until `exchange`."""
+    """Write a new key to disk beside the key in force; it is not used before `activate`."""
     fresh = secrets.token_urlsafe(32)
     try:
-        _draft(path, fresh).replace(following(path))
+        _draft(path, fresh).replace(prepared_file(path))
         _sync_folder(path.parent)
     except OSError as failure:
-        raise _unusable(following(path), failure) from None
+        raise _unusable(prepared_file(path), failure) from None
     return fresh
 
 
-def exchange(path: Path) -> None:
-    """Let the prepared key take the place of the one in force, which stays beside it: older backups need it."""
+def activate(path: Path) -> None:
+    """Put the prepared key in force; the old key stays beside it, because older backups need it."""
     try:
         spare = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         os.link(path, spare)
-        spare.replace(previous(path))
-        following(path).replace(path)
+        spare.replace(previous_file(path))
+        prepared_file(path).replace(path)
         _sync_folder(path.parent)
     except OSError as failure:
         raise _unusable(path, failure) from None
 
 
-def following(path: Path) -> Path:
+def prepared_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.new")
 
 
-def previous(path: Path) -> Path:
+def previous_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.old")
 
 
 @contextmanager
-def in_use(folder: Path) -> Iterator[None]:
-    """For the life of a process that seals and opens: the key must not change under it."""
+def shared_lock(folder: Path) -> Iterator[None]:
+    """Held by every process that uses the key, as long as it runs: the key must not change meanwhile."""
     with _locked(folder, fcntl.LOCK_SH, "`huntarr rotate-key` is at work on this data folder: start when it is done."):
         yield
 
 
 @contextmanager
-def exclusively(folder: Path) -> Iterator[None]:
-    """For the one that changes the key."""
+def exclusive_lock(folder: Path) -> Iterator[None]:
+    """Held by the process that changes the key; `StartFailed` while any other process uses it."""
     with _locked(folder, fcntl.LOCK_EX, f"Huntarr runs on {folder}: stop it first, its workers too."):
         yield
 
 
 @contextmanager
 def _locked(folder: Path, kind: int, otherwise: str) -> Iterator[None]:
-    """A lock of the kernel's: it ends with its process, however that ends."""
+    """A lock of the kernel: it ends with its process, however that ends."""
     path = folder / LOCK_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,10 @@
-"""`huntarr rotate-key`: everything that is sealed, sealed anew with another key."""
+"""`huntarr rotate-key`: encrypts every stored secret with another key."""
 
-import re
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final
+from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy import Column, Table, Text, cast, func, select, update
+from sqlalchemy import Column, MetaData, Table, Text, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import JSON, String, TypeDecorator
 
@@ -16,115 +15,90 @@ from app.core.db import Database
 from app.core.errors import StartFailed
 from app.core.redis import make_redis, redis_settings
 from app.secrets import keyfile
-from app.secrets.box import KEY_FILE, SecretBox
-from app.secrets.startup import open_box, proof_in
-from app.tables import METADATA
-
-# How every value of `SecretBox.seal` begins and how short it can be at most (the Fernet specification).
-MARK: Final = "gAAAAA"
-MIN_LENGTH: Final = 100
-TOKEN: Final = re.compile(rf"{MARK}[A-Za-z0-9_-]{{{MIN_LENGTH - len(MARK) - 2},}}={{0,2}}")
+from app.secrets.box import ENCRYPTED_PREFIX, MIN_ENCRYPTED_LENGTH, Reencryptor, SecretBox
+from app.secrets.startup import load_box, stored_probe
 
 
-async def rotate(config: Config, new_key: str | None, *, all_stopped: bool = False, clock: Clock = utc_now) -> int:
-    """Seal everything with a new key, in one transaction; how many values. The key file gets one made here."""
-    with keyfile.exclusively(config.data_dir):
+async def rotate(
+    config: Config, metadata: MetaData, new_key: str | None, *, all_stopped: bool = False, clock: Clock = utc_now
+) -> int:
+    """Encrypt every secret in the tables of `metadata` with a new key, all or none; returns how many.
+
+    `new_key` takes the place of HUNTARR_SECRET_KEY. Where a key file is used instead, a new one is created.
+    """
+    with keyfile.exclusive_lock(config.data_dir):
         if not all_stopped:
-            await _insist_on_rest(config, clock)
+            await _require_stopped(config, clock)
         db = Database(config.database)
         try:
             if config.secret_key is None:
-                return await _rotate_file(db, config, clock)
-            return await _rotate_given(db, config, new_key or "", clock)
+                return await _rotate_file(db, metadata, config, clock)
+            return await _rotate_given(db, metadata, config, new_key or "", clock)
         finally:
             await db.close()
 
 
-async def _rotate_file(db: Database, config: Config, clock: Clock) -> int:
-    """Prepare the new file, change the database, exchange the files: at each point one of the two keys fits."""
-    path = config.data_dir / KEY_FILE
-    old = await open_box(db, config, clock)
-    fresh = SecretBox(keyfile.prepare(path))
-    count = await reseal(db, old, fresh)
-    keyfile.exchange(path)
+async def _rotate_file(db: Database, metadata: MetaData, config: Config, clock: Clock) -> int:
+    """Prepare the new file, change the database, activate the file: at each moment one of the two keys fits."""
+    path = config.data_dir / keyfile.KEY_FILE
+    old = await load_box(db, config, clock)
+    count = await reencrypt(db, metadata, old, SecretBox(keyfile.prepare(path)))
+    keyfile.activate(path)
     return count
 
 
-async def _rotate_given(db: Database, config: Config, new_key: str, clock: Clock) -> int:
+async def _rotate_given(db: Database, metadata: MetaData, config: Config, new_key: str, clock: Clock) -> int:
     if len(new_key) < MIN_KEY_LENGTH:
         raise StartFailed(f"The new key must have at least {MIN_KEY_LENGTH} characters.")
-    fresh, sealed = SecretBox(new_key), await proof_in(db)
-    if sealed is not None and fresh.try_decrypt(sealed) is not None:
-        raise StartFailed("The database is sealed with the new key already: set HUNTARR_SECRET_KEY to it and start.")
-    return await reseal(db, await open_box(db, config, clock), fresh)
+    new, probe = SecretBox(new_key), await stored_probe(db)
+    if probe is not None and new.try_decrypt(probe) is not None:
+        raise StartFailed("The database is encrypted with the new key already: set HUNTARR_SECRET_KEY to it and start.")
+    return await reencrypt(db, metadata, await load_box(db, config, clock), new)
 
 
-async def reseal(db: Database, old: SecretBox, new: SecretBox) -> int:
-    """Seal anew, in one transaction, every value in every table that `old` opens; how many there were.
-
-    Sealed values are known by what they are and not by a list of columns: a new table takes part by itself.
-    """
-    count = 0
+async def reencrypt(db: Database, metadata: MetaData, old: SecretBox, new: SecretBox) -> int:
+    """Encrypt with `new`, in one transaction, every value in every table that `old` can decrypt; returns how many."""
+    reencryptor = Reencryptor(old, new)
+    columns = list(_columns(metadata))
     async with db.session() as session:
         connection = await session.connection()
         if db.is_sqlite:
             await connection.exec_driver_sql("PRAGMA secure_delete=ON")  # no old value in the file's free pages
         else:
-            names = ", ".join(f'"{table.name}"' for table, _ in _places())
+            names = ", ".join(f'"{table.name}"' for table, _ in columns)
             await connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
-        for table, column in _places():
-            async for key, value in _sealed_in(connection, table, column):
-                changed, found = _resealed(value, old, new)
-                if found:
+        for table, column in columns:
+            async for key, value in _candidates(connection, table, column):
+                changed = reencryptor.value(value)
+                if changed != value:
                     await connection.execute(update(table).where(*key).values({column.name: changed}))
-                count += found
-    return count
+    return reencryptor.count
 
 
-def _places() -> Iterator[tuple[Table, Column[Any]]]:
-    """Every column that is wide enough for a sealed value."""
-    for table in METADATA.sorted_tables:
+def _columns(metadata: MetaData) -> Iterator[tuple[Table, Column[Any]]]:
+    """Every column that is wide enough for an encrypted value."""
+    for table in metadata.sorted_tables:
         for column in table.columns:
-            kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
-            is_text = isinstance(kind, String) and (kind.length or MIN_LENGTH) >= MIN_LENGTH
-            if is_text or isinstance(kind, JSON):
+            declared = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+            is_wide = isinstance(declared, String) and (declared.length or MIN_ENCRYPTED_LENGTH) >= MIN_ENCRYPTED_LENGTH
+            if is_wide or isinstance(declared, JSON):
                 yield table, column
 
 
-async def _sealed_in(
+async def _candidates(
     connection: AsyncConnection, table: Table, column: Column[Any]
 ) -> AsyncIterator[tuple[list[Any], Any]]:
-    """The rows that may hold one, one at a time: a kept reply can be a megabyte."""
+    """Key and value of the rows that may hold an encrypted value, one at a time: a stored reply can be a megabyte."""
     keys = list(table.primary_key.columns)
     text = cast(column, Text)
-    query = select(*keys).where(func.length(text) >= MIN_LENGTH, text.like(f"%{MARK}%"))
+    query = select(*keys).where(func.length(text) >= MIN_ENCRYPTED_LENGTH, text.like(f"%{ENCRYPTED_PREFIX}%"))
     for row in (await connection.execute(query)).all():
-        which = [key == value for key, value in zip(keys, row, strict=True)]
-        yield which, (await connection.execute(select(column).where(*which))).scalar_one()
+        key = [name == value for name, value in zip(keys, row, strict=True)]
+        yield key, (await connection.execute(select(column).where(*key))).scalar_one()
 
 
-def _resealed(value: Any, old: SecretBox, new: SecretBox) -> tuple[Any, int]:
-    """`value`, a text or JSON, with its sealed parts sealed anew; how many there were."""
-    count = 0
-
-    def exchanged(match: re.Match[str]) -> str:
-        nonlocal count
-        plain = old.try_decrypt(match[0])
-        count += plain is not None
-        return match[0] if plain is None else new.encrypt(plain)
-
-    def walked(part: Any) -> Any:
-        if isinstance(part, str):
-            return TOKEN.sub(exchanged, part)
-        if isinstance(part, dict):
-            return {name: walked(inner) for name, inner in part.items()}
-        return [walked(inner) for inner in part] if isinstance(part, list) else part
-
-    return walked(value), count
-
-
-async def _insist_on_rest(config: Config, clock: Clock) -> None:
-    """Processes on other machines share no data folder with us, but Redis."""
+async def _require_stopped(config: Config, clock: Clock) -> None:
+    """Other machines share no data folder with this one, but Redis: ask there whether a process is alive."""
     if config.redis_url is None:
         return
     redis = make_redis(redis_settings(config), connections=1)

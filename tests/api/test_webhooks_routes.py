@@ -10,12 +10,14 @@ import pytest_asyncio
 from httpx import AsyncClient, Response
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from sqlmodel import select
 
+from app.container import open_container
 from app.instances.schemas import InstanceOut
 from app.secrets.box import SecretBox
-from app.secrets.rotation import reseal
-from app.webhooks.app_webhooks import AppWebhooks
+from app.secrets.rotation import reencrypt
+from app.tables import METADATA
 from app.webhooks.models import AppWebhook
 from tests.api.replies import data, error, field
 from tests.simulator import LibrarySpec
@@ -133,11 +135,11 @@ async def test_a_token_goes_with_its_instance_and_through_a_new_secret_key(
     rig: Rig, api: AsyncClient, films: InstanceOut, stranger: AsyncClient
 ) -> None:
     found = await shown(api, films)
-    box, fresh = rig.container.box, SecretBox("another-key-another-key-another-key")
-    assert await reseal(rig.container.db, box, fresh) >= 2
-    made = rig.container
-    anew = AppWebhooks(made.db, fresh, made.instances, made.app_webhooks._told, rig.clock)
-    again = await anew.show(films.app_type, films.id, lambda _: "")
+    key = "another-key-another-key-another-key"
+    assert await reencrypt(rig.container.db, METADATA, rig.container.box, SecretBox(key)) >= 2
+    config = rig.config.model_copy(update={"secret_key": SecretStr(key)})
+    async with open_container(config, clock=rig.clock) as restarted:
+        again = await restarted.app_webhooks.show(films.app_type, films.id, lambda _: "")
     assert again.token == found["token"]
     assert data(await stranger.post(found["url"], json=TEST))
     data(await api.delete(f"/api/instances/radarr/{films.id}"))

@@ -1,5 +1,8 @@
 """Which tables backups hold: one declared set, held against the metadata."""
 
+import subprocess
+import sys
+
 from sqlalchemy import Column, Integer, LargeBinary, Table
 from sqlmodel import SQLModel
 
@@ -44,6 +47,13 @@ def test_every_table_is_saved_or_was_left_out_on_purpose() -> None:
             assert refers <= saved, f"{table.name} would come back without what it refers to"
         if LEFT_OUT.get(table.name) is LeftOut.KEPT:
             assert not refers & saved, f"{table.name} stays, and what it refers to would go"
+
+
+def test_whoever_opens_a_container_knows_all_tables() -> None:
+    """Backups take the tables that were imported: in a fresh process, as in this one, these must be all."""
+    program = "import app.container; from sqlmodel import SQLModel; print(*SQLModel.metadata.tables)"
+    found = subprocess.run([sys.executable, "-c", program], check=True, text=True, capture_output=True)  # noqa: S603
+    assert set(found.stdout.split()) == set(METADATA.tables)
 
 
 def test_every_column_is_of_a_kind_that_backups_know() -> None:

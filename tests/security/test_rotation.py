@@ -23,10 +23,12 @@ from app.core.redis import make_redis, redis_settings
 from app.idempotency.models import Replay
 from app.instances.models import Instance
 from app.secrets import keyfile
-from app.secrets.box import KEY_FILE, SecretBox
-from app.secrets.rotation import reseal, rotate
-from app.secrets.startup import CHECK, PROOF, open_box
+from app.secrets.box import SecretBox
+from app.secrets.keyfile import KEY_FILE
+from app.secrets.rotation import reencrypt, rotate
+from app.secrets.startup import PROBE_SECTION, PROBE_TEXT, load_box
 from app.settings.models import SettingsSection
+from app.tables import METADATA
 from tests.support.service import ROOT, command, environment, running
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -49,8 +51,8 @@ def settings_of(url: str, folder: Path, **given: object) -> Config:
 
 
 async def fill(db: Database, box: SecretBox) -> None:
-    """A sealed value in a column, in a wide text, and deep inside JSON; and texts that only look like one."""
-    sealed = {"tokens": [{"value": box.encrypt("bot token"), "note": FOREIGN}], "size": 3}
+    """An encrypted value in a column, in a wide text, and deep inside JSON; and texts that only look like one."""
+    stored = {"tokens": [{"value": box.encrypt("bot token"), "note": FOREIGN}], "size": 3}
     instance = Instance(
         app_type="sonarr",
         name="TV",
@@ -70,10 +72,10 @@ async def fill(db: Database, box: SecretBox) -> None:
         body=box.encrypt("x" * 300_000),
     )
     async with db.session() as session:
-        session.add_all([instance, replay, SettingsSection(name="apprise", stored=sealed, updated_at=NOON)])
+        session.add_all([instance, replay, SettingsSection(name="apprise", stored=stored, updated_at=NOON)])
 
 
-async def assert_sealed_with(db: Database, box: SecretBox) -> None:
+async def assert_encrypted_with(db: Database, box: SecretBox) -> None:
     async with db.reading() as session:
         instance = (await session.exec(select(Instance))).one()
         replay = (await session.exec(select(Replay))).one()
@@ -97,17 +99,17 @@ def content(folder: Path, pattern: str) -> bytes:
 
 @pytest.mark.storage
 @pytest.mark.asyncio
-async def test_every_sealed_value_is_sealed_anew(database_url: str, tmp_path: Path) -> None:
+async def test_every_encrypted_value_is_encrypted_with_the_new_key(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url) as db:
-        await open_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
+        await load_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
         await fill(db, SecretBox(OLD))
-        assert await rotate(settings_of(database_url, tmp_path, secret_key=OLD), NEW) == 4
-        await assert_sealed_with(db, SecretBox(NEW))
-        box = await open_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
+        assert await rotate(settings_of(database_url, tmp_path, secret_key=OLD), METADATA, NEW) == 4
+        await assert_encrypted_with(db, SecretBox(NEW))
+        box = await load_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
         async with db.reading() as session:
-            check = await session.get(SettingsSection, CHECK)
+            check = await session.get(SettingsSection, PROBE_SECTION)
     assert check is not None
-    assert box.try_decrypt(check.stored["sealed"]) == PROOF
+    assert box.try_decrypt(check.stored["sealed"]) == PROBE_TEXT
 
 
 @pytest.mark.storage
@@ -116,7 +118,7 @@ async def test_a_failure_changes_nothing(database_url: str, tmp_path: Path) -> N
     class Failing(SecretBox):
         left = 2
 
-        def seal(self, plain: str) -> str:
+        def encrypt(self, plain: str) -> str:
             if not self.left:
                 raise RuntimeError("the power is gone")
             self.left -= 1
@@ -125,8 +127,8 @@ async def test_a_failure_changes_nothing(database_url: str, tmp_path: Path) -> N
     async with opened(database_url) as db:
         await fill(db, SecretBox(OLD))
         with pytest.raises(RuntimeError, match="power"):
-            await reseal(db, SecretBox(OLD), Failing(NEW))
-        await assert_sealed_with(db, SecretBox(OLD))
+            await reencrypt(db, METADATA, SecretBox(OLD), Failing(NEW))
+        await assert_encrypted_with(db, SecretBox(OLD))
 
 
 @pytest.mark.storage
@@ -148,7 +150,7 @@ async def test_a_table_of_tomorrow_takes_part(database_url: str) -> None:
                 await connection.execute(
                     table.insert(), [{"a": 1, "b": n, "narrow": "n", "token": old.encrypt(str(n))} for n in range(3)]
                 )
-            assert await reseal(db, old, new) == 3
+            assert await reencrypt(db, METADATA, old, new) == 3
             async with db.engines[0].begin() as connection:
                 rows = (await connection.execute(table.select().order_by(table.c.b))).all()
         assert [new.try_decrypt(row.token) for row in rows] == ["0", "1", "2"]
@@ -161,13 +163,13 @@ async def test_the_key_file_is_exchanged(database_url: str, tmp_path: Path) -> N
     config = settings_of(database_url, tmp_path)
     path = tmp_path / KEY_FILE
     async with opened(database_url) as db:
-        await fill(db, await open_box(db, config))
+        await fill(db, await load_box(db, config))
         before = keyfile.read(path)
-        assert await rotate(config, None) == 4
+        assert await rotate(config, METADATA, None) == 4
         assert keyfile.read(path) != before
-        assert keyfile.read(keyfile.previous(path)) == before
-        await assert_sealed_with(db, await open_box(db, config))
-    assert not keyfile.following(path).exists()
+        assert keyfile.read(keyfile.previous_file(path)) == before
+        await assert_encrypted_with(db, await load_box(db, config))
+    assert not keyfile.prepared_file(path).exists()
     assert modes(tmp_path, "secret.key*") == {0o600}
 
 
@@ -178,37 +180,37 @@ async def test_no_value_of_the_old_key_stays_in_the_file(database_url: str, tmp_
         async with db.reading() as session:
             token = (await session.exec(select(Instance.api_key))).one()
     assert token.encode() in content(tmp_path, "huntarr.db*")
-    await rotate(settings_of(database_url, tmp_path, secret_key=OLD), NEW)
+    await rotate(settings_of(database_url, tmp_path, secret_key=OLD), METADATA, NEW)
     assert token.encode() not in content(tmp_path, "huntarr.db*")
 
 
-@pytest.mark.parametrize("moment", ["prepared", "resealed", "old key kept", "exchanged"])
+@pytest.mark.parametrize("moment", ["prepared", "reencrypted", "old key kept", "exchanged"])
 @pytest.mark.asyncio
 async def test_a_crash_at_any_moment_leaves_a_key_that_fits(database_url: str, tmp_path: Path, moment: str) -> None:
     config, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
     async with opened(database_url) as db:
-        old = await open_box(db, config)
+        old = await load_box(db, config)
         await fill(db, old)
         new = SecretBox(keyfile.prepare(path))
         if moment != "prepared":
-            await reseal(db, old, new)
+            await reencrypt(db, METADATA, old, new)
         if moment == "old key kept":
-            os.link(path, keyfile.previous(path))
+            os.link(path, keyfile.previous_file(path))
         if moment == "exchanged":
-            keyfile.exchange(path)
-        await assert_sealed_with(db, await open_box(db, config))
-        assert await rotate(config, None) == 4
-        await assert_sealed_with(db, await open_box(db, config))
-    assert not keyfile.following(path).exists()
+            keyfile.activate(path)
+        await assert_encrypted_with(db, await load_box(db, config))
+        assert await rotate(config, METADATA, None) == 4
+        await assert_encrypted_with(db, await load_box(db, config))
+    assert not keyfile.prepared_file(path).exists()
 
 
 @pytest.mark.asyncio
 async def test_a_wrong_key_stops_the_start_of_an_empty_installation(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url) as db:
-        await open_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
-        await open_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
+        await load_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
+        await load_box(db, settings_of(database_url, tmp_path, secret_key=OLD))
         with pytest.raises(StartFailed, match="another key"):
-            await open_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
+            await load_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
 
 
 @pytest.mark.asyncio
@@ -216,19 +218,19 @@ async def test_a_wrong_key_stops_the_start_of_a_database_without_a_check(databas
     async with opened(database_url) as db:
         await fill(db, SecretBox(OLD))
         with pytest.raises(StartFailed, match="another key"):
-            await open_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
+            await load_box(db, settings_of(database_url, tmp_path, secret_key=NEW))
 
 
 @pytest.mark.asyncio
 async def test_a_prepared_key_that_does_not_fit_is_not_taken(database_url: str, tmp_path: Path) -> None:
     config, path = settings_of(database_url, tmp_path), tmp_path / KEY_FILE
     async with opened(database_url) as db:
-        await open_box(db, config)
+        await load_box(db, config)
         keyfile.prepare(path)
         path.write_text("a-key-that-somebody-put-there-by-mistake\n")
         with pytest.raises(StartFailed, match="another key"):
-            await open_box(db, config)
-    assert keyfile.following(path).exists()
+            await load_box(db, config)
+    assert keyfile.prepared_file(path).exists()
 
 
 @pytest.mark.asyncio
@@ -237,23 +239,31 @@ async def test_wrong_old_and_new_keys_are_refused(database_url: str, tmp_path: P
         await fill(db, SecretBox(OLD))
         right = settings_of(database_url, tmp_path, secret_key=OLD)
         with pytest.raises(StartFailed, match="at least 32 characters"):
-            await rotate(right, "short")
+            await rotate(right, METADATA, "short")
         with pytest.raises(StartFailed, match="another key"):
-            await rotate(settings_of(database_url, tmp_path, secret_key="w" * 40), NEW)
-        await rotate(right, NEW)
+            await rotate(settings_of(database_url, tmp_path, secret_key="w" * 40), METADATA, NEW)
+        await rotate(right, METADATA, NEW)
         with pytest.raises(StartFailed, match="with the new key already"):
-            await rotate(right, NEW)
-        await assert_sealed_with(db, SecretBox(NEW))
+            await rotate(right, METADATA, NEW)
+        await assert_encrypted_with(db, SecretBox(NEW))
 
 
 @pytest.mark.asyncio
 async def test_it_refuses_while_somebody_works_on_the_data_folder(database_url: str, tmp_path: Path) -> None:
     config = settings_of(database_url, tmp_path, secret_key=OLD)
-    with keyfile.in_use(tmp_path), keyfile.in_use(tmp_path), pytest.raises(StartFailed, match="stop it first"):
-        await rotate(config, NEW)
-    with keyfile.exclusively(tmp_path), pytest.raises(StartFailed, match="rotate-key"), keyfile.in_use(tmp_path):
+    with (
+        keyfile.shared_lock(tmp_path),
+        keyfile.shared_lock(tmp_path),
+        pytest.raises(StartFailed, match="stop it first"),
+    ):
+        await rotate(config, METADATA, NEW)
+    with (
+        keyfile.exclusive_lock(tmp_path),
+        pytest.raises(StartFailed, match="rotate-key"),
+        keyfile.shared_lock(tmp_path),
+    ):
         pass
-    assert await rotate(config, NEW) == 1
+    assert await rotate(config, METADATA, NEW) == 1
 
 
 @pytest.mark.parametrize("kind", [heartbeat.GATEWAYS, heartbeat.WORKERS])
@@ -265,10 +275,10 @@ async def test_it_refuses_while_somebody_elsewhere_is_alive(
     redis = make_redis(redis_settings(config))
     await heartbeat.beat(redis, "elsewhere:1:abc", NOON, heartbeat.COUNTS_FOR, kind)
     with pytest.raises(StartFailed, match="stop it everywhere"):
-        await rotate(config, NEW, clock=lambda: NOON)
+        await rotate(config, METADATA, NEW, clock=lambda: NOON)
     await heartbeat.leave(redis, "elsewhere:1:abc", kind)
     await redis.aclose()
-    assert await rotate(config, NEW, clock=lambda: NOON) == 1
+    assert await rotate(config, METADATA, NEW, clock=lambda: NOON) == 1
 
 
 @pytest.mark.asyncio
@@ -276,8 +286,8 @@ async def test_it_asks_to_be_told_when_redis_cannot_tell(database_url: str, tmp_
     nowhere = SecretStr(f"unix://{tmp_path / 'nobody.sock'}")
     config = settings_of(database_url, tmp_path, secret_key=OLD, redis_url=nowhere)
     with pytest.raises(StartFailed, match="--all-stopped"):
-        await rotate(config, NEW)
-    assert await rotate(config, NEW, all_stopped=True) == 1
+        await rotate(config, METADATA, NEW)
+    assert await rotate(config, METADATA, NEW, all_stopped=True) == 1
 
 
 @pytest.mark.parametrize("way", ["file", "environment", "standard input"])
@@ -296,13 +306,13 @@ async def test_the_command(tmp_path: Path, way: str) -> None:
         input=f"{NEW}\n",
     )
     assert done.returncode == 0, done.stderr
-    assert "1 secrets are sealed with the new key" in done.stdout
+    assert "1 secrets are encrypted with the new key" in done.stdout
     assert OLD not in done.stdout + done.stderr
     assert NEW not in done.stdout + done.stderr
     assert all(json.loads(line) for line in done.stdout.splitlines()[:-1])
     url = f"sqlite+aiosqlite:///{tmp_path / 'huntarr.db'}"
     async with opened(url) as db:
-        await open_box(db, settings_of(url, tmp_path, **({} if way == "file" else {"secret_key": NEW})))
+        await load_box(db, settings_of(url, tmp_path, **({} if way == "file" else {"secret_key": NEW})))
 
 
 def rotate_key(folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -326,7 +336,7 @@ def test_a_running_service_is_left_alone_and_the_next_one_finds_everything(tmp_p
         assert "stop it first" in refused.stderr
     done = rotate_key(tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].startswith("3 secrets are sealed with the new key.")
+    assert done.stdout.splitlines()[-1].startswith("3 secrets are encrypted with the new key.")
     with running(tmp_path) as service, httpx.Client(base_url=service.url, cookies=session) as client:
         again = client.post("/api/instances/sonarr", json=given, headers=headers)
         # What makes two requests the same is hashed with the key, so nobody can say it of this one: not done twice.
