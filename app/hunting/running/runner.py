@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import structlog
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
+from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Unavailable
 from app.counters.rollup import count, count_hunt
 from app.events.outbox import record
-from app.http.client import ArrHttp
-from app.http.errors import ArrError
 from app.hunting.running.claims import Claims, HuntContext
 from app.hunting.running.gates import by_queue, queue_unreadable
 from app.hunting.running.sender import SearchSender, Sent, Timing
