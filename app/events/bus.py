@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.core.breaker import Breaker
 from app.core.clock import Clock
 from app.events.catalogue import Ephemeral, Payload, StreamMessage, kind_of
 from app.events.outbox import Recorded
@@ -22,7 +22,6 @@ STREAM: Final = "huntarr:events"
 SEEN: Final = "huntarr:events:seen"
 KEPT: Final = 1000
 PUBLISH_SECONDS: Final = 0.5
-REST_SECONDS: Final = 5.0
 MAX_PART: Final = 2**64 - 1
 _ID: Final = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)
 
@@ -95,11 +94,11 @@ class EventBus:
         self._redis = redis
         self._clock = clock
         self._append = redis.register_script(APPEND)
-        self._away_until = 0.0
+        self._redis_breaker = Breaker()
 
     async def publish(self, *events: Ephemeral) -> None:
         """Tell whoever listens now, if that is possible at once; nothing is said to the caller when it is not."""
-        if time.monotonic() < self._away_until:
+        if self._redis_breaker.is_open:
             return
         now = self._clock()
         try:
@@ -109,7 +108,7 @@ class EventBus:
                     pipe.xadd(STREAM, fields, maxlen=KEPT, approximate=True)
                 await pipe.execute()
         except (RedisError, OSError, TimeoutError):
-            self._away_until = time.monotonic() + REST_SECONDS
+            self._redis_breaker.open()
             log.debug("events of the moment are not streamed: no redis")
 
     async def append(self, events: Sequence[Recorded]) -> None:

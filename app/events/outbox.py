@@ -7,18 +7,17 @@ from typing import Protocol
 
 import structlog
 from pydantic import ValidationError
-from sqlmodel import col, delete, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.db import Database
+from app.core.retention import delete_in_batches
 from app.events.catalogue import EVENTS, Durable, EventName, Level, kind_of
 from app.events.models import Event
 
 log = structlog.get_logger(__name__)
 
 KEPT_FOR = timedelta(days=7)
-PURGE_BATCH = 500
-PURGE_BATCHES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +81,6 @@ def recorded(row: Event) -> Recorded | None:
 
 
 async def purge(db: Database, now: datetime) -> int:
-    """Delete events that were routed and are a week old, in short units of work; how many went."""
-    total = 0
-    for _ in range(PURGE_BATCHES):
-        old = select(Event.id).where(col(Event.created_at) < now - KEPT_FOR, col(Event.routed_at).is_not(None))
-        async with db.session() as session:
-            gone = (await session.exec(delete(Event).where(col(Event.id).in_(old.limit(PURGE_BATCH))))).rowcount
-        total += gone
-        if gone < PURGE_BATCH:
-            break
-    return total
+    """Delete events that were routed and are a week old; the number of deleted events."""
+    is_routed = col(Event.routed_at).is_not(None)
+    return await delete_in_batches(db, Event, is_routed, col(Event.created_at) < now - KEPT_FOR)

@@ -5,7 +5,6 @@ locked while they are routed, so that two pumps (Redis was away, or emptied) do 
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,10 +15,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.breaker import Breaker
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError
 from app.core.leader_lock import LeaderLock
+from app.core.loops import forever
 from app.events.bus import EventBus
 from app.events.models import Event
 from app.events.outbox import Recorded, Router, recorded
@@ -30,7 +31,6 @@ BATCH: Final = 100
 POLL_SECONDS: Final = 0.4
 FAILED_SECONDS: Final = 2.0
 APPEND_SECONDS: Final = 2.0
-REST_SECONDS: Final = 5.0
 LEASE: Final = "huntarr:events:pump"
 LEASE_SECONDS: Final = 6.0
 
@@ -48,26 +48,19 @@ class EventRelay:
         self._bus = bus
         self._clock = clock
         self._routers = routers
-        self._turn = LeaderLock(redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
-        self._away_until = 0.0
+        self._leader = LeaderLock(redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
+        self._redis_breaker = Breaker()
 
     async def run(self) -> None:
         """Pump until cancelled."""
         try:
-            while True:
-                pause = POLL_SECONDS
-                try:
-                    if await self._turn.is_mine():
-                        await self.pump()
-                except HuntarrError as failure:
-                    log.warning("events wait", error=failure.message)
-                    pause = FAILED_SECONDS
-                except Exception:  # the top of a job that must go on as long as the worker does
-                    log.exception("the pump failed; it goes on")
-                    pause = FAILED_SECONDS
-                await asyncio.sleep(pause)
+            await forever("event relay", self._step, pause_seconds=POLL_SECONDS, failed_seconds=FAILED_SECONDS)
         finally:
-            await self._turn.end()
+            await self._leader.release()
+
+    async def _step(self) -> None:
+        if await self._leader.held():
+            await self.pump()
 
     async def pump(self) -> int:
         """Route and stream all that waits; how many events were routed."""
@@ -97,7 +90,7 @@ class EventRelay:
 
     async def _publish(self) -> None:
         """Put what is routed on the stream; whatever cannot be put there now waits, also over a restart."""
-        while time.monotonic() >= self._away_until:
+        while not self._redis_breaker.is_open:
             query = select(Event).where(col(Event.published_at).is_(None), col(Event.routed_at).is_not(None))
             async with self._db.reading() as session:
                 rows = (await session.exec(query.order_by(col(Event.id)).limit(BATCH))).all()
@@ -107,7 +100,7 @@ class EventRelay:
                 async with asyncio.timeout(APPEND_SECONDS):
                     await self._bus.append([event for event in map(recorded, rows) if event is not None])
             except (RedisError, OSError, TimeoutError) as failure:
-                self._away_until = time.monotonic() + REST_SECONDS
+                self._redis_breaker.open()
                 log.warning("events are not streamed: no redis", error=type(failure).__name__)
                 return
             ids = [row.id for row in rows]
