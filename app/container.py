@@ -96,7 +96,7 @@ class Container:
     metrics: MetricsService
     bus: EventBus
     hub: EventHub
-    pump: EventRelay
+    relay: EventRelay
     logs: LogStore
     log_writer: LogWriter
     mqtt: MqttSettingsService
@@ -209,7 +209,7 @@ def _wire(
         metrics=MetricsService(db, redis, settings, traffic, clock),
         bus=bus,
         hub=EventHub(bus, clock),
-        pump=EventRelay(db, redis, bus, clock, routers=[NotificationRouter(clock)]),
+        relay=EventRelay(db, redis, bus, clock, routers=[NotificationRouter(clock)]),
         logs=logs,
         log_writer=LogWriter(logs, publish=LogStream(bus).publish),
         mqtt=mqtt,

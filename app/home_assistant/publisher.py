@@ -263,7 +263,7 @@ class PublisherSession:
         while True:
             try:
                 if place is None:
-                    place = (await self._sources.bus.extent()).last
+                    place = (await self._sources.bus.range()).last
                 entries = await self._sources.bus.follow(place, BATCH, READ_SECONDS)
             except (RedisError, OSError):
                 await asyncio.sleep(self._tempo.poll)
