@@ -4,17 +4,20 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from app.arr.http import ArrHttp
 from app.core.clock import Clock
 from app.core.db import Database
+from app.http.client import ArrHttp
 from app.hunting.running.changes import ChangeDetector
 from app.hunting.running.claims import Claims
 from app.hunting.running.follow_up import FollowUp
 from app.hunting.running.planner import Planner
 from app.hunting.running.runner import HuntRunner
 from app.hunting.running.sender import Timing
-from app.hunting.selection.derived import DerivedLists
+from app.hunting.selection.app_reader import SelectionServices
+from app.hunting.selection.metadata import MetadataCache
+from app.hunting.store.derived_lists import DerivedLists
 from app.hunting.store.events import HuntBroadcaster
+from app.hunting.store.item_states import ItemStateStore
 from app.hunting.store.lease import LEASE_SECONDS, Leases
 from app.hunting.store.searches import SearchStore
 from app.hunting.store.tracking import OutcomeTracker
@@ -49,11 +52,12 @@ def make_hunting(
     leases = Leases(redis, seconds=lease_seconds)
     ledger = SearchStore(db, settings, clock)
     claims = Claims(db, http, instances, settings, ledger, clock)
-    tracker, derived = OutcomeTracker(db, clock), DerivedLists(db)
+    tracker = OutcomeTracker(db, clock)
+    selection = SelectionServices(ItemStateStore(db), DerivedLists(db), MetadataCache())
     return HuntingServices(
         leases=leases,
         tracker=tracker,
-        planner=Planner(db, http, instances, settings, ledger, derived, clock),
-        runner=HuntRunner(db, http, claims, leases, ledger, tracker, derived, ticker, clock, pace=pace),
+        planner=Planner(db, http, instances, settings, ledger, selection, clock),
+        runner=HuntRunner(db, http, claims, leases, ledger, tracker, selection, ticker, clock, pace=pace),
         follow_up=FollowUp(db, http, claims, leases, ledger, tracker, ChangeDetector(db, clock), clock, pace=pace),
     )

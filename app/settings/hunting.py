@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model
 
 from app.arr.models import AppType, HuntPass, Mode
 from app.arr.registry import REGISTRY
 from app.core.errors import Invalid
-from app.core.schemas import In, patch_of
+from app.core.schemas import In
+from app.settings.general import optional
 
 
 class Order(StrEnum):
@@ -167,9 +168,17 @@ class PassSettings:
     cooldown_hours: int
 
 
-@patch_of(HuntingSettings)
-class HuntingIn(In):
-    """Any subset; `null` takes the stored value back, so that the default counts again."""
+if TYPE_CHECKING:
+
+    class HuntingIn(In): ...
+
+else:
+    HuntingIn = create_model(
+        "HuntingIn",
+        __base__=In,
+        __doc__="Any subset; `null` takes the stored value back, so that the default counts again.",
+        **{name: optional(field) for name, field in HuntingSettings.model_fields.items()},
+    )
 
 
 def merged_values(

@@ -10,11 +10,10 @@ import pytest
 import pytest_asyncio
 
 from app.arr.base import ArrClient
-from app.arr.http import ArrHttp
 from app.arr.models import AppType, Connection, Variant
 from app.arr.registry import make_client
-from app.http.messages import Exchange
-from app.http.pools import PoolPerOrigin
+from app.http.client import ArrHttp
+from app.http.pools import PoolPerApp
 from tests.arr.apps import App
 from tests.arr.stage import SHAPES, Stage, standing
 
@@ -32,8 +31,8 @@ class Noted:
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    def observe(self, exchange: Exchange) -> None:
-        self.requests.append((exchange.method, exchange.path, exchange.status, exchange.received_bytes))
+    def observe(self, _to: Connection, method: str, path: str, status: int | None, _spent: float, size: int) -> None:
+        self.requests.append((method, path, status, size))
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def tls() -> ssl.SSLContext:
 @pytest_asyncio.fixture
 async def http(noted: Noted, tls: ssl.SSLContext) -> AsyncIterator[ArrHttp]:
     """On the real network, as a process has it."""
-    pools = PoolPerOrigin(tls)
+    pools = PoolPerApp(tls)
     async with ArrHttp(
         "1.2.3", observer=noted.observe, transport=pools, sleep=noted.sleep, clock=lambda: NOW, jitter=lambda: 0.5
     ) as door:

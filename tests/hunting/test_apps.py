@@ -7,7 +7,7 @@ import pytest
 
 from app.hunting.selection.policy import Reason
 from app.hunting.store.models import HuntStatus
-from tests.hunting.kinds import (
+from tests.hunting.app_types import (
     LONG_AGO,
     SILENT,
     WITH_OWNERS,

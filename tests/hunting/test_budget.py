@@ -17,6 +17,7 @@ from app.hunting.schemas import HuntIn
 from app.hunting.selection.policy import Candidate
 from app.hunting.selection.selector import Selected
 from app.hunting.store.caps import DAY, HOUR, Spent, caps
+from app.hunting.store.item_states import ItemStateStore
 from app.hunting.store.lease import FencedLease
 from app.hunting.store.models import CapEntry, Outcome
 from app.hunting.store.searches import SearchStore
@@ -145,9 +146,9 @@ async def test_a_search_that_ran_keeps_its_units_and_one_that_was_refused_gives_
     assert await ledger.command_over(lease, kept, command, is_tracked=True) is Outcome.NOTHING_FOUND
     before = rig.clock.now
     rig.clock.forward(days=8)
-    again = await ledger.reserve(lease, HuntPass.MISSING, replace(choice(1), fruitless=1), settings)
+    again = await ledger.reserve(lease, HuntPass.MISSING, replace(choice(1), failed_searches=1), settings)
     assert isinstance(again, int)
     await ledger.refused(lease, again, "the app said no")
-    known = await ledger.recall(lease.instance_id, HuntPass.MISSING, ["episode:1"])
+    known = await ItemStateStore(rig.container.db).item_states(lease.instance_id, HuntPass.MISSING, ["episode:1"])
     [record] = known.by_key["episode:1"]
-    assert (record.last_searched_at, record.fruitless) == (before, 1)
+    assert (record.last_searched_at, record.failed_searches) == (before, 1)

@@ -12,7 +12,7 @@ from app.hunting.running.runner import HuntRunner
 from app.hunting.schemas import HuntIn
 from app.hunting.store.models import HuntStatus
 from app.instances.schemas import InstanceOut
-from tests.hunting.books import check_books
+from tests.hunting.assertions import check_books
 from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.simulator import LibrarySpec, SimApp
 from tests.support.rig import Rig

@@ -13,7 +13,7 @@ from app.hunting.store.models import AppSnapshot, Outcome, Search
 from app.hunting.store.outcomes import LOST_AFTER, REFUSED
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
-from tests.hunting.kinds import add, add_scored, every_app, scored_profile
+from tests.hunting.app_types import add, add_scored, every_app, scored_profile
 from tests.simulator import SimApp
 from tests.simulator.flavours import AppKind
 from tests.support.rig import Rig

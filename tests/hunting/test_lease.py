@@ -8,7 +8,7 @@ from app.hunting.schemas import HuntIn
 from app.hunting.store.lease import Leases
 from app.hunting.store.models import HuntStatus
 from app.instances.schemas import InstanceOut
-from tests.hunting.books import check_books
+from tests.hunting.assertions import check_books
 from tests.hunting.crashes import stepping_runner
 from tests.hunting.libraries import searches_of
 from tests.simulator import LibrarySpec, SimApp

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.arr.models import SeasonFacts
+from app.hunting.selection.item_states import ItemStates
 from app.hunting.selection.policy import (
     Candidate,
+    PastSearches,
     Reason,
-    Record,
     Rules,
-    SeasonShape,
+    after_reset,
     as_owner,
     as_season,
     cooldown_end,
     decide,
-    forgotten,
     merged,
     wait_after,
-    wants_season,
 )
-from app.hunting.selection.selector import ItemStates
+from app.hunting.selection.selector import wants_season
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -37,67 +37,67 @@ PLAIN = Candidate(
     item_id=1,
     owner_id=9,
     season=3,
-    group="season:9:3",
-    owner="series:9",
+    season_key="season:9:3",
+    owner_key="series:9",
     released_at=NOW - 100 * DAY,
     added_at=NOW - 100 * DAY,
     tag_ids=frozenset({1}),
     quality_profile_id=4,
 )
-SEARCHED = Record(last_searched_at=NOW - DAY)
+SEARCHED = PastSearches(last_searched_at=NOW - DAY)
 
-CASES: list[tuple[dict[str, Any], dict[str, Any], Record, Reason, datetime | None]] = [
-    ({}, {}, Record(), Reason.SEARCH, None),
-    ({"monitored": False}, {}, Record(), Reason.UNMONITORED, None),
-    ({"season": 0}, {}, Record(), Reason.SPECIALS, None),
-    ({"season": 0}, {"include_specials": True}, Record(), Reason.SEARCH, None),
-    ({}, {"exclude_tags": frozenset({1})}, Record(), Reason.EXCLUDED_TAG, None),
-    ({}, {"exclude_tags": frozenset({2})}, Record(), Reason.SEARCH, None),
-    ({}, {"include_tags": frozenset({2})}, Record(), Reason.NOT_INCLUDED_TAG, None),
-    ({}, {"include_tags": frozenset()}, Record(), Reason.NOT_INCLUDED_TAG, None),
-    ({}, {"include_tags": frozenset({1, 2})}, Record(), Reason.SEARCH, None),
-    ({}, {"exclude_profiles": frozenset({4})}, Record(), Reason.EXCLUDED_PROFILE, None),
-    ({"quality_profile_id": None}, {"exclude_profiles": frozenset({4})}, Record(), Reason.SEARCH, None),
-    ({"released_at": NOW + DAY}, {}, Record(), Reason.UNRELEASED, NOW + DAY),
-    ({"released_at": NOW + DAY}, {"include_unreleased": True}, Record(), Reason.SEARCH, None),
-    ({"available": False}, {}, Record(), Reason.UNRELEASED, None),
-    ({"available": False}, {"include_unreleased": True}, Record(), Reason.SEARCH, None),
-    ({"released_at": None}, {}, Record(), Reason.UNRELEASED, None),
-    ({"released_at": None, "available": True}, {}, Record(), Reason.SEARCH, None),
-    ({"released_at": NOW}, {}, Record(), Reason.RELEASE_GRACE, NOW + 6 * HOUR),
-    ({"released_at": NOW - 6 * HOUR}, {}, Record(), Reason.SEARCH, None),
-    ({"added_at": NOW - HOUR}, {}, Record(), Reason.ADDED_GRACE, NOW + 23 * HOUR),
-    ({"added_at": NOW - DAY}, {}, Record(), Reason.SEARCH, None),
-    ({"added_at": None}, {}, Record(), Reason.SEARCH, None),
-    ({"added_at": datetime.max.replace(tzinfo=UTC)}, {}, Record(), Reason.SEARCH, None),
+CASES: list[tuple[dict[str, Any], dict[str, Any], PastSearches, Reason, datetime | None]] = [
+    ({}, {}, PastSearches(), Reason.SEARCH, None),
+    ({"monitored": False}, {}, PastSearches(), Reason.UNMONITORED, None),
+    ({"season": 0}, {}, PastSearches(), Reason.SPECIALS, None),
+    ({"season": 0}, {"include_specials": True}, PastSearches(), Reason.SEARCH, None),
+    ({}, {"exclude_tags": frozenset({1})}, PastSearches(), Reason.EXCLUDED_TAG, None),
+    ({}, {"exclude_tags": frozenset({2})}, PastSearches(), Reason.SEARCH, None),
+    ({}, {"include_tags": frozenset({2})}, PastSearches(), Reason.NOT_INCLUDED_TAG, None),
+    ({}, {"include_tags": frozenset()}, PastSearches(), Reason.NOT_INCLUDED_TAG, None),
+    ({}, {"include_tags": frozenset({1, 2})}, PastSearches(), Reason.SEARCH, None),
+    ({}, {"exclude_quality_profiles": frozenset({4})}, PastSearches(), Reason.EXCLUDED_PROFILE, None),
+    ({"quality_profile_id": None}, {"exclude_quality_profiles": frozenset({4})}, PastSearches(), Reason.SEARCH, None),
+    ({"released_at": NOW + DAY}, {}, PastSearches(), Reason.UNRELEASED, NOW + DAY),
+    ({"released_at": NOW + DAY}, {"include_unreleased": True}, PastSearches(), Reason.SEARCH, None),
+    ({"available": False}, {}, PastSearches(), Reason.UNRELEASED, None),
+    ({"available": False}, {"include_unreleased": True}, PastSearches(), Reason.SEARCH, None),
+    ({"released_at": None}, {}, PastSearches(), Reason.UNRELEASED, None),
+    ({"released_at": None, "available": True}, {}, PastSearches(), Reason.SEARCH, None),
+    ({"released_at": NOW}, {}, PastSearches(), Reason.RELEASE_GRACE, NOW + 6 * HOUR),
+    ({"released_at": NOW - 6 * HOUR}, {}, PastSearches(), Reason.SEARCH, None),
+    ({"added_at": NOW - HOUR}, {}, PastSearches(), Reason.ADDED_GRACE, NOW + 23 * HOUR),
+    ({"added_at": NOW - DAY}, {}, PastSearches(), Reason.SEARCH, None),
+    ({"added_at": None}, {}, PastSearches(), Reason.SEARCH, None),
+    ({"added_at": datetime.max.replace(tzinfo=UTC)}, {}, PastSearches(), Reason.SEARCH, None),
     ({}, {}, SEARCHED, Reason.COOLDOWN, NOW + 6 * DAY),
-    ({}, {}, replace(SEARCHED, fruitless=1), Reason.COOLDOWN, NOW + 13 * DAY),
-    ({}, {}, replace(SEARCHED, fruitless=10**6), Reason.COOLDOWN, NOW + 89 * DAY),
-    ({}, {}, Record(last_searched_at=NOW - 7 * DAY), Reason.SEARCH, None),
-    ({}, {"cooldown": timedelta(0)}, Record(last_searched_at=NOW), Reason.SEARCH, None),
-    ({"last_search_at": NOW - DAY}, {}, Record(), Reason.COOLDOWN, NOW + 6 * DAY),
-    ({"last_search_at": NOW - DAY}, {}, Record(last_searched_at=NOW - 9 * DAY), Reason.COOLDOWN, NOW + 6 * DAY),
+    ({}, {}, replace(SEARCHED, failed_searches=1), Reason.COOLDOWN, NOW + 13 * DAY),
+    ({}, {}, replace(SEARCHED, failed_searches=10**6), Reason.COOLDOWN, NOW + 89 * DAY),
+    ({}, {}, PastSearches(last_searched_at=NOW - 7 * DAY), Reason.SEARCH, None),
+    ({}, {"cooldown": timedelta(0)}, PastSearches(last_searched_at=NOW), Reason.SEARCH, None),
+    ({"last_search_at": NOW - DAY}, {}, PastSearches(), Reason.COOLDOWN, NOW + 6 * DAY),
+    ({"last_search_at": NOW - DAY}, {}, PastSearches(last_searched_at=NOW - 9 * DAY), Reason.COOLDOWN, NOW + 6 * DAY),
     ({"last_search_at": NOW - DAY}, {}, replace(SEARCHED, reset_at=NOW - HOUR), Reason.SEARCH, None),
-    ({"last_search_at": NOW - HOUR}, {}, Record(reset_at=NOW - DAY), Reason.COOLDOWN, NOW + 7 * DAY - HOUR),
-    ({"last_search_at": datetime.max.replace(tzinfo=UTC)}, {}, Record(), Reason.SEARCH, None),
+    ({"last_search_at": NOW - HOUR}, {}, PastSearches(reset_at=NOW - DAY), Reason.COOLDOWN, NOW + 7 * DAY - HOUR),
+    ({"last_search_at": datetime.max.replace(tzinfo=UTC)}, {}, PastSearches(), Reason.SEARCH, None),
     (
         {"released_at": NOW - 10 * HOUR, "last_search_at": NOW - HOUR},
         {"fresh_window": DAY, "fresh_retry": 2 * HOUR},
-        Record(),
+        PastSearches(),
         Reason.COOLDOWN,
         NOW + HOUR,
     ),
     (
         {"released_at": NOW - 10 * HOUR, "last_search_at": NOW - 3 * HOUR},
         {"fresh_window": DAY, "fresh_retry": 2 * HOUR},
-        Record(fruitless=5),
+        PastSearches(failed_searches=5),
         Reason.SEARCH,
         None,
     ),
     (
         {"released_at": NOW - 25 * HOUR, "last_search_at": NOW - 3 * HOUR},
         {"fresh_window": DAY, "fresh_retry": 2 * HOUR},
-        Record(),
+        PastSearches(),
         Reason.COOLDOWN,
         NOW + 7 * DAY - 3 * HOUR,
     ),
@@ -106,16 +106,16 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], Record, Reason, datetime | Non
 
 @pytest.mark.parametrize(("item", "rules", "record", "reason", "until"), CASES)
 def test_an_item_gets_its_one_reason(
-    item: dict[str, Any], rules: dict[str, Any], record: Record, reason: Reason, until: datetime | None
+    item: dict[str, Any], rules: dict[str, Any], record: PastSearches, reason: Reason, until: datetime | None
 ) -> None:
     decision = decide(replace(PLAIN, **item), replace(RULES, **rules), record, now=NOW)
     assert (decision.reason, decision.until) == (reason, until)
 
 
 def test_what_is_in_the_queue_is_skipped_if_that_is_wanted() -> None:
-    assert decide(PLAIN, RULES, Record(), now=NOW, queued={PLAIN.key}).reason is Reason.QUEUED
+    assert decide(PLAIN, RULES, PastSearches(), now=NOW, queued={PLAIN.key}).reason is Reason.QUEUED
     lenient = replace(RULES, skip_queued=False)
-    assert decide(PLAIN, lenient, Record(), now=NOW, queued={PLAIN.key}).reason is Reason.SEARCH
+    assert decide(PLAIN, lenient, PastSearches(), now=NOW, queued={PLAIN.key}).reason is Reason.SEARCH
 
 
 def test_when_several_reasons_hold_the_first_in_their_order_is_told() -> None:
@@ -131,14 +131,16 @@ def test_when_several_reasons_hold_the_first_in_their_order_is_told() -> None:
         ({"added_at": NOW - 100 * DAY}, Reason.ADDED_GRACE),
         ({"last_search_at": None}, Reason.COOLDOWN),
     ]
-    rules = replace(RULES, include_tags=frozenset({3}), exclude_tags=frozenset({1}), exclude_profiles=frozenset({4}))
+    rules = replace(
+        RULES, include_tags=frozenset({3}), exclude_tags=frozenset({1}), exclude_quality_profiles=frozenset({4})
+    )
     item = replace(
         PLAIN, monitored=False, season=0, released_at=NOW + DAY, added_at=NOW - HOUR, last_search_at=NOW - DAY
     )
     for change, reason in order:
-        assert decide(item, rules, Record(), now=NOW, queued={"episode:1"}).reason is reason
+        assert decide(item, rules, PastSearches(), now=NOW, queued={"episode:1"}).reason is reason
         item = replace(item, **change)
-    assert decide(item, rules, Record(), now=NOW, queued={"episode:1"}).reason is Reason.SEARCH
+    assert decide(item, rules, PastSearches(), now=NOW, queued={"episode:1"}).reason is Reason.SEARCH
 
 
 MOMENTS = st.one_of(
@@ -155,7 +157,7 @@ CANDIDATES = st.builds(
     monitored=st.booleans(),
     item_id=st.just(1),
     season=st.sampled_from([None, 0, 1]),
-    group=st.just("season:9:1"),
+    season_key=st.just("season:9:1"),
     owner_id=st.just(9),
     available=st.sampled_from([None, True, False]),
     released_at=MAYBE,
@@ -164,7 +166,7 @@ CANDIDATES = st.builds(
     tag_ids=IDS,
     quality_profile_id=st.one_of(st.none(), st.integers(1, 4)),
 )
-RECORDS = st.builds(Record, last_searched_at=MAYBE, fruitless=st.integers(0, 10**9), reset_at=MAYBE)
+RECORDS = st.builds(PastSearches, last_searched_at=MAYBE, failed_searches=st.integers(0, 10**9), reset_at=MAYBE)
 SPANS = st.integers(0, 8760).map(lambda hours: timedelta(hours=hours))
 ALL_RULES = st.builds(
     Rules,
@@ -181,14 +183,14 @@ ALL_RULES = st.builds(
     skip_queued=st.booleans(),
     include_tags=st.one_of(st.none(), IDS),
     exclude_tags=IDS,
-    exclude_profiles=IDS,
+    exclude_quality_profiles=IDS,
 )
 QUEUED = st.frozensets(st.sampled_from(["episode:1", "episode:2"]))
 
 
 @given(CANDIDATES, ALL_RULES, RECORDS, QUEUED)
 def test_every_item_gets_a_decision_and_always_the_same(
-    item: Candidate, rules: Rules, record: Record, queued: frozenset[str]
+    item: Candidate, rules: Rules, record: PastSearches, queued: frozenset[str]
 ) -> None:
     decision = decide(item, rules, record, now=NOW, queued=queued)
     assert decision == decide(item, rules, record, now=NOW, queued=queued)
@@ -197,7 +199,7 @@ def test_every_item_gets_a_decision_and_always_the_same(
 
 @given(CANDIDATES, ALL_RULES, RECORDS, QUEUED)
 def test_a_search_means_that_nothing_stands_against_it(
-    item: Candidate, rules: Rules, record: Record, queued: frozenset[str]
+    item: Candidate, rules: Rules, record: PastSearches, queued: frozenset[str]
 ) -> None:
     if decide(item, rules, record, now=NOW, queued=queued).reason is not Reason.SEARCH:
         return
@@ -206,7 +208,7 @@ def test_a_search_means_that_nothing_stands_against_it(
     assert rules.include_specials or item.season != 0
     assert not item.tag_ids & rules.exclude_tags
     assert rules.include_tags is None or item.tag_ids & rules.include_tags
-    assert item.quality_profile_id not in rules.exclude_profiles
+    assert item.quality_profile_id not in rules.exclude_quality_profiles
     if not rules.include_unreleased:
         assert item.available is not False
         assert item.released_at is None or item.released_at <= NOW
@@ -218,7 +220,7 @@ def test_a_search_means_that_nothing_stands_against_it(
 
 @given(CANDIDATES, ALL_RULES, RECORDS, st.integers(0, 10**6))
 def test_a_decision_that_names_its_end_lasts_until_then_and_no_longer(
-    item: Candidate, rules: Rules, record: Record, seconds: int
+    item: Candidate, rules: Rules, record: PastSearches, seconds: int
 ) -> None:
     decision = decide(item, rules, record, now=NOW)
     if decision.until is None or decision.until.year > 2100:
@@ -240,16 +242,16 @@ def test_the_wait_grows_with_every_search_in_vain_up_to_its_maximum(rules: Rules
 @given(st.integers(0, 200_000), st.integers(0, 200_000), ALL_RULES)
 def test_a_later_search_never_ends_the_cooldown_sooner(early: int, late: int, rules: Rules) -> None:
     first, second = sorted((NOW - timedelta(minutes=early), NOW - timedelta(minutes=late)))
-    ends = [cooldown_end(PLAIN, rules, Record(last_searched_at=at), NOW) for at in (first, second)]
+    ends = [cooldown_end(PLAIN, rules, PastSearches(last_searched_at=at), NOW) for at in (first, second)]
     assert ends[0] is not None
     assert ends[1] is not None
     assert ends[0] <= ends[1]
 
 
 @given(st.lists(RECORDS, max_size=5))
-def test_what_is_known_of_a_unit_is_the_strictest_of_what_touches_it(records: list[Record]) -> None:
+def test_what_is_known_of_a_unit_is_the_strictest_of_what_touches_it(records: list[PastSearches]) -> None:
     known = merged(records)
-    assert all(known.fruitless >= one.fruitless for one in records)
+    assert all(known.failed_searches >= one.failed_searches for one in records)
     for one in records:
         assert one.last_searched_at is None or (known.last_searched_at or NOW) >= one.last_searched_at
         assert one.reset_at is None or (known.reset_at or NOW) >= one.reset_at
@@ -288,52 +290,52 @@ def test_an_episode_that_was_reset_does_not_release_the_season_from_the_others()
     reset = replace(SEARCHED, reset_at=NOW)
     assert reason_of(SEASON, ItemStates({}, {"season:9:3": [SEARCHED, reset]})) is Reason.COOLDOWN
     assert reason_of(SEASON, ItemStates({}, {"season:9:3": [reset]})) is Reason.SEARCH
-    assert forgotten(reset) == Record()
-    assert forgotten(SEARCHED) == SEARCHED
+    assert after_reset(reset) == PastSearches()
+    assert after_reset(SEARCHED) == SEARCHED
 
 
 def test_a_season_is_not_renewed_by_one_fresh_episode() -> None:
     fresh = replace(PLAIN, released_at=NOW - 10 * HOUR)
     rules = replace(RULES, fresh_window=DAY, fresh_retry=2 * HOUR)
-    assert decide(fresh, rules, Record(last_searched_at=NOW - 3 * HOUR), now=NOW).reason is Reason.SEARCH
+    assert decide(fresh, rules, PastSearches(last_searched_at=NOW - 3 * HOUR), now=NOW).reason is Reason.SEARCH
     season = as_season(fresh, "season", NOW - 3 * HOUR)
-    assert decide(season, rules, Record(), now=NOW).reason is Reason.COOLDOWN
+    assert decide(season, rules, PastSearches(), now=NOW).reason is Reason.COOLDOWN
 
 
 def test_a_season_is_the_same_whichever_episode_came_first() -> None:
     one, other = as_season(EPISODE, "season", None), as_season(SIBLING, "season", None)
     assert one == other
-    assert (one.key, one.unit, one.item_id, one.group) == ("season:9:3", "season", None, None)
+    assert (one.key, one.unit, one.item_id, one.season_key) == ("season:9:3", "season", None, None)
 
 
 def test_only_an_episode_has_a_season() -> None:
     with pytest.raises(ValueError, match="only an episode"):
-        as_season(replace(PLAIN, group=None), "season", None)
+        as_season(replace(PLAIN, season_key=None), "season", None)
 
 
 def test_an_owner_is_the_same_whichever_item_came_first() -> None:
     album = replace(
-        PLAIN, key="album:1", unit="album", group=None, owner="artist:9", season=None, owner_title="The Band"
+        PLAIN, key="album:1", unit="album", season_key=None, owner_key="artist:9", season=None, owner_title="The Band"
     )
     one = as_owner(album, "artist", None)
     assert one == as_owner(replace(album, key="album:2", item_id=2), "artist", None)
-    assert (one.key, one.unit, one.item_id, one.title, one.wholes) == ("artist:9", "artist", None, "The Band", ())
+    assert (one.key, one.unit, one.item_id, one.title, one.parents) == ("artist:9", "artist", None, "The Band", ())
     with pytest.raises(ValueError, match="no owner"):
-        as_owner(replace(album, owner=None), "artist", None)
+        as_owner(replace(album, owner_key=None), "artist", None)
 
 
 PARKING = replace(RULES, park_after=3)
-TIRED = Record(last_searched_at=NOW - 100 * DAY, fruitless=3)
+TIRED = PastSearches(last_searched_at=NOW - 100 * DAY, failed_searches=3)
 
 
 @pytest.mark.parametrize(
     ("record", "item", "is_parked"),
     [
         (TIRED, {}, True),
-        (replace(TIRED, fruitless=2), {}, False),
+        (replace(TIRED, failed_searches=2), {}, False),
         (replace(TIRED, last_searched_at=None), {}, False),
-        (replace(TIRED, woken_at=NOW - DAY), {}, False),
-        (replace(TIRED, woken_at=NOW - 101 * DAY), {}, True),
+        (replace(TIRED, invalidated_at=NOW - DAY), {}, False),
+        (replace(TIRED, invalidated_at=NOW - 101 * DAY), {}, True),
         (replace(TIRED, reset_at=NOW - DAY), {}, False),
         (replace(TIRED, profile_id=4), {}, True),
         (replace(TIRED, profile_id=5), {}, False),
@@ -345,9 +347,9 @@ TIRED = Record(last_searched_at=NOW - 100 * DAY, fruitless=3)
     ],
 )
 def test_an_item_is_parked_after_searches_in_vain_until_something_changes(
-    record: Record, item: dict[str, Any], is_parked: bool
+    record: PastSearches, item: dict[str, Any], is_parked: bool
 ) -> None:
-    rules = replace(PARKING, own_tag=77)
+    rules = replace(PARKING, tag_searched=77)
     candidate = replace(EPISODE, **item)
     expected = Reason.PARKED if is_parked else Reason.SEARCH
     assert reason_of(candidate, ItemStates({"episode:1": [record]}), rules) is expected
@@ -356,9 +358,9 @@ def test_an_item_is_parked_after_searches_in_vain_until_something_changes(
 
 
 def test_a_change_takes_the_backoff_away_and_leaves_the_cooldown() -> None:
-    tired = Record(last_searched_at=NOW - 10 * DAY, fruitless=2)
+    tired = PastSearches(last_searched_at=NOW - 10 * DAY, failed_searches=2)
     assert reason_of(EPISODE, ItemStates({"episode:1": [tired]})) is Reason.COOLDOWN
-    woken = replace(tired, woken_at=NOW - DAY)
+    woken = replace(tired, invalidated_at=NOW - DAY)
     assert reason_of(EPISODE, ItemStates({"episode:1": [woken]})) is Reason.SEARCH
     recent = replace(woken, last_searched_at=NOW - 2 * DAY)
     assert reason_of(EPISODE, ItemStates({"episode:1": [recent]})) is Reason.COOLDOWN
@@ -367,27 +369,27 @@ def test_a_change_takes_the_backoff_away_and_leaves_the_cooldown() -> None:
 def test_a_season_that_was_searched_in_vain_goes_on_by_episodes() -> None:
     failed = {"season:9:3": NOW - DAY}
     assert ItemStates(failed_seasons=failed).is_next_singly(EPISODE)
-    older, newer = Record(last_searched_at=NOW - 2 * DAY), Record(last_searched_at=NOW - HOUR)
+    older, newer = PastSearches(last_searched_at=NOW - 2 * DAY), PastSearches(last_searched_at=NOW - HOUR)
     assert ItemStates(own={"episode:1": older}, failed_seasons=failed).is_next_singly(EPISODE)
     assert not ItemStates(own={"episode:1": newer}, failed_seasons=failed).is_next_singly(EPISODE)
     assert not ItemStates().is_next_singly(EPISODE)
 
 
 @pytest.mark.parametrize(
-    ("shape", "threshold", "wanted"),
+    ("facts", "threshold", "wanted"),
     [
         (None, 0.5, False),
-        (SeasonShape(aired=10, with_file=5, ended=True), 0.5, True),
-        (SeasonShape(aired=10, with_file=6, ended=True), 0.5, False),
-        (SeasonShape(aired=10, with_file=5, ended=False), 0.5, False),
-        (SeasonShape(aired=2, with_file=0, ended=True), 0.5, False),
-        (SeasonShape(aired=3, with_file=0, ended=True), 1.0, True),
-        (SeasonShape(aired=4, with_file=1, ended=True), 1.0, False),
-        (SeasonShape(aired=0, with_file=0, ended=True), 0.1, False),
-        (SeasonShape(aired=30, with_file=28, ended=True), 0.1, False),
+        (SeasonFacts(aired=10, with_file=5, ended=True), 0.5, True),
+        (SeasonFacts(aired=10, with_file=6, ended=True), 0.5, False),
+        (SeasonFacts(aired=10, with_file=5, ended=False), 0.5, False),
+        (SeasonFacts(aired=2, with_file=0, ended=True), 0.5, False),
+        (SeasonFacts(aired=3, with_file=0, ended=True), 1.0, True),
+        (SeasonFacts(aired=4, with_file=1, ended=True), 1.0, False),
+        (SeasonFacts(aired=0, with_file=0, ended=True), 0.1, False),
+        (SeasonFacts(aired=30, with_file=28, ended=True), 0.1, False),
     ],
 )
 def test_auto_searches_a_season_that_ended_and_lacks_enough(
-    shape: SeasonShape | None, threshold: float, wanted: bool
+    facts: SeasonFacts | None, threshold: float, wanted: bool
 ) -> None:
-    assert wants_season(shape, threshold) is wanted
+    assert wants_season(facts, threshold) is wanted

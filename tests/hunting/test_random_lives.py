@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.hunting.kinds import every_app
+from tests.hunting.app_types import every_app
 from tests.hunting.random_life import lead_a_life
 from tests.simulator.flavours import AppKind
 from tests.support.rig import Rig

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.hunting.selection.policy import Reason
-from tests.hunting.kinds import add, add_scored, every_app, searched
+from tests.hunting.app_types import add, add_scored, every_app, searched
 from tests.hunting.libraries import searches_of
 from tests.simulator import SimApp
 from tests.simulator.flavours import AppKind

@@ -15,7 +15,7 @@ from app.hunting.selection.policy import Reason
 from app.hunting.store.models import CapEntry, HuntStatus, ItemState, Outcome, WalkCursor
 from app.instances.schemas import InstanceOut
 from app.settings.general import GeneralIn
-from tests.hunting.books import check_books
+from tests.hunting.assertions import check_books
 from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.hunting.libraries import searches_of
 from tests.simulator import LibrarySpec, SimApp

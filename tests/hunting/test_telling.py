@@ -8,8 +8,8 @@ import pytest
 from app.events.bus import STREAM
 from app.hunting.schemas import HuntIn
 from app.hunting.store.models import HuntStatus
-from tests.events.samples import stored
-from tests.hunting.kinds import add, every_app
+from tests.events.facts import stored
+from tests.hunting.app_types import add, every_app
 from tests.simulator import LibrarySpec
 from tests.simulator.flavours import AppKind
 from tests.support.rig import Rig

@@ -15,7 +15,7 @@ from app.hunting.store.models import Outcome
 from app.hunting.store.outcomes import REFUSED
 from app.hunting.store.tracking import OutcomeTracker
 from app.instances.schemas import InstancePatch
-from tests.hunting.kinds import add, every_app
+from tests.hunting.app_types import add, every_app
 from tests.simulator.flavours import AppKind
 from tests.support.rig import Rig
 from tests.webhooks.payloads import SAID

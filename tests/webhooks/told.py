@@ -13,7 +13,7 @@ from app.hunting.schemas import SearchOut
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
 from tests.api.replies import data
-from tests.hunting.kinds import add
+from tests.hunting.app_types import add
 from tests.simulator import SimApp
 from tests.simulator.flavours import AppKind
 from tests.support.rig import Rig

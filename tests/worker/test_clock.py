@@ -10,7 +10,7 @@ from app.hunting.schemas import HuntIn, StateResetIn
 from app.hunting.store.models import CapEntry, Hunt
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
-from tests.hunting.books import check_books
+from tests.hunting.assertions import check_books
 from tests.hunting.libraries import searches_of
 from tests.schedules.books import runs_of, scheduled
 from tests.simulator import LibrarySpec, SimApp

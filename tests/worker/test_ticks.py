@@ -12,7 +12,7 @@ from app.hunting.store.models import CapEntry, Hunt, HuntStatus, ItemState, Outc
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.settings.general import GeneralIn
-from tests.hunting.books import check_books
+from tests.hunting.assertions import check_books
 from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.arr.base import ArrClient
-from app.arr.errors import ArrError
-from app.arr.http import ArrHttp
 from app.arr.models import HistoryEvent
 from app.core.clock import Clock
 from app.core.db import Database
+from app.http.client import ArrHttp
+from app.http.errors import ArrError
 from app.hunting.running.changes import ChangeDetector
 from app.hunting.running.claims import Claims, HuntContext
 from app.hunting.running.sender import SearchSender, Timing
@@ -153,11 +153,10 @@ class FollowUp:
             session.add(state)
 
 
-def named(events: Iterable[HistoryEvent], shape: AppHierarchy) -> list[KeyedEvent]:
+def named(events: Iterable[HistoryEvent], hierarchy: AppHierarchy) -> list[KeyedEvent]:
     """Each event with the keys of the searches that may have led to it."""
     found = []
     for event in events:
-        names = [item_key(shape.item, event.item_id)]
-        names += [key for key in (shape.group(event.owner_id, event.season), shape.owner_key(event.owner_id)) if key]
-        found.append(KeyedEvent(event, tuple(names)))
+        parents = hierarchy.parents(event.owner_id, event.season)
+        found.append(KeyedEvent(event, (item_key(hierarchy.item, event.item_id), *parents)))
     return found

@@ -5,18 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.arr.errors import ArrError
-from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, AppType, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
+from app.http.client import ArrHttp
+from app.http.errors import ArrError
 from app.hunting.running.claims import App
 from app.hunting.running.gates import before_network, by_queue, queue_unreadable
 from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut
-from app.hunting.selection.app_reader import AppReader, MetadataCache
-from app.hunting.selection.derived import DerivedLists
+from app.hunting.selection.app_reader import AppReader, ReadTarget, SelectionServices
 from app.hunting.selection.selector import Selection
-from app.hunting.selection.wanted import Walk
+from app.hunting.selection.wanted import Pager
 from app.hunting.store.models import Trigger
 from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.hunting.store.searches import SearchStore
@@ -47,10 +46,10 @@ class PlanDraft:
     requests: int = 1
     passes: list[PlanPassOut] = field(default_factory=list)
 
-    def add(self, hunt_pass: HuntPass, selection: Selection, walk: Walk) -> None:
+    def add(self, hunt_pass: HuntPass, selection: Selection, pager: Pager) -> None:
         self.passes.append(_shown(hunt_pass, selection))
-        self.requests += walk.requests + selection.looks
-        if hunt_pass is HuntPass.CUTOFF and any(choice.before is None for choice in selection.choices):
+        self.requests += pager.requests + selection.requests
+        if hunt_pass is HuntPass.CUTOFF and any(choice.before is None for choice in selection.selected):
             self.requests += 1  # the hunt asks what they have now
         if self.left is not None:
             self.left -= selection.units
@@ -66,7 +65,7 @@ class Planner:
         instances: InstanceService,
         settings: SettingsService,
         ledger: SearchStore,
-        derived: DerivedLists,
+        selection: SelectionServices,
         clock: Clock,
         *,
         rng: Callable[[], random.Random] = random.Random,
@@ -76,10 +75,9 @@ class Planner:
         self._instances = instances
         self._settings = settings
         self._ledger = ledger
-        self._derived = derived
+        self._selection = selection
         self._clock = clock
         self._rng = rng
-        self._lexicon = MetadataCache()
 
     async def plan(self, instance_id: int) -> PlanOut:
         """`NotFound` for an unknown instance; an app that cannot be asked is said in the plan, not raised."""
@@ -90,19 +88,9 @@ class Planner:
         except ArrError as failure:
             draft.closed = draft.closed or EarlyEnd(HuntReason.OFFLINE, failure.message)
         else:
-            survey = AppReader(
-                app.client(self._http),
-                self._ledger,
-                self._lexicon,
-                self._derived,
-                outset.hunting,
-                instance_id=instance_id,
-                url=app.connection.url,
-                database=app.database or AppDatabase.SQLITE,
-                now=outset.now,
-                rng=self._rng(),
-                pretends=True,
-            )
+            client, database = app.client(self._http), app.database or AppDatabase.SQLITE
+            target = ReadTarget(instance_id, client, app.connection.url, database, outset.hunting)
+            survey = AppReader(target, self._selection, now=outset.now, rng=self._rng(), pretends=True)
             await self._look(outset, survey, draft)
         searches = sum(one.searches for one in draft.passes)
         return PlanOut(
@@ -167,7 +155,7 @@ def _nothing(hunt_pass: HuntPass, error: str | None = None) -> PlanPassOut:
 
 
 def _shown(hunt_pass: HuntPass, selection: Selection) -> PlanPassOut:
-    picked = {choice.candidate.key: choice.picked for choice in selection.choices}
+    picked = {choice.candidate.key: choice.picked for choice in selection.selected}
     items = [
         PlanItemOut(
             media_key=one.candidate.key,
@@ -178,8 +166,8 @@ def _shown(hunt_pass: HuntPass, selection: Selection) -> PlanPassOut:
             picked=picked.get(one.candidate.key),
             units=one.candidate.units,
         )
-        for one in selection.judged
+        for one in selection.evaluated
     ]
     return PlanPassOut(
-        hunt_pass=hunt_pass, total=selection.total, searches=len(selection.choices), items=items, error=None
+        hunt_pass=hunt_pass, total=selection.total, searches=len(selection.selected), items=items, error=None
     )

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 import structlog
 
 from app.arr.base import ArrClient
-from app.arr.errors import ArrError
-from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Unavailable
 from app.counters.rollup import count, count_hunt
-from app.events.outbox import record_event
+from app.events.outbox import record
+from app.http.client import ArrHttp
+from app.http.errors import ArrError
 from app.hunting.running.claims import Claims, HuntContext
 from app.hunting.running.gates import by_queue, queue_unreadable
 from app.hunting.running.sender import SearchSender, Sent, Timing
-from app.hunting.selection.app_reader import AppReader, MetadataCache, QueueFacts
-from app.hunting.selection.derived import DerivedLists
+from app.hunting.selection.app_reader import AppReader, QueueFacts, ReadTarget, SelectionServices
 from app.hunting.selection.policy import Reason
 from app.hunting.store.events import HuntBroadcaster, hunt_ended
 from app.hunting.store.lease import LeaseLost, Leases, check_fence
@@ -62,7 +61,7 @@ class HuntRunner:
         leases: Leases,
         ledger: SearchStore,
         tracker: OutcomeTracker,
-        derived: DerivedLists,
+        selection: SelectionServices,
         ticker: HuntBroadcaster,
         clock: Clock,
         *,
@@ -75,12 +74,11 @@ class HuntRunner:
         self._leases = leases
         self._ledger = ledger
         self._tracker = tracker
-        self._derived = derived
+        self._selection = selection
         self._ticker = ticker
         self._clock = clock
         self._pace = pace or Timing()
         self._rng = rng
-        self._lexicon = MetadataCache()
 
     async def run(self, hunt_id: int) -> None:
         """Run the hunt if it is still to do and nobody else is at its instance; safe to call any number of times."""
@@ -146,14 +144,8 @@ class HuntRunner:
 
     def _survey(self, context: HuntContext, client: ArrClient, database: AppDatabase) -> AppReader:
         return AppReader(
-            client,
-            self._ledger,
-            self._lexicon,
-            self._derived,
-            context.hunting,
-            instance_id=context.lease.instance_id,
-            url=context.app.connection.url,
-            database=database,
+            ReadTarget(context.lease.instance_id, client, context.app.connection.url, database, context.hunting),
+            self._selection,
             now=self._clock(),
             rng=self._rng(),
             pretends=context.dry_run,
@@ -182,10 +174,10 @@ class HuntRunner:
             log.warning("pass failed", hunt_pass=hunt_pass, error=failure.message)
             tally.failed(f"{hunt_pass}: {failure.message}")
             return
-        judged = [one for one in selection.judged if context.dry_run or one.decision.reason is not Reason.SEARCH]
+        judged = [one for one in selection.evaluated if context.dry_run or one.decision.reason is not Reason.SEARCH]
         cursor = None
         if context.dry_run:
-            tally.pretended += len(selection.choices)
+            tally.pretended += len(selection.selected)
             tally.pretended_units += selection.units
         else:
             await survey.with_files(hunt_pass, selection)
@@ -193,9 +185,9 @@ class HuntRunner:
                 context.lease,
                 hunt_pass=hunt_pass,
                 searched=tally.searches,
-                planned=tally.searches + len(selection.choices),
+                planned=tally.searches + len(selection.selected),
             )
-            sent = await sender.send(hunt_pass, selection.choices)
+            sent = await sender.send(hunt_pass, selection.selected)
             judged += sent.left
             tally.searches += len(sent.searched)
             cursor = walk.cursor_after(sent.searched, selection.left | {one.candidate.key for one in sent.left})
@@ -289,7 +281,7 @@ class HuntRunner:
                 await count(session, context.lease.app_type, context.lease.instance_id, self._clock(), errors=1)
             session.add(hunt)
             await count_hunt(session, context.lease.app_type, context.lease.instance_id, hunt.status, hunt.took_seconds)
-            await record_event(session, hunt_ended(hunt, state.next_hunt_at), self._clock())
+            await record(session, hunt_ended(hunt, state.next_hunt_at), self._clock())
         await self._ticker.queue_changed()
         log.info("hunt ended", status=hunt.status, reason=hunt.reason, searched=hunt.searched)
 

@@ -1,4 +1,4 @@
-"""From the records of the app's lists to candidates: what each is called for ever, and which comes first."""
+"""From the records of the app's lists to candidates: their keys, what they are part of, and their order."""
 
 import random
 from collections.abc import Callable, Collection, Iterable
@@ -12,18 +12,18 @@ from app.settings.hunting import Order, ReleaseDate
 
 
 def item_key(unit: Unit, item_id: int) -> str:
-    """The identity of an item, as `episode:4711`."""
+    """The identity of an item, such as `episode:4711`."""
     return f"{unit}:{item_id}"
 
 
 def season_key(owner_id: int, season: int) -> str:
-    """The identity of a season, as `season:12:3`, whichever of its episodes came first."""
+    """The identity of a season, such as `season:12:3`."""
     return f"{Unit.SEASON}:{owner_id}:{season}"
 
 
 @dataclass(frozen=True, slots=True)
 class AppHierarchy:
-    """What an app's items are part of, and what of that can be searched as a whole."""
+    """The unit of an app's items, and what they are part of."""
 
     item: Unit
     owner: Unit | None
@@ -33,23 +33,28 @@ class AppHierarchy:
     def of(cls, client: ArrClient | type[ArrClient]) -> "AppHierarchy":
         return cls(client.item, client.owner, client.has_seasons)
 
-    def group(self, owner_id: int | None, season: int | None) -> str | None:
+    def season_key(self, owner_id: int | None, season: int | None) -> str | None:
         """The key of a season, where the app has any."""
-        is_known = self.has_seasons and owner_id is not None and season is not None
-        return season_key(owner_id or 0, season or 0) if is_known else None
+        if not self.has_seasons or owner_id is None or season is None:
+            return None
+        return season_key(owner_id, season)
 
     def owner_key(self, owner_id: int | None) -> str | None:
         """The key of a series, artist or author."""
         return None if self.owner is None or owner_id is None else item_key(self.owner, owner_id)
 
-    def names(self, item: WantedItem) -> frozenset[str]:
-        """What a search that covers the item may be called: by itself, or by what it is part of."""
-        wholes = (self.group(item.owner_id, item.season), self.owner_key(item.owner_id))
-        return frozenset((item_key(self.item, item.item_id), *(key for key in wholes if key is not None)))
+    def parents(self, owner_id: int | None, season: int | None) -> tuple[str, ...]:
+        """The keys of the season and then the owner, where the app has them."""
+        keys = (self.season_key(owner_id, season), self.owner_key(owner_id))
+        return tuple(key for key in keys if key is not None)
+
+    def keys(self, item: WantedItem) -> frozenset[str]:
+        """The keys of all searches that cover the item: its own and those of what it is part of."""
+        return frozenset((item_key(self.item, item.item_id), *self.parents(item.owner_id, item.season)))
 
 
-def candidate_of(item: WantedItem, shape: AppHierarchy, release_date: ReleaseDate) -> Candidate:
-    """A record of a list as the decision sees it."""
+def candidate_of(item: WantedItem, hierarchy: AppHierarchy, release_date: ReleaseDate) -> Candidate:
+    """A record of a list as the decision needs it."""
     return Candidate(
         key=item_key(item.unit, item.item_id),
         title=item.title,
@@ -58,9 +63,9 @@ def candidate_of(item: WantedItem, shape: AppHierarchy, release_date: ReleaseDat
         item_id=item.item_id,
         owner_id=item.owner_id,
         owner_title=item.owner_title,
-        season=item.season if shape.has_seasons else None,
-        group=shape.group(item.owner_id, item.season),
-        owner=shape.owner_key(item.owner_id),
+        season=item.season if hierarchy.has_seasons else None,
+        season_key=hierarchy.season_key(item.owner_id, item.season),
+        owner_key=hierarchy.owner_key(item.owner_id),
         available=item.available,
         released_at=released_at(item, release_date),
         release_dates=item.dates.known,
@@ -87,25 +92,25 @@ def released_at(item: WantedItem, release_date: ReleaseDate) -> datetime | None:
 
 
 def target_of(candidate: Candidate) -> SearchTarget:
-    """What the app is asked for."""
+    """What the app is asked to search."""
     return search_target(candidate.unit, candidate.item_id, candidate.owner_id, candidate.season)
 
 
 def search_target(unit: str, item_id: int | None, owner_id: int | None, season: int | None) -> SearchTarget:
-    """The same from the columns of a stored search: an item by its id, else a whole by its owner."""
+    """The same from the columns of a stored search."""
     if item_id is not None:
         return SearchTarget(Unit(unit), item_id=item_id)
     return SearchTarget(Unit(unit), owner_id=owner_id, season=season)
 
 
-def queued_keys(rows: Iterable[QueueRow], shape: AppHierarchy) -> frozenset[str]:
-    """The keys of all that is in the app's queue: the items, and the wholes that they are part of."""
-    keys: set[str | None] = set()
+def queued_keys(rows: Iterable[QueueRow], hierarchy: AppHierarchy) -> frozenset[str]:
+    """The keys of all that is in the app's queue: the items, and what they are part of."""
+    keys: set[str] = set()
     for row in rows:
         if row.item_id:
-            keys.add(item_key(shape.item, row.item_id))
-        keys |= {shape.group(row.owner_id, row.season), shape.owner_key(row.owner_id)}
-    return frozenset(key for key in keys if key is not None)
+            keys.add(item_key(hierarchy.item, row.item_id))
+        keys.update(hierarchy.parents(row.owner_id, row.season))
+    return frozenset(keys)
 
 
 def downloads(rows: Iterable[QueueRow]) -> int:
@@ -131,10 +136,10 @@ def in_order(
         rng.shuffle(listed)
         return listed
     if order is Order.LONGEST_UNSEARCHED:
-        searched = {one.key: last_search(one) for one in listed}
-        return sorted(listed, key=lambda one: (searched[one.key] is not None, _seconds(searched[one.key])))
+        searched = {candidate.key: last_search(candidate) for candidate in listed}
+        return sorted(listed, key=lambda item: (searched[item.key] is not None, _seconds(searched[item.key])))
     sign = -1 if order is Order.NEWEST else 1
-    return sorted(listed, key=lambda one: (one.released_at is None, sign * _seconds(one.released_at)))
+    return sorted(listed, key=lambda item: (item.released_at is None, sign * _seconds(item.released_at)))
 
 
 def _seconds(moment: datetime | None) -> float:

@@ -1,10 +1,10 @@
-"""Which pages of a wanted list a hunt reads: a head for what is due most, then on from where the last hunt stopped.
+"""Which pages of a wanted list a hunt reads: the head, where what is due most stands, then on from the last hunt.
 
-Pure. With 400 records read behind the head, every record of a list is seen once in ceil(total / 400) hunts, plus one
-for the hunt that wraps, whatever blocks the head. Only hunts that do not fill their batch count: one that does stays
-in front of what it left over, so that nothing that may be searched is passed by. What was passed may become due
-later, so such a hunt begins anew now and then (with the chance 100 / records passed): reading the way again costs a
-fifth of the hunts at most.
+Pure. A hunt reads 400 records behind the head, so every record of a list is read within ceil(total / 400) hunts, plus
+one for the hunt that begins anew at the end, even if nothing of the head can be searched. Only hunts that do not fill
+their batch count: one that does stays before the first record that it left over, so that no searchable item is passed.
+What was passed may become due later, so such a hunt sometimes begins anew (with a chance of 100 / records passed):
+reading the same records again costs a fifth of the hunts at most.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MIN_HEAD = 20
 
 
 class ListSide(Enum):
-    """Which of the two lists a place is in: the one of the user's order, or what was never searched before it."""
+    """Which of two lists a position is in: the one in the user's order, or the one that begins with never searched."""
 
     LIST = 1
     NEVER = -1
@@ -25,18 +25,15 @@ class ListSide(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """`offset` records of the leg are behind us."""
+    """A place in a list: `offset` records are before it."""
 
-    leg: ListSide
+    side: ListSide
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far the walk has come, as it is stored: an offset below zero is one of the leg `NEVER`.
-
-    `total` was the list's length then.
-    """
+    """A position as it is stored, with the list's length at that time; a negative offset is one of side `NEVER`."""
 
     offset: int = 0
     total: int = 0
@@ -64,11 +61,11 @@ class PageSpan:
 
 
 def head_size(batch: int) -> int:
-    """Records of the first page: enough to fill the batch from a list that is not blocked."""
+    """Records of the first page: enough to fill the batch if few of them are blocked."""
     return max(MIN_HEAD, 4 * batch)
 
 
-def span_from(offset: int, pages: int) -> PageSpan:
+def stretch_from(offset: int, pages: int) -> PageSpan:
     """Pages that hold the `STRETCH` records from `offset` on.
 
     The apps only know whole pages (offset = (page - 1) x size), so the size grows a little where the offset is not a
@@ -77,28 +74,29 @@ def span_from(offset: int, pages: int) -> PageSpan:
     return _span(offset, pages, max(PAGE_SIZE, -(-STRETCH // pages)), STRETCH)
 
 
-def span_of(offset: int, pages: int) -> PageSpan:
-    """Pages of about `PAGE_SIZE` from `offset` on, for what is left of a hunt that came to the end of a leg."""
+def pages_from(offset: int, pages: int) -> PageSpan:
+    """Pages of about `PAGE_SIZE` from `offset` on, for the rest of a hunt that came to the end of a list."""
     return _span(offset, pages, PAGE_SIZE, pages * PAGE_SIZE - (PAGE_SIZE if offset % PAGE_SIZE else 0))
 
 
-def _span(offset: int, pages: int, size: int, least: int) -> PageSpan:
+def _span(offset: int, pages: int, size: int, min_records: int) -> PageSpan:
     while True:
         span = PageSpan(offset // size + 1, size, pages)
-        if span.end >= offset + least:
+        if span.end >= offset + min_records:
             return span
         size += 1
 
 
-def shifted(cursor: Cursor, total: int) -> Position:
-    """Where the cursor is in the list of now: records that left it moved the rest towards its beginning.
+def resume(cursor: Cursor, total: int) -> Position:
+    """The position of the cursor in the list of now, which has `total` records.
 
-    Which ones left is not known. All are taken to have been behind us: some records may be read twice, none is missed.
+    Records that left the list moved the others towards its beginning. Which ones left is not known: all of them are
+    taken to have been before the cursor, so that some records may be read twice and none is missed.
     """
-    leg = ListSide.NEVER if cursor.offset < 0 else ListSide.LIST
-    return Position(leg, max(0, abs(cursor.offset) - max(0, cursor.total - total)))
+    side = ListSide.NEVER if cursor.offset < 0 else ListSide.LIST
+    return Position(side, max(0, abs(cursor.offset) - max(0, cursor.total - total)))
 
 
-def kept(place: Position, *, total: int, moved: int) -> Cursor:
-    """What is stored of `place`, when `moved` of the records before it leave for behind it."""
-    return Cursor(place.leg.value * max(0, place.offset - moved), total)
+def to_cursor(position: Position, *, total: int, moved: int) -> Cursor:
+    """What is stored of `position`; `moved`: records before it that will be sorted behind it."""
+    return Cursor(position.side.value * max(0, position.offset - moved), total)

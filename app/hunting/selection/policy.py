@@ -1,9 +1,13 @@
-"""Which item may be searched now, and why not: pure decisions, the same for the hunt and for its plan."""
+"""Decides whether an item may be searched now, and why not: pure, and the same for a hunt, its plan and the API."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
+
+MAX_AHEAD = timedelta(days=1)
+"""A past event with a later date comes from a clock that was wrong: it must not block an item for years."""
 
 
 class Reason(StrEnum):
@@ -27,6 +31,14 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
 
 
+class StateStatus(StrEnum):
+    """Whether an item that was searched may be searched again; `parked` until something changes."""
+
+    COOLDOWN = "cooldown"
+    READY = "ready"
+    PARKED = "parked"
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An item, a season or an owner that could be searched; `key` is its stable identity."""
@@ -36,59 +48,63 @@ class Candidate:
     unit: str
     monitored: bool
     item_id: int | None = None
-    """`None` for a whole: a season, or all that an owner has."""
+    """`None` for a season or an owner."""
     owner_id: int | None = None
     owner_title: str | None = None
     season: int | None = None
-    group: str | None = None
-    """The key of the season that it is part of."""
-    owner: str | None = None
-    """The key of the series, artist or author that it belongs to."""
+    season_key: str | None = None
+    """The season that it is part of."""
+    owner_key: str | None = None
+    """The series, artist or author that it belongs to."""
     available: bool | None = None
-    """What the app itself says; `None` where it says nothing."""
+    """As the app says; `None` where it does not."""
     released_at: datetime | None = None
-    """By the release date that counts; `None` when it is not known."""
+    """The release date that counts; `None` when it is not known."""
     release_dates: tuple[datetime, ...] = ()
-    """Every date on which it came or comes out, somewhere."""
+    """All release dates: cinema, digital, physical."""
     added_at: datetime | None = None
     last_search_at: datetime | None = None
-    """The app's own record: somebody else may have searched."""
+    """The app's own record, which includes searches of others."""
     tag_ids: frozenset[int] = frozenset()
     quality_profile_id: int | None = None
     units: int = 1
     """Searches that the app will do for it."""
 
     @property
-    def wholes(self) -> tuple[str, ...]:
-        """The keys of what covers it: its season, its owner."""
-        return tuple(key for key in (self.group, self.owner) if key is not None)
+    def parents(self) -> tuple[str, ...]:
+        """The keys of its season and its owner, where it has them."""
+        return tuple(key for key in (self.season_key, self.owner_key) if key is not None)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What we remember of an item in one pass."""
+class PastSearches:
+    """What is stored about the searches of an item in one pass."""
 
     last_searched_at: datetime | None = None
-    fruitless: int = 0
+    failed_searches: int = 0
+    """In a row."""
     reset_at: datetime | None = None
-    """Searches before this moment are forgotten, the app's own record of them too."""
-    woken_at: datetime | None = None
-    """When something changed for all that are like it: fruitless searches before this moment count no more."""
+    """Searches before this moment do not count, nor those that the app remembers."""
+    invalidated_at: datetime | None = None
+    """When the app's settings changed: failed searches before this moment do not count."""
     profile_id: int | None = None
-    """Its quality profile at the last search; `None` where that is not known."""
+    """Its quality profile at the last search; `None` when it is not known."""
     tag_ids: frozenset[int] | None = None
-    """Its tags then."""
+    """Its tags at the last search."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings of one pass, resolved: hours are time spans, tag labels and profile names are the app's ids."""
+    """The filter settings of one pass: hours and days as time spans, tags and profiles as the app's ids.
+
+    A field has the name of its setting, without `_hours` or `_days`.
+    """
 
     cooldown: timedelta
     backoff_factor: float = 1.0
     backoff_max: timedelta = timedelta(days=90)
     park_after: int = 0
-    """Fruitless searches in a row after which an item waits for a change; 0 = it never does."""
+    """Failed searches in a row after which an item waits for a change; 0 = never."""
     fresh_window: timedelta = timedelta(0)
     fresh_retry: timedelta = timedelta(hours=2)
     release_grace: timedelta = timedelta(0)
@@ -97,45 +113,60 @@ class Rules:
     include_unreleased: bool = False
     skip_queued: bool = True
     include_tags: frozenset[int] | None = None
-    """`None` when no tag is asked for; an empty set when none of the asked ones exists in the app."""
+    """`None` without such a filter; empty when the app has none of the tags."""
     exclude_tags: frozenset[int] = frozenset()
-    exclude_profiles: frozenset[int] = frozenset()
-    own_tag: int | None = None
+    exclude_quality_profiles: frozenset[int] = frozenset()
+    tag_searched: int | None = None
     """The tag that we write ourselves: it is no change of the item."""
+
+    @classmethod
+    def of(
+        cls, settings: Any, cooldown_hours: int, tags: Mapping[str, int] = {}, profiles: Mapping[str, int] = {}
+    ) -> "Rules":
+        """From `HuntingSettings` and the app's ids of tags and profiles by name in lower case."""
+        values: dict[str, Any] = {
+            "cooldown": timedelta(hours=cooldown_hours),
+            "include_tags": _ids(settings.include_tags, tags) if settings.include_tags else None,
+            "exclude_tags": _ids(settings.exclude_tags, tags),
+            "exclude_quality_profiles": _ids(settings.exclude_quality_profiles, profiles),
+            "tag_searched": tags.get(settings.tag_searched or ""),
+        }
+        for name in {field.name for field in fields(cls)} - values.keys():
+            values[name] = _setting(settings, name)
+        return cls(**values)
+
+
+def _ids(names: Collection[str], known: Mapping[str, int]) -> frozenset[int]:
+    return frozenset(known[name.casefold()] for name in names if name.casefold() in known)
+
+
+def _setting(settings: Any, name: str) -> Any:
+    for suffix, unit in (("_hours", timedelta(hours=1)), ("_days", timedelta(days=1))):
+        if hasattr(settings, name + suffix):
+            return getattr(settings, name + suffix) * unit
+    return getattr(settings, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict; `until` is when it may change by itself, where that is known."""
+    """A reason, and until when it holds where that is known."""
 
     reason: Reason
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SeasonShape:
-    """What decides between one season search and searches of its episodes."""
-
-    aired: int
-    with_file: int
-    ended: bool
-
-
 SEARCH = Decision(Reason.SEARCH)
-MIN_FOR_SEASON = 3
-MAX_AHEAD = timedelta(days=1)
-"""A past event that is dated further ahead comes from a clock that was wrong: it must not block an item for years."""
 
 
 def decide(
-    candidate: Candidate, rules: Rules, record: Record, *, now: datetime, queued: Collection[str] = ()
+    candidate: Candidate, rules: Rules, past: PastSearches, *, now: datetime, queued: Collection[str] = ()
 ) -> Decision:
     """One reason for `candidate`; `queued` holds the keys that the app is downloading."""
     if not candidate.monitored:
         return Decision(Reason.UNMONITORED)
     if rules.skip_queued and candidate.key in queued:
         return Decision(Reason.QUEUED)
-    return _filtered(candidate, rules) or _too_early(candidate, rules, now) or _resting(candidate, rules, record, now)
+    return _filtered(candidate, rules) or _too_early(candidate, rules, now) or _resting(candidate, rules, past, now)
 
 
 def _filtered(candidate: Candidate, rules: Rules) -> Decision | None:
@@ -145,7 +176,7 @@ def _filtered(candidate: Candidate, rules: Rules) -> Decision | None:
         return Decision(Reason.EXCLUDED_TAG)
     if rules.include_tags is not None and not candidate.tag_ids & rules.include_tags:
         return Decision(Reason.NOT_INCLUDED_TAG)
-    if candidate.quality_profile_id in rules.exclude_profiles:
+    if candidate.quality_profile_id in rules.exclude_quality_profiles:
         return Decision(Reason.EXCLUDED_PROFILE)
     return None
 
@@ -165,114 +196,120 @@ def _too_early(candidate: Candidate, rules: Rules, now: datetime) -> Decision | 
     return None
 
 
-def _resting(candidate: Candidate, rules: Rules, record: Record, now: datetime) -> Decision:
-    until = cooldown_end(candidate, rules, record, now)
-    if until is not None and 0 < rules.park_after <= record.fruitless:
-        return Decision(Reason.PARKED)
-    return Decision(Reason.COOLDOWN, until) if until is not None and now < until else SEARCH
+def _resting(candidate: Candidate, rules: Rules, past: PastSearches, now: datetime) -> Decision:
+    found, until = status(candidate, rules, past, now)
+    return SEARCH if found is StateStatus.READY else Decision(Reason(found.value), until)
 
 
-def cooldown_end(candidate: Candidate, rules: Rules, record: Record, now: datetime) -> datetime | None:
+def status(
+    candidate: Candidate, rules: Rules, past: PastSearches, now: datetime
+) -> tuple[StateStatus, datetime | None]:
+    """Whether past searches let the item be searched again; the time is the end of a cooldown."""
+    until = cooldown_end(candidate, rules, past, now)
+    if until is not None and 0 < rules.park_after <= past.failed_searches:
+        return StateStatus.PARKED, None
+    return (StateStatus.COOLDOWN, until) if until is not None and now < until else (StateStatus.READY, None)
+
+
+def cooldown_end(candidate: Candidate, rules: Rules, past: PastSearches, now: datetime) -> datetime | None:
     """When the item may be searched again; `None` when nobody searched it since its last reset."""
     searched = [
         at
-        for at in (_believable(record.last_searched_at, now), _believable(candidate.last_search_at, now))
-        if at is not None and (record.reset_at is None or at > record.reset_at)
+        for at in (_believable(past.last_searched_at, now), _believable(candidate.last_search_at, now))
+        if at is not None and (past.reset_at is None or at > past.reset_at)
     ]
     if not searched:
         return None
-    released = candidate.released_at if candidate.item_id is not None else None  # one fresh item renews no other
+    released = candidate.released_at if candidate.item_id is not None else None  # not for a season or an owner
     if rules.fresh_window and released is not None and released <= now < released + rules.fresh_window:
         return max(searched) + rules.fresh_retry
-    return max(searched) + wait_after(rules, record.fruitless)
+    return max(searched) + wait_after(rules, past.failed_searches)
 
 
 def _believable(moment: datetime | None, now: datetime) -> datetime | None:
     return moment if moment is None or moment <= now + MAX_AHEAD else None
 
 
-def wait_after(rules: Rules, fruitless: int) -> timedelta:
-    """The cooldown after `fruitless` searches in a row that found nothing, never above the maximum."""
-    if fruitless <= 0 or rules.backoff_factor <= 1 or not rules.cooldown:
+def wait_after(rules: Rules, failed_searches: int) -> timedelta:
+    """The cooldown after so many failed searches in a row, never above the maximum."""
+    if failed_searches <= 0 or rules.backoff_factor <= 1 or not rules.cooldown:
         return rules.cooldown
     longest = max(rules.backoff_max, rules.cooldown)
     wait = rules.cooldown
-    for _ in range(fruitless):
+    for _ in range(failed_searches):
         if wait >= longest / rules.backoff_factor:
             return longest
         wait *= rules.backoff_factor
     return wait
 
 
-def weighed(record: Record, candidate: Candidate, rules: Rules, now: datetime) -> Record:
-    """`record` without its fruitless searches, if something changed since that makes the next one worth more."""
-    return replace(record, fruitless=0) if record.fruitless and has_changed(record, candidate, rules, now) else record
+def still_counting(past: PastSearches, candidate: Candidate, rules: Rules, now: datetime) -> PastSearches:
+    """`past` without its failed searches, if something changed since that makes the next search worth more."""
+    has_failed = past.failed_searches > 0
+    return replace(past, failed_searches=0) if has_failed and has_changed(past, candidate, rules, now) else past
 
 
-def has_changed(record: Record, candidate: Candidate, rules: Rules, now: datetime) -> bool:
+def has_changed(past: PastSearches, candidate: Candidate, rules: Rules, now: datetime) -> bool:
     """Whether a release date passed, or the profile, the tags or the app itself changed since the last search."""
-    searched = record.last_searched_at
+    searched = past.last_searched_at
     if searched is None:
         return False
-    if any(moment is not None and searched <= moment for moment in (record.woken_at, record.reset_at)):
+    if any(moment is not None and searched <= moment for moment in (past.invalidated_at, past.reset_at)):
         return True
     if any(searched < date <= now for date in candidate.release_dates):
         return True
-    if record.profile_id is not None and record.profile_id != candidate.quality_profile_id:
+    if past.profile_id is not None and past.profile_id != candidate.quality_profile_id:
         return True
-    return record.tag_ids is not None and record.tag_ids != marked_tags(candidate, rules)
+    return past.tag_ids is not None and past.tag_ids != users_tags(candidate, rules)
 
 
-def marked_tags(candidate: Candidate, rules: Rules) -> frozenset[int]:
-    """The tags whose change means something: not the one that we write."""
-    return candidate.tag_ids - {rules.own_tag}
+def users_tags(candidate: Candidate, rules: Rules) -> frozenset[int]:
+    """The item's tags without the one that we write ourselves."""
+    return candidate.tag_ids - {rules.tag_searched}
 
 
-def merged(records: Collection[Record]) -> Record:
-    """What is known of a unit from all that touches it: the wholes that it is part of, or the items it covers."""
-    searched = [r.last_searched_at for r in records if r.last_searched_at is not None]
-    resets = [r.reset_at for r in records if r.reset_at is not None]
-    return Record(
+def merged(known: Collection[PastSearches]) -> PastSearches:
+    """All past searches that count for one item: the latest search, the most failures, the latest reset."""
+    searched = [past.last_searched_at for past in known if past.last_searched_at is not None]
+    resets = [past.reset_at for past in known if past.reset_at is not None]
+    return PastSearches(
         last_searched_at=max(searched, default=None),
-        fruitless=max((r.fruitless for r in records), default=0),
+        failed_searches=max((past.failed_searches for past in known), default=0),
         reset_at=max(resets, default=None),
     )
 
 
-def forgotten(record: Record) -> Record:
-    """The record after its own reset, which then says nothing of anything else."""
-    searched, reset_at = record.last_searched_at, record.reset_at
+def after_reset(past: PastSearches) -> PastSearches:
+    """`past` with its own reset applied, so that the reset does not reach other items when they are merged."""
+    searched, reset_at = past.last_searched_at, past.reset_at
     counts = searched is not None and (reset_at is None or searched > reset_at)
-    return replace(record, last_searched_at=searched if counts else None, reset_at=None)
-
-
-def wants_season(shape: SeasonShape | None, threshold: float) -> bool:
-    """`auto`: the season is searched as one when it ended and enough of it, at least 3 episodes, lacks a file."""
-    if shape is None or not shape.ended or shape.aired <= 0:
-        return False
-    lacking = shape.aired - shape.with_file
-    return lacking >= MIN_FOR_SEASON and lacking / shape.aired >= threshold
+    return replace(past, last_searched_at=searched if counts else None, reset_at=None)
 
 
 def as_season(episode: Candidate, unit: str, last_search_at: datetime | None) -> Candidate:
-    """The season that an episode stands for: the same identity whichever episode came first."""
-    if episode.group is None:
+    """The season of an episode: the same key whichever episode came first."""
+    if episode.season_key is None:
         raise ValueError("only an episode has a season")
-    title = f"{episode.owner_title or 'Series'} - Season {episode.season}"
     return replace(
-        episode, key=episode.group, group=None, item_id=None, unit=unit, title=title, last_search_at=last_search_at
+        episode,
+        key=episode.season_key,
+        season_key=None,
+        item_id=None,
+        unit=unit,
+        title=f"{episode.owner_title or 'Series'} - Season {episode.season}",
+        last_search_at=last_search_at,
     )
 
 
 def as_owner(item: Candidate, unit: str, last_search_at: datetime | None) -> Candidate:
-    """The series, artist or author that an item stands for."""
-    if item.owner is None:
+    """The series, artist or author of an item: the same key whichever item came first."""
+    if item.owner_key is None:
         raise ValueError("the item has no owner")
     return replace(
         item,
-        key=item.owner,
-        group=None,
-        owner=None,
+        key=item.owner_key,
+        season_key=None,
+        owner_key=None,
         item_id=None,
         season=None,
         unit=unit,

@@ -2,8 +2,8 @@
 the fence, so that a worker that was taken over can write nothing."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert
@@ -14,16 +14,14 @@ from app.arr.models import Command, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.counters.rollup import count, count_pass
-from app.events.outbox import record_event
+from app.events.outbox import record
 from app.hunting.selection.paging import Cursor
-from app.hunting.selection.policy import Record, forgotten
-from app.hunting.selection.selector import Evaluated, ItemStates, Selected
+from app.hunting.selection.selector import Evaluated, Selected
 from app.hunting.store.caps import DAY, Caps, Spent, caps
 from app.hunting.store.events import search_sent, tell_of_cap
 from app.hunting.store.lease import FencedLease, check_fence
 from app.hunting.store.models import (
     UNSETTLED,
-    AppSnapshot,
     CapEntry,
     Hunt,
     ItemState,
@@ -36,12 +34,10 @@ from app.hunting.store.outcomes import Result, of_command
 from app.hunting.store.reasons import HuntReason
 from app.hunting.store.tracking import FOLLOW_UP_AFTER, counter_of, result_of, settle
 from app.instances.health import seen_working
-from app.instances.models import InstanceState
 from app.settings.hunting import HuntingSettings
 from app.settings.service import SettingsService
 
 FORGOTTEN = "The app no longer knows the command."
-NOBODY_WOKE = AppSnapshot(instance_id=0)
 
 
 class SearchStore:
@@ -51,40 +47,6 @@ class SearchStore:
         self._db = db
         self._settings = settings
         self._clock = clock
-
-    async def recall(
-        self,
-        instance_id: int,
-        hunt_pass: HuntPass,
-        keys: Collection[str],
-        groups: Collection[str] = (),
-        owners: Collection[str] = (),
-        *,
-        with_all_of_owners: bool = False,
-    ) -> ItemStates:
-        """What is remembered of `keys` and `owners`, and of all that is part of the seasons `groups`.
-
-        A search of another pass counts for the cooldown too: a season search also looks for what is below its cutoff.
-        """
-        touched = [col(ItemState.media_key).in_({*keys, *groups, *owners})]
-        touched += [col(ItemState.group_key).in_(groups)] if groups else []
-        touched += [col(ItemState.owner_key).in_(owners)] if owners and with_all_of_owners else []
-        async with self._db.reading() as session:
-            state = await session.get(InstanceState, instance_id)
-            marks = await session.get(AppSnapshot, instance_id)
-            query = select(ItemState).where(
-                col(ItemState.instance_id) == instance_id,
-                col(ItemState.hunt_pass).in_([one.value for one in HuntPass]),
-                or_(*touched),
-            )
-            rows = (await session.exec(query)).all()
-        reset_at = state.reset_at if state else None
-        found = _ItemStatesBuilder(hunt_pass, reset_at, marks or NOBODY_WOKE)
-        for key in {*keys, *groups, *owners}:
-            found.expect(key)
-        for row in rows:
-            found.add(row)
-        return found.remembered()
 
     async def caps(self, session: AsyncSession, instance_id: int, hunting: HuntingSettings) -> Caps:
         """What is used of the caps of the instance."""
@@ -159,7 +121,7 @@ class SearchStore:
                 session.add(hunt)
             await count(session, lease.app_type, lease.instance_id, now, **{counter_of(search): 1})
             await count_pass(session, lease.app_type, lease.instance_id, search.hunt_pass, now, searches=1)
-            await record_event(session, search_sent(search), now)
+            await record(session, search_sent(search), now)
 
     async def refused(self, lease: FencedLease, search_id: int, message: str) -> None:
         """The command never ran: its units and its cooldown are given back, the attempt stays in the history."""
@@ -277,11 +239,6 @@ class SearchStore:
                 await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total"])
             await _replace_skips(session, lease.hunt_id, hunt_pass, judged)
 
-    async def cursor(self, instance_id: int, hunt_pass: HuntPass) -> Cursor:
-        async with self._db.reading() as session:
-            row = await session.get(WalkCursor, (instance_id, hunt_pass.value))
-        return Cursor(row.offset, row.total) if row else Cursor()
-
     async def searched_owners(self, hunt_id: int) -> set[int]:
         """Whose items the hunt has searched: ids of owners, or of the items where they have none."""
         query = select(Search.owner_id, Search.item_id).where(
@@ -305,12 +262,12 @@ class SearchStore:
         one = choice.candidate
         key = {"instance_id": lease.instance_id, "hunt_pass": hunt_pass.value, "media_key": one.key}
         facts = {
-            "group_key": one.group,
-            "owner_key": one.owner,
+            "group_key": one.season_key,
+            "owner_key": one.owner_key,
             "unit": one.unit,
             "title": one.title[:400],
             "last_searched_at": now,
-            "fruitless": choice.fruitless,
+            "fruitless": choice.failed_searches,
             "profile_id": one.quality_profile_id,
             "tag_ids": sorted(choice.tag_ids),
         }
@@ -325,55 +282,6 @@ class SearchStore:
             row.last_searched_at = search.previous_at
             session.add(row)
         return search
-
-
-@dataclass
-class _ItemStatesBuilder:
-    """Ledger rows on their way to what a selection remembers."""
-
-    hunt_pass: HuntPass
-    reset_at: datetime | None
-    marks: AppSnapshot
-    by_key: dict[str, list[Record]] = field(default_factory=dict)
-    by_whole: dict[str, list[Record]] = field(default_factory=dict)
-    own: dict[str, Record] = field(default_factory=dict)
-    failed_seasons: dict[str, datetime] = field(default_factory=dict)
-
-    def expect(self, key: str) -> None:
-        """An instance that was reset forgets also what only the app remembers."""
-        if self.reset_at is not None:
-            self.by_key[key] = [Record(reset_at=self.reset_at)]
-
-    def add(self, row: ItemState) -> None:
-        is_own = row.hunt_pass == self.hunt_pass
-        record = self._record(row, is_own=is_own)
-        self.by_key.setdefault(row.media_key, []).append(record)
-        for whole in (row.group_key, row.owner_key):
-            if whole is not None:
-                self.by_whole.setdefault(whole, []).append(record)
-        if is_own:
-            self.own[row.media_key] = record
-            searched = forgotten(record).last_searched_at
-            if row.last_outcome == Outcome.NOTHING_FOUND and searched is not None:
-                self.failed_seasons[row.media_key] = searched
-
-    def remembered(self) -> ItemStates:
-        return ItemStates(self.by_key, self.by_whole, self.own, self.failed_seasons)
-
-    def _record(self, row: ItemState, *, is_own: bool) -> Record:
-        woken = self.marks.profiles_woken.get(str(row.profile_id))
-        return Record(
-            last_searched_at=row.last_searched_at,
-            fruitless=row.fruitless if is_own else 0,
-            reset_at=_latest(row.reset_at, self.reset_at),
-            woken_at=_latest(self.marks.woken_at, datetime.fromisoformat(woken) if woken else None),
-            profile_id=row.profile_id,
-            tag_ids=frozenset(row.tag_ids) if row.tag_ids is not None else None,
-        )
-
-
-def _latest(*moments: datetime | None) -> datetime | None:
-    return max((at for at in moments if at is not None), default=None)
 
 
 async def _replace_skips(session: AsyncSession, hunt_id: int, hunt_pass: HuntPass, judged: Sequence[Evaluated]) -> None:

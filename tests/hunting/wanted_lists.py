@@ -1,4 +1,4 @@
-"""A wanted list in memory that moves as the real ones do, behind the client's own interface."""
+"""A client whose wanted list is in memory and changes as the real ones do, and hunts over it."""
 
 import builtins
 import random
@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, Connection, HuntPass, ReleaseDates, SortKey, Unit, WantedItem, WantedPage
 from app.arr.radarr import RadarrClient
+from app.http.client import ArrHttp
 from app.hunting.selection.candidates import AppHierarchy
 from app.hunting.selection.paging import Cursor
-from app.hunting.selection.wanted import WantedPager
+from app.hunting.selection.wanted import WantedList, WantedPager
 from app.settings.hunting import Order
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -91,15 +91,15 @@ class ListClient(RadarrClient):
 
 
 @dataclass
-class Steady(random.Random):
-    """A walk that never begins anew before its end: every draw is the highest."""
+class HighestDraws(random.Random):
+    """Every draw is the highest, so that no hunt begins anew before the end of the list."""
 
     def random(self) -> float:
         return 0.999999999
 
 
 @dataclass
-class Walker:
+class HuntSeries:
     """Hunts one after the other over a list, of which some items may be searched."""
 
     client: ListClient
@@ -113,12 +113,9 @@ class Walker:
 
     async def hunt(self, may_search: Callable[[int], bool]) -> list[int]:
         """One hunt: what it searched, in this order."""
-        walk = WantedPager(
+        pager = WantedPager(
             self.client,
-            AppHierarchy.of(self.client),
-            HuntPass.MISSING,
-            order=self.order,
-            database=self.client.database,
+            WantedList(AppHierarchy.of(self.client), HuntPass.MISSING, self.order, self.client.database),
             cursor=self.cursor,
             batch=self.batch,
             rng=self.rng,
@@ -126,7 +123,7 @@ class Walker:
         chosen: list[int] = []
         left: set[str] = set()
         seen: set[int] = set()
-        async for items in walk.pages():
+        async for items in pager.pages():
             for item in items:
                 if item.item_id in seen:
                     continue
@@ -143,5 +140,5 @@ class Walker:
         self.unfilled += len(chosen) < self.batch
         if chosen:
             self.client.search(chosen)
-        self.cursor = walk.cursor_after({f"movie:{one}" for one in chosen}, left)
+        self.cursor = pager.cursor_after({f"movie:{item_id}" for item_id in chosen}, left)
         return chosen

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.arr.models import AppDatabase
-from app.hunting.selection import paging as walk
+from app.hunting.selection import paging
 from app.hunting.selection.paging import Cursor, ListSide, Position
 from app.settings.hunting import Order
-from tests.hunting.lists import Entry, ListClient, Steady, Walker
+from tests.hunting.wanted_lists import Entry, HighestDraws, HuntSeries, ListClient
 
 LISTS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ORDERS = st.sampled_from(list(Order))
@@ -35,49 +35,49 @@ def walker(
     *,
     rng: random.Random | None = None,
     at: int = 0,
-) -> Walker:
+) -> HuntSeries:
     client = ListClient(entries, database)
-    return Walker(client, order, batch, rng or Steady(), Cursor(at, len(entries)) if at else Cursor())
+    return HuntSeries(client, order, batch, rng or HighestDraws(), Cursor(at, len(entries)) if at else Cursor())
 
 
 def bound(total: int) -> int:
-    return -(-total // walk.STRETCH) + 1
+    return -(-total // paging.STRETCH) + 1
 
 
 @given(st.integers(0, 5000), st.integers(1, 4))
 def test_what_is_left_of_a_hunt_is_read_in_pages_of_about_a_hundred(offset: int, pages: int) -> None:
-    span = walk.span_of(offset, pages)
+    span = paging.pages_from(offset, pages)
     assert span.start <= offset <= span.end
-    assert walk.PAGE_SIZE <= span.size <= 200
+    assert paging.PAGE_SIZE <= span.size <= 200
     assert span.pages == pages
 
 
 @given(st.integers(0, 10**6), st.sampled_from([3, 4]))
 def test_a_span_holds_the_stretch_in_pages_near_a_hundred(offset: int, pages: int) -> None:
-    span = walk.span_from(offset, pages)
+    span = paging.stretch_from(offset, pages)
     assert span.start <= offset
-    assert span.end >= offset + walk.STRETCH
+    assert span.end >= offset + paging.STRETCH
     assert span.pages == pages
-    assert walk.PAGE_SIZE <= span.size <= (133 if pages == 4 else 200)
+    assert paging.PAGE_SIZE <= span.size <= (133 if pages == 4 else 200)
 
 
 @given(st.integers(-5000, 5000), st.integers(0, 5000), st.integers(0, 5000))
 def test_a_cursor_moves_with_the_records_that_left_the_list(offset: int, before: int, total: int) -> None:
-    place = walk.shifted(Cursor(offset, before), total)
-    assert (place.leg is ListSide.NEVER) == (offset < 0)
-    assert place.offset == max(0, abs(offset) - max(0, before - total))
+    position = paging.resume(Cursor(offset, before), total)
+    assert (position.side is ListSide.NEVER) == (offset < 0)
+    assert position.offset == max(0, abs(offset) - max(0, before - total))
 
 
 @given(st.sampled_from(list(ListSide)), st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 400))
-def test_a_stored_place_is_found_again(leg: ListSide, offset: int, total: int, moved: int) -> None:
-    found = walk.shifted(walk.kept(Position(leg, offset), total=total, moved=moved), total)
+def test_a_stored_place_is_found_again(side: ListSide, offset: int, total: int, moved: int) -> None:
+    found = paging.resume(paging.to_cursor(Position(side, offset), total=total, moved=moved), total)
     assert found.offset == max(0, offset - moved)
-    assert found.leg is leg or found.offset == 0
+    assert found.side is side or found.offset == 0
 
 
 @pytest.mark.parametrize(("batch", "size"), [(0, 20), (1, 20), (5, 20), (6, 24), (50, 200)])
 def test_the_first_page_is_four_times_the_batch_and_at_least_twenty(batch: int, size: int) -> None:
-    assert walk.head_size(batch) == size
+    assert paging.head_size(batch) == size
 
 
 @given(TOTALS, st.floats(0, 1), st.integers(0, 2500), DATABASES, ORDERS, st.sampled_from([1, 2, 12, 50]), st.integers())
@@ -91,8 +91,8 @@ def test_every_record_is_read_within_the_bound_when_all_is_blocked(
         for _ in range(bound(total)):
             walking.client.pages.clear()
             await walking.hunt(lambda _: False)
-            assert 1 <= len(walking.client.pages) <= walk.MAX_PAGES
-            assert walking.client.pages[0][1] == walk.head_size(batch)
+            assert 1 <= len(walking.client.pages) <= paging.MAX_PAGES
+            assert walking.client.pages[0][1] == paging.head_size(batch)
             assert all(size <= 200 for _, size, _ in walking.client.pages)
 
     asyncio.run(hunts())
@@ -180,7 +180,7 @@ def test_no_record_is_missed_when_others_come_in(
     first = {entry.item_id for entry in walking.client.entries}
 
     async def hunts() -> None:
-        for number in range(-(-total // (walk.STRETCH - coming)) + 2):
+        for number in range(-(-total // (paging.STRETCH - coming)) + 2):
             await walking.hunt(lambda _: False)
             new = library(coming, 1.0, seed + number)
             more = [Entry(one.item_id + 10_000 * (number + 1), one.released, one.last_search) for one in new]

@@ -1,0 +1,104 @@
+"""Reads item states and list cursors for the selection."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlmodel import col, or_, select
+
+from app.arr.models import HuntPass
+from app.core.db import Database
+from app.hunting.selection.item_states import ItemStates
+from app.hunting.selection.paging import Cursor
+from app.hunting.selection.policy import PastSearches, after_reset
+from app.hunting.store.models import AppSnapshot, ItemState, Outcome, WalkCursor
+from app.instances.models import InstanceState
+
+
+class ItemStateStore:
+    """The `StoredStates` of the selection."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def item_states(
+        self,
+        instance_id: int,
+        hunt_pass: HuntPass,
+        keys: Collection[str],
+        season_keys: Collection[str] = (),
+        owner_keys: Collection[str] = (),
+        *,
+        with_items_of_owners: bool = False,
+    ) -> ItemStates:
+        """Past searches of all passes: a search for what is missing also finds what is below its cutoff."""
+        wanted = {*keys, *season_keys, *owner_keys}
+        touched = [col(ItemState.media_key).in_(wanted)]
+        touched += [col(ItemState.group_key).in_(season_keys)] if season_keys else []
+        touched += [col(ItemState.owner_key).in_(owner_keys)] if owner_keys and with_items_of_owners else []
+        query = select(ItemState).where(
+            col(ItemState.instance_id) == instance_id,
+            col(ItemState.hunt_pass).in_([known.value for known in HuntPass]),
+            or_(*touched),
+        )
+        async with self._db.reading() as session:
+            state = await session.get(InstanceState, instance_id)
+            snapshot = await session.get(AppSnapshot, instance_id)
+            rows = (await session.exec(query)).all()
+        return _item_states(rows, wanted, hunt_pass, state.reset_at if state else None, snapshot)
+
+    async def cursor(self, instance_id: int, hunt_pass: HuntPass) -> Cursor:
+        async with self._db.reading() as session:
+            row = await session.get(WalkCursor, (instance_id, hunt_pass.value))
+        return Cursor(row.offset, row.total) if row else Cursor()
+
+
+def past_searches(row: ItemState, snapshot: AppSnapshot | None, reset_at: datetime | None = None) -> PastSearches:
+    """The row, with what was seen to change in the app since, and the reset of its instance."""
+    return PastSearches(
+        last_searched_at=row.last_searched_at,
+        failed_searches=row.fruitless,
+        reset_at=_latest(row.reset_at, reset_at),
+        invalidated_at=_invalidated_at(row, snapshot),
+        profile_id=row.profile_id,
+        tag_ids=frozenset(row.tag_ids) if row.tag_ids is not None else None,
+    )
+
+
+def _item_states(
+    rows: Sequence[ItemState],
+    wanted: Collection[str],
+    hunt_pass: HuntPass,
+    reset_at: datetime | None,
+    snapshot: AppSnapshot | None,
+) -> ItemStates:
+    # The reset of an instance also holds for items that only the app remembers.
+    by_key = {key: [PastSearches(reset_at=reset_at)] for key in wanted} if reset_at is not None else {}
+    by_parent: dict[str, list[PastSearches]] = {}
+    own: dict[str, PastSearches] = {}
+    failed_seasons: dict[str, datetime] = {}
+    for row in rows:
+        past = past_searches(row, snapshot, reset_at)
+        if row.hunt_pass == hunt_pass:
+            own[row.media_key] = past
+            searched = after_reset(past).last_searched_at
+            if row.last_outcome == Outcome.NOTHING_FOUND and searched is not None:
+                failed_seasons[row.media_key] = searched
+        else:
+            past = replace(past, failed_searches=0)
+        by_key.setdefault(row.media_key, []).append(past)
+        for parent in (row.group_key, row.owner_key):
+            if parent is not None:
+                by_parent.setdefault(parent, []).append(past)
+    return ItemStates(by_key, by_parent, own, failed_seasons)
+
+
+def _invalidated_at(row: ItemState, snapshot: AppSnapshot | None) -> datetime | None:
+    if snapshot is None:
+        return None
+    profile_changed = snapshot.profiles_woken.get(str(row.profile_id))
+    return _latest(snapshot.woken_at, datetime.fromisoformat(profile_changed) if profile_changed else None)
+
+
+def _latest(*moments: datetime | None) -> datetime | None:
+    return max((at for at in moments if at is not None), default=None)
