@@ -8,6 +8,7 @@ from arq.connections import ArqRedis
 
 from app import __version__
 from app.actions.actions import ActionServices
+from app.arr.http import ArrHttp
 from app.auth.audit import AuditTrail
 from app.auth.callers import CredentialStore
 from app.auth.services import AuthServices, make_auth
@@ -29,7 +30,6 @@ from app.history.service import HistoryService
 from app.home_assistant.commands import Commands
 from app.home_assistant.publisher import Publisher, Sources
 from app.home_assistant.settings import MqttSettingsService
-from app.http.client import ArrHttp
 from app.hunting.running.follow_up import FollowUp
 from app.hunting.running.planner import Planner
 from app.hunting.running.runner import HuntRunner
@@ -96,7 +96,7 @@ class Container:
     metrics: MetricsService
     bus: EventBus
     hub: EventHub
-    pump: EventRelay
+    relay: EventRelay
     logs: LogStore
     log_writer: LogWriter
     mqtt: MqttSettingsService
@@ -209,7 +209,7 @@ def _wire(
         metrics=MetricsService(db, redis, settings, traffic, clock),
         bus=bus,
         hub=EventHub(bus, clock),
-        pump=EventRelay(db, redis, bus, clock, routers=[NotificationRouter(clock)]),
+        relay=EventRelay(db, redis, bus, clock, routers=[NotificationRouter(clock)]),
         logs=logs,
         log_writer=LogWriter(logs, publish=LogStream(bus).publish),
         mqtt=mqtt,

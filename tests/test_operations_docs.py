@@ -9,9 +9,9 @@ import pytest
 
 from app.api.errors import SENTENCES
 from app.api.openapi import document, render
+from app.arr.errors import ErrorCode
 from app.cli import command_line
 from app.core.errors import HuntarrError
-from app.http.errors import ErrorCode
 from app.main import create_app
 from app.metrics.families import FAMILIES
 from tests.home_assistant.test_recipes import is_served

@@ -132,7 +132,7 @@ async def _close(worker: Worker) -> None:
 @asynccontextmanager
 async def embedded(container: Container) -> AsyncIterator[None]:
     """The worker inside another process, for the time of the block."""
-    loops = (supervise(container), container.pump.run(), container.deliverer.run(), container.publisher.run())
+    loops = (supervise(container), container.relay.run(), container.deliverer.run(), container.publisher.run())
     running = [asyncio.create_task(loop) for loop in loops]
     try:
         yield

@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar, TypeAlias
 
+from app.arr.errors import ArrError, BadReply, ErrorCode
 from app.arr.history import read_events
+from app.arr.http import ArrHttp, Params
 from app.arr.models import (
     AppStatus,
     AppType,
@@ -42,15 +44,14 @@ from app.arr.resources import (
     worst,
 )
 from app.http.bodies import MAX_BODY_BYTES, Json
-from app.http.client import TRIES, ArrHttp, Method, Param
-from app.http.errors import ArrError, BadAnswer, ErrorCode
+from app.http.client import TRIES
+from app.http.messages import Method, Param
 
 QUEUE_PAGE_SIZE = 1000
 MAX_QUEUE_PAGES = 20
 
 Known: TypeAlias = Callable[[Sequence[int]], Awaitable[Collection[int]]]
 """Which of these items need not be looked at."""
-Params: TypeAlias = Mapping[str, Param]
 
 COMMON_EVENTS: Mapping[str, HistoryKind] = {
     "grabbed": HistoryKind.GRABBED,
@@ -117,7 +118,7 @@ class ArrClient:
                 rows.setdefault(record.id or -len(rows) - 1, record.row())
             if page * QUEUE_PAGE_SIZE >= reply.total_records:
                 return list(rows.values())
-        raise BadAnswer(f"The app's queue has more than {MAX_QUEUE_PAGES * QUEUE_PAGE_SIZE} rows.")
+        raise BadReply(f"The app's queue has more than {MAX_QUEUE_PAGES * QUEUE_PAGE_SIZE} rows.")
 
     async def wanted(
         self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int

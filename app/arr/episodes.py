@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from app.arr.base import Params
+from app.arr.http import Params
 from app.arr.models import FileFacts, HistoryKind, Mode, QualityProfile, SeasonFacts, Unit, WantedItem
 from app.arr.owned import OwnedClient
 from app.arr.parsing import Flag, IfRecord, MaybeId, MaybeNumber, read_list
 from app.arr.resources import FileResource, OwnedResource, OwnerResource
-from app.http.client import Param
+from app.http.messages import Param
 
 
 class EpisodeResource(OwnedResource):

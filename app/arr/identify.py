@@ -3,11 +3,12 @@
 import logging
 from dataclasses import replace
 
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.http import ArrHttp
 from app.arr.models import AppStatus, AppType, Connection, Variant
 from app.arr.registry import REGISTRY
 from app.arr.resources import read_status
-from app.http.client import TRIES, ArrHttp
-from app.http.errors import ArrError, ErrorCode
+from app.http.client import TRIES
 
 log = logging.getLogger(__name__)
 

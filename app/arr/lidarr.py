@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from app.arr.base import Params
+from app.arr.http import Params
 from app.arr.models import AppType, HistoryKind, Mode, SortKey, Unit
 from app.arr.owned import OwnedClient
 from app.arr.resources import OwnedResource

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from app.arr.base import ArrClient, Known, Params
+from app.arr.base import ArrClient, Known
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.http import Params
 from app.arr.models import (
     FileFacts,
     HistoryKind,
@@ -18,7 +20,6 @@ from app.arr.models import (
 )
 from app.arr.parsing import Ids, MaybeFlag, MaybeId, MaybeNumber, read_one
 from app.arr.resources import ItemResource
-from app.http.errors import ArrError, ErrorCode
 
 IDS_A_STEP = 100  # a query of 1.6 KB
 

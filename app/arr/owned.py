@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import ClassVar
 
 from app.arr.base import ArrClient, Known
+from app.arr.errors import ArrError, ErrorCode
 from app.arr.models import LibraryStep, QualityProfile, Unit, WantedItem
 from app.arr.parsing import read_list, read_one
 from app.arr.resources import OwnedResource, OwnerResource
-from app.http.errors import ArrError, ErrorCode
 
 
 class OwnedClient(ArrClient):

@@ -8,10 +8,10 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from app.http.errors import BadAnswer
+from app.arr.errors import BadReply
+from app.http.bodies import clean_text
 
 MAX_INT = 2**31 - 1  # the apps' ids and counts are .NET Int32
-MAX_TEXT_LENGTH = 300
 FIRST_REAL_YEAR = 1800  # .NET writes an unset date as year 1
 
 log = logging.getLogger(__name__)
@@ -43,14 +43,6 @@ def _ids(value: object) -> frozenset[int]:
     if not isinstance(value, list):
         return frozenset()
     return frozenset(found for found in map(_id_or_none, value) if found is not None)
-
-
-def clean_text(value: object) -> str | None:
-    """One line without control characters (PostgreSQL refuses NUL in text), not longer than we show."""
-    if not isinstance(value, str):
-        return None
-    text = "".join(c if c.isprintable() else " " for c in value[: 4 * MAX_TEXT_LENGTH])
-    return " ".join(text.split())[:MAX_TEXT_LENGTH].rstrip() or None
 
 
 def _moment(value: object) -> datetime | None:
@@ -117,12 +109,12 @@ R = TypeVar("R", bound=Resource)
 
 
 def read_one(kind: type[R], reply: object, what: str) -> R:
-    """`reply` as a `kind`; `BadAnswer` names `what` when it is none."""
+    """`reply` as a `kind`; `BadReply` names `what` when it is none."""
     try:
         return kind.model_validate(reply)
     except ValidationError as failure:
         fields = ", ".join(sorted({str(error["loc"][0]) if error["loc"] else "all" for error in failure.errors()}))
-        raise BadAnswer(f"The app answered with no readable {what} ({fields}).") from failure
+        raise BadReply(f"The app answered with no readable {what} ({fields}).") from failure
 
 
 def read_all(kind: type[R], records: Sequence[object], what: str) -> tuple[list[R], int]:
@@ -140,7 +132,7 @@ def read_all(kind: type[R], records: Sequence[object], what: str) -> tuple[list[
 
 
 def read_list(kind: type[R], reply: object, what: str) -> list[R]:
-    """A plain array of records; `BadAnswer` when the reply is no array."""
+    """A plain array of records; `BadReply` when the reply is no array."""
     if not isinstance(reply, list):
-        raise BadAnswer(f"The app answered with no list of {what}.")
+        raise BadReply(f"The app answered with no list of {what}.")
     return read_all(kind, reply, what)[0]

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.http import ArrHttp
 from app.arr.identify import variant_of
 from app.arr.models import AppDatabase, AppStatus, AppType, Connection, Variant
 from app.arr.registry import REGISTRY
 from app.arr.resources import read_status
-from app.http.client import ArrHttp
-from app.http.errors import ArrError, ErrorCode
-from app.http.failures import place
+from app.http.messages import origin_of
 
 PREFIXES = ("/api/v3", "/api/v1")  # of all apps of the family (arr contracts §0)
 FAMILY = frozenset({"Sonarr", "Radarr", "Lidarr", "Readarr", "Whisparr", "Prowlarr"})  # arr contracts §2
@@ -63,7 +63,7 @@ async def _status(http: ArrHttp, connection: Connection, prefix: str) -> AppStat
     try:
         return read_status(reply)
     except ArrError as failure:
-        sentence = f"What answers at {place(connection)} does not say which app it is: check host and port."
+        sentence = f"What answers at {origin_of(connection.url)} does not say which app it is: check host and port."
         raise ArrError(ErrorCode.NOT_AN_ARR, sentence, may_have_reached=True) from failure
 
 
@@ -100,7 +100,7 @@ def _reported(app_type: AppType, connection: Connection, failure: ArrError) -> P
         code = ErrorCode.WRONG_BASE_URL
         sentence = f"{wanted} has no API under the URL base {base[:120]}: check the end of the URL."
     elif failure.code is ErrorCode.NOT_FOUND:
-        sentence = f"What answers at {place(connection)} has no API of {wanted}: check host and port."
+        sentence = f"What answers at {origin_of(connection.url)} has no API of {wanted}: check host and port."
     return Probe(ok=False, error_code=code, error=sentence)
 
 
@@ -127,5 +127,5 @@ async def _behind_tls(http: ArrHttp, connection: Connection) -> Probe | None:
     except ArrError as failure:
         if failure.http_status is None:
             return None
-    sentence = f"The port of {place(connection)} speaks TLS: write https:// in the URL."
+    sentence = f"The port of {origin_of(connection.url)} speaks TLS: write https:// in the URL."
     return Probe(ok=False, error_code=ErrorCode.TLS, error=sentence)

@@ -3,10 +3,10 @@
 from hashlib import sha256
 from json import dumps
 
+from app.arr.errors import BadReply
 from app.arr.models import QualityProfile
 from app.arr.parsing import Flag, Id, Line, MaybeScore, Resource, read_all
 from app.http.bodies import Json
-from app.http.errors import BadAnswer
 
 MARK_LENGTH = 16
 # What a profile takes and prefers (arr contracts §6.2); names, and keys that an update of the app may add, are none.
@@ -30,7 +30,7 @@ class ProfileResource(Resource):
 def read_profiles(reply: Json, *, has_scores: bool) -> list[QualityProfile]:
     """Every readable profile, with its mark."""
     if not isinstance(reply, list):
-        raise BadAnswer("The app answered with no list of quality profiles.")
+        raise BadReply("The app answered with no list of quality profiles.")
     profiles: list[QualityProfile] = []
     for record in reply:
         for one in read_all(ProfileResource, [record], "quality profiles")[0]:
@@ -43,7 +43,7 @@ def read_profiles(reply: Json, *, has_scores: bool) -> list[QualityProfile]:
 def read_formats_mark(reply: Json) -> str:
     """Another one after any change of a custom format."""
     if not isinstance(reply, list):
-        raise BadAnswer("The app answered with no list of custom formats.")
+        raise BadReply("The app answered with no list of custom formats.")
     return _mark(sorted((_kept(record, FORMAT) for record in reply), key=_text))
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.arr.base import ArrClient
+from app.arr.http import ArrHttp
 from app.arr.lidarr import LidarrClient
 from app.arr.models import AppType, Connection, Mode, Unit, Variant
 from app.arr.radarr import RadarrClient
 from app.arr.readarr import ReadarrClient
 from app.arr.sonarr import SonarrClient
 from app.arr.whisparr import WhisparrClient, WhisparrListlessClient, WhisparrSeriesClient
-from app.http.client import ArrHttp
 
 _CLIENTS: tuple[type[ArrClient], ...] = (
     *(SonarrClient, RadarrClient, LidarrClient, ReadarrClient),

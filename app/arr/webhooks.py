@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from app.arr.parsing import MAX_TEXT_LENGTH, IfRecord, MaybeId, MaybeNumber, Resource, Text, clean_text
+from app.arr.parsing import IfRecord, MaybeId, MaybeNumber, Resource, Text
+from app.http.bodies import MAX_TEXT_LENGTH, clean_text
 
 MAX_ITEMS = 500
 

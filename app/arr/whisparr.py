@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
-from app.arr.base import Params
 from app.arr.episodes import EpisodeClient, EpisodeResource
+from app.arr.http import Params
 from app.arr.models import AppType, LibraryMovie, ReleaseDates, SortKey, Unit, Variant, WantedItem
 from app.arr.movies import MovieClient, MovieResource
 from app.arr.parsing import Flag, IfRecord, Moment, Text, read_list

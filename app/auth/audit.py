@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlmodel import col, delete, func, select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.auth.callers import Caller
@@ -12,11 +12,12 @@ from app.auth.models import Audit
 from app.auth.schemas import AuditAuth, AuditOut
 from app.core.clock import Clock
 from app.core.db import Database
+from app.core.pagination import page_of
+from app.core.retention import delete_in_batches
 from app.core.schemas import Page
 
 KEPT_FOR: Final = timedelta(days=365)
 MAX_ROWS: Final = 100_000
-PURGE_BATCH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +70,17 @@ class AuditTrail:
             self.add(session, deed)
 
     async def page(self, *, action: str | None, page: int, page_size: int) -> Page[AuditOut]:
-        rows = select(Audit).order_by(col(Audit.id).desc()).offset((page - 1) * page_size).limit(page_size)
-        count = select(func.count()).select_from(Audit)
+        query = select(Audit).order_by(col(Audit.id).desc())
         if action is not None:
-            rows, count = rows.where(Audit.action == action), count.where(col(Audit.action) == action)
+            query = query.where(Audit.action == action)
         async with self._db.reading() as session:
-            total = (await session.exec(count)).one()
-            items = [AuditOut.model_validate(row) for row in (await session.exec(rows)).all()]
+            rows, total = await page_of(session, query, page=page, page_size=page_size)
+        items = [AuditOut.model_validate(row) for row in rows]
         return Page[AuditOut](items=items, total=total, page=page, page_size=page_size)
 
     async def purge(self) -> int:
         """Delete what is older than a year, and the oldest of more rows than anybody reads; how many went."""
-        total = 0
         async with self._db.reading() as session:
             newest = (await session.exec(select(func.max(Audit.id)))).one() or 0
         is_old = (col(Audit.at) < self._clock() - KEPT_FOR) | (col(Audit.id) <= newest - MAX_ROWS)
-        while True:
-            old = select(col(Audit.id)).where(is_old).limit(PURGE_BATCH)
-            async with self._db.session() as session:
-                gone = (await session.exec(delete(Audit).where(col(Audit.id).in_(old)))).rowcount
-            total += gone
-            if gone < PURGE_BATCH:
-                return total
+        return await delete_in_batches(self._db, Audit, is_old)

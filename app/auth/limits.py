@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import secrets
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +14,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.core.breaker import Breaker
 from app.core.clock import Clock
 from app.core.errors import TooManyRequests
 
@@ -23,7 +23,6 @@ log = structlog.get_logger(__name__)
 WINDOW: Final = timedelta(minutes=5)
 MAX_SUBJECTS: Final = 10_000
 REDIS_SECONDS: Final = 1.0
-REST_SECONDS: Final = 5.0
 PREFIX: Final = "huntarr:failures:"
 
 # For every key the failures of the window; when one has reached the limit, the milliseconds until it may try again.
@@ -89,7 +88,7 @@ class FailureLimit:
         self._limit = limit
         self._local = LocalWindow(limit)
         self._script = redis.register_script(SCRIPT)
-        self._away_until = 0.0
+        self._redis_breaker = Breaker()
 
     async def check(self, *subjects: str) -> None:
         """`TooManyRequests` while one of `subjects` has used its failures up."""
@@ -131,7 +130,7 @@ class FailureLimit:
     async def _forgive(self, subjects: Sequence[str], at: datetime, member: str) -> None:
         for one in subjects:
             self._local.take_back(one, at)
-        if time.monotonic() < self._away_until:
+        if self._redis_breaker.is_open:
             return
         with suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(REDIS_SECONDS), self._redis.pipeline(transaction=False) as pipe:
@@ -140,7 +139,7 @@ class FailureLimit:
                 await pipe.execute()
 
     async def _shared(self, subjects: Sequence[str], now: datetime, member: str) -> timedelta:
-        if time.monotonic() < self._away_until:
+        if self._redis_breaker.is_open:
             return timedelta(0)
         arguments: list[int | str] = [
             int(now.timestamp() * 1000),
@@ -152,7 +151,7 @@ class FailureLimit:
             async with asyncio.timeout(REDIS_SECONDS):
                 wait = await self._script(keys=[PREFIX + one for one in subjects], args=arguments)
         except (RedisError, OSError, TimeoutError) as failure:
-            self._away_until = time.monotonic() + REST_SECONDS
+            self._redis_breaker.open()
             log.warning("attempts are counted in memory: no redis", error=type(failure).__name__)
             return timedelta(0)
         return timedelta(milliseconds=int(wait))

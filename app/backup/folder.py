@@ -1,8 +1,6 @@
 """The folder of the backups: names that are ours, places to work in, what is held, what retention takes."""
 
 import asyncio
-import fcntl
-import os
 import re
 import secrets
 import shutil
@@ -15,6 +13,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from app.backup.manifest import BackupKind, stamp
 from app.core.errors import Conflict, NotFound, Unavailable
+from app.core.files import fsync, locked
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,140}\.zip")
 OURS: Final = re.compile(rf"huntarr-({'|'.join(BackupKind)})-(\d{{8}}T\d{{6}}Z)-[0-9a-f]{{8}}\.zip")
@@ -70,27 +69,25 @@ class BackupFolder:
         self._sweep()
         place = self._root / f"{WORK}{secrets.token_hex(8)}"
         place.mkdir(mode=0o700)
-        lock = os.open(place, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield place
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
-            os.close(lock)
+        with locked(place, wait=True):
+            try:
+                yield place
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
 
     def keep(self, draft: Path, kind: BackupKind, moment: datetime) -> Path:
         """Give a finished file its place and name: on disk first, then there, at once and whole."""
         path = self._root / f"huntarr-{kind}-{stamp(moment)}-{secrets.token_hex(4)}.zip"
         draft.chmod(0o600)
-        _sync(draft)
+        fsync(draft)
         draft.replace(path)
-        _sync(self._root)
+        fsync(self._root)
         return path
 
     @contextmanager
     def held(self, path: Path) -> Iterator[None]:
         """Nobody deletes the file meanwhile, no other process of this folder either."""
-        with _locked(path, fcntl.LOCK_SH) as is_ours:
+        with locked(path, shared=True) as is_ours:
             if not is_ours:
                 raise NotFound("There is no such backup.")
             yield
@@ -101,14 +98,14 @@ class BackupFolder:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._root / RESTORING
         path.touch(0o600)
-        with _locked(path, fcntl.LOCK_EX) as is_ours:
+        with locked(path) as is_ours:
             if not is_ours:
                 raise Conflict("Another restore is under way.")
             yield
 
     def delete(self, path: Path) -> bool:
         """False when somebody holds it."""
-        with _locked(path, fcntl.LOCK_EX) as is_ours:
+        with locked(path) as is_ours:
             if is_ours:
                 path.unlink(missing_ok=True)
             return is_ours or not path.exists()
@@ -124,7 +121,7 @@ class BackupFolder:
             with suppress(FileNotFoundError):
                 if time.time() - place.stat().st_mtime < GRACE_SECONDS:
                     continue
-                with _locked(place, fcntl.LOCK_EX) as is_ours:
+                with locked(place) as is_ours:
                     if is_ours:
                         shutil.rmtree(place, ignore_errors=True)
 
@@ -137,31 +134,3 @@ def kind_of(path: Path) -> BackupKind:
 
 def _is_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
-
-
-@contextmanager
-def _locked(path: Path, how: int) -> Iterator[bool]:
-    """A lock of the kernel's: it ends with its process, however that ends. False when another one is in the way."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        os.close(handle)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

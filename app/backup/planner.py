@@ -13,10 +13,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.backup.manifest import BackupKind
 from app.backup.models import PLAN_ID, BackupPlan
 from app.backup.service import BackupService
-from app.core.clock import Clock
+from app.core.clock import Clock, claim_holds
 from app.core.db import Database, upsert
 from app.core.errors import HuntarrError
-from app.core.queue import RUN_BACKUP, Queue
+from app.core.queue import RUN_BACKUP, Queue, try_enqueue
 from app.schedules.timing import Cron, fire
 from app.settings.general import GeneralSettings
 from app.settings.service import SettingsService
@@ -48,9 +48,9 @@ class BackupPlanner:
             plan = await self._plan(session, general)
             _advance(plan, general, now)
             session.add(plan)
-        if plan.due_at is not None and _is_free(plan, now):
-            job_id = f"backup:{int(plan.due_at.timestamp())}:{plan.attempts}:{int(now.timestamp() // 60)}"
-            await self._queue.enqueue(RUN_BACKUP, job_id=job_id)
+        if plan.due_at is not None and not claim_holds(plan.claimed_at, CLAIM_LASTS, now):
+            key = f"backup:{int(plan.due_at.timestamp())}:{plan.attempts}"
+            await try_enqueue(self._queue, RUN_BACKUP, key=key, age=now - plan.due_at)
 
     async def ask(self) -> None:
         """Somebody wants a backup now, beside those of the clock; one that is due already serves him too."""
@@ -77,7 +77,7 @@ class BackupPlanner:
         now = self._clock()
         async with self._db.session() as session:
             plan = await _locked(session)
-            if plan is None or plan.due_at is None or not _is_free(plan, now):
+            if plan is None or plan.due_at is None or claim_holds(plan.claimed_at, CLAIM_LASTS, now):
                 return None
             due_at = plan.due_at
             if plan.attempts >= MAX_ATTEMPTS:
@@ -149,10 +149,6 @@ def _advance(plan: BackupPlan, general: GeneralSettings, now: datetime) -> None:
         plan.next_at, plan.due_at = firing.next_at, plan.due_at or firing.run_at
         if firing.run_at is None and firing.missed_at is not None:
             log.warning("a backup was missed", due_at=firing.missed_at.isoformat())
-
-
-def _is_free(plan: BackupPlan, now: datetime) -> bool:
-    return plan.claimed_at is None or abs(now - plan.claimed_at) >= CLAIM_LASTS
 
 
 def _clear(plan: BackupPlan) -> None:

@@ -24,8 +24,8 @@ from app.backup.staging import staged
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, Forbidden, HuntarrError
-from app.events.catalogue import BackupCreated, BackupFailed, Durable
-from app.events.outbox import record
+from app.events.outbox import record_event
+from app.events.payloads import BackupCreated, BackupFailed, Durable
 from app.secrets.box import Reencryptor, SecretBox
 from app.secrets.startup import stored_probe
 from app.settings.service import SettingsService
@@ -194,7 +194,7 @@ class BackupService:
         """The file is made or not, whether that can be told or not."""
         try:
             async with self._parts.db.session() as session:
-                await record(session, event, self._parts.clock())
+                await record_event(session, event, self._parts.clock())
         except HuntarrError as failure:
             log.warning("backup not told", error=failure.message)
 

@@ -1,9 +1,6 @@
 """Bringing the database to the newest schema, by one process at a time."""
 
 import asyncio
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -16,6 +13,7 @@ from app.core.config import Config
 from app.core.data_folder import prepare
 from app.core.db import Database
 from app.core.errors import StartFailed
+from app.core.files import locked
 
 SOURCE = Path(__file__).resolve().parents[2] / "alembic"
 INSTALLED = Path(__file__).resolve().parents[1] / "_alembic"
@@ -53,7 +51,7 @@ async def migrate(config: Config) -> bool:
         if await _revision(config.database) == newest():
             return False
         aim = "brought to this version's schema"
-        with _alone(_lock_file(config)):
+        with locked(_lock_file(config), wait=True, create=True):  # PostgreSQL has its own lock in `alembic/env.py`
             await asyncio.to_thread(command.upgrade, alembic_config(config.database), "head")
     except CommandError as failure:
         raise StartFailed(
@@ -89,11 +87,3 @@ def _lock_file(config: Config) -> Path:
     url = make_url(config.database)
     folder = Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else config.data_dir
     return folder / "migrate.lock"
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process of this machine at a time; PostgreSQL has its own lock in `alembic/env.py`."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -1,14 +1,20 @@
-"""The doorbell: names of jobs and how they are rung. Rows are the truth; a lost ring is rung again by a tick."""
+"""The queue of jobs: their names, and how they are enqueued.
+
+Rows are the truth. A job that is lost with Redis is enqueued again by a periodic task.
+"""
 
 import asyncio
 from datetime import timedelta
 from typing import Protocol
 
+import structlog
 from arq.connections import ArqRedis
 from pydantic_core import from_json, to_json
 from redis.exceptions import RedisError
 
 from app.core.errors import Unavailable
+
+log = structlog.get_logger(__name__)
 
 RUN_HUNT = "run_hunt"
 PROBE_INSTANCE = "probe_instance"
@@ -20,21 +26,36 @@ RUN_BACKUP = "run_backup"
 NO_REDIS = "Redis is not available: nothing can be queued now. Try again in a moment."
 REQUIRE_SECONDS = 3.0
 NOW = timedelta(0)
+NEW_ID_AFTER = timedelta(minutes=1)
 
 dump = to_json
 load = from_json
 
 
 class Queue(Protocol):
-    """What services know of the queue."""
+    """What services use of the queue."""
 
     async def require(self) -> None:
-        """`Unavailable` when there is no Redis; asked before rows are written that somebody must work on."""
+        """`Unavailable` when there is no Redis; called before rows are written that need a job."""
         ...
 
     async def enqueue(self, job: str, *ids: int, job_id: str, delay: timedelta = NOW) -> bool:
         """False when a job of that id is queued or running already; `Unavailable` when there is no Redis."""
         ...
+
+
+async def try_enqueue(queue: Queue, job: str, *ids: int, key: str, age: timedelta) -> bool:
+    """Enqueue under `key`; false when Redis is unavailable, which is logged.
+
+    The job id is another one after each minute of `age`, because arq locks that of a killed worker's job for half an
+    hour.
+    """
+    try:
+        await queue.enqueue(job, *ids, job_id=f"{key}:{int(age / NEW_ID_AFTER)}")
+    except Unavailable:
+        log.warning("jobs not enqueued: Redis unavailable", job=job)
+        return False
+    return True
 
 
 class ArqQueue:

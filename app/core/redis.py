@@ -2,7 +2,6 @@
 
 import asyncio
 import ctypes
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -10,8 +9,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from redis.retry import Retry
 
 from app.core.config import Config
 from app.core.errors import StartFailed
+from app.core.files import locked
 from app.core.queue import dump, load
 
 log = structlog.get_logger(__name__)
@@ -130,7 +130,9 @@ def find_server() -> str:
 async def embedded_redis(config: Config) -> AsyncIterator[None]:
     """Run our own server for the time of the block. A second process of the same data folder uses the first one's."""
     socket = socket_path(config.data_dir)
-    with _private_folder(socket.parent), _first(config.data_dir / "redis.lock") as is_first:
+    _make_private(socket.parent)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    with locked(config.data_dir / "redis.lock", create=True) as is_first:
         if not is_first:
             await _answering(socket, None)
             yield
@@ -206,24 +208,10 @@ async def _answering(socket: Path, keeper: asyncio.Task[None] | None) -> None:
     raise StartFailed("The embedded Redis does not answer: see redis/server.log in the data folder.")
 
 
-@contextmanager
-def _private_folder(path: Path) -> Iterator[None]:
+def _make_private(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as failure:
         raise StartFailed(f"{path}, for the socket of Redis, cannot be made: {failure.strerror}.") from None
     if path.stat().st_uid != os.getuid() or path.stat().st_mode & 0o077:
         raise StartFailed(f"{path} belongs to somebody else or is open to others: remove it and start again.")
-    yield
-
-
-@contextmanager
-def _first(path: Path) -> Iterator[bool]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True

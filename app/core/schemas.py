@@ -1,9 +1,11 @@
 """The shapes every reply and body is made of; how they get the names that generated clients show."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, create_model
+from pydantic.fields import FieldInfo
 
 T = TypeVar("T")
 
@@ -25,6 +27,26 @@ class In(BaseModel):
     """A body that a caller sends: unknown fields are refused, so that a typo is not lost."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+InT = TypeVar("InT", bound=In)
+
+
+def patch_of(model: type[BaseModel]) -> Callable[[type[InT]], type[InT]]:
+    """Class decorator: gives a body every field of `model`, each of which may be left out or be null."""
+
+    def decorate(patch: type[InT]) -> type[InT]:
+        fields: dict[str, Any] = {name: _optional(field) for name, field in model.model_fields.items()}
+        return create_model(
+            patch.__name__, __base__=patch, __doc__=patch.__doc__, __module__=patch.__module__, **fields
+        )
+
+    return decorate
+
+
+def _optional(field: FieldInfo) -> tuple[Any, Any]:
+    kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return (kind | None, Field(None, description=field.description))
 
 
 def _label(part: Any) -> str:

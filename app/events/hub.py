@@ -1,6 +1,6 @@
-"""From the stream to those who listen: one reader a process, a short queue for each listener.
+"""Distributes the stream to listeners: one reader per process, a bounded queue for each listener.
 
-A listener that does not keep up loses its queue and is let go, and can resume where it was; nobody waits for it.
+A listener that reads too slowly loses its queue and its connection, and can resume later; no other waits for it.
 """
 
 import asyncio
@@ -14,8 +14,9 @@ from redis.exceptions import RedisError
 
 from app.core.clock import Clock
 from app.core.errors import Unavailable
-from app.events.bus import EventBus, StreamEntry, StreamId, message
-from app.events.catalogue import Control, EventName, StreamOverflow, StreamReady, kind_of
+from app.events.bus import EventBus, StreamEntry, StreamId, encode
+from app.events.catalogue import EventName, event_type_of
+from app.events.payloads import Control, StreamOverflow, StreamReady
 
 log = structlog.get_logger(__name__)
 
@@ -29,26 +30,26 @@ CHUNK_BYTES: Final = 32 * 1024
 
 
 class EventHub:
-    """Reads the stream as soon as somebody listens, and tells every listener."""
+    """Reads the stream once the first listener is there, and passes entries on to every listener."""
 
     def __init__(
         self,
         bus: EventBus,
         clock: Clock,
         *,
-        most_listeners: int = MAX_LISTENERS,
-        most_queued: int = MAX_QUEUED,
+        max_listeners: int = MAX_LISTENERS,
+        max_queued: int = MAX_QUEUED,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         self.heartbeat_seconds = heartbeat_seconds
         self._bus = bus
         self._clock = clock
-        self._most_listeners = most_listeners
-        self._most_queued = most_queued
+        self._max_listeners = max_listeners
+        self._max_queued = max_queued
         self._listeners: set[Listener] = set()
-        self._joined: set[Listener] = set()
+        self._receiving: set[Listener] = set()
         self._position: StreamId | None = None
-        self._is_known = asyncio.Event()
+        self._is_positioned = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
         self._is_over = False
 
@@ -57,21 +58,21 @@ class EventHub:
 
     @contextmanager
     def listening(self, wanted: frozenset[EventName] | None, last_seen: StreamId | None) -> Iterator["Listener"]:
-        """A listener for the time of the block; `Unavailable` when there are too many, or when we are ending."""
-        if self._is_over or len(self._listeners) >= self._most_listeners:
+        """A listener for the duration of the block; `Unavailable` when there are too many, or during shutdown."""
+        if self._is_over or len(self._listeners) >= self._max_listeners:
             raise Unavailable("Too many clients listen to events here; try again in a moment.")
         if self._reader is None:
             self._reader = asyncio.create_task(self._read())
-        listener = Listener(self, self._bus, wanted, last_seen, self._most_queued)
+        listener = Listener(self, self._bus, wanted, last_seen, self._max_queued)
         self._listeners.add(listener)
         try:
             yield listener
         finally:
             self._listeners.discard(listener)
-            self._joined.discard(listener)
+            self._receiving.discard(listener)
 
     def end(self) -> None:
-        """Let everybody go at once: the process ends."""
+        """End all listeners at once: the process shuts down."""
         self._is_over = True
         for listener in self._listeners:
             listener.end()
@@ -83,56 +84,55 @@ class EventHub:
             with suppress(asyncio.CancelledError):
                 await self._reader
 
-    async def known(self) -> None:
-        """Wait until we know where on the stream we are; without Redis that may take long."""
-        await self._is_known.wait()
+    async def wait_for_position(self) -> None:
+        """Wait until the reader knows its position on the stream; without Redis that may take long."""
+        await self._is_positioned.wait()
 
     def join(self, listener: "Listener") -> StreamId:
-        """Tell `listener` of all that comes behind the place that is returned."""
+        """From now on offer `listener` every entry after the returned position."""
         if self._position is None:
-            raise RuntimeError("joined before the place was known")
-        self._joined.add(listener)
+            raise RuntimeError("joined before the position was known")
+        self._receiving.add(listener)
         return self._position
 
     def leave(self, listener: "Listener") -> None:
-        self._joined.discard(listener)
+        self._receiving.discard(listener)
 
-    def said(self, control: Control) -> bytes:
-        """A frame of what a stream says of itself."""
-        return _frame(None, kind_of(control).name, message(control, self._clock()))
+    def control_frame(self, control: Control) -> bytes:
+        return _frame(None, event_type_of(control).name, encode(control, self._clock()))
 
     async def _read(self) -> None:
-        is_sure = False
+        is_connected = False
         while True:
             try:
-                if not is_sure:
-                    await self._find_place()
-                    is_sure = True
+                if not is_connected:
+                    await self._find_position()
+                    is_connected = True
                 entries = await self._bus.follow(self._position or StreamId(), BATCH, READ_SECONDS)
             except (RedisError, OSError) as failure:
-                if is_sure:
-                    log.warning("nothing is streamed: no redis", error=type(failure).__name__)
-                is_sure = False
+                if is_connected:
+                    log.warning("event stream not read: Redis unavailable", error=type(failure).__name__)
+                is_connected = False
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             for entry in entries:
                 self._position = entry.id
-                frame = framed(entry)
-                for listener in tuple(self._joined):
+                frame = entry_frame(entry)
+                for listener in tuple(self._receiving):
                     listener.offer(entry, frame)
 
-    async def _find_place(self) -> None:
-        """The end of the stream at first; later where we were, unless Redis was emptied and the stream begins anew."""
-        last = (await self._bus.extent()).last
+    async def _find_position(self) -> None:
+        """Start at the end of the stream; continue there after a failure, unless Redis was emptied meanwhile."""
+        last = (await self._bus.range()).last
         if self._position is None or last < self._position:
             self._position = last
-            for listener in self._joined:
+            for listener in self._receiving:
                 listener.skip_until = last
-        self._is_known.set()
+        self._is_positioned.set()
 
 
 class Listener:
-    """One who listens. `next` gives what was missed first, then what happens; nothing is left out or told twice."""
+    """One client. `next` returns missed entries first, then new ones; none is left out or repeated."""
 
     def __init__(
         self,
@@ -140,24 +140,24 @@ class Listener:
         bus: EventBus,
         wanted: frozenset[EventName] | None,
         last_seen: StreamId | None,
-        most_queued: int,
+        max_queued: int,
     ) -> None:
         self._hub = hub
         self._bus = bus
         self._wanted = wanted
         self._last_seen = last_seen
-        self._most_queued = most_queued
+        self._max_queued = max_queued
         self._queue: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self._missed: tuple[StreamId, StreamId] | None = None
-        """Behind which and up to which entry the listener must still read what it missed."""
-        self._is_joined = False
+        """The missed entries still to be read: after the first id, up to the second."""
+        self._has_joined = False
         self._overflowed_at = 0
         self.skip_until = StreamId()
         self.is_over = False
 
     async def next(self, wait_seconds: float) -> bytes:
-        """What to send next; nothing when nothing came in that time, or when `is_over`."""
+        """The next bytes to send; empty when nothing came within `wait_seconds`, or when `is_over`."""
         try:
             async with asyncio.timeout(max(0.0, wait_seconds)):
                 while not self.is_over:
@@ -168,10 +168,10 @@ class Listener:
         return b""
 
     def offer(self, entry: StreamEntry, frame: bytes) -> None:
-        """Queue it, if it is wanted; whoever has too many waiting is given up."""
+        """Queue a wanted entry; a listener with a full queue is ended."""
         if not self._wants(entry) or entry.id <= self.skip_until:
             return
-        if len(self._queue) >= self._most_queued:
+        if len(self._queue) >= self._max_queued:
             self._overflowed_at = len(self._queue)
             self._queue.clear()
             self._hub.leave(self)
@@ -186,9 +186,9 @@ class Listener:
     async def _next(self) -> bytes:
         if self._overflowed_at:
             self.is_over = True
-            return self._hub.said(StreamOverflow(unread=self._overflowed_at))
+            return self._hub.control_frame(StreamOverflow(unread=self._overflowed_at))
         try:
-            if not self._is_joined:
+            if not self._has_joined:
                 return await self._join()
             if self._missed is not None:
                 return await self._read_missed(*self._missed)
@@ -197,34 +197,34 @@ class Listener:
             return b""
         await self._wake.wait()
         self._wake.clear()
-        return self._queued()
+        return self._take_queued()
 
     async def _join(self) -> bytes:
-        await self._hub.known()
-        extent = await self._bus.extent()
-        place = self._hub.join(self)  # from here on the queue fills; no await until all is set
-        self._is_joined = True
+        await self._hub.wait_for_position()
+        kept = await self._bus.range()
+        joined_at = self._hub.join(self)  # from here on the queue fills; no await until all is set
+        self._has_joined = True
         seen, is_complete = self._last_seen, True
         if seen is None:
-            seen = place
+            seen = joined_at
         else:
-            is_complete = extent.reaches_back_to(seen)
-            if seen > max(extent.last, place):  # not of this stream: Redis was emptied since
-                seen = place
-        if seen < place:
-            self._missed = (seen, place)
-        self.skip_until = max(seen, place)
+            is_complete = kept.reaches_back_to(seen)
+            if seen > max(kept.last, joined_at):  # of an earlier stream: Redis was emptied since
+                seen = joined_at
+        if seen < joined_at:
+            self._missed = (seen, joined_at)
+        self.skip_until = max(seen, joined_at)
         ready = StreamReady(resumed=self._last_seen is not None, complete=is_complete)
-        return b"id: %s\n" % str(seen).encode() + self._hub.said(ready)
+        return b"id: %s\n" % str(seen).encode() + self._hub.control_frame(ready)
 
     async def _read_missed(self, after: StreamId, until: StreamId) -> bytes:
         entries = await self._bus.between(after, until, BATCH)
         is_all = len(entries) < BATCH or entries[-1].id >= until
         self._missed = None if is_all else (entries[-1].id, until)
-        return b"".join(framed(entry) for entry in entries if self._wants(entry))
+        return b"".join(entry_frame(entry) for entry in entries if self._wants(entry))
 
-    def _queued(self) -> bytes:
-        """As much as makes a good piece; the rest stays queued, where it is counted."""
+    def _take_queued(self) -> bytes:
+        """Up to about CHUNK_BYTES of frames; the rest stays queued, where it counts towards the limit."""
         chunks, size = [], 0
         while self._queue and size < CHUNK_BYTES:
             chunks.append(self._queue.popleft())
@@ -237,11 +237,11 @@ class Listener:
         return self._wanted is None or entry.name in self._wanted
 
 
-def framed(entry: StreamEntry) -> bytes:
-    """An entry as it goes over the wire."""
+def entry_frame(entry: StreamEntry) -> bytes:
+    """An entry in the format of Server-Sent Events."""
     return _frame(entry.id, entry.name, entry.data)
 
 
-def _frame(place: StreamId | None, name: str, data: bytes) -> bytes:
-    head = b"id: %s\n" % str(place).encode() if place is not None else b""
+def _frame(entry_id: StreamId | None, name: str, data: bytes) -> bytes:
+    head = b"id: %s\n" % str(entry_id).encode() if entry_id is not None else b""
     return head + b"event: %s\ndata: %s\n\n" % (name.encode(), data)

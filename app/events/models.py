@@ -1,4 +1,4 @@
-"""The outbox: events written with the fact they tell of, until they are routed and streamed."""
+"""The outbox table: events wait here until they are routed and streamed."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ UNPUBLISHED = text("published_at IS NULL")
 
 
 class Event(SQLModel, table=True):
-    """One event. It has no reference to what it tells of, so that it outlives a deleted instance or hunt."""
+    """One event. Without foreign keys, so that it outlives a deleted instance or hunt."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -31,6 +31,6 @@ class Event(SQLModel, table=True):
     payload: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = Field(sa_type=UtcDateTime)
     routed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the routers had it: in the same unit of work as what they made of it."""
+    """When the routers processed it, set in the same transaction as their results."""
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When it was on the stream."""
+    """When it was appended to the stream."""

@@ -1,11 +1,10 @@
-"""The pump: takes stored events in their order, has them routed once, and puts them on the stream.
+"""The relay takes stored events in order, has each routed once, and appends it to the stream.
 
-Every worker has one; a lease in Redis lets one work at a time. What protects the data is the database: rows are
-locked while they are routed, so that two pumps (Redis was away, or emptied) do nothing twice.
+Every worker has one; a leader lock in Redis lets one work at a time. The data is protected by the database: rows are
+locked while they are routed, so two relays at once (Redis was away, or emptied) do nothing twice.
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,30 +15,31 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.breaker import Breaker
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError
 from app.core.leader_lock import LeaderLock
+from app.core.loops import forever
 from app.events.bus import EventBus
 from app.events.models import Event
-from app.events.outbox import Recorded, Router, recorded
+from app.events.outbox import RecordedEvent, Router, recorded_event
 
 log = structlog.get_logger(__name__)
 
 BATCH: Final = 100
 POLL_SECONDS: Final = 0.4
 FAILED_SECONDS: Final = 2.0
-APPEND_SECONDS: Final = 2.0
-REST_SECONDS: Final = 5.0
+APPEND_TIMEOUT_SECONDS: Final = 2.0
 LEASE: Final = "huntarr:events:pump"
 LEASE_SECONDS: Final = 6.0
 
-# What says nothing of the event: the batch is tried again as it is.
-PASSING = (HuntarrError, OperationalError, InterfaceError, OSError)
+# Failures that no event causes: the whole batch is tried again.
+TEMPORARY = (HuntarrError, OperationalError, InterfaceError, OSError)
 
 
 class EventRelay:
-    """Moves stored events on; `routers` are asked in their order."""
+    """Passes stored events to `routers`, in this order, and then to the stream."""
 
     def __init__(
         self, db: Database, redis: Redis, bus: EventBus, clock: Clock, *, routers: Sequence[Router] = ()
@@ -48,29 +48,22 @@ class EventRelay:
         self._bus = bus
         self._clock = clock
         self._routers = routers
-        self._turn = LeaderLock(redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
-        self._away_until = 0.0
+        self._leader = LeaderLock(redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
+        self._redis_breaker = Breaker()
 
     async def run(self) -> None:
-        """Pump until cancelled."""
+        """Relay until cancelled."""
         try:
-            while True:
-                pause = POLL_SECONDS
-                try:
-                    if await self._turn.is_mine():
-                        await self.pump()
-                except HuntarrError as failure:
-                    log.warning("events wait", error=failure.message)
-                    pause = FAILED_SECONDS
-                except Exception:  # the top of a job that must go on as long as the worker does
-                    log.exception("the pump failed; it goes on")
-                    pause = FAILED_SECONDS
-                await asyncio.sleep(pause)
+            await forever("event relay", self._step, pause_seconds=POLL_SECONDS, failed_seconds=FAILED_SECONDS)
         finally:
-            await self._turn.end()
+            await self._leader.release()
 
-    async def pump(self) -> int:
-        """Route and stream all that waits; how many events were routed."""
+    async def _step(self) -> None:
+        if await self._leader.held():
+            await self.relay_waiting()
+
+    async def relay_waiting(self) -> int:
+        """Route and stream all waiting events; how many were routed."""
         total = 0
         while await self._waits(col(Event.routed_at).is_(None)):
             total += await self._route_batch()
@@ -78,7 +71,7 @@ class EventRelay:
         return total
 
     async def _waits(self, condition: object) -> bool:
-        """Asked first, because it disturbs no writer."""
+        """A read before the write, because it does not block writers."""
         async with self._db.reading() as session:
             query = select(Event.id).where(condition).limit(1)  # type: ignore[arg-type] # a column's expression
             return (await session.exec(query)).first() is not None
@@ -87,7 +80,7 @@ class EventRelay:
         query = select(Event).where(col(Event.routed_at).is_(None)).order_by(col(Event.id)).limit(BATCH)
         async with self._db.session() as session:
             rows = (await session.exec(query.with_for_update())).all()
-            events = [event for event in map(recorded, rows) if event is not None]
+            events = [event for event in map(recorded_event, rows) if event is not None]
             for router in self._routers:
                 if events:
                     await _route(session, router, events)
@@ -96,33 +89,33 @@ class EventRelay:
         return len(rows)
 
     async def _publish(self) -> None:
-        """Put what is routed on the stream; whatever cannot be put there now waits, also over a restart."""
-        while time.monotonic() >= self._away_until:
+        """Append routed events to the stream; without Redis they wait, also over a restart."""
+        while not self._redis_breaker.is_open:
             query = select(Event).where(col(Event.published_at).is_(None), col(Event.routed_at).is_not(None))
             async with self._db.reading() as session:
                 rows = (await session.exec(query.order_by(col(Event.id)).limit(BATCH))).all()
             if not rows:
                 return
             try:
-                async with asyncio.timeout(APPEND_SECONDS):
-                    await self._bus.append([event for event in map(recorded, rows) if event is not None])
+                async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
+                    await self._bus.append([event for event in map(recorded_event, rows) if event is not None])
             except (RedisError, OSError, TimeoutError) as failure:
-                self._away_until = time.monotonic() + REST_SECONDS
-                log.warning("events are not streamed: no redis", error=type(failure).__name__)
+                self._redis_breaker.open()
+                log.warning("events not streamed: Redis unavailable", error=type(failure).__name__)
                 return
             ids = [row.id for row in rows]
             async with self._db.session() as session:
                 await session.exec(update(Event).where(col(Event.id).in_(ids)).values(published_at=self._clock()))
 
 
-async def _route(session: AsyncSession, router: Router, events: Sequence[Recorded]) -> None:
-    """All at once; when that fails one by one, so that a bad event costs only itself."""
+async def _route(session: AsyncSession, router: Router, events: Sequence[RecordedEvent]) -> None:
+    """Route all at once, and after a failure one by one, so that only the event that causes it is lost."""
     try:
         async with session.begin_nested():
             await router.route(session, events)
-    except PASSING:
+    except TEMPORARY:
         raise
-    except Exception:  # a router's mistake must not hold up all events after it, for ever
+    except Exception:  # a router's mistake must not block later events for ever
         if len(events) == 1:
             log.exception("event not routed", event_id=events[0].id, name=events[0].name, router=type(router).__name__)
             return

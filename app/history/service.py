@@ -1,6 +1,6 @@
 """Reading what the hunts left behind: history, the state of items, caps; and forgetting on request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.arr.models import AppType, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
+from app.core.pagination import page_of
+from app.core.retention import delete_in_batches
 from app.core.row_counts import HistoryFilter, RowCounts
 from app.core.schemas import Page
 from app.hunting.schemas import (
@@ -44,7 +46,7 @@ from app.instances.service import InstanceService
 from app.settings.hunting import HuntingSettings, effective
 from app.settings.service import SettingsService
 
-DELETE_BATCH = 5000
+DELETE_BATCH_ROWS = 5000
 LOOKED_THROUGH = 300_000
 """A text is looked for in so many searches at a time: half a second on a small machine, years of a small history."""
 SKIPS_LAST = timedelta(days=30)
@@ -82,7 +84,7 @@ class HistoryService:
         """Delete searches of hunts that are over; caps, cooldowns and statistics do not change."""
         running = select(Hunt.id).where(col(Hunt.status).in_(OPEN))
         over = [col(Search.outcome).not_in(UNSETTLED), col(Search.hunt_id).not_in(running)]
-        deleted = await self._delete_in_batches(Search, [*over, *wanted.terms()])
+        deleted = await delete_in_batches(self._db, Search, *over, *wanted.terms(), batch_rows=DELETE_BATCH_ROWS)
         self._totals.forget()
         return deleted
 
@@ -102,16 +104,24 @@ class HistoryService:
     async def purge(self, retention_days: int) -> None:
         """The retention: old searches and hunts, and cap entries that no window can see any more."""
         now = self._clock()
-        await self._delete_in_batches(CapEntry, [col(CapEntry.reserved_at) < now - 2 * DAY])
+        await delete_in_batches(
+            self._db, CapEntry, col(CapEntry.reserved_at) < now - 2 * DAY, batch_rows=DELETE_BATCH_ROWS
+        )
         if retention_days:
             oldest = now - timedelta(days=retention_days)
-            await self._delete_in_batches(Search, [col(Search.searched_at) < oldest])
-            await self._delete_in_batches(Hunt, [col(Hunt.queued_at) < oldest, col(Hunt.status).not_in(OPEN)])
+            await delete_in_batches(self._db, Search, col(Search.searched_at) < oldest, batch_rows=DELETE_BATCH_ROWS)
+            await delete_in_batches(
+                self._db,
+                Hunt,
+                col(Hunt.queued_at) < oldest,
+                col(Hunt.status).not_in(OPEN),
+                batch_rows=DELETE_BATCH_ROWS,
+            )
         async with self._db.reading() as session:
             newest = select(Hunt.id).where(col(Hunt.queued_at) < now - SKIPS_LAST).order_by(col(Hunt.queued_at).desc())
             last = (await session.exec(newest.limit(1))).first()
         if last is not None:
-            await self._delete_in_batches(Skip, [col(Skip.hunt_id) <= last])
+            await delete_in_batches(self._db, Skip, col(Skip.hunt_id) <= last, batch_rows=DELETE_BATCH_ROWS)
         self._totals.forget()
 
     async def states(
@@ -127,8 +137,7 @@ class HistoryService:
                 wanted = and_(wanted, _has_status(status, settings, marks, now))
             keys = (col(ItemState.instance_id), col(ItemState.media_key), col(ItemState.hunt_pass))
             query = select(ItemState).where(wanted).order_by(col(ItemState.last_searched_at).desc(), *keys)
-            rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
-            total = (await session.exec(select(func.count()).select_from(ItemState).where(wanted))).one()
+            rows, total = await page_of(session, query, page=page, page_size=page_size)
         items = [_state(row, settings[row.instance_id], marks.get(row.instance_id), now) for row in rows]
         return Page[StateOut](items=items, total=total, page=page, page_size=page_size)
 
@@ -168,17 +177,6 @@ class HistoryService:
         defaults = await self._defaults.all_hunting_defaults(session)
         rows = (await session.exec(query)).all()
         return {row.id or 0: effective(defaults[AppType(row.app_type)], row.overrides) for row in rows}
-
-    async def _delete_in_batches(self, table: Any, wanted: Sequence[ColumnElement[bool]]) -> int:
-        """Short transactions, so that a hunt never waits for a clean-up."""
-        deleted = 0
-        while True:
-            async with self._db.session() as session:
-                batch = select(table.id).where(*wanted).limit(DELETE_BATCH)
-                gone = (await session.exec(delete(table).where(col(table.id).in_(batch)))).rowcount
-            deleted += gone
-            if gone < DELETE_BATCH:
-                return deleted
 
 
 def _waits(settings: HuntingSettings, hunt_pass: HuntPass) -> list[timedelta]:

@@ -12,7 +12,8 @@ from typing import Any, Final
 from app.arr.models import AppType
 from app.arr.registry import REGISTRY
 from app.dashboard.schemas import InstanceStatsOut, StatsOut
-from app.events.catalogue import EVENTS, OfInstance
+from app.events.catalogue import EVENTS
+from app.events.payloads import InstancePayload
 from app.home_assistant.settings import MqttTarget
 
 Json = dict[str, Any]
@@ -27,10 +28,10 @@ ON: Final = "ON"
 OFF: Final = "OFF"
 
 INSTANCE_EVENTS: Final = [
-    name.value for name, kind in EVENTS.items() if kind.is_durable and issubclass(kind.payload, OfInstance)
+    name.value for name, kind in EVENTS.items() if kind.is_durable and issubclass(kind.payload, InstancePayload)
 ]
 OTHER_EVENTS: Final = [
-    name.value for name, kind in EVENTS.items() if kind.is_durable and not issubclass(kind.payload, OfInstance)
+    name.value for name, kind in EVENTS.items() if kind.is_durable and not issubclass(kind.payload, InstancePayload)
 ]
 
 

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from app import __version__
 from app.core.errors import HuntarrError, Unavailable
 from app.core.leader_lock import LeaderLock
+from app.core.loops import forever
 from app.dashboard.service import StatsService
 from app.events.bus import EventBus, StreamEntry, StreamId
 from app.events.catalogue import EVENTS, EventName
@@ -82,7 +83,7 @@ class Publisher:
         self._tempo = tempo or PublishTiming()
         self._timer = timer
         self._resolve = resolve
-        self._turn = LeaderLock(redis, LEASE, seconds=self._tempo.lease, is_better_twice=False)
+        self._leader = LeaderLock(redis, LEASE, seconds=self._tempo.lease, is_better_twice=False)
         self._tried: MqttTarget | None = None
         self._rest = 0.0
         self._rest_until = 0.0
@@ -90,18 +91,19 @@ class Publisher:
     async def run(self) -> None:
         """Publish until cancelled."""
         try:
-            while True:
-                try:
-                    if await self._turn.is_mine():
-                        await self._work()
-                except HuntarrError as failure:
-                    self._put_off(failure.message)
-                except Exception:  # the top of a job that must go on as long as the worker does
-                    log.exception("the mqtt publisher failed; it goes on")
-                    self._put_off("an error of our own")
-                await asyncio.sleep(self._tempo.poll)
+            await forever("mqtt publisher", self._step, pause_seconds=self._tempo.poll)
         finally:
-            await self._turn.end()
+            await self._leader.release()
+
+    async def _step(self) -> None:
+        try:
+            if await self._leader.held():
+                await self._work()
+        except HuntarrError as failure:
+            self._put_off(failure.message)
+        except Exception:
+            self._put_off("an error of our own")
+            raise
 
     async def _work(self) -> None:
         """Clear up elsewhere, then publish here until that is no longer what is wanted."""
@@ -118,7 +120,7 @@ class Publisher:
         known = past.topics if past is not None else ()
         if past is not None and place != past.place:
             await self._settings.remember(place, known)
-        session = PublisherSession(self._settings, self._sources, self._turn, self._tempo, place, known)
+        session = PublisherSession(self._settings, self._sources, self._leader, self._tempo, place, known)
         await session.run(self._resolve, self._arrived)
 
     async def _retire(self, past: RetainedTopics, *, is_moving: bool) -> None:
@@ -153,14 +155,14 @@ class PublisherSession:
         self,
         settings: MqttSettingsService,
         sources: Sources,
-        turn: LeaderLock,
+        leader: LeaderLock,
         tempo: PublishTiming,
         place: MqttTarget,
         known: tuple[str, ...],
     ) -> None:
         self._settings = settings
         self._sources = sources
-        self._turn = turn
+        self._leader = leader
         self._tempo = tempo
         self._place = place
         self._topics = Topics(place)
@@ -181,7 +183,7 @@ class PublisherSession:
                 await _first_end(self._watch(), self._refresh(link), self._listen(link), self._follow(link))
             finally:
                 # Whoever took the turn from us has said that it is there: nothing is to be said against it.
-                if await self._turn.is_mine():
+                if await self._leader.held():
                     with suppress(HuntarrError, TimeoutError):
                         async with asyncio.timeout(REPLY_SECONDS):
                             await link.say(self._topics.availability, OFFLINE, retain=True)
@@ -193,7 +195,7 @@ class PublisherSession:
     async def _watch(self) -> None:
         """Until this is no longer ours to do."""
         while True:
-            if not await self._turn.is_mine() or not await self._is_wanted():
+            if not await self._leader.held() or not await self._is_wanted():
                 return
             await asyncio.sleep(self._tempo.poll)
 
@@ -261,7 +263,7 @@ class PublisherSession:
         while True:
             try:
                 if place is None:
-                    place = (await self._sources.bus.extent()).last
+                    place = (await self._sources.bus.range()).last
                 entries = await self._sources.bus.follow(place, BATCH, READ_SECONDS)
             except (RedisError, OSError):
                 await asyncio.sleep(self._tempo.poll)

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Invalid
-from app.core.schemas import SECRET_MASK, In
+from app.core.schemas import SECRET_MASK, In, patch_of
 from app.home_assistant.broker import MAX_URL_LENGTH, Broker, broker_of
 from app.secrets.box import SecretBox, masked
-from app.settings.general import optional
 from app.settings.service import SettingsService
 
 SECTION: Final = "mqtt"
@@ -44,17 +43,9 @@ class MqttSettings(BaseModel):
     verify_tls: bool = Field(True, description="Check the certificate of a broker that is called over mqtts.")
 
 
-if TYPE_CHECKING:
-
-    class MqttIn(In): ...
-
-else:
-    MqttIn = create_model(
-        "MqttIn",
-        __base__=In,
-        __doc__="Any subset; `null` takes the stored value back, so that the default counts again.",
-        **{name: optional(field) for name, field in MqttSettings.model_fields.items()},
-    )
+@patch_of(MqttSettings)
+class MqttIn(In):
+    """Any subset; `null` takes the stored value back, so that the default counts again."""
 
 
 @dataclass(frozen=True, slots=True)

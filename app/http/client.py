@@ -1,74 +1,58 @@
-"""The one door to the apps: time, bytes and tries are bounded here, and every failure becomes an `ArrError`."""
+"""HTTP client of every server that Huntarr asks: time, bytes, tries and parallel requests are bounded.
+
+It follows no redirect and connects to no blocked address. What a reply means is for its caller to say.
+"""
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from types import TracebackType
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Self, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import httpx
 
-from app.arr.models import Connection
-from app.core.clock import Clock, utc_now
 from app.http.addresses import BlockedAddress
-from app.http.bodies import ACCEPT_ENCODING, MAX_BODY_BYTES, Json, parse_json, read_body
-from app.http.errors import ArrError, BadAnswer, ErrorCode
-from app.http.failures import (
-    Progress,
-    Said,
-    from_exception,
-    from_redirect,
-    from_status,
-    not_the_api,
-    out_of_time,
-    read_said,
-)
-from app.http.outgoing import Clients, tls_context
-from app.http.pools import PoolPerApp
+from app.http.bodies import ACCEPT_ENCODING, read_body
+from app.http.clients import ClientPair, tls_context
+from app.http.errors import BadBody, HttpError
+from app.http.failures import Progress, from_exception, out_of_time, refuse_plain_to_tls
+from app.http.messages import Endpoint, Exchange, Reply, Request
+from app.http.pools import PoolPerOrigin
 
-__all__ = ["ArrHttp", "Json", "Method", "Observer", "Param"]
-
-Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
-Scalar: TypeAlias = str | int | bool
-Param: TypeAlias = Scalar | Sequence[Scalar]
-Observer: TypeAlias = Callable[[Connection, str, str, int | None, float, int], None]
-"""Told of every request on the wire: connection, method, path, status or `None`, seconds, bytes of the body."""
+T = TypeVar("T")
+Observer: TypeAlias = Callable[[Exchange], None]
 
 TRIES: Final = 3
 FIRST_WAIT_SECONDS: Final = 0.5
 CONNECT_SECONDS: Final = 10.0
 ERROR_BODY_SECONDS: Final = 5.0
-ERROR_BODY_BYTES: Final = 64 * 1024
+MAX_ERROR_BODY_BYTES: Final = 64 * 1024
 MAX_CONCURRENCY: Final = 4
 
 
-class ArrHttp:
-    """One per process. `transport` replaces the network, in tests; `sleep`, `clock` and `jitter` replace chance."""
+class HttpClient:
+    """`headers` go with every request. `transport` replaces the network, `sleep` and `jitter` the waits, in tests."""
 
     def __init__(
         self,
-        version: str,
+        headers: Mapping[str, str],
         *,
         observer: Observer | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Clock = utc_now,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        headers = {
-            "User-Agent": f"Huntarr/{version}",
-            "Accept": "application/json",
-            "Accept-Encoding": ACCEPT_ENCODING,
-        }
         self._observer = observer
         self._sleep = sleep
-        self._clock = clock
         self._jitter = jitter
-        self._clients = Clients(headers, lambda verify_tls: transport or PoolPerApp(tls_context(verify_tls)))
-        # A gate lives as long as a request holds it: nothing is kept of instances that are gone.
-        self._gates: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
+        self._clients = ClientPair(
+            {**headers, "Accept-Encoding": ACCEPT_ENCODING},
+            lambda verify_tls: transport or PoolPerOrigin(tls_context(verify_tls)),
+        )
+        # A semaphore lives as long as a request holds it: nothing is kept of servers that are gone.
+        self._semaphores: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,142 +63,112 @@ class ArrHttp:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection; afterwards the next `send` would open new ones."""
+        """Close every connection; the next request would open new ones."""
         await self._clients.aclose()
 
-    async def send(
-        self,
-        connection: Connection,
-        method: Method,
-        path: str,
-        *,
-        params: Mapping[str, Param] | None = None,
-        json: Json = None,
-        tries: int = TRIES,
-        limit: int = MAX_BODY_BYTES,
-    ) -> Json:
-        """The answer's JSON, `None` when a write was answered with an empty body; raises only `ArrError`.
+    async def request(
+        self, endpoint: Endpoint, request: Request, read: Callable[[Reply], T], *, tries: int = TRIES
+    ) -> T:
+        """What `read` makes of the reply; raises only `HttpError`, as `read` may.
 
-        `path` follows the base of `connection.url`, as `/api/v3/queue`. The deadline of the connection holds for each
-        try, from the first packet to the last byte. GET is tried again after passing trouble; a write only when not
-        a byte of it left us. An answer of more than `limit` bytes is not read.
+        The endpoint's deadline holds for each try, from the first packet to the last byte. GET is tried again after
+        a transient failure; a write only when not a byte of it was sent.
         """
         for attempt in range(1, tries):
             try:
-                return await self._gated(connection, method, path, params, json, limit)
-            except ArrError as failure:
-                if not _may_repeat(method, failure):
+                return await self._try(endpoint, request, read)
+            except HttpError as failure:
+                if not _may_repeat(request, failure):
                     raise
             await self._sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1) * (0.5 + self._jitter()))
-        return await self._gated(connection, method, path, params, json, limit)
+        return await self._try(endpoint, request, read)
 
-    async def _gated(
-        self,
-        connection: Connection,
-        method: Method,
-        path: str,
-        params: Mapping[str, Param] | None,
-        json: Json,
-        limit: int,
-    ) -> Json:
-        width = min(max(connection.request_concurrency, 1), MAX_CONCURRENCY)
-        gate = self._gates.get((connection.url, width))
-        if gate is None:
-            gate = self._gates[connection.url, width] = asyncio.Semaphore(width)
-        async with gate:
-            return await _Exchange(self, connection, method, path, limit).run(params, json)
+    async def _try(self, endpoint: Endpoint, request: Request, read: Callable[[Reply], T]) -> T:
+        width = min(max(endpoint.request_concurrency, 1), MAX_CONCURRENCY)
+        semaphore = self._semaphores.get((endpoint.url, width))
+        if semaphore is None:
+            semaphore = self._semaphores[endpoint.url, width] = asyncio.Semaphore(width)
+        async with semaphore:
+            reply = await self._send(endpoint, request)
+        refuse_plain_to_tls(endpoint, reply)
+        try:
+            return read(reply)
+        except BadBody as failure:
+            raise BadBody(failure.message, http_status=reply.status) from failure
 
-    async def client(self, *, verify_tls: bool) -> httpx.AsyncClient:
-        """The client of this mode."""
-        return await self._clients.get(verify_tls=verify_tls)
-
-    def observed(
-        self, connection: Connection, method: str, path: str, status: int | None, spent: float, n: int
-    ) -> None:
-        if self._observer is not None:
-            self._observer(connection, method, path, status, spent, n)
-
-    def failed(self, response: httpx.Response, said: Said, connection: Connection) -> ArrError:
-        return from_status(response, said, connection, self._clock())
-
-
-class _Exchange:
-    """One request and its answer."""
-
-    def __init__(self, http: ArrHttp, connection: Connection, method: Method, path: str, limit: int) -> None:
-        self._http = http
-        self._connection = connection
-        self._method: Method = method
-        self._path = path
-        self._limit = limit
-        self._progress = Progress()
-        self._response: httpx.Response | None = None
-        self._received = 0
-
-    async def run(self, params: Mapping[str, Param] | None, json: Json) -> Json:
-        if not (self._connection.api_key.isascii() and self._connection.api_key.isprintable()):
-            sentence = "The API key holds characters that no key has: copy it again from the app's Settings, General."
-            raise ArrError(ErrorCode.UNAUTHORIZED, sentence, may_have_reached=False)
-        client = await self._http.client(verify_tls=self._connection.verify_tls)
+    async def _send(self, endpoint: Endpoint, request: Request) -> Reply:
+        client = await self._clients.get(verify_tls=endpoint.verify_tls)
+        attempt = _Attempt(endpoint, request)
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:
-            async with asyncio.timeout(self._connection.timeout_seconds):
-                return await self._ask(client, params, json)
-        except TimeoutError as late:
-            raise out_of_time(self._connection, self._progress) from late
-        except (httpx.TransportError, httpx.InvalidURL, BlockedAddress, OSError) as failure:
-            raise from_exception(failure, self._connection, self._progress) from failure
+            return await attempt.run(client)
         finally:
-            status = self._response.status_code if self._response else None
-            spent = loop.time() - started
-            self._http.observed(self._connection, self._method, self._path, status, spent, self._received)
+            if self._observer is not None:
+                seconds = loop.time() - started
+                self._observer(
+                    Exchange(
+                        endpoint.url, request.method, request.path, attempt.status, seconds, attempt.received_bytes
+                    )
+                )
 
-    async def _ask(self, client: httpx.AsyncClient, params: Mapping[str, Param] | None, json: Json) -> Json:
+
+class _Attempt:
+    """One request and its reply."""
+
+    def __init__(self, endpoint: Endpoint, request: Request) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._progress = Progress()
+        self.status: int | None = None
+        self.received_bytes = 0
+
+    async def run(self, client: httpx.AsyncClient) -> Reply:
+        try:
+            async with asyncio.timeout(self._endpoint.timeout_seconds):
+                return await self._exchange(client)
+        except TimeoutError as late:
+            raise out_of_time(self._endpoint, self._progress) from late
+        except (httpx.TransportError, httpx.InvalidURL, BlockedAddress, OSError) as failure:
+            raise from_exception(failure, self._endpoint, self._progress) from failure
+
+    async def _exchange(self, client: httpx.AsyncClient) -> Reply:
         request = client.build_request(
-            self._method,
-            self._connection.url + self._path,
-            params=params,
-            json=json,
-            headers={"X-Api-Key": self._connection.api_key},
-            timeout=httpx.Timeout(None, connect=min(CONNECT_SECONDS, self._connection.timeout_seconds)),
+            self._request.method,
+            self._endpoint.url + self._request.path,
+            params=self._request.params,
+            json=self._request.json,
+            headers=dict(self._endpoint.headers),
+            timeout=httpx.Timeout(None, connect=min(CONNECT_SECONDS, self._endpoint.timeout_seconds)),
             extensions={"trace": self._progress.trace},
         )
-        response = self._response = await client.send(request, stream=True)
+        response = await client.send(request, stream=True)
+        self.status = response.status_code
         self._progress.answered = True
         try:
-            return await self._read(response)
+            body = await self._body(response)
         finally:
             await response.aclose()
+        return Reply(response.status_code, response.headers, request.url.raw_path.decode().partition("?")[0], body)
 
-    async def _read(self, response: httpx.Response) -> Json:
+    async def _body(self, response: httpx.Response) -> bytes | None:
         if response.status_code >= 400:
-            raise self._http.failed(response, await self._said(response), self._connection)
-        if not response.is_success:
-            raise from_redirect(response, self._connection)
-        try:
-            body = await self._body(response)
-            # A write may have nothing to tell (arr contracts §1.7).
-            return parse_json(body) if body or self._method == "GET" else None
-        except BadAnswer as failure:
-            raise BadAnswer(failure.message, http_status=response.status_code) from failure
-
-    async def _body(self, response: httpx.Response) -> bytes:
-        """The body when it is JSON, or empty; a page of HTML is not read any further."""
+            return await self._error_body(response)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "application/json" or kind.endswith("+json") or (not kind and self._method != "GET"):
-            return await self._decoded(response, self._limit)
-        if response.status_code == 204:
-            return b""
-        raise not_the_api(self._connection, response.status_code, may_have_reached=self._method != "GET")
+        is_accepted = self._request.accepts(kind) or (not kind and self._request.method != "GET")
+        if response.is_success and is_accepted:
+            try:
+                return await self._decoded(response, self._request.max_body_bytes)
+            except BadBody as failure:
+                raise BadBody(failure.message, http_status=response.status_code) from failure
+        return b"" if response.status_code == 204 else None
 
-    async def _said(self, response: httpx.Response) -> Said:
+    async def _error_body(self, response: httpx.Response) -> bytes:
         """What the error's body says, if it comes soon and is short: the status is what counts."""
-        body = b""
-        with suppress(TimeoutError, httpx.TransportError, BadAnswer):
-            async with asyncio.timeout(min(ERROR_BODY_SECONDS, self._connection.timeout_seconds / 2)):
-                body = await self._decoded(response, ERROR_BODY_BYTES)
-        return read_said(body, self._connection)
+        with suppress(TimeoutError, httpx.TransportError, BadBody):
+            async with asyncio.timeout(min(ERROR_BODY_SECONDS, self._endpoint.timeout_seconds / 2)):
+                return await self._decoded(response, MAX_ERROR_BODY_BYTES)
+        return b""
 
     async def _decoded(self, response: httpx.Response, limit: int) -> bytes:
         async with aclosing(self._raw(response)) as parts:
@@ -225,11 +179,11 @@ class _Exchange:
         if not isinstance(stream, httpx.AsyncByteStream):
             raise TypeError("an asynchronous client answers with an asynchronous body")
         async for part in stream:
-            self._received += len(part)
+            self.received_bytes += len(part)
             yield part
 
 
-def _may_repeat(method: Method, failure: ArrError) -> bool:
-    if method == "GET":
+def _may_repeat(request: Request, failure: HttpError) -> bool:
+    if request.method == "GET":
         return failure.transient
     return failure.transient and failure.http_status is None and not failure.may_have_reached

@@ -1,10 +1,9 @@
-"""What can go wrong between us and an app: one tree, a code for programs and a sentence for people.
+"""What can go wrong between us and a server: one tree, a code for programs and a sentence for people.
 
 UpstreamFailed
-└── ArrError            an app could not be asked, or answered wrongly
-    ├── ArrTimeout      it took too long (504)
-    ├── WrongBaseUrl    it lives under another base path
-    └── BadAnswer       it answered, but not with what we asked for
+└── HttpError           a request failed
+    ├── HttpTimeout     it took too long (504)
+    └── BadBody         the body of the reply cannot be read
 """
 
 from datetime import timedelta
@@ -13,17 +12,13 @@ from enum import StrEnum
 from app.core.errors import UpstreamFailed, UpstreamTimeout
 
 
-class ErrorCode(StrEnum):
-    """Why an app could not be used; the first ten are the words of `test` in the API."""
+class HttpErrorCode(StrEnum):
+    """Why a request failed."""
 
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     TLS = "tls"
     UNAUTHORIZED = "unauthorized"
-    WRONG_APP = "wrong_app"
-    WRONG_BASE_URL = "wrong_base_url"
-    NOT_AN_ARR = "not_an_arr"
-    STARTING = "starting"
     BAD_RESPONSE = "bad_response"
     BLOCKED_ADDRESS = "blocked_address"
     REFUSED = "refused"
@@ -33,19 +28,18 @@ class ErrorCode(StrEnum):
     CONFLICT = "conflict"
 
 
-GONE = (ErrorCode.UNREACHABLE, ErrorCode.TIMEOUT, ErrorCode.TLS, ErrorCode.STARTING, ErrorCode.BLOCKED_ADDRESS)
+class HttpError(UpstreamFailed):
+    """One failed request. The message is a whole sentence without secrets.
 
-
-class ArrError(UpstreamFailed):
-    """One failed call. The message is a whole sentence without secrets.
-
-    `may_have_reached` tells whether the app may have acted on the call: only `False` proves that it did not.
-    `transient` tells whether the same call may succeed a moment later. `http_status` is `None` without an answer.
+    `may_have_reached` tells whether the server may have acted on the request: only `False` proves that it did not.
+    `transient` tells whether the same request may succeed a moment later. `http_status` is `None` without a reply.
     """
+
+    code: StrEnum
 
     def __init__(
         self,
-        code: ErrorCode,
+        code: StrEnum,
         message: str,
         *,
         may_have_reached: bool,
@@ -59,31 +53,16 @@ class ArrError(UpstreamFailed):
         self.may_have_reached = may_have_reached
         self.transient = transient
 
-    @property
-    def ends_all(self) -> bool:
-        """Whether nothing else should be asked of the app now: it is gone, or asked to be left alone."""
-        return self.code in GONE or self.retry_after is not None
 
-
-class ArrTimeout(ArrError, UpstreamTimeout):
-    """No connection, no answer or no whole answer in time."""
+class HttpTimeout(HttpError, UpstreamTimeout):
+    """No connection, no reply or no whole reply in time."""
 
     def __init__(self, message: str, *, may_have_reached: bool, transient: bool) -> None:
-        super().__init__(ErrorCode.TIMEOUT, message, may_have_reached=may_have_reached, transient=transient)
+        super().__init__(HttpErrorCode.TIMEOUT, message, may_have_reached=may_have_reached, transient=transient)
 
 
-class WrongBaseUrl(ArrError):
-    """The app lives under another base path; `base` is the one it named, empty when it should have none."""
+class BadBody(HttpError):
+    """The body cannot be read; what was asked for may have happened."""
 
-    def __init__(self, message: str, *, base: str, http_status: int) -> None:
-        super().__init__(ErrorCode.WRONG_BASE_URL, message, may_have_reached=False, http_status=http_status)
-        self.base = base
-
-
-class BadAnswer(ArrError):
-    """The answer cannot be read; what was asked for may have happened."""
-
-    def __init__(self, message: str, *, http_status: int | None = None, transient: bool = False) -> None:
-        super().__init__(
-            ErrorCode.BAD_RESPONSE, message, may_have_reached=True, http_status=http_status, transient=transient
-        )
+    def __init__(self, message: str, *, http_status: int | None = None) -> None:
+        super().__init__(HttpErrorCode.BAD_RESPONSE, message, may_have_reached=True, http_status=http_status)

@@ -1,4 +1,4 @@
-"""The connections of one process to all its apps: one small pool an app, few kept open when idle."""
+"""Connections of one process to all servers: a small pool for each, few kept open when idle."""
 
 import asyncio
 import ssl
@@ -10,19 +10,19 @@ import httpx
 
 from app.http.addresses import GuardedPool, Resolve
 
-CONNECTIONS_PER_APP = 8
-KEEPALIVE_SECONDS = 60.0  # the apps close an idle connection after 130 s (arr contracts §9): be first, by far
-MAX_IDLE_APPS = 200
+CONNECTIONS_PER_ORIGIN = 8
+KEEPALIVE_SECONDS = 60.0  # Sonarr & co. close an idle connection after 130 s: close it well before
+MAX_IDLE_POOLS = 200
 
 Origin: TypeAlias = tuple[str, str, int | None]
 Clock: TypeAlias = Callable[[], float]
 
 
-class PoolPerApp(httpx.AsyncBaseTransport):
-    """A transport that keeps a pool for each scheme, host and port, all with one TLS context.
+class PoolPerOrigin(httpx.AsyncBaseTransport):
+    """A transport with a pool for each scheme, host and port, all with one TLS context.
 
-    One pool for all is what httpx does, and it looks at every open connection twice a request: with 400 apps that
-    costs 18 ms of the event loop each time [tried]. Pools that idle too long, or are too many, are closed.
+    httpx has one pool for all, and looks at every open connection twice per request: with 400 apps that takes 18 ms
+    of the event loop each time. Pools that idle too long, or are too many, are closed.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class PoolPerApp(httpx.AsyncBaseTransport):
             await pool.transport.aclose()
 
     async def _sweep(self, now: float) -> None:
-        """Close what idles, the longest unused first."""
-        too_many = len(self._pools) - MAX_IDLE_APPS
+        """Close idle pools, the longest unused first."""
+        too_many = len(self._pools) - MAX_IDLE_POOLS
         for origin, pool in list(self._pools.items()):
             if now - pool.used_at <= KEEPALIVE_SECONDS and too_many <= 0:
                 break
@@ -69,7 +69,7 @@ class PoolPerApp(httpx.AsyncBaseTransport):
 class _Pool:
     def __init__(self, context: ssl.SSLContext, resolve: Resolve | None) -> None:
         self.transport = GuardedPool(
-            context, connections=CONNECTIONS_PER_APP, keepalive_seconds=KEEPALIVE_SECONDS, resolve=resolve
+            context, connections=CONNECTIONS_PER_ORIGIN, keepalive_seconds=KEEPALIVE_SECONDS, resolve=resolve
         )
         self.used_at = 0.0
         self.busy = 0
@@ -88,7 +88,7 @@ class _Pool:
 
 
 class _Counted(httpx.AsyncByteStream):
-    """A body whose end tells the pool that it may be closed."""
+    """A body; once it is closed, its pool is no longer busy with it."""
 
     def __init__(self, body: httpx.SyncByteStream | httpx.AsyncByteStream, pool: _Pool) -> None:
         if not isinstance(body, httpx.AsyncByteStream):

@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import structlog
 from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
-from app.core.errors import Conflict, NotFound, Unavailable
-from app.core.queue import FOLLOW_UP, RUN_HUNT, Queue
+from app.core.errors import Conflict, NotFound
+from app.core.queue import FOLLOW_UP, RUN_HUNT, Queue, try_enqueue
 from app.core.row_counts import HuntFilter, RowCounts
 from app.core.schemas import Page
 from app.counters.rollup import count_hunt
@@ -28,12 +27,9 @@ from app.instances.service import interval
 from app.settings.hunting import effective
 from app.settings.service import SettingsService
 
-log = structlog.get_logger(__name__)
-
 POLL_SECONDS = 0.2
 DUE_AT_ONCE = 1000
-RING_AFTER = timedelta(seconds=30)
-RING_ANEW = timedelta(minutes=1)
+ENQUEUE_AGAIN_AFTER = timedelta(seconds=30)
 
 
 class HuntService:
@@ -70,7 +66,7 @@ class HuntService:
         async with self._db.session() as session:
             targets = await self._targets(session, given)
             hunts = await self._open(session, targets, trigger, given)
-        await self._ring(hunts)
+        await self._enqueue(hunts)
         await self._ticker.queue_changed()
         return await self._wait([hunt.id or 0 for hunt in hunts], wait_seconds)
 
@@ -95,7 +91,7 @@ class HuntService:
                     state.next_hunt_at = now + every
                     ready.append(one)
             hunts = await self._open(session, ready, Trigger.INTERVAL, HuntIn())
-        await self._ring(hunts)
+        await self._enqueue(hunts)
         await self._ticker.queue_changed()
         return len(hunts)
 
@@ -138,13 +134,13 @@ class HuntService:
         """Ring for hunts that nobody works on: their ring was lost, or their worker died."""
         now = self._clock()
         # Also what was queued later than now: the clock was set back.
-        waits = or_(col(Hunt.queued_at) < now - RING_AFTER, col(Hunt.queued_at) > now)
+        waits = or_(col(Hunt.queued_at) < now - ENQUEUE_AGAIN_AFTER, col(Hunt.queued_at) > now)
         lost = and_(col(Hunt.status) == HuntStatus.QUEUED.value, waits)
         query = select(Hunt).where(or_(lost, col(Hunt.status) == HuntStatus.RUNNING.value)).order_by(col(Hunt.id))
         async with self._db.reading() as session:
             hunts = (await session.exec(query)).all()
         held = await self._leases.held([hunt.instance_id for hunt in hunts if hunt.instance_id is not None])
-        await self._ring([hunt for hunt in hunts if hunt.instance_id not in held])
+        await self._enqueue([hunt for hunt in hunts if hunt.instance_id not in held])
 
     async def ring_follow_ups(self) -> None:
         """Ring for instances that are to be looked after between their hunts."""
@@ -161,10 +157,10 @@ class HuntService:
         async with self._db.reading() as session:
             waiting = (await session.exec(query)).all()
         for instance_id, due_at in waiting:
-            # A new id for each look and minute: arq locks the id of a killed worker's job for half an hour.
-            since = int(due_at.timestamp()) if due_at is not None else 0
-            bucket = int((now - due_at) / RING_ANEW) if due_at is not None else 0
-            await self._queue.enqueue(FOLLOW_UP, instance_id, job_id=f"follow-up:{instance_id}:{since}:{bucket}")
+            key = f"follow-up:{instance_id}:{int(due_at.timestamp()) if due_at is not None else 0}"
+            age = now - (due_at or now)
+            if not await try_enqueue(self._queue, FOLLOW_UP, instance_id, key=key, age=age):
+                return
 
     async def _wait(self, hunt_ids: Sequence[int], seconds: float) -> list[HuntOut]:
         """The hunts when all have ended, or when the time is over, or ours is."""
@@ -218,15 +214,11 @@ class HuntService:
         query = select(Hunt).where(col(Hunt.instance_id).in_(ids), col(Hunt.status).in_(OPEN))
         return list((await session.exec(query.order_by(col(Hunt.instance_id)))).all())
 
-    async def _ring(self, hunts: Sequence[Hunt]) -> None:
-        """A new id for every attempt and minute: arq locks the id of a killed worker's job for half an hour."""
+    async def _enqueue(self, hunts: Sequence[Hunt]) -> None:
+        now = self._clock()
         for hunt in hunts:
-            bucket = int((self._clock() - hunt.queued_at) / RING_ANEW)
-            try:
-                job_id = f"hunt:{hunt.id}:{hunt.attempts}:{bucket}"
-                await self._queue.enqueue(RUN_HUNT, hunt.id or 0, job_id=job_id)
-            except Unavailable as failure:
-                log.warning("hunts are rung for later", hunts=len(hunts), error=failure.message)
+            key, age = f"hunt:{hunt.id}:{hunt.attempts}", now - hunt.queued_at
+            if not await try_enqueue(self._queue, RUN_HUNT, hunt.id or 0, key=key, age=age):
                 return
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from app.arr.http import ArrHttp
 from app.core.clock import Clock
 from app.core.db import Database
-from app.http.client import ArrHttp
 from app.hunting.running.changes import ChangeDetector
 from app.hunting.running.claims import Claims
 from app.hunting.running.follow_up import FollowUp

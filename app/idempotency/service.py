@@ -8,17 +8,16 @@ from sqlalchemy import ColumnElement, delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.core.clock import Clock
+from app.core.clock import Clock, claim_holds
 from app.core.db import Database, upsert
 from app.core.errors import Conflict
+from app.core.retention import delete_in_batches
 from app.idempotency.models import CALLER_LENGTH, Replay
 from app.secrets.box import SecretBox
 
 VALID_FOR = timedelta(hours=24)
 ABANDONED_AFTER = timedelta(minutes=2)
 TWIN_RETRY = timedelta(seconds=1)
-PURGE_BATCH = 500
-PURGE_BATCHES = 20
 MAX_BODY = 1024 * 1024
 
 
@@ -67,7 +66,7 @@ class IdempotencyService:
             if row.attempt == attempt.token:
                 return attempt
             kept = self._opened(row) if now - row.created_at < VALID_FOR else None
-            is_free = kept is None and (row.status is not None or abs(now - row.created_at) >= ABANDONED_AFTER)
+            is_free = kept is None and (row.status is not None or not claim_holds(row.created_at, ABANDONED_AFTER, now))
             if is_free:
                 row.fingerprint, row.attempt, row.created_at = fingerprint, attempt.token, now
                 row.status = row.media_type = row.body = None
@@ -97,16 +96,8 @@ class IdempotencyService:
             await session.exec(delete(Replay).where(*_held(attempt)))
 
     async def purge(self, now: datetime) -> int:
-        """Delete what is no longer valid, in short units of work; how many went. The rest waits for the next tick."""
-        total = 0
-        for _ in range(PURGE_BATCHES):
-            old = select(col(Replay.id)).where(col(Replay.created_at) < now - VALID_FOR).limit(PURGE_BATCH)
-            async with self._db.session() as session:
-                result = await session.exec(delete(Replay).where(col(Replay.id).in_(old)))
-            total += result.rowcount
-            if result.rowcount < PURGE_BATCH:
-                break
-        return total
+        """Delete replies that are no longer valid; the number of deleted replies."""
+        return await delete_in_batches(self._db, Replay, col(Replay.created_at) < now - VALID_FOR)
 
     def _opened(self, row: Replay) -> StoredResponse | None:
         if row.status is None or row.body is None:

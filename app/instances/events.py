@@ -5,15 +5,15 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType
-from app.events.catalogue import InstanceOffline, InstanceOnline
-from app.events.outbox import record
+from app.events.outbox import record_event
+from app.events.payloads import InstanceOffline, InstanceOnline
 from app.instances.models import InstanceState
 
 
 async def tell_offline(
     session: AsyncSession, app_type: AppType, name: str, state: InstanceState, now: datetime
 ) -> None:
-    """Recorded with the state that has just been seen."""
+    """RecordedEvent with the state that has just been seen."""
     event = InstanceOffline(
         app_type=app_type,
         instance_id=state.instance_id,
@@ -22,15 +22,15 @@ async def tell_offline(
         error=state.error or "",
         next_try_at=state.rest_until,
     )
-    await record(session, event, now)
+    await record_event(session, event, now)
 
 
 async def tell_online(session: AsyncSession, app_type: AppType, name: str, state: InstanceState, now: datetime) -> None:
-    """Recorded with the state that has just been seen."""
+    """RecordedEvent with the state that has just been seen."""
     event = InstanceOnline(
         app_type=app_type,
         instance_id=state.instance_id,
         instance_name=name,
         version=state.version,
     )
-    await record(session, event, now)
+    await record_event(session, event, now)

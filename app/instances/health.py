@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from app.arr.errors import ArrError
 from app.arr.models import AppStatus
-from app.http.errors import ArrError
 from app.instances.models import InstanceState
 
 OFFLINE_MINUTES = (1, 2, 5, 10, 15)

@@ -9,6 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.http import ArrHttp
 from app.arr.models import AppStatus, AppType, Connection, Variant
 from app.arr.probe import Probe, probe
 from app.core.clock import Clock
@@ -17,8 +19,6 @@ from app.core.errors import Conflict, Invalid, NotFound, Unavailable
 from app.core.queue import PROBE_INSTANCE, Queue
 from app.core.schemas import SECRET_MASK
 from app.http.addresses import MAX_URL_LENGTH, normalise_url
-from app.http.client import ArrHttp
-from app.http.errors import ArrError, ErrorCode
 from app.instances import health
 from app.instances.events import tell_offline, tell_online
 from app.instances.models import Instance, InstanceState

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.events.bus import EventBus
-from app.events.catalogue import Level, LogLine
+from app.events.payloads import Level, LogLine
 from app.logs.schemas import LogEntryOut
 
 LEVELS = {"INFO": Level.INFO, "WARNING": Level.WARNING, "ERROR": Level.ERROR, "CRITICAL": Level.ERROR}

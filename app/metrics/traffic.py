@@ -16,9 +16,9 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 from sqlmodel import select
 
-from app.arr.models import Connection
 from app.core.db import Database
 from app.core.errors import Unavailable
+from app.http.messages import Exchange
 from app.instances.models import Instance
 from app.metrics.histogram import Histogram
 
@@ -69,20 +69,19 @@ class AppTraffic:
         self._seen: dict[str, _Seen] = {}
         self._flushing = asyncio.Lock()
 
-    def observe(
-        self, connection: Connection, _method: str, _path: str, status: int | None, spent: float, _n: int
-    ) -> None:
-        """What `ArrHttp` tells of a request."""
-        seen = self._seen.get(connection.url)
+    def observe(self, exchange: Exchange) -> None:
+        """Count one request of `ArrHttp`."""
+        status = exchange.status
+        seen = self._seen.get(exchange.url)
         if seen is None:
             if len(self._seen) >= MAX_PLACES:  # Redis is away, and somebody tests one address after the other
                 return
-            seen = self._seen[connection.url] = _Seen()
+            seen = self._seen[exchange.url] = _Seen()
         result = NO_ANSWER if status is None else f"{status // 100}xx"
         seen.results[result] = seen.results.get(result, 0) + 1
-        seen.answers.observe(spent)
+        seen.answers.observe(exchange.seconds)
         if status is not None:
-            seen.last = spent
+            seen.last = exchange.seconds
 
     async def flush(self) -> None:
         """Add what was seen to the sums. What cannot be added now is kept for the next time."""

@@ -11,13 +11,15 @@ from typing import Any, Final
 import structlog
 
 import app
+from app.events.catalogue import EventName
 from app.notifications.messages import DeliveryResult, Message
-from app.notifications.rendering import is_success
 
 log = structlog.get_logger(__name__)
 
 SECONDS: Final = 20.0  # 15 for the provider, the rest for the process to start
 AT_ONCE: Final = 4  # each needs some 55 MB while it lives
+GOOD_NEWS: Final = (EventName.MEDIA_IMPORTED, EventName.INSTANCE_ONLINE, EventName.BACKUP_CREATED)
+"""Shown as success by services that use colours."""
 KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SYSTEMROOT")
 
 
@@ -30,7 +32,7 @@ class AppriseClient:
 
     async def send(self, urls: Sequence[str], message: Message) -> DeliveryResult:
         """Whether every one of the addresses took the message."""
-        kind = "success" if is_success(message.type) else message.level
+        kind = "success" if message.type in GOOD_NEWS else message.level
         order = {"urls": list(urls), "title": message.title, "body": message.body, "kind": kind}
         return _answer(await self._run(order))
 

@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError
+from app.core.loops import forever
 from app.notifications.clients import NotificationClients
 from app.notifications.digests import fold
 from app.notifications.messages import DeliveryResult, Message, discreet
@@ -65,17 +66,7 @@ class Deliverer:
     async def run(self) -> None:
         """Send until cancelled; what is on its way then is sent again by the next worker."""
         try:
-            while True:
-                pause = POLL_SECONDS
-                try:
-                    await self._start_due()
-                except HuntarrError as failure:
-                    log.warning("notifications wait", error=failure.message)
-                    pause = FAILED_SECONDS
-                except Exception:  # the top of a job that must go on as long as the worker does
-                    log.exception("sending notifications failed; it goes on")
-                    pause = FAILED_SECONDS
-                await asyncio.sleep(pause)
+            await forever("notifications", self._start_due, pause_seconds=POLL_SECONDS, failed_seconds=FAILED_SECONDS)
         finally:
             tasks = list(self._running.values())
             for task in tasks:

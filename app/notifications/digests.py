@@ -11,8 +11,8 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.schemas import UtcTime
+from app.events.rendering import Rendered
 from app.notifications.models import DIGEST, ConnectionState, Delivery, DeliveryStatus
-from app.notifications.rendering import Rendered
 from app.notifications.routing import GRAVITY
 
 _TIME: Final = TypeAdapter(UtcTime)

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlmodel import col, delete, select, update
+from sqlmodel import col, select, update
 
 from app.core.db import Database
+from app.core.retention import delete_in_batches
 from app.notifications.models import WAITING, Delivery, DeliveryStatus
 
 log = structlog.get_logger(__name__)
@@ -26,9 +27,9 @@ async def purge(db: Database, now: datetime) -> None:
     newest = select(Delivery.id).where(over).order_by(col(Delivery.id).desc())
     async with db.reading() as session:
         last = (await session.exec(newest.offset(KEPT).limit(1))).first()
-    await _delete(db, over, col(Delivery.created_at) < now - KEPT_FOR)
+    await delete_in_batches(db, Delivery, over, col(Delivery.created_at) < now - KEPT_FOR)
     if last is not None:
-        await _delete(db, over, col(Delivery.id) <= last)
+        await delete_in_batches(db, Delivery, over, col(Delivery.id) <= last)
 
 
 async def _give_up(db: Database, now: datetime) -> None:
@@ -43,14 +44,5 @@ async def _give_up(db: Database, now: datetime) -> None:
             gone = (await session.exec(update(Delivery).where(col(Delivery.id).in_(batch)).values(**failed))).rowcount
         if gone:
             log.error("notifications given up unsent", count=gone)
-        if gone < BATCH:
-            return
-
-
-async def _delete(db: Database, *wanted: object) -> None:
-    for _ in range(BATCHES):
-        batch = select(col(Delivery.id)).where(*wanted).limit(BATCH)  # type: ignore[arg-type] # terms
-        async with db.session() as session:
-            gone = (await session.exec(delete(Delivery).where(col(Delivery.id).in_(batch)))).rowcount
         if gone < BATCH:
             return

@@ -8,24 +8,25 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import Clock
-from app.events.catalogue import Level
-from app.events.outbox import Recorded
+from app.events.catalogue import DURABLE_EVENTS
+from app.events.filters import matching
+from app.events.outbox import RecordedEvent
+from app.events.payloads import Level
+from app.events.rendering import Rendered
 from app.notifications.models import ConnectionState, Delivery, DeliveryStatus, NotificationConnection
-from app.notifications.rendering import Rendered, render
-from app.notifications.schemas import names_of
 from app.schedules.schemas import ALL
 
 GRAVITY = tuple(Level)
 
 
-def is_wanted(connection: NotificationConnection, event: Recorded) -> bool:
+def is_wanted(connection: NotificationConnection, event: RecordedEvent) -> bool:
     """Whether the connection asks for the event: by name, gravity, app and instance. Pure."""
     return (
         connection.enabled
         and GRAVITY.index(event.level) >= GRAVITY.index(Level(connection.min_level))
         and connection.app_type in (ALL, event.app_type)
         and connection.instance_id in (None, event.instance_id)
-        and any(event.name in names_of(pattern) for pattern in connection.events)
+        and any(event.name in matching(pattern, DURABLE_EVENTS) for pattern in connection.events)
     )
 
 
@@ -35,7 +36,7 @@ class NotificationRouter:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def route(self, session: AsyncSession, events: Sequence[Recorded]) -> None:
+    async def route(self, session: AsyncSession, events: Sequence[RecordedEvent]) -> None:
         query = (
             select(NotificationConnection)
             .where(col(NotificationConnection.enabled).is_(True))
@@ -50,7 +51,7 @@ class NotificationRouter:
         if not pairs:
             return
         states = await _locked(session, {connection.id or 0 for connection, _ in pairs})
-        now, rendered = self._clock(), {event.id: render(event.payload) for _, event in pairs}
+        now, rendered = self._clock(), {event.id: event.payload.render() for _, event in pairs}
         for connection, event in pairs:
             state = states.get(connection.id or 0)
             if state is not None:  # else it was deleted since we looked
@@ -67,7 +68,7 @@ async def _locked(session: AsyncSession, ids: set[int]) -> dict[int, ConnectionS
     return {state.connection_id: state for state in rows.all()}
 
 
-def _delivery(connection: NotificationConnection, event: Recorded, rendered: Rendered, now: datetime) -> Delivery:
+def _delivery(connection: NotificationConnection, event: RecordedEvent, rendered: Rendered, now: datetime) -> Delivery:
     is_collected = connection.digest_minutes > 0
     return Delivery(
         connection_id=connection.id or 0,

@@ -5,29 +5,22 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, JsonValue
 
 from app.core.schemas import SECRET_MASK, In, Out, UtcTime
-from app.events.catalogue import EVENTS, EventName, Level
+from app.events.catalogue import DURABLE_EVENTS, EventName
+from app.events.filters import matching
+from app.events.payloads import Level
 from app.instances.schemas import Name
 from app.notifications.models import DeliveryStatus
 from app.notifications.providers import PROVIDERS
 from app.schedules.schemas import ALL, APP_TYPES, AppWord
 
-DURABLE: Final = tuple(name.value for name, kind in EVENTS.items() if kind.is_durable)
 MAX_EVENTS: Final = 100
 MAX_DIGEST: Final = 7 * 24 * 60
 
 
-def names_of(pattern: str) -> frozenset[str]:
-    """The events that a name, a beginning such as `hunt.*`, or `*` stands for."""
-    if pattern == "*":
-        return frozenset(DURABLE)
-    start = pattern.removesuffix("*") if pattern.endswith(".*") else None
-    return frozenset(name for name in DURABLE if (name.startswith(start) if start else name == pattern))
-
-
 def _known_events(patterns: list[str]) -> list[str]:
     for pattern in patterns:
-        if not names_of(pattern):
-            raise ValueError(f"must be events, or beginnings such as hunt.*; there are: {', '.join(DURABLE)}")
+        if not matching(pattern, DURABLE_EVENTS):
+            raise ValueError(f"must be events, or prefixes such as hunt.*; there are: {', '.join(DURABLE_EVENTS)}")
     return list(dict.fromkeys(patterns))
 
 
@@ -52,7 +45,7 @@ Events = Annotated[
     AfterValidator(_known_events),
 ]
 EVENTS_FIELD: Final[dict[str, Any]] = {
-    "description": f"Names, beginnings such as `hunt.*`, or `*`. There are: {', '.join(DURABLE)}.",
+    "description": f"Names, prefixes such as `hunt.*`, or `*`. There are: {', '.join(DURABLE_EVENTS)}.",
     "examples": [["hunt.failed", "media.*"]],
 }
 

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
+from app.core.pagination import page_of
 from app.core.schemas import Page
 from app.instances.service import InstanceService
 from app.notifications.clients import NotificationClients
@@ -137,8 +138,7 @@ class NotificationService:
         wanted += [] if status is None else [col(Delivery.status) == status.value]
         query = select(Delivery).where(*wanted).order_by(col(Delivery.id).desc())
         async with self._db.reading() as session:
-            rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
-            total = (await session.exec(select(func.count()).select_from(Delivery).where(*wanted))).one()
+            rows, total = await page_of(session, query, page=page, page_size=page_size)
         items = [DeliveryOut.model_validate(row) for row in rows]
         return Page[DeliveryOut](items=items, total=total, page=page, page_size=page_size)
 

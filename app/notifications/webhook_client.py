@@ -11,7 +11,7 @@ import httpx
 
 from app.core.clock import Clock
 from app.http.addresses import BlockedAddress, GuardedPool, Resolve
-from app.http.outgoing import Clients, read_retry_after, tls_context
+from app.http.clients import ClientPair, read_retry_after, tls_context
 from app.notifications.messages import DeliveryResult
 
 SECONDS: Final = 15.0
@@ -29,7 +29,7 @@ class WebhookClient:
         headers = {"User-Agent": f"Huntarr/{version}", "Accept-Encoding": "identity"}
         self._clock = clock
         self._seconds = seconds
-        self._clients = Clients(
+        self._clients = ClientPair(
             headers,
             lambda verify_tls: GuardedPool(
                 tls_context(verify_tls), connections=CONNECTIONS, keepalive_seconds=KEEPALIVE_SECONDS, resolve=resolve

@@ -15,10 +15,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.actions.actions import ACTIONS, ActionResult, ActionServices, ActionTarget
 from app.arr.models import AppType
-from app.core.clock import A_STEP, Clock
+from app.core.clock import CLOCK_TOLERANCE, Clock, claim_holds
 from app.core.db import Database
 from app.core.errors import Conflict, HuntarrError, NotFound, Unavailable
-from app.core.queue import RUN_SCHEDULE, Queue
+from app.core.queue import RUN_SCHEDULE, Queue, try_enqueue
 from app.schedules.models import OPEN_RUNS, RunStatus, RunTrigger, Schedule, ScheduleRun
 from app.schedules.planning import is_moved, reckon, rhythm_of
 from app.schedules.schemas import ALL, ScheduleRunOut
@@ -29,8 +29,7 @@ from app.settings.service import SettingsService
 log = structlog.get_logger(__name__)
 
 DUE_AT_ONCE = 500
-RING_AFTER = timedelta(seconds=30)
-RING_ANEW = timedelta(minutes=1)
+ENQUEUE_AGAIN_AFTER = timedelta(seconds=30)
 CLAIM = timedelta(seconds=60)
 """Longer than the job may take: who has claimed a run for so long is dead."""
 MAX_ATTEMPTS = 10
@@ -77,7 +76,7 @@ class ScheduleRunner:
             # Read again: several workers tick at the same time, and only one may be first.
             rows = (await session.exec(_due(now, zone).with_for_update(skip_locked=True))).all()
             runs = [run for row in rows if (run := await self._fire(session, row, zone, now)) is not None]
-        await self._ring(runs)
+        await self._enqueue(runs)
         return len(runs)
 
     async def start(self, schedule_id: int) -> ScheduleRunOut:
@@ -87,7 +86,7 @@ class ScheduleRunner:
             row = await require(session, schedule_id, lock=True)
             run = ScheduleRun(schedule_id=schedule_id, trigger=RunTrigger.MANUAL.value, at=self._clock())
             await _add(session, row, run)
-        await self._ring([run])
+        await self._enqueue([run])
         return ScheduleRunOut.model_validate(run)
 
     async def run(self, run_id: int) -> None:
@@ -111,7 +110,9 @@ class ScheduleRunner:
         query = select(ScheduleRun).where(col(ScheduleRun.status).in_(OPEN_RUNS)).order_by(col(ScheduleRun.id))
         async with self._db.reading() as session:
             runs = (await session.exec(query.limit(DUE_AT_ONCE))).all()
-        await self._ring([run for run in runs if not _is_held(run, now) and abs(now - run.at) >= RING_AFTER])
+        await self._enqueue(
+            [run for run in runs if not _is_claimed(run, now) and abs(now - run.at) >= ENQUEUE_AGAIN_AFTER]
+        )
 
     async def _fire(self, session: AsyncSession, row: Schedule, zone: str, now: datetime) -> ScheduleRun | None:
         """Write down what the moment of a schedule brings, and move it on; the run, if there is one to ring for."""
@@ -136,7 +137,7 @@ class ScheduleRunner:
         async with self._db.session() as session:
             run = await session.get(ScheduleRun, run_id, with_for_update=True)
             schedule = await session.get(Schedule, run.schedule_id) if run is not None else None
-            if run is None or schedule is None or run.status not in OPEN_RUNS or _is_held(run, now):
+            if run is None or schedule is None or run.status not in OPEN_RUNS or _is_claimed(run, now):
                 return None
             session.add(run)
             if (over := _given_up(run, now)) is not None:
@@ -172,16 +173,11 @@ class ScheduleRunner:
             await session.exec(update(ScheduleRun).where(*mine, is_open).values(**ended, ended_at=self._clock()))
         log.info("schedule ran", schedule_id=claim.schedule_id, run_id=claim.run_id, status=done.status.value)
 
-    async def _ring(self, runs: Sequence[ScheduleRun]) -> None:
-        """A new id for every attempt and minute: arq locks the id of a killed worker's job for half an hour."""
+    async def _enqueue(self, runs: Sequence[ScheduleRun]) -> None:
+        now = self._clock()
         for run in runs:
-            bucket = int((self._clock() - run.at) / RING_ANEW)
-            try:
-                await self._queue.enqueue(
-                    RUN_SCHEDULE, run.id or 0, job_id=f"schedule:{run.id}:{run.attempts}:{bucket}"
-                )
-            except Unavailable as failure:
-                log.warning("schedules are rung for later", runs=len(runs), error=failure.message)
+            key = f"schedule:{run.id}:{run.attempts}"
+            if not await try_enqueue(self._queue, RUN_SCHEDULE, run.id or 0, key=key, age=now - run.at):
                 return
 
 
@@ -190,7 +186,7 @@ def _due(now: datetime, zone: str):  # type: ignore[no-untyped-def]
     than now, because the clock was set back."""
     lives_here = and_(col(Schedule.interval_minutes).is_(None), col(Schedule.timezone).is_(None))
     is_moved = and_(lives_here, col(Schedule.zone) != zone)
-    ran_later = col(Schedule.last_run_id).in_(select(ScheduleRun.id).where(col(ScheduleRun.at) > now + A_STEP))
+    ran_later = col(Schedule.last_run_id).in_(select(ScheduleRun.id).where(col(ScheduleRun.at) > now + CLOCK_TOLERANCE))
     return (
         select(Schedule)
         .where(col(Schedule.enabled).is_(True))
@@ -222,10 +218,9 @@ async def _add(session: AsyncSession, row: Schedule, run: ScheduleRun) -> Schedu
     return run
 
 
-def _is_held(run: ScheduleRun, now: datetime) -> bool:
-    """Whether a worker that may still live has claimed it; a claim from the future is none: the clock was set back."""
-    is_running = run.status == RunStatus.RUNNING and run.claimed_at is not None
-    return is_running and run.claimed_at is not None and abs(now - run.claimed_at) < CLAIM
+def _is_claimed(run: ScheduleRun, now: datetime) -> bool:
+    """Whether a worker that may still live has claimed it."""
+    return run.status == RunStatus.RUNNING and claim_holds(run.claimed_at, CLAIM, now)
 
 
 def _given_up(run: ScheduleRun, now: datetime) -> ActionResult | None:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlmodel import col, delete, func, select
+from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Invalid, NotFound
+from app.core.pagination import page_of
+from app.core.retention import delete_in_batches
 from app.core.schemas import Page
 from app.instances.service import InstanceService
 from app.schedules.models import OPEN_RUNS, Schedule, ScheduleRun
@@ -19,7 +21,6 @@ from app.settings.service import SettingsService
 TIMING = ("enabled", "cron", "time", "days", "interval_minutes", "timezone")
 """What moves the next run when it changes."""
 RUNS_KEPT = 1000
-DELETE_BATCH = 1000
 
 
 class ScheduleService:
@@ -84,8 +85,7 @@ class ScheduleService:
         query = select(ScheduleRun).where(ours).order_by(col(ScheduleRun.id).desc())
         async with self._db.reading() as session:
             await require(session, schedule_id)
-            rows = (await session.exec(query.offset((page - 1) * page_size).limit(page_size))).all()
-            total = (await session.exec(select(func.count()).select_from(ScheduleRun).where(ours))).one()
+            rows, total = await page_of(session, query, page=page, page_size=page_size)
         items = [ScheduleRunOut.model_validate(row) for row in rows]
         return Page[ScheduleRunOut](items=items, total=total, page=page, page_size=page_size)
 
@@ -95,7 +95,9 @@ class ScheduleService:
         latest = select(Schedule.last_run_id).where(col(Schedule.last_run_id).is_not(None))
         if retention_days:
             oldest = self._clock() - timedelta(days=retention_days)
-            await self._delete(over, col(ScheduleRun.at) < oldest, col(ScheduleRun.id).not_in(latest))
+            await delete_in_batches(
+                self._db, ScheduleRun, over, col(ScheduleRun.at) < oldest, col(ScheduleRun.id).not_in(latest)
+            )
         async with self._db.reading() as session:
             ids = (await session.exec(select(Schedule.id))).all()
         for schedule_id in ids:
@@ -104,15 +106,7 @@ class ScheduleService:
             async with self._db.reading() as session:
                 last = (await session.exec(newest.offset(RUNS_KEPT).limit(1))).first()
             if last is not None:
-                await self._delete(over, ours, col(ScheduleRun.id) <= last)
-
-    async def _delete(self, *wanted: object) -> None:
-        """Short transactions, so that a run never waits for a clean-up."""
-        gone = DELETE_BATCH
-        while gone == DELETE_BATCH:
-            batch = select(col(ScheduleRun.id)).where(*wanted).limit(DELETE_BATCH)  # type: ignore[arg-type] # terms
-            async with self._db.session() as session:
-                gone = (await session.exec(delete(ScheduleRun).where(col(ScheduleRun.id).in_(batch)))).rowcount
+                await delete_in_batches(self._db, ScheduleRun, over, ours, col(ScheduleRun.id) <= last)
 
     async def _zone(self, session: AsyncSession) -> str:
         return (await self._settings.general_in(session)).timezone

@@ -1,15 +1,15 @@
 """The key files in the data folder: mode 0600, replaced so that a crash at any moment leaves a usable key."""
 
-import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from app.core.config import MIN_KEY_LENGTH, Config
 from app.core.errors import StartFailed
+from app.core.files import fsync, locked
 
 KEY_FILE: Final = "secret.key"
 LOCK_FILE: Final = "secret.lock"
@@ -55,7 +55,7 @@ def prepare(path: Path) -> str:
     fresh = secrets.token_urlsafe(32)
     try:
         _draft(path, fresh).replace(prepared_file(path))
-        _sync_folder(path.parent)
+        fsync(path.parent)
     except OSError as failure:
         raise _unusable(prepared_file(path), failure) from None
     return fresh
@@ -68,7 +68,7 @@ def activate(path: Path) -> None:
         os.link(path, spare)
         spare.replace(previous_file(path))
         prepared_file(path).replace(path)
-        _sync_folder(path.parent)
+        fsync(path.parent)
     except OSError as failure:
         raise _unusable(path, failure) from None
 
@@ -84,31 +84,28 @@ def previous_file(path: Path) -> Path:
 @contextmanager
 def shared_lock(folder: Path) -> Iterator[None]:
     """Held by every process that uses the key, as long as it runs: the key must not change meanwhile."""
-    with _locked(folder, fcntl.LOCK_SH, "`huntarr rotate-key` is at work on this data folder: start when it is done."):
+    with _locked(folder, "`huntarr rotate-key` is at work on this data folder: start when it is done.", shared=True):
         yield
 
 
 @contextmanager
 def exclusive_lock(folder: Path) -> Iterator[None]:
     """Held by the process that changes the key; `StartFailed` while any other process uses it."""
-    with _locked(folder, fcntl.LOCK_EX, f"Huntarr runs on {folder}: stop it first, its workers too."):
+    with _locked(folder, f"Huntarr runs on {folder}: stop it first, its workers too.", shared=False):
         yield
 
 
 @contextmanager
-def _locked(folder: Path, kind: int, otherwise: str) -> Iterator[None]:
-    """A lock of the kernel: it ends with its process, however that ends."""
+def _locked(folder: Path, otherwise: str, *, shared: bool) -> Iterator[None]:
     path = folder / LOCK_FILE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = path.open("a")
-    except OSError as failure:
-        raise _unusable(path, failure) from None
-    with handle:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartFailed(otherwise) from None
+            folder.mkdir(parents=True, exist_ok=True)
+            is_ours = stack.enter_context(locked(path, shared=shared, create=True))
+        except OSError as failure:
+            raise _unusable(path, failure) from None
+        if not is_ours:
+            raise StartFailed(otherwise)
         yield
 
 
@@ -120,15 +117,6 @@ def _draft(path: Path, text: str) -> Path:
         handle.flush()
         os.fsync(handle.fileno())
     return draft
-
-
-def _sync_folder(folder: Path) -> None:
-    """A rename is on disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unusable(path: Path, failure: Exception) -> StartFailed:

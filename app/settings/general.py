@@ -1,16 +1,15 @@
 """The settings that hold for everything: one field a setting."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
-from pydantic.fields import FieldInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.core.config import LogLevel
 from app.core.cron import checked_cron
 from app.core.errors import Invalid
-from app.core.schemas import In
+from app.core.schemas import In, patch_of
 from app.http.addresses import normalise_url
 
 
@@ -68,20 +67,6 @@ class GeneralSettings(BaseModel):
         return ZoneInfo(self.timezone)
 
 
-def optional(field: FieldInfo) -> tuple[Any, Any]:
-    """The same field in a body that may leave it out; `null` takes a stored value back."""
-    kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-    return (kind | None, Field(None, description=field.description))
-
-
-if TYPE_CHECKING:
-
-    class GeneralIn(In): ...
-
-else:
-    GeneralIn = create_model(
-        "GeneralIn",
-        __base__=In,
-        __doc__="Any subset; `null` takes the stored value back, so that the default counts again.",
-        **{name: optional(field) for name, field in GeneralSettings.model_fields.items()},
-    )
+@patch_of(GeneralSettings)
+class GeneralIn(In):
+    """Any subset; `null` takes the stored value back, so that the default counts again."""

@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from app.arr.models import AppType, HuntPass, Mode
 from app.arr.registry import REGISTRY
 from app.core.errors import Invalid
-from app.core.schemas import In
-from app.settings.general import optional
+from app.core.schemas import In, patch_of
 
 
 class Order(StrEnum):
@@ -168,17 +167,9 @@ class PassSettings:
     cooldown_hours: int
 
 
-if TYPE_CHECKING:
-
-    class HuntingIn(In): ...
-
-else:
-    HuntingIn = create_model(
-        "HuntingIn",
-        __base__=In,
-        __doc__="Any subset; `null` takes the stored value back, so that the default counts again.",
-        **{name: optional(field) for name, field in HuntingSettings.model_fields.items()},
-    )
+@patch_of(HuntingSettings)
+class HuntingIn(In):
+    """Any subset; `null` takes the stored value back, so that the default counts again."""
 
 
 def merged_values(

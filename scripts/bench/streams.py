@@ -14,7 +14,7 @@ from arq.connections import RedisSettings
 from app.core.clock import utc_now
 from app.core.redis import make_redis, socket_path
 from app.events.bus import EventBus
-from app.events.catalogue import Level, LogLine
+from app.events.payloads import Level, LogLine
 from scripts.bench.figures import Figure, Sizes, spread
 from scripts.children import Children, Service
 

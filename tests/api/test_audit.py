@@ -11,6 +11,7 @@ from app.api.routing import ApiRoute
 from app.auth import audit
 from app.auth.audit import AuditEntry, AuditTrail
 from app.auth.models import Audit
+from app.core import retention
 from app.core.errors import Unavailable
 from app.main import create_app
 from tests.support.house import OWNER, PASSWORD, House, Visitor
@@ -186,7 +187,7 @@ async def test_pages_and_filter(house: House) -> None:
 async def test_a_year_is_kept_and_no_more_rows_than_anybody_reads(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "PURGE_BATCH", 2)
+    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
     trail, clock = house.trust.audit, house.rig.clock
     for number in range(5):
         await trail.record(AuditEntry(f"old {number}", ""))

@@ -6,8 +6,8 @@ import pytest
 from httpx import AsyncClient
 
 from tests.api.replies import data, error, field
-from tests.events.facts import search_sent
-from tests.notifications.books import sent, told
+from tests.events.samples import search_sent
+from tests.notifications.connections import sent, told
 from tests.notifications.receivers import Receiver, receiver
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig

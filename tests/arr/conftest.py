@@ -10,10 +10,11 @@ import pytest
 import pytest_asyncio
 
 from app.arr.base import ArrClient
+from app.arr.http import ArrHttp
 from app.arr.models import AppType, Connection, Variant
 from app.arr.registry import make_client
-from app.http.client import ArrHttp
-from app.http.pools import PoolPerApp
+from app.http.messages import Exchange
+from app.http.pools import PoolPerOrigin
 from tests.arr.apps import App
 from tests.arr.stage import SHAPES, Stage, standing
 
@@ -31,8 +32,8 @@ class Noted:
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    def observe(self, _to: Connection, method: str, path: str, status: int | None, _spent: float, size: int) -> None:
-        self.requests.append((method, path, status, size))
+    def observe(self, exchange: Exchange) -> None:
+        self.requests.append((exchange.method, exchange.path, exchange.status, exchange.received_bytes))
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def tls() -> ssl.SSLContext:
 @pytest_asyncio.fixture
 async def http(noted: Noted, tls: ssl.SSLContext) -> AsyncIterator[ArrHttp]:
     """On the real network, as a process has it."""
-    pools = PoolPerApp(tls)
+    pools = PoolPerOrigin(tls)
     async with ArrHttp(
         "1.2.3", observer=noted.observe, transport=pools, sleep=noted.sleep, clock=lambda: NOW, jitter=lambda: 0.5
     ) as door:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from app.arr.base import ArrClient
+from app.arr.http import ArrHttp
 from app.arr.models import AppType, Connection, HuntPass, SearchTarget, SortKey, Unit, Variant, WantedPage
 from app.arr.registry import REGISTRY, make_client
-from app.http.client import ArrHttp
 from tests.simulator import SimApp, SimClock, SimSettings, serve
 from tests.simulator.flavours import AppKind, flavour_of
 

@@ -6,6 +6,8 @@ import httpx
 import pytest
 
 from app.arr.base import MAX_QUEUE_PAGES, ArrClient
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.http import ArrHttp
 from app.arr.models import (
     AppDatabase,
     AppStatus,
@@ -22,8 +24,6 @@ from app.arr.models import (
     Variant,
 )
 from app.arr.registry import REGISTRY, make_client
-from app.http.client import ArrHttp
-from app.http.errors import ArrError, ErrorCode
 from tests.arr.apps import CLIENTS, STAMP, WHEN, App, page
 from tests.arr.conftest import Made
 

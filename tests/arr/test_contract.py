@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from app.arr.errors import ArrError, ErrorCode, WrongBaseUrl
+from app.arr.http import ArrHttp
 from app.arr.identify import identify
 from app.arr.models import AppDatabase, AppType, CommandStatus, Connection, HuntPass, SearchTarget, SortKey, Unit
 from app.arr.probe import probe
 from app.arr.registry import REGISTRY, make_client
-from app.http.client import ArrHttp
-from app.http.errors import ArrError, ErrorCode, WrongBaseUrl
 from tests.arr.conftest import Noted
 from tests.arr.stage import VARIANTS, Stage
 from tests.simulator import Fault, LibrarySpec, SimApp, serve

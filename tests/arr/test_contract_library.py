@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError, ErrorCode
 from app.arr.models import HistoryKind, LibraryMovie, QualityProfile, Upgradable
-from app.http.errors import ArrError, ErrorCode
 from tests.arr.conftest import Noted
 from tests.arr.stage import PROFILE, SHAPES, Stage, add_item, client_class
 

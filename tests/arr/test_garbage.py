@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
+from app.arr.http import ArrHttp
 from app.arr.models import Connection, HuntPass, QualityProfile, SearchTarget, WantedItem
 from app.arr.parsing import read_all
-from app.http.client import ArrHttp
-from app.http.errors import ArrError
 from tests.arr.apps import CLIENTS, JSON, STAMP, WHEN, first
 
 pytestmark = pytest.mark.asyncio

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
 from app.arr.models import AppType, HistoryEvent, HistoryKind, Variant
-from app.http.errors import ArrError
 from tests.arr.apps import STAMP, WHEN, App
 from tests.arr.conftest import Made
 

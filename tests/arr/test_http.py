@@ -7,9 +7,10 @@ import httpx
 import pytest
 import respx
 
+from app.arr.errors import ArrError, ArrTimeout, BadReply, ErrorCode, WrongBaseUrl
+from app.arr.http import ArrHttp
 from app.arr.models import Connection
-from app.http.client import ArrHttp, Method
-from app.http.errors import ArrError, ArrTimeout, BadAnswer, ErrorCode, WrongBaseUrl
+from app.http.messages import Method
 from tests.arr.conftest import KEY, Noted
 
 pytestmark = pytest.mark.asyncio
@@ -298,5 +299,5 @@ async def test_cancelling_passes_through() -> None:
 
 async def test_the_tree_carries_the_statuses_of_the_api() -> None:
     assert ArrTimeout("x.", may_have_reached=True, transient=True).status == 504
-    assert BadAnswer("x.").status == 502
+    assert BadReply("x.").status == 502
     assert WrongBaseUrl("x.", base="/b", http_status=307).status == 502

@@ -5,11 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.http import ArrHttp
 from app.arr.identify import identify
 from app.arr.models import AppDatabase, AppStatus, AppType, Connection, Variant
 from app.arr.probe import probe
-from app.http.client import ArrHttp
-from app.http.errors import ArrError, ErrorCode
 from tests.arr.apps import JSON, App, path_of
 
 pytestmark = pytest.mark.asyncio

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError, ErrorCode
 from app.arr.models import AppType, FileFacts, HuntPass, ReleaseDates, SortKey, Unit, Variant, WantedItem
-from app.http.errors import ArrError, ErrorCode
 from tests.arr.apps import STAMP, WHEN, App, first, page
 from tests.arr.conftest import Made
 

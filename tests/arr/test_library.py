@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.http import ArrHttp
 from app.arr.models import (
     AppType,
     Connection,
@@ -19,8 +21,6 @@ from app.arr.models import (
     Unit,
     Variant,
 )
-from app.http.client import ArrHttp
-from app.http.errors import ArrError, ErrorCode
 from tests.arr.apps import CLIENTS, STAMP, WHEN, App, path_of
 from tests.arr.conftest import Made
 

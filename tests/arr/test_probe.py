@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from app.arr.errors import ErrorCode
+from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, AppType, Connection
 from app.arr.probe import Probe, probe
-from app.http.client import ArrHttp
-from app.http.errors import ErrorCode
 from tests.arr.conftest import KEY, Noted, at
 from tests.arr.servers import Answer, answer, for_ever, saying, self_signed, serve
 

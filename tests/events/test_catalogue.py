@@ -1,4 +1,4 @@
-"""The catalogue: complete, told apart, harmless, and as docs/events.md tells it."""
+"""The catalogue: complete, robust against odd texts, and documented in docs/events.md."""
 
 from typing import Any
 
@@ -6,23 +6,21 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.api.openapi import document
-from app.events.bus import message
-from app.events.catalogue import (
-    EVENTS,
+from app.events.bus import encode
+from app.events.catalogue import DURABLE_EVENTS, EVENTS, EventName, any_message, event_type_of
+from app.events.filters import STREAMED, matching, wanted_names
+from app.events.payloads import (
     MAX_NAME_LENGTH,
     MAX_TEXT_LENGTH,
     Control,
     Durable,
     Ephemeral,
-    EventName,
     InstanceOffline,
     Level,
     SystemFailed,
-    any_message,
-    kind_of,
 )
 from app.main import create_app
-from tests.events.facts import INSTANCE, instance_offline, search_sent
+from tests.events.samples import INSTANCE, instance_offline, search_sent
 from tests.support.rig import START
 from tests.test_house_rules import table_of
 
@@ -31,26 +29,36 @@ TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": 
 
 def test_every_event_is_in_the_catalogue_once() -> None:
     assert list(EVENTS) == list(EventName)
-    assert len({kind.payload for kind in EVENTS.values()}) == len(EVENTS)
-    for kind in EVENTS.values():
-        bases = [base for base in (Durable, Ephemeral, Control) if issubclass(kind.payload, base)]
-        assert len(bases) == 1, kind.name
-        assert kind.is_durable == (bases == [Durable])
+    assert len({event_type.payload for event_type in EVENTS.values()}) == len(EVENTS)
+    for event_type in EVENTS.values():
+        bases = [base for base in (Durable, Ephemeral, Control) if issubclass(event_type.payload, base)]
+        assert len(bases) == 1, event_type.name
+        assert event_type.is_durable == (bases == [Durable])
 
 
-def test_every_field_says_what_it_is() -> None:
-    for kind in EVENTS.values():
-        assert all(field.description for field in kind.payload.model_fields.values()), kind.name
+def test_names_and_wildcards() -> None:
+    assert matching("*", EventName) == set(EventName)
+    assert matching("hunt.*", DURABLE_EVENTS) == {"hunt.started", "hunt.completed", "hunt.failed"}
+    assert matching("log", STREAMED) == {"log"}
+    for pattern in ("log", "hunt*", "hunt", "", ".*", "moon.*"):
+        assert matching(pattern, DURABLE_EVENTS) == set(), pattern
+    assert wanted_names("hunt.*, log") == matching("hunt.*", STREAMED) | {"log"}
+    assert set(STREAMED) == set(EventName) - {"stream.ready", "stream.overflow"}
 
 
-def test_a_message_is_what_the_document_says() -> None:
+def test_every_field_has_a_description() -> None:
+    for event_type in EVENTS.values():
+        assert all(field.description for field in event_type.payload.model_fields.values()), event_type.name
+
+
+def test_a_message_fits_its_schema() -> None:
     for event in (search_sent(), instance_offline(), SystemFailed(part="worker", message="x")):
-        made = any_message().validate_json(message(event, START, 5))
-        assert (made.type, made.event_id, made.data) == (kind_of(event).name, 5, event)
-        assert made.level is kind_of(event).level
+        made = any_message().validate_json(encode(event, START, 5))
+        assert (made.type, made.event_id, made.data) == (event_type_of(event).name, 5, event)
+        assert made.level is event_type_of(event).level
 
 
-def test_the_document_has_every_message_under_its_name() -> None:
+def test_the_openapi_document_has_every_message_under_its_name() -> None:
     schemas = document(create_app())["components"]["schemas"]
     mapping = schemas["StreamEvent"]["discriminator"]["mapping"]
     assert set(mapping) == set(EventName)
@@ -62,7 +70,7 @@ def test_the_document_has_every_message_under_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "stored"),
     [
         ("x" * 5000, "x" * MAX_TEXT_LENGTH),
         ("a\0b", "a b"),
@@ -71,22 +79,22 @@ def test_the_document_has_every_message_under_its_name() -> None:
         ("http://user:pass@tv", "http://user:********@tv"),
     ],
 )
-def test_strange_texts_are_made_fit_and_refuse_nothing(given: str, told: str) -> None:
+def test_odd_texts_are_cleaned_and_not_refused(given: str, stored: str) -> None:
     event = InstanceOffline(**{**INSTANCE, "instance_name": given}, error_code="timeout", error=given)
-    assert event.error == told
-    assert event.instance_name == told[:MAX_NAME_LENGTH]
-    assert event.data["error"] == told
+    assert event.error == stored
+    assert event.instance_name == stored[:MAX_NAME_LENGTH]
+    assert event.data["error"] == stored
 
 
 def test_an_event_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        search_sent().title = "another"  # type: ignore[misc] # that is what is tested
+        search_sent().title = "another"  # type: ignore[misc] # the refusal is tested
 
 
 def type_of(schema: dict[str, Any], parts: dict[str, Any]) -> str:
-    """As the page writes it."""
+    """The type as the page calls it."""
     if "anyOf" in schema:
-        [inner] = [one for one in schema["anyOf"] if one.get("type") != "null"]
+        [inner] = [option for option in schema["anyOf"] if option.get("type") != "null"]
         return f"{type_of(inner, parts)} or null"
     if "$ref" in schema:
         return type_of(parts[schema["$ref"].rpartition("/")[2]], parts)
@@ -97,16 +105,16 @@ def type_of(schema: dict[str, Any], parts: dict[str, Any]) -> str:
 def test_the_page_lists_every_field(name: EventName) -> None:
     schema = TypeAdapter(EVENTS[name].payload).json_schema(mode="serialization")
     expected = [
-        [f"`{field}`", type_of(one, schema.get("$defs", {})), one["description"]]
-        for field, one in schema["properties"].items()
+        [f"`{field}`", type_of(value, schema.get("$defs", {})), value["description"]]
+        for field, value in schema["properties"].items()
     ]
     assert table_of("docs/events.md", f"### `{name}`") == expected
 
 
 def test_the_page_lists_every_event() -> None:
     expected = [
-        [f"`{name}`", kind.level or "its own", "yes" if kind.is_durable else "no", kind.summary]
-        for name, kind in EVENTS.items()
+        [f"`{name}`", event_type.level or "its own", "yes" if event_type.is_durable else "no", event_type.summary]
+        for name, event_type in EVENTS.items()
     ]
     assert table_of("docs/events.md", "## Which events there are") == expected
     assert set(Level) == {"info", "warning", "error"}

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from app.events.bus import EventBus, StreamEntry, StreamId, stream_id
-from app.events.catalogue import QueueChanged
+from app.events.bus import EventBus, StreamEntry, StreamId, parse_stream_id
 from app.events.hub import EventHub, Listener
+from app.events.payloads import QueueChanged
 from tests.support.rig import Rig
 
 pytestmark = pytest.mark.asyncio
@@ -68,10 +68,10 @@ async def test_what_happens_while_a_client_reads_what_it_missed_comes_behind_it(
     "text", ["", "-", "1-", "-1", "1-1-1", "1.5", "\u0661-\u0661", " 1-1", "1-1\n", "0x1", str(2**64)]
 )
 async def test_a_place_is_two_numbers(text: str) -> None:
-    assert stream_id(text) is None
+    assert parse_stream_id(text) is None
 
 
 async def test_places_are_in_order() -> None:
-    assert stream_id("12-3") == StreamId(12, 3) < StreamId(12, 3).next < StreamId(13)
+    assert parse_stream_id("12-3") == StreamId(12, 3) < StreamId(12, 3).next < StreamId(13)
     assert StreamId(5, 2**64 - 1).next == StreamId(6, 0)
-    assert str(stream_id("12")) == "12-0"
+    assert str(parse_stream_id("12")) == "12-0"

@@ -1,4 +1,4 @@
-"""The pump: every stored event is routed once and streamed once, whatever breaks on the way."""
+"""The relay: every stored event is routed once and streamed once, whatever breaks on the way."""
 
 import asyncio
 import json
@@ -18,11 +18,12 @@ from app.auth.models import Audit
 from app.core.errors import Unavailable
 from app.core.redis import make_redis
 from app.events.bus import STREAM, EventBus, StreamId
-from app.events.catalogue import EventName, Level
+from app.events.catalogue import EventName
 from app.events.models import Event
-from app.events.outbox import KEPT_FOR, Recorded, Router, purge, record
+from app.events.outbox import RETENTION, RecordedEvent, Router, purge, record_event
+from app.events.payloads import Level
 from app.events.relay import BATCH, EventRelay
-from tests.events.facts import happen, hunt_completed, instance_offline, search_sent, stored
+from tests.events.samples import happen, hunt_completed, instance_offline, search_sent, stored
 from tests.hunting.crashes import Killed
 from tests.support.rig import Rig
 
@@ -37,7 +38,7 @@ class Clerk:
     failure: Exception | None = None
     batches: list[list[int]] = field(default_factory=list)
 
-    async def route(self, session: AsyncSession, events: Sequence[Recorded]) -> None:
+    async def route(self, session: AsyncSession, events: Sequence[RecordedEvent]) -> None:
         self.batches.append([event.id for event in events])
         for event in events:
             session.add(Audit(at=event.created_at, action="routed", address="", target={"event": event.id}))
@@ -53,13 +54,13 @@ class DyingBus(EventBus):
 
     is_after = False
 
-    async def append(self, events: Sequence[Recorded]) -> None:
+    async def append(self, events: Sequence[RecordedEvent]) -> None:
         if self.is_after:
             await super().append(events)
         raise Killed
 
 
-def pump_of(rig: Rig, *routers: Router, bus: EventBus | None = None) -> EventRelay:
+def relay_of(rig: Rig, *routers: Router, bus: EventBus | None = None) -> EventRelay:
     container = rig.container
     return EventRelay(container.db, container.redis, bus or container.bus, container.clock, routers=routers)
 
@@ -80,7 +81,7 @@ async def told(rig: Rig) -> list[int]:
 
 
 async def nobody(rig: Rig) -> EventRelay:
-    """A pump of a process that reaches no Redis."""
+    """A relay of a process that reaches no Redis."""
     redis = make_redis(RedisSettings(unix_socket_path=str(rig.config.data_dir / "nobody.sock")))
     return EventRelay(rig.container.db, redis, EventBus(redis, rig.clock), rig.clock)
 
@@ -90,17 +91,17 @@ async def test_events_are_routed_in_their_order_and_then_streamed(rig: Rig) -> N
     clerk = Clerk()
     count = BATCH + 20
     await happen(rig, *(search_sent(number) for number in range(count)))
-    assert await pump_of(rig, clerk).pump() == count
+    assert await relay_of(rig, clerk).relay_waiting() == count
     assert await routed(rig) == list(range(1, count + 1))
     assert [len(batch) for batch in clerk.batches] == [BATCH, 20]
     assert await told(rig) == list(range(1, count + 1))
-    assert await pump_of(rig, clerk).pump() == 0
+    assert await relay_of(rig, clerk).relay_waiting() == 0
 
 
 @pytest.mark.storage
 async def test_a_message_says_all_of_the_event(rig: Rig) -> None:
     await happen(rig, instance_offline("No answer at http://tv:8989/?apikey=abcdef"))
-    await pump_of(rig).pump()
+    await relay_of(rig).relay_waiting()
     assert await streamed(rig) == [
         {
             "type": "instance.offline",
@@ -123,7 +124,7 @@ async def test_a_message_says_all_of_the_event(rig: Rig) -> None:
 async def test_an_event_exists_exactly_when_its_fact_does(rig: Rig) -> None:
     async def fact() -> None:
         async with rig.container.db.session() as session:
-            await record(session, search_sent(), rig.clock.now)
+            await record_event(session, search_sent(), rig.clock.now)
             raise LookupError
 
     with pytest.raises(LookupError):
@@ -138,10 +139,10 @@ async def test_an_event_exists_exactly_when_its_fact_does(rig: Rig) -> None:
 
 
 @pytest.mark.storage
-async def test_two_pumps_at_once_route_nothing_twice(rig: Rig) -> None:
+async def test_two_relays_at_once_route_nothing_twice(rig: Rig) -> None:
     clerk = Clerk()
     await happen(rig, *(search_sent(number) for number in range(BATCH * 2)))
-    counts = await asyncio.gather(*(pump_of(rig, clerk).pump() for _ in range(4)))
+    counts = await asyncio.gather(*(relay_of(rig, clerk).relay_waiting() for _ in range(4)))
     assert sum(counts) == BATCH * 2
     assert sorted(await routed(rig)) == list(range(1, BATCH * 2 + 1))
     assert sorted(await told(rig)) == list(range(1, BATCH * 2 + 1))
@@ -149,14 +150,14 @@ async def test_two_pumps_at_once_route_nothing_twice(rig: Rig) -> None:
 
 @pytest.mark.storage
 @pytest.mark.parametrize("is_after", [False, True])
-async def test_a_pump_that_dies_around_the_stream_costs_no_event_and_doubles_none(rig: Rig, is_after: bool) -> None:
+async def test_a_relay_that_dies_around_the_stream_costs_no_event_and_doubles_none(rig: Rig, is_after: bool) -> None:
     clerk, dying = Clerk(), DyingBus(rig.container.redis, rig.clock)
     dying.is_after = is_after
     await happen(rig, search_sent(), hunt_completed())
     with pytest.raises(Killed):
-        await pump_of(rig, clerk, bus=dying).pump()
+        await relay_of(rig, clerk, bus=dying).relay_waiting()
     await happen(rig, instance_offline())
-    await pump_of(rig, clerk).pump()
+    await relay_of(rig, clerk).relay_waiting()
     assert await routed(rig) == [1, 2, 3]
     assert await told(rig) == [1, 2, 3]
 
@@ -167,10 +168,10 @@ async def test_what_a_router_wrote_is_taken_back_with_the_mark(rig: Rig) -> None
     clerk = Clerk(failure=OperationalError("insert", {}, Exception("locked")))
     await happen(rig, search_sent(), hunt_completed())
     with pytest.raises(Unavailable):
-        await pump_of(rig, clerk).pump()
+        await relay_of(rig, clerk).relay_waiting()
     assert await routed(rig) == []
     clerk.failure = None
-    assert await pump_of(rig, clerk).pump() == 2
+    assert await relay_of(rig, clerk).relay_waiting() == 2
     assert await routed(rig) == [1, 2]
 
 
@@ -179,9 +180,9 @@ async def test_a_router_that_fails_on_an_event_loses_only_that_one(rig: Rig) -> 
     clumsy, other = Clerk(mistakes=frozenset({2})), Clerk()
     await happen(rig, *(search_sent(number) for number in range(4)))
     with capture_logs() as lines:
-        await pump_of(rig, clumsy).pump()
+        await relay_of(rig, clumsy).relay_waiting()
         await happen(rig, *(search_sent(number) for number in range(2)))
-        await pump_of(rig, other).pump()
+        await relay_of(rig, other).relay_waiting()
     assert await routed(rig) == [1, 3, 4, 5, 6]
     assert [line["event_id"] for line in lines if line["event"] == "event not routed"] == [2]
     assert await told(rig) == [1, 2, 3, 4, 5, 6]
@@ -193,25 +194,25 @@ async def test_an_event_of_another_version_holds_nothing_up(rig: Rig) -> None:
         await session.exec(update(Event).where(Event.id == 1).values(name="moon.landed"))  # type: ignore[arg-type]
         await session.exec(update(Event).where(Event.id == 2).values(payload={"x": 1}))  # type: ignore[arg-type]
     clerk = Clerk()
-    assert await pump_of(rig, clerk).pump() == 3
+    assert await relay_of(rig, clerk).relay_waiting() == 3
     assert await routed(rig) == [3]
     assert await told(rig) == [3]
 
 
 async def test_without_redis_events_are_routed_and_streamed_when_it_is_back(rig: Rig) -> None:
-    pump = await nobody(rig)
+    relay = await nobody(rig)
     await happen(rig, search_sent())
-    assert await pump.pump() == 1
+    assert await relay.relay_waiting() == 1
     [row] = await stored(rig)
     assert row.routed_at is not None
     assert row.published_at is None
-    await pump_of(rig).pump()
+    await relay_of(rig).relay_waiting()
     assert await told(rig) == [1]
 
 
-async def test_a_pump_without_redis_goes_on_working(rig: Rig) -> None:
-    pump = await nobody(rig)
-    task = asyncio.create_task(pump.run())
+async def test_a_relay_without_redis_continues(rig: Rig) -> None:
+    relay = await nobody(rig)
+    task = asyncio.create_task(relay.run())
     for number in range(2):
         await happen(rig, search_sent(number))
         async with asyncio.timeout(20):
@@ -224,7 +225,7 @@ async def test_a_pump_without_redis_goes_on_working(rig: Rig) -> None:
 
 async def test_the_stream_keeps_about_the_last_thousand(rig: Rig) -> None:
     await happen(rig, *(search_sent(number) for number in range(1600)))
-    await pump_of(rig).pump()
+    await relay_of(rig).relay_waiting()
     kept = await told(rig)
     assert kept == list(range(kept[0], 1601))
     assert 1000 <= len(kept) < 1200
@@ -234,22 +235,22 @@ async def test_the_stream_keeps_about_the_last_thousand(rig: Rig) -> None:
 @pytest.mark.storage
 async def test_routed_events_are_kept_for_a_week(rig: Rig) -> None:
     await happen(rig, *(search_sent(number) for number in range(700)))
-    await pump_of(rig).pump()
+    await relay_of(rig).relay_waiting()
     await happen(rig, hunt_completed())
-    rig.clock.forward(seconds=KEPT_FOR.total_seconds())
+    rig.clock.forward(seconds=RETENTION.total_seconds())
     assert await purge(rig.container.db, rig.clock.now) == 0
     assert await purge(rig.container.db, rig.clock.now + timedelta(seconds=1)) == 700
     assert [row.name for row in await stored(rig)] == ["hunt.completed"], "it was never routed"
 
 
 async def test_routers_are_told_in_our_own_words(rig: Rig) -> None:
-    seen: list[Recorded] = []
+    seen: list[RecordedEvent] = []
 
     class Listener:
-        async def route(self, session: AsyncSession, events: Sequence[Recorded]) -> None:
+        async def route(self, session: AsyncSession, events: Sequence[RecordedEvent]) -> None:
             seen.extend(events)
 
     event = search_sent(4)
     await happen(rig, event)
-    await pump_of(rig, Listener()).pump()
-    assert seen == [Recorded(1, EventName.SEARCH_SENT, Level.INFO, "sonarr", 7, event, rig.clock.now)]
+    await relay_of(rig, Listener()).relay_waiting()
+    assert seen == [RecordedEvent(1, EventName.SEARCH_SENT, Level.INFO, "sonarr", 7, event, rig.clock.now)]

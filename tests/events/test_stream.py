@@ -14,9 +14,9 @@ from app.core.clock import utc_now
 from app.core.config import Config
 from app.core.redis import embedded_redis, make_redis, redis_settings
 from app.events.bus import STREAM, EventBus
-from app.events.catalogue import Level, LogLine, QueueChanged
-from tests.events.facts import happen, hunt_completed, instance_offline, search_sent
-from tests.events.streams import PATH, Client, Message, client, gateway, listeners, stalled
+from app.events.payloads import Level, LogLine, QueueChanged
+from tests.events.samples import happen, hunt_completed, instance_offline, search_sent
+from tests.events.stream_clients import PATH, Client, Message, client, gateway, listeners, stalled
 from tests.support.rig import KEY, Rig
 from worker.main import embedded
 
@@ -48,7 +48,7 @@ async def test_what_happens_comes_at_once_and_in_order(rig: Rig) -> None:
     async with gateway(rig) as served, client(served) as one:
         await happen(rig, search_sent(), hunt_completed())
         await rig.container.bus.publish(QueueChanged(queued=1, running=0, workers=1))
-        await rig.container.pump.pump()
+        await rig.container.relay.relay_waiting()
         found = await one.take(3)
     assert [message.name for message in found] == ["queue", "search.sent", "hunt.completed"]
     assert [message.data["type"] for message in found] == ["queue", "search.sent", "hunt.completed"]
@@ -167,7 +167,7 @@ async def test_only_what_is_asked_for(rig: Rig) -> None:
         client(served, types="*") as every,
     ):
         await happen(rig, search_sent(), instance_offline(), hunt_completed())
-        await rig.container.pump.pump()
+        await rig.container.relay.relay_waiting()
         await publish(rig, 1)
         assert [message.name for message in await some.take(2)] == ["hunt.completed", "log"]
         assert [message.name for message in await one.take(1)] == ["instance.offline"]
@@ -207,7 +207,7 @@ async def test_strangers_hear_nothing_and_head_holds_no_place(rig: Rig) -> None:
 
 
 async def test_there_is_room_for_so_many(rig: Rig) -> None:
-    async with gateway(rig, most_listeners=2) as served, httpx.AsyncClient(base_url=served.url) as http:
+    async with gateway(rig, max_listeners=2) as served, httpx.AsyncClient(base_url=served.url) as http:
         async with client(served), client(served):
             refused = await http.get(PATH, headers={"X-Api-Key": KEY})
             assert refused.status_code == 503
@@ -281,7 +281,7 @@ async def test_slow_readers_are_let_go_and_nobody_waits_for_them(rig: Rig) -> No
 
 
 async def test_a_slow_reader_is_told_and_can_go_on(rig: Rig) -> None:
-    async with gateway(rig, most_queued=10) as served:
+    async with gateway(rig, max_queued=10) as served:
         async with client(served) as one:
             await publish(rig, *range(60))
             taken = await one.rest()

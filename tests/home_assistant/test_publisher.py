@@ -17,7 +17,7 @@ from app.home_assistant.commands import Commands
 from app.home_assistant.publisher import LEASE, Publisher, PublishTiming, Sources
 from app.home_assistant.settings import MqttIn
 from app.hunting.store.models import HuntStatus
-from tests.events.facts import happen, instance_offline
+from tests.events.samples import happen, instance_offline
 from tests.home_assistant.brokers import Home, TestBroker, home_of
 from tests.simulator import LibrarySpec
 from tests.support.huntarr_process import FastClock, HuntarrProcess, Stores
@@ -162,15 +162,15 @@ async def test_what_is_not_understood_is_ignored(rig: Rig, broker: TestBroker) -
 async def test_events_are_told_at_once(rig: Rig, broker: TestBroker) -> None:
     await set_up(rig, broker)
     inside = rig.container
-    pump = EventRelay(inside.db, inside.redis, inside.bus, inside.clock)
+    relay = EventRelay(inside.db, inside.redis, inside.bus, inside.clock)
     await happen(rig, instance_offline("of before"))
-    await pump.pump()
+    await relay.relay_waiting()
     async with publishing(rig, PublishTiming(poll=0.05, states=60, gap=0.05)), home_of(broker.port) as home:
         await home.until(lambda: "huntarr/state" in home.kept and is_up(home))
         async with asyncio.timeout(20):
             while not home.of("huntarr/instances/7/event"):
                 await happen(rig, instance_offline("of now"))
-                await pump.pump()
+                await relay.relay_waiting()
                 await asyncio.sleep(0.05)
         first = json.loads(home.of("huntarr/instances/7/event")[0])
     assert (first["event_type"], first["error"]) == ("instance.offline", "of now")

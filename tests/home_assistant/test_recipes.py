@@ -17,12 +17,12 @@ import yaml
 
 from app.api.openapi import document
 from app.arr.models import HuntPass, Unit
-from app.events.catalogue import MediaImported
+from app.events.payloads import MediaImported
 from app.events.relay import EventRelay
 from app.home_assistant.settings import MqttSettings
 from app.main import create_app
-from tests.events.facts import INSTANCE, happen
-from tests.events.streams import Served, gateway, listeners
+from tests.events.samples import INSTANCE, happen
+from tests.events.stream_clients import Served, gateway, listeners
 from tests.home_assistant.test_entities import configs, instance, published
 from tests.simulator import LibrarySpec
 from tests.support.rig import KEY, Rig
@@ -155,7 +155,7 @@ async def test_streams_tell(place: MqttTarget, command: str) -> None:
         async with asyncio.timeout(20):
             while b"The Wire" not in line:
                 await happen(place.rig, found)
-                await EventRelay(inside.db, inside.redis, inside.bus, inside.clock).pump()
+                await EventRelay(inside.db, inside.redis, inside.bus, inside.clock).relay_waiting()
                 line = await said.readline()
     finally:
         process.terminate()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.http.bodies import MAX_BODY_BYTES, MAX_DEPTH, parse_json, read_body
-from app.http.errors import BadAnswer
+from app.http.errors import BadBody
 
 TEXT = json.dumps({"records": [{"id": n, "title": f"Chapter {n}"} for n in range(2000)]}).encode()
 
@@ -45,7 +45,7 @@ async def test_the_limit_counts_decoded_bytes(encoding: str, size: int, *, fits:
     if fits:
         assert len(await read_body(parts(body), encoding, limit=5000)) == size
     else:
-        with pytest.raises(BadAnswer, match="larger than"):
+        with pytest.raises(BadBody, match="larger than"):
             await read_body(parts(body), encoding, limit=5000)
 
 
@@ -58,7 +58,7 @@ async def test_a_bomb_is_cut_off_at_the_limit(encoding: str) -> None:
         else brotli.compress(bytes(8 * MAX_BODY_BYTES), quality=1)
     )
     assert len(bomb) < MAX_BODY_BYTES // 50
-    with pytest.raises(BadAnswer, match="larger than 20 MB"):
+    with pytest.raises(BadBody, match="larger than 20 MB"):
         await read_body(parts(bomb, 2**16), encoding)
 
 
@@ -75,7 +75,7 @@ async def test_a_bomb_is_cut_off_at_the_limit(encoding: str) -> None:
     ],
 )
 async def test_a_broken_or_unasked_encoding_is_a_bad_answer(encoding: str, body: bytes) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadBody):
         await read_body(parts(body), encoding)
 
 
@@ -86,7 +86,7 @@ def nested(depth: int) -> bytes:
 def test_the_depth_is_limited() -> None:
     assert parse_json(nested(MAX_DEPTH)) is not None
     for depth in (MAX_DEPTH + 1, 150, 100_000):
-        with pytest.raises(BadAnswer):
+        with pytest.raises(BadBody):
             parse_json(nested(depth))
     wide = b"[" + b",".join([b'{"a":[]}'] * 500) + b"]"
     assert isinstance(parse_json(wide), list)
@@ -96,7 +96,7 @@ def test_the_depth_is_limited() -> None:
     "body", [b"", b"{", b"{]", b"NaN", b"[1,]", b"<html>", b"\xff\xfe", b"1" * 10_000, b'"\\ud800"']
 )
 def test_broken_json_is_a_bad_answer(body: bytes) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadBody):
         parse_json(body)
 
 
@@ -110,5 +110,5 @@ def test_any_json_survives(value: object) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_json_or_a_bad_answer(body: bytes) -> None:
-    with suppress(BadAnswer):
+    with suppress(BadBody):
         assert parse_json(body) == json.loads(body)  # it takes nothing that Python would not

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.arr.http import ArrHttp
 from app.arr.models import Connection
 from app.core.db import Database
 from app.http.bodies import MAX_BODY_BYTES, Json
-from app.http.client import TRIES, ArrHttp, Method, Param
+from app.http.client import TRIES
+from app.http.messages import Method, Param
 from app.hunting.running.runner import HuntRunner
 from app.hunting.running.sender import Timing
 from app.hunting.services import make_hunting

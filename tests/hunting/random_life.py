@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlmodel import col, select
 
+from app.arr.http import ArrHttp
 from app.arr.models import AppType
 from app.counters.models import StatPass, StatTotal
-from app.http.client import ArrHttp
 from app.hunting.running.sender import Timing
 from app.hunting.schemas import HuntIn
 from app.hunting.services import HuntingServices, make_hunting

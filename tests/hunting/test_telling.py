@@ -8,7 +8,7 @@ import pytest
 from app.events.bus import STREAM
 from app.hunting.schemas import HuntIn
 from app.hunting.store.models import HuntStatus
-from tests.events.facts import stored
+from tests.events.samples import stored
 from tests.hunting.app_types import add, every_app
 from tests.simulator import LibrarySpec
 from tests.simulator.flavours import AppKind

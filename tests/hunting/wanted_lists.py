@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, Connection, HuntPass, ReleaseDates, SortKey, Unit, WantedItem, WantedPage
 from app.arr.radarr import RadarrClient
-from app.http.client import ArrHttp
 from app.hunting.selection.candidates import AppHierarchy
 from app.hunting.selection.paging import Cursor
 from app.hunting.selection.wanted import WantedList, WantedPager

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from sqlmodel import func, select
 
+from app.core import retention
 from app.core.db import Database
 from app.core.errors import Conflict
-from app.idempotency import service
 from app.idempotency.models import Replay
 from app.idempotency.service import Attempt, IdempotencyService, StoredResponse
 from app.secrets.box import SecretBox
@@ -94,8 +94,8 @@ async def test_what_is_stored_of_a_request_cannot_be_guessed_from_outside(bench:
 
 
 async def test_purge_deletes_what_is_over_in_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "PURGE_BATCH", 3)
-    monkeypatch.setattr(service, "PURGE_BATCHES", 2)
+    monkeypatch.setattr(retention, "BATCH_ROWS", 3)
+    monkeypatch.setattr(retention, "MAX_BATCHES", 2)
     for number in range(8):
         await bench.begin(key=f"old-{number}")
     bench.watch.forward(hours=1)

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from app.arr.errors import ArrError, ErrorCode
 from app.arr.models import AppDatabase, AppStatus
-from app.http.errors import ArrError, ErrorCode
 from app.instances import health
 from app.instances.models import InstanceState
 from tests.support.rig import START

@@ -9,10 +9,10 @@ from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.arr.models import Connection
 from app.core.db import Database
 from app.core.migrations import alembic_config
 from app.core.redis import make_redis, redis_settings
+from app.http.messages import Exchange
 from app.metrics.histogram import Histogram
 from app.metrics.traffic import MAX_PLACES, AppTraffic
 from tests.simulator import LibrarySpec
@@ -30,14 +30,13 @@ def test_a_value_counts_for_every_bound_that_it_does_not_exceed() -> None:
 @pytest.mark.asyncio
 async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
-    connection = Connection(made.url, "k")
     nowhere = rig.config.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
     away = make_redis(redis_settings(nowhere))
     traffic = AppTraffic(rig.container.db, away)
-    traffic.observe(connection, "GET", "/", 200, 0.2, 10)
+    traffic.observe(Exchange(made.url, "GET", "/", 200, 0.2, 10))
     await traffic.flush()
-    traffic.observe(connection, "GET", "/", None, 70.0, 0)
-    traffic.observe(connection, "GET", "/", 200, 0.4, 10)
+    traffic.observe(Exchange(made.url, "GET", "/", None, 70.0, 0))
+    traffic.observe(Exchange(made.url, "GET", "/", 200, 0.4, 10))
     await traffic.flush()
     back = AppTraffic(rig.container.db, rig.container.redis)
     back._seen = traffic._seen
@@ -55,7 +54,7 @@ async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> 
 async def test_addresses_that_are_only_tested_cost_no_memory_and_no_label(rig: Rig) -> None:
     traffic = AppTraffic(rig.container.db, rig.container.redis)
     for number in range(MAX_PLACES + 50):
-        traffic.observe(Connection(f"http://10.0.0.1:{number}", "k"), "GET", "/", 200, 0.2, 10)
+        traffic.observe(Exchange(f"http://10.0.0.1:{number}", "GET", "/", 200, 0.2, 10))
     assert len(traffic._seen) == MAX_PLACES
     await traffic.flush()
     found = await traffic.read([])

@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import Webhook as Independent
 from structlog.testing import capture_logs
 
 from app.arr.models import AppType
-from app.events.catalogue import InstanceOffline
+from app.events.payloads import InstanceOffline
 from app.notifications.apprise_client import AppriseClient
 from app.notifications.clients import NotificationClients
 from app.notifications.delivery import AT_ONCE, CLAIM, TRIES
@@ -19,9 +19,9 @@ from app.notifications.models import NotificationConnection
 from app.notifications.retention import KEPT_FOR, MAX_WAIT, purge
 from app.notifications.schemas import ConnectionIn, ConnectionTestIn
 from app.notifications.webhook_client import WebhookClient
-from tests.events.facts import hunt_completed, instance_offline, search_sent
+from tests.events.samples import hunt_completed, instance_offline, search_sent
 from tests.hunting.crashes import Killed
-from tests.notifications.books import another_worker, connected, deliveries, sent, statuses, told
+from tests.notifications.connections import another_worker, connected, deliveries, sent, statuses, told
 from tests.notifications.receivers import Call, receiver
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig

@@ -14,9 +14,9 @@ from app.notifications.providers import PROVIDERS, described
 from app.notifications.schemas import ConnectionTestIn
 from app.notifications.settings import is_secret
 from app.notifications.shortcuts import AppriseSettings
-from tests.events.facts import hunt_completed, search_sent
+from tests.events.samples import hunt_completed, search_sent
 from tests.home_assistant.brokers import PythonBroker, home_of
-from tests.notifications.books import connected, deliveries, sent, told
+from tests.notifications.connections import connected, deliveries, sent, told
 from tests.notifications.receivers import Receiver, receiver, smtp_server
 from tests.support.rig import Rig
 

@@ -358,7 +358,7 @@ async def test_another_time_zone_moves_the_schedules_that_have_none_of_their_own
 @pytest.mark.storage
 async def test_retention_keeps_the_newest_and_the_latest(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.schedules.service.RUNS_KEPT", 5)
-    monkeypatch.setattr("app.schedules.service.DELETE_BATCH", 2)
+    monkeypatch.setattr("app.core.retention.BATCH_ROWS", 2)
     often, once = await scheduled(rig, interval_minutes=60), await scheduled(rig, time="13:00", days=["mon"])
     for _ in range(9):
         rig.clock.forward(hours=1)

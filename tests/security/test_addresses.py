@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
+from app.arr.http import ArrHttp
 from app.core.queue import ArqQueue
-from app.http.client import ArrHttp
-from app.http.pools import PoolPerApp
+from app.http.pools import PoolPerOrigin
 from app.instances.service import InstanceService
 from tests.arr.servers import answer, saying, serve
 from tests.support.rig import Rig
@@ -41,7 +41,7 @@ class Names:
 @asynccontextmanager
 async def gateway(rig: Rig, names: Names) -> AsyncIterator[AsyncClient]:
     """The API over a network whose names are ours."""
-    transport = PoolPerApp(ssl.create_default_context(), resolve=names)
+    transport = PoolPerOrigin(ssl.create_default_context(), resolve=names)
     old = rig.container
     async with ArrHttp("1", transport=transport) as http:
         queue = ArqQueue(old.redis)

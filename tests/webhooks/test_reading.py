@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.arr.parsing import MAX_TEXT_LENGTH
 from app.arr.webhooks import MAX_ITEMS, AppCall, AppEvent
+from app.http.bodies import MAX_TEXT_LENGTH
 from app.webhooks.app_webhooks import names_of
 from tests.webhooks.payloads import DOWNLOAD, FAMILIES, SAID, all_of, sent
 

@@ -17,7 +17,7 @@ from app.api.routing import ApiRouter, read
 from app.api.services import Events
 from app.api.tags import Tag
 from app.core.errors import Invalid, NotAuthenticated, TooManyRequests, Unavailable
-from app.events.bus import StreamId, stream_id
+from app.events.bus import StreamId, parse_stream_id
 from app.events.catalogue import EventName
 from app.events.filters import wanted_names
 from app.events.hub import EventHub, Listener
@@ -92,7 +92,7 @@ async def stream_events(
 def _place(text: str | None) -> StreamId | None:
     if not text:
         return None
-    found = stream_id(text)
+    found = parse_stream_id(text)
     if found is None:
         raise Invalid("The last event id is not one that a stream has sent.", field=f"header.{LAST_EVENT_ID}")
     return found

@@ -7,9 +7,9 @@ import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
 from app.core.clock import Clock
 from app.core.db import Database
-from app.http.errors import ArrError
 from app.hunting.store.lease import FencedLease, check_fence
 from app.hunting.store.models import AppSnapshot
 

@@ -7,14 +7,14 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
+from app.arr.http import ArrHttp
 from app.arr.identify import identify
 from app.arr.models import AppDatabase, AppStatus, AppType, Connection, HuntPass, Variant
 from app.arr.registry import REGISTRY, make_client
 from app.core.clock import Clock
 from app.core.db import Database
-from app.events.outbox import record
-from app.http.client import ArrHttp
-from app.http.errors import ArrError
+from app.events.outbox import record_event
 from app.hunting.running.gates import before_network
 from app.hunting.store.clock_skew import is_ahead, put_right
 from app.hunting.store.events import hunt_started
@@ -119,7 +119,7 @@ class Claims:
             if hunt.status == HuntStatus.QUEUED:
                 hunt.status, hunt.started_at = HuntStatus.RUNNING.value, now
                 state.last_hunt_at, state.next_hunt_at = now, now + interval(hunting)
-                await record(session, hunt_started(hunt), now)
+                await record_event(session, hunt_started(hunt), now)
             session.add_all([hunt, state])
             return await self._job(session, hunt, instance, state, hunting)
 

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
+from app.arr.http import ArrHttp
 from app.arr.models import HistoryEvent
 from app.core.clock import Clock
 from app.core.db import Database
-from app.http.client import ArrHttp
-from app.http.errors import ArrError
 from app.hunting.running.changes import ChangeDetector
 from app.hunting.running.claims import Claims, HuntContext
 from app.hunting.running.sender import SearchSender, Timing

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.http.errors import ArrError
+from app.arr.errors import ArrError
 from app.hunting.selection.app_reader import QueueFacts
 from app.hunting.store.caps import Caps
 from app.hunting.store.models import Trigger

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.arr.errors import ArrError
+from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, AppType, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
-from app.http.client import ArrHttp
-from app.http.errors import ArrError
 from app.hunting.running.claims import App
 from app.hunting.running.gates import before_network, by_queue, queue_unreadable
 from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import structlog
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
+from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Unavailable
 from app.counters.rollup import count, count_hunt
-from app.events.outbox import record
-from app.http.client import ArrHttp
-from app.http.errors import ArrError
+from app.events.outbox import record_event
 from app.hunting.running.claims import Claims, HuntContext
 from app.hunting.running.gates import by_queue, queue_unreadable
 from app.hunting.running.sender import SearchSender, Sent, Timing
@@ -281,7 +281,7 @@ class HuntRunner:
                 await count(session, context.lease.app_type, context.lease.instance_id, self._clock(), errors=1)
             session.add(hunt)
             await count_hunt(session, context.lease.app_type, context.lease.instance_id, hunt.status, hunt.took_seconds)
-            await record(session, hunt_ended(hunt, state.next_hunt_at), self._clock())
+            await record_event(session, hunt_ended(hunt, state.next_hunt_at), self._clock())
         await self._ticker.queue_changed()
         log.info("hunt ended", status=hunt.status, reason=hunt.reason, searched=hunt.searched)
 

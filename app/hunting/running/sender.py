@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
 from app.arr.models import Command, CommandStatus, HuntPass, SearchTarget
 from app.core.clock import Clock
-from app.http.errors import ArrError
 from app.hunting.selection.candidates import search_target, target_of
 from app.hunting.selection.policy import Decision, Reason
 from app.hunting.selection.selector import Evaluated, Selected

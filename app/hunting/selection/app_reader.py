@@ -8,8 +8,8 @@ from datetime import datetime
 import structlog
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
 from app.arr.models import AppDatabase, HuntPass, Mode, QueueRow, SeasonFacts
-from app.http.errors import ArrError
 from app.hunting.selection.candidates import AppHierarchy, active_downloads, downloads, item_key, queued_keys
 from app.hunting.selection.derived import DerivedListStore
 from app.hunting.selection.item_states import ItemStates, StoredStates

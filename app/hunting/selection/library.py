@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 import structlog
 
 from app.arr.base import ArrClient
+from app.arr.errors import ArrError
 from app.arr.models import QualityProfile, WantedItem
-from app.http.errors import ArrError
 from app.hunting.selection.candidates import AppHierarchy
 from app.hunting.selection.paging import Cursor
 

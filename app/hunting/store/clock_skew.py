@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import SQLModel, col, or_, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.core.clock import A_STEP
+from app.core.clock import CLOCK_TOLERANCE
 from app.hunting.store.models import AppSnapshot, CapEntry, ItemState
 from app.instances.models import InstanceState
 
@@ -24,12 +24,12 @@ HAPPENED = ("last_hunt_at", "checked_at", "followed_up_at", "reset_at")
 def is_ahead(state: InstanceState, now: datetime) -> bool:
     """Whether something has happened to the instance later than now."""
     moments: list[datetime | None] = [getattr(state, name) for name in HAPPENED]
-    return any(at is not None and at > now + A_STEP for at in moments)
+    return any(at is not None and at > now + CLOCK_TOLERANCE for at in moments)
 
 
 def ahead(now: datetime) -> ColumnElement[bool]:
     """The same as a condition."""
-    return or_(*(col(getattr(InstanceState, name)) > now + A_STEP for name in HAPPENED))
+    return or_(*(col(getattr(InstanceState, name)) > now + CLOCK_TOLERANCE for name in HAPPENED))
 
 
 async def put_right(session: AsyncSession, state: InstanceState, now: datetime, interval: timedelta) -> None:

@@ -10,10 +10,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.arr.models import AppType, HuntPass, Unit
 from app.core.db import Database
 from app.events.bus import EventBus
-from app.events.catalogue import (
+from app.events.catalogue import EventName
+from app.events.outbox import record_event, was_recorded
+from app.events.payloads import (
     CapReached,
     Durable,
-    EventName,
     HuntCompleted,
     HuntFailed,
     HuntProgress,
@@ -24,7 +25,6 @@ from app.events.catalogue import (
     QueueChanged,
     SearchSent,
 )
-from app.events.outbox import record, was_told
 from app.hunting.store.caps import Caps
 from app.hunting.store.lease import FencedLease
 from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search
@@ -91,7 +91,9 @@ def came_of(search: Search, outcome: Outcome) -> Durable | None:
 
 async def tell_of_cap(session: AsyncSession, lease: FencedLease, used: Caps, now: datetime) -> None:
     """A cap that the last unit was taken from, unless that was told a short while ago."""
-    if used.closed_by is None or await was_told(session, EventName.CAP_REACHED, lease.instance_id, now - CAP_TOLD_FOR):
+    if used.closed_by is None or await was_recorded(
+        session, EventName.CAP_REACHED, lease.instance_id, now - CAP_TOLD_FOR
+    ):
         return
     window = used.day if used.closed_by is HuntReason.DAILY_CAP else used.hour
     event = CapReached(
@@ -103,7 +105,7 @@ async def tell_of_cap(session: AsyncSession, lease: FencedLease, used: Caps, now
         used=window.used,
         resets_at=window.resets_at,
     )
-    await record(session, event, now)
+    await record_event(session, event, now)
 
 
 class HuntBroadcaster:

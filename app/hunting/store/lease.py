@@ -5,7 +5,6 @@ every holder, is what protects the data: a write with an older number is refused
 """
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ from redis.exceptions import RedisError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.redis_lease import RedisLease
 from app.instances.models import InstanceState
 
 log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 45.0
-RENEW = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end"
-RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +44,17 @@ class Leases:
     def __init__(self, redis: Redis, *, seconds: float) -> None:
         self._redis = redis
         self._seconds = seconds
-        self._extend = redis.register_script(RENEW)
-        self._release = redis.register_script(RELEASE)
 
     @asynccontextmanager
     async def hold(self, instance_id: int) -> AsyncIterator[bool]:
         """Hold the instance for the block; false when somebody else does. The block is cancelled if it is lost."""
-        key, token = _key(instance_id), secrets.token_hex(16)
+        lease = RedisLease(self._redis, _key(instance_id), seconds=self._seconds)
         holder = asyncio.current_task()
         renewal: asyncio.Task[None] | None = None
         try:
-            is_ours = bool(await self._redis.set(key, token, px=self._millis, nx=True))
+            is_ours = await lease.take()
             if is_ours:
-                renewal = asyncio.create_task(self._renew(key, token, holder))
+                renewal = asyncio.create_task(self._renew(lease, holder))
             yield is_ours
         except asyncio.CancelledError:
             if renewal is not None and renewal.done() and not renewal.cancelled() and holder is not None:
@@ -70,7 +66,7 @@ class Leases:
                 renewal.cancel()
             # Also when we were cancelled before Redis answered: the key may be ours all the same.
             with suppress(RedisError, OSError):
-                await asyncio.shield(self._release(keys=[key], args=[token]))
+                await asyncio.shield(lease.release())
 
     async def held(self, instance_ids: Sequence[int]) -> set[int]:
         """Those of the instances that somebody works on now."""
@@ -79,22 +75,16 @@ class Leases:
         found = await self._redis.mget([_key(one) for one in instance_ids])
         return {one for one, holder in zip(instance_ids, found, strict=True) if holder is not None}
 
-    async def _renew(self, key: str, token: str, holder: "asyncio.Task[object] | None") -> None:
+    async def _renew(self, lease: RedisLease, holder: "asyncio.Task[object] | None") -> None:
         while True:
             await asyncio.sleep(self._seconds / 3)
             try:
-                renewed = await self._extend(keys=[key], args=[token, self._millis])
-                # A Redis that was emptied has forgotten us: take it anew, unless another worker was quicker.
-                if not renewed and not await self._redis.set(key, token, px=self._millis, nx=True):
+                if not await lease.take():
                     break
             except (RedisError, OSError):
                 log.warning("lease not renewed: no redis")  # the fence still protects the data
         if holder is not None:
             holder.cancel()
-
-    @property
-    def _millis(self) -> int:
-        return int(self._seconds * 1000)
 
 
 async def check_fence(session: AsyncSession, instance_id: int, fence: int) -> InstanceState:

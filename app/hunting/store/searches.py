@@ -14,7 +14,7 @@ from app.arr.models import Command, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.counters.rollup import count, count_pass
-from app.events.outbox import record
+from app.events.outbox import record_event
 from app.hunting.selection.paging import Cursor
 from app.hunting.selection.selector import Evaluated, Selected
 from app.hunting.store.caps import DAY, Caps, Spent, caps
@@ -121,7 +121,7 @@ class SearchStore:
                 session.add(hunt)
             await count(session, lease.app_type, lease.instance_id, now, **{counter_of(search): 1})
             await count_pass(session, lease.app_type, lease.instance_id, search.hunt_pass, now, searches=1)
-            await record(session, search_sent(search), now)
+            await record_event(session, search_sent(search), now)
 
     async def refused(self, lease: FencedLease, search_id: int, message: str) -> None:
         """The command never ran: its units and its cooldown are given back, the attempt stays in the history."""

@@ -13,7 +13,7 @@ from app.arr.models import HuntPass
 from app.core.clock import Clock
 from app.core.db import Database
 from app.counters.rollup import count, count_pass
-from app.events.outbox import record
+from app.events.outbox import record_event
 from app.hunting.store.events import came_of
 from app.hunting.store.lease import FencedLease, check_fence
 from app.hunting.store.models import FOLLOWED, UNSETTLED, Hunt, ItemState, Outcome, Search
@@ -146,7 +146,7 @@ async def settle(session: AsyncSession, search: Search, result: Result, now: dat
     for outcome in dict.fromkeys((Outcome.GRABBED, result.outcome) if is_new_grab else (result.outcome,)):
         event = came_of(search, outcome)
         if event is not None:
-            await record(session, event, now)
+            await record_event(session, event, now)
     if ran:
         await _learn(session, search, before, result.outcome)
 

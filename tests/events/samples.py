@@ -5,9 +5,9 @@ from typing import Any
 from sqlmodel import select
 
 from app.arr.models import AppType, HuntPass, Unit
-from app.events.catalogue import Durable, HuntCompleted, InstanceOffline, SearchSent
 from app.events.models import Event
-from app.events.outbox import record
+from app.events.outbox import record_event
+from app.events.payloads import Durable, HuntCompleted, InstanceOffline, SearchSent
 from tests.support.rig import Rig
 
 INSTANCE: dict[str, Any] = {"app_type": AppType.SONARR, "instance_id": 7, "instance_name": "TV"}
@@ -39,7 +39,7 @@ async def happen(rig: Rig, *events: Durable) -> None:
     """Record them in one unit of work, as the fact's own would."""
     async with rig.container.db.session() as session:
         for event in events:
-            await record(session, event, rig.clock.now)
+            await record_event(session, event, rig.clock.now)
 
 
 async def stored(rig: Rig) -> list[Event]:

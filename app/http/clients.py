@@ -1,4 +1,4 @@
-"""What our HTTP requests have in common, whoever they go to: certificates, clients, and `Retry-After`."""
+"""What all our HTTP requests share: TLS contexts, the httpx clients, and the reading of `Retry-After`."""
 
 import asyncio
 import ssl
@@ -10,10 +10,10 @@ from functools import cache
 import httpx
 
 
-class Clients:
-    """Two clients, made when they are first needed: one that checks certificates and one that does not.
+class ClientPair:
+    """Two httpx clients, made when first needed: one that verifies certificates and one that does not.
 
-    `make_transport` is told which; it is called in a thread, because a TLS context takes 40 ms to make [tried].
+    `make_transport` takes `verify_tls`; it is called in a thread, because a TLS context takes 40 ms to make.
     """
 
     def __init__(self, headers: Mapping[str, str], make_transport: Callable[[bool], httpx.AsyncBaseTransport]) -> None:
@@ -23,7 +23,7 @@ class Clients:
         self._making = asyncio.Lock()
 
     async def get(self, *, verify_tls: bool) -> httpx.AsyncClient:
-        """The client of this mode; it follows no redirect and obeys no proxy of the environment."""
+        """The client that verifies certificates or not; it follows no redirect and uses no proxy of the environment."""
         async with self._making:
             if verify_tls not in self._made:
                 transport = await asyncio.to_thread(self._make_transport, verify_tls)
@@ -33,7 +33,7 @@ class Clients:
             return self._made[verify_tls]
 
     async def aclose(self) -> None:
-        """Close every connection; afterwards the next `get` would make new clients."""
+        """Close every connection; the next `get` would make new clients."""
         clients = list(self._made.values())
         self._made.clear()
         for client in clients:
@@ -41,7 +41,7 @@ class Clients:
 
 
 def read_retry_after(value: str | None, now: datetime, *, longest: timedelta) -> timedelta | None:
-    """`Retry-After` in seconds or as an HTTP date, between nothing and `longest`; `None` when it is not readable."""
+    """`Retry-After` in seconds or as an HTTP date, from 0 to `longest`; `None` when it cannot be read."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return min(timedelta(seconds=int(text[:9])), longest)
@@ -54,7 +54,7 @@ def read_retry_after(value: str | None, now: datetime, *, longest: timedelta) ->
 
 @cache
 def tls_context(verify: bool) -> ssl.SSLContext:
-    """With certifi's authorities, and those of the system for people who run their own."""
+    """Trusts certifi's authorities, and the system's for people who run their own."""
     context = httpx.create_ssl_context(verify=verify, trust_env=False)
     if verify:
         context.load_default_certs()

@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from app.events.catalogue import Durable
+from app.events.payloads import Durable
 from app.notifications.clients import NotificationClients
 from app.notifications.delivery import Deliverer
 from app.notifications.models import Delivery
 from app.notifications.schemas import ConnectionIn, ConnectionOut
 from app.notifications.settings_cipher import SettingsCipher
-from tests.events.facts import happen
+from tests.events.samples import happen
 from tests.notifications.receivers import Receiver
 from tests.support.rig import Rig
 
@@ -26,7 +26,7 @@ async def connected(rig: Rig, receiver: Receiver | None = None, **given: Any) ->
 async def told(rig: Rig, *events: Durable) -> None:
     """Let them happen, and have them routed."""
     await happen(rig, *events)
-    await rig.container.pump.pump()
+    await rig.container.relay.relay_waiting()
 
 
 async def sent(rig: Rig, deliverer: Deliverer | None = None) -> None:

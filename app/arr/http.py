@@ -1,0 +1,77 @@
+"""Requests to the apps: their API key, their JSON, and every failure as an `ArrError`."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+import httpx
+
+from app.arr.errors import ArrError, ErrorCode, arr_error
+from app.arr.models import Connection
+from app.arr.replies import read_reply
+from app.core.clock import Clock, utc_now
+from app.http.bodies import MAX_BODY_BYTES, Json
+from app.http.client import TRIES, HttpClient, Observer
+from app.http.errors import HttpError
+from app.http.messages import Endpoint, Method, Param, Request
+
+Params: TypeAlias = Mapping[str, Param]
+
+
+class ArrHttp(HttpClient):
+    """One per process. `clock` is what dates of `Retry-After` count from; the others as `HttpClient` has them."""
+
+    def __init__(
+        self,
+        version: str,
+        *,
+        observer: Observer | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Clock = utc_now,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        headers = {"User-Agent": f"Huntarr/{version}", "Accept": "application/json"}
+        super().__init__(headers, observer=observer, transport=transport, sleep=sleep, jitter=jitter)
+        self._clock = clock
+
+    async def send(
+        self,
+        connection: Connection,
+        method: Method,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Json = None,
+        tries: int = TRIES,
+        limit: int = MAX_BODY_BYTES,
+    ) -> Json:
+        """The JSON of the reply, `None` when a write was answered with an empty body; raises only `ArrError`.
+
+        `path` follows the base of `connection.url`, as `/api/v3/queue`. A reply of more than `limit` bytes is not
+        read. `HttpClient.request` says what is tried again.
+        """
+        if not (connection.api_key.isascii() and connection.api_key.isprintable()):
+            sentence = "The API key holds characters that no key has: copy it again from the app's Settings, General."
+            raise ArrError(ErrorCode.UNAUTHORIZED, sentence, may_have_reached=False)
+        request = Request(method, path, params, json, max_body_bytes=limit)
+        try:
+            return await self.request(
+                _endpoint(connection),
+                request,
+                lambda reply: read_reply(reply, connection, method, self._clock()),
+                tries=tries,
+            )
+        except HttpError as failure:
+            raise arr_error(failure) from failure.__cause__
+
+
+def _endpoint(connection: Connection) -> Endpoint:
+    return Endpoint(
+        connection.url,
+        {"X-Api-Key": connection.api_key},
+        timeout_seconds=connection.timeout_seconds,
+        verify_tls=connection.verify_tls,
+        request_concurrency=connection.request_concurrency,
+    )

@@ -1,0 +1,28 @@
+"""Background loops of a process: a step that is repeated until the loop is cancelled."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import structlog
+
+from app.core.errors import HuntarrError
+
+log = structlog.get_logger(__name__)
+
+
+async def forever(
+    name: str, step: Callable[[], Awaitable[object]], *, pause_seconds: float, failed_seconds: float | None = None
+) -> NoReturn:
+    """Call `step` again and again, with a pause in between. A failure is logged, and the loop goes on."""
+    while True:
+        pause = pause_seconds
+        try:
+            await step()
+        except HuntarrError as failure:
+            log.warning("background loop failed; it will try again", loop=name, error=failure.message)
+            pause = failed_seconds or pause
+        except Exception:  # the top of a loop that must go on as long as the process does
+            log.exception("background loop broke; it will try again", loop=name)
+            pause = failed_seconds or pause
+        await asyncio.sleep(pause)
