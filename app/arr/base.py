@@ -1,4 +1,4 @@
-"""The client of any app: what they all do the same way; the modules beside it hold the differences."""
+"""Base class of the apps' clients: what all apps do alike. The modules beside it hold the differences."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ from app.arr.models import (
     WantedPage,
 )
 from app.arr.parsing import PageResource, read_all, read_list, read_one
-from app.arr.profiles import read_formats_mark, read_profiles
+from app.arr.profiles import read_formats_fingerprint, read_profiles
 from app.arr.resources import (
     CommandBody,
     CommandResource,
@@ -50,8 +50,8 @@ from app.http.messages import Method, Param
 QUEUE_PAGE_SIZE = 1000
 MAX_QUEUE_PAGES = 20
 
-Known: TypeAlias = Callable[[Sequence[int]], Awaitable[Collection[int]]]
-"""Which of these items need not be looked at."""
+KnownItems: TypeAlias = Callable[[Sequence[int]], Awaitable[Collection[int]]]
+"""Given item ids, those that need not be read."""
 
 COMMON_EVENTS: Mapping[str, HistoryKind] = {
     "grabbed": HistoryKind.GRABBED,
@@ -61,20 +61,20 @@ COMMON_EVENTS: Mapping[str, HistoryKind] = {
 
 
 class ArrClient:
-    """One app of the user's. Every method raises `ArrError` and nothing else when the app cannot be asked.
+    """Client of one app. Every method raises only `ArrError` when the app cannot be asked.
 
-    The class attributes are what is known of the app without asking it; fields of records and bodies follow from the
-    words of `item` and `owner`: `episodeId`, `episodeIds`, `seriesId`.
+    The class attributes say what is known of the app without asking it. The names of fields follow from `item` and
+    `owner`: `episodeId`, `episodeIds`, `seriesId`.
     """
 
     app_type: ClassVar[AppType]
     variant: ClassVar[Variant | None] = None
-    proofs: ClassVar[Mapping[str, bool]] = {}
-    """What tells the variant from the others: paths, and whether the app has them."""
+    variant_paths: ClassVar[Mapping[str, bool]] = {}
+    """What distinguishes the variant from the others: paths, and whether the app has them."""
     app_name: ClassVar[str]
-    """What the app calls itself in `system/status` (arr contracts §2)."""
+    """The name in `system/status`."""
     prefix: ClassVar[str]
-    """Where its API begins, such as `/api/v3`."""
+    """Path prefix of its API, such as `/api/v3`."""
     default_port: ClassVar[int]
     item: ClassVar[Unit]
     owner: ClassVar[Unit | None] = None
@@ -82,37 +82,37 @@ class ArrClient:
     units: ClassVar[frozenset[Unit]]
     modes: ClassVar[tuple[Mode, ...]]
     searches: ClassVar[Mapping[Unit, str]]
-    """The command that searches a unit (arr contracts §4.3)."""
+    """The app's command that searches each unit."""
     sort_keys: ClassVar[Mapping[SortKey, str]]
-    """No others: some of the apps put the key into their SQL (arr contracts §3.2)."""
-    tells_last_search: ClassVar[bool] = True
+    """The only keys that are sent: some apps put the key into their SQL."""
+    reports_last_search: ClassVar[bool] = True
     has_wanted: ClassVar[bool] = True
     has_scores: ClassVar[bool] = True
-    record: ClassVar[type[ItemResource]]
+    item_resource: ClassVar[type[ItemResource]]
     file_path: ClassVar[str]
     queue_params: ClassVar[Params]
     wanted_params: ClassVar[Params] = {}
     cutoff_params: ClassVar[Params] = {}
     history_params: ClassVar[Params] = {}
-    events: ClassVar[Mapping[str, HistoryKind]]
-    """Names of events beside the common ones, in lower case (arr contracts §6.4)."""
+    history_kinds: ClassVar[Mapping[str, HistoryKind]]
+    """By the app's names of its events, in lower case; `COMMON_EVENTS` are added."""
 
     def __init__(self, http: ArrHttp, connection: Connection) -> None:
         self._http = http
         self._connection = connection
 
     async def status(self) -> AppStatus:
-        """`GET system/status`: who the app is and which database it runs on."""
+        """`GET system/status`: name, version and database of the app."""
         return read_status(await self._ask("GET", "system/status"))
 
     async def queue(self) -> list[QueueRow]:
-        """Every row of the app's queue, also of downloads that it cannot map; fails rather than being incomplete."""
+        """The whole queue, with downloads that the app cannot map to items; `BadReply` rather than a part of it."""
         rows: dict[int, QueueRow] = {}
         for page in range(1, MAX_QUEUE_PAGES + 1):
             params: dict[str, Param] = {"page": page, "pageSize": QUEUE_PAGE_SIZE, **self.queue_params}
             reply = read_one(PageResource, await self._ask("GET", "queue", params=params), "page of the queue")
             if reply.page != page or not reply.records:
-                # Past its end the app answers with its last page again, for ever (arr contracts §5.1).
+                # Past its end the app repeats its last page.
                 return list(rows.values())
             for record in read_all(QueueResource, reply.records, "queue")[0]:
                 rows.setdefault(record.id or -len(rows) - 1, record.row())
@@ -123,7 +123,7 @@ class ArrClient:
     async def wanted(
         self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int
     ) -> WantedPage:
-        """One page (from 1) of what is missing or below its cutoff, as the app sorts it: ties may swap pages."""
+        """One page (from 1) of what is missing or below its cutoff. The app sorts: equal keys may change pages."""
         if not self.has_wanted:
             raise self._lacks("wanted lists")
         params: dict[str, Param] = {
@@ -137,25 +137,25 @@ class ArrClient:
         }
         what = f"page of wanted/{hunt_pass}"
         reply = read_one(PageResource, await self._ask("GET", f"wanted/{hunt_pass}", params=params), what)
-        records, skipped = read_all(self.record, reply.records, what)
+        records, skipped = read_all(self.item_resource, reply.records, what)
         items = tuple(record.item(self.item) for record in records)
         return WantedPage(items=items, total=reply.total_records, skipped=skipped)
 
     async def search(self, target: SearchTarget) -> Command:
-        """Ask the app to search. An equal command that is still out comes back instead of a new one (contracts §4.2).
+        """Start a search. The app returns an equal command that is queued or running instead of a new one.
 
-        On `ArrError`, `may_have_reached` tells whether the app may be searching all the same.
+        After an `ArrError`, `may_have_reached` tells whether the app may be searching nevertheless.
         """
         reply = await self._ask("POST", "command", json=self._search_body(target))
         return self._command(read_one(CommandResource, reply, "command"))
 
     async def commands(self) -> list[Command]:
-        """The app's current commands; finished ones stay 5 to 10 minutes (arr contracts §4.2)."""
+        """The app's commands; finished ones are listed for 5 to 10 minutes."""
         reply = await self._ask("GET", "command")
-        return [self._command(reading) for reading in read_list(CommandResource, reply, "commands")]
+        return [self._command(resource) for resource in read_list(CommandResource, reply, "commands")]
 
     async def cancel(self, command_id: int) -> bool:
-        """Take a command back; `False` when it runs already, is over or is not known (arr contracts §4.2)."""
+        """Cancel a queued command; `False` when it has started, is over or is unknown."""
         try:
             await self._ask("DELETE", f"command/{command_id}")
         except ArrError as failure:
@@ -165,16 +165,16 @@ class ArrClient:
         return True
 
     async def tags(self) -> dict[int, str]:
-        """Labels by id; the apps keep them in lower case (arr contracts §6.3)."""
+        """Labels by id, in lower case."""
         return {tag.id: tag.label for tag in read_list(TagResource, await self._ask("GET", "tag"), "tags")}
 
     async def add_tag(self, label: str) -> int:
-        """The id of a new tag, or of the one that has the label already."""
+        """Create a tag, unless there is one of this label; its id."""
         reply = await self._ask("POST", "tag", json={"label": label.lower()}, tries=1)
         return read_one(CreatedResource, reply, "tag").id
 
     async def tag_owners(self, ids: Sequence[int], tag_id: int) -> None:
-        """Add a tag to series, artists or authors, or to movies, which have no owner; other tags stay."""
+        """Add a tag to owners (series, artists, authors) or to movies; their other tags stay."""
         tagged = self.owner or self.item
         body: dict[str, Json] = {f"{tagged}Ids": [*ids], "tags": [tag_id], "applyTags": "add"}
         await self._ask("PUT", f"{tagged}/editor", json=body)
@@ -183,46 +183,46 @@ class ArrClient:
         """Every quality profile."""
         return read_profiles(await self._ask("GET", "qualityprofile"), has_scores=self.has_scores)
 
-    async def formats_mark(self) -> str:
-        """Another one after any change of a custom format; only where `has_scores`."""
+    async def formats_fingerprint(self) -> str:
+        """Fingerprint of all custom formats, which changes when any of them does; only where `has_scores`."""
         if not self.has_scores:
             raise self._lacks("custom-format scores")
-        return read_formats_mark(await self._ask("GET", "customformat"))
+        return read_formats_fingerprint(await self._ask("GET", "customformat"))
 
     async def indexers(self) -> frozenset[int]:
-        """The indexers that the app searches by itself and for us."""
+        """Ids of the indexers that take part in automatic searches."""
         found = read_list(IndexerResource, await self._ask("GET", "indexer"), "indexers")
-        return frozenset(one.id for one in found if one.enable_automatic_search)
+        return frozenset(indexer.id for indexer in found if indexer.enable_automatic_search)
 
     async def history_since(self, moment: datetime) -> list[HistoryEvent]:
-        """What happened to downloads from `moment` (aware) on, oldest first."""
+        """Events of downloads since `moment` (aware), oldest first."""
         params: dict[str, Param] = {"date": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", **self.history_params}
         reply = await self._ask("GET", "history/since", params=params)
-        return read_events(reply, {**COMMON_EVENTS, **self.events}, has_scores=self.has_scores)
+        return read_events(reply, {**COMMON_EVENTS, **self.history_kinds}, has_scores=self.has_scores)
 
     async def season(self, owner_id: int, number: int, *, now: datetime) -> SeasonFacts:
         """Facts of one season of a series; only where `has_seasons`."""
         raise self._lacks("seasons")
 
     async def extent(self, owner_id: int) -> int:
-        """How many seasons, albums or books a search of the owner covers, at least 1; only where owners are."""
+        """How many seasons, albums or books a search of the owner covers, at least 1; only where there are owners."""
         raise self._lacks("owners")
 
     async def files(self, item_ids: Sequence[int]) -> dict[int, FileFacts]:
-        """What these items have, by their ids; those that have nothing are left out."""
+        """The files of these items, by item id; items without a file are left out."""
         return await self._files({f"{self.item}Id": [*item_ids]}) if item_ids else {}
 
     async def upgradable(
-        self, first_id: int, *, profiles: Mapping[int, QualityProfile], budget: int, is_known: Known
+        self, first_id: int, *, profiles: Mapping[int, QualityProfile], budget: int, known_items: KnownItems
     ) -> LibraryStep:
-        """A step through the library from the id `first_id` on, in at most `budget` (from 3) requests.
+        """The next items, from id `first_id` on, whose files meet their quality cutoff but not their profile's score.
 
-        It finds files that meet their quality cutoff and not their profile's score; only where `has_scores`.
+        Takes at most `budget` (3 or more) requests; only where `has_scores`.
         """
         raise self._lacks("custom-format scores")
 
     async def library(self) -> list[LibraryMovie]:
-        """Every monitored movie; only where not `has_wanted`."""
+        """Every monitored movie; only for apps without wanted lists."""
         raise ArrError(ErrorCode.REFUSED, f"{self.app_name} has wanted lists: read those.", may_have_reached=False)
 
     async def _ask(
@@ -239,22 +239,22 @@ class ArrClient:
         return await self._http.send(self._connection, method, path, params=params, json=json, tries=tries, limit=limit)
 
     async def _files(self, params: Params) -> dict[int, FileFacts]:
-        """By item, the worst of each."""
+        """By item id; of several files of an item, `worst` of them."""
         files: dict[int, list[FileFacts]] = defaultdict(list)
-        for one in read_list(FileResource, await self._ask("GET", self.file_path, params=params), "files"):
-            facts = one.facts()
-            if facts is not None and one.item_id is not None:
-                files[one.item_id].append(facts)
-        return {item_id: worst(held) for item_id, held in files.items()}
+        for file in read_list(FileResource, await self._ask("GET", self.file_path, params=params), "files"):
+            facts = file.facts()
+            if facts is not None and file.item_id is not None:
+                files[file.item_id].append(facts)
+        return {item_id: worst(found) for item_id, found in files.items()}
 
     def _lacks(self, what: str) -> ArrError:
         return ArrError(ErrorCode.REFUSED, f"{self.app_name} has no {what}.", may_have_reached=False)
 
     def _search_body(self, target: SearchTarget) -> dict[str, Json]:
-        """The command that searches `target`; `ValueError` for what the app does not have."""
+        """Body of the command that searches `target`; `ValueError` for a unit that the app does not have."""
         body: dict[str, Json] = {"name": self.searches.get(target.unit)}
         if target.unit is self.item and target.item_id is not None:
-            # One item a command: an unknown id fails all that are in it (arr contracts §4.3).
+            # One item per command: an unknown id fails the whole command.
             return {**body, f"{self.item}Ids": [target.item_id]}
         if target.unit in self.searches and target.owner_id is not None:
             body[f"{self.owner}Id"] = target.owner_id
@@ -264,11 +264,11 @@ class ArrClient:
                 return {**body, "seasonNumber": target.season}
         raise ValueError(f"not a search of {self.app_name}: {target}")
 
-    def _command(self, reading: CommandResource) -> Command:
-        return reading.command(self._target(reading.name.lower(), reading.body or CommandBody()))
+    def _command(self, resource: CommandResource) -> Command:
+        return resource.command(self._target(resource.name.lower(), resource.body or CommandBody()))
 
     def _target(self, name: str, body: CommandBody) -> SearchTarget | None:
-        """What a command of this lower-case name searches; the inverse of `_search_body`."""
+        """What a command of this lower-case name searches, if anything; the inverse of `_search_body`."""
         unit = next((unit for unit, command in self.searches.items() if command.lower() == name), None)
         if unit is self.item and len(body.item_ids) == 1:
             return SearchTarget(self.item, item_id=next(iter(body.item_ids)))

@@ -1,4 +1,4 @@
-"""Apps that shelve episodes in seasons, and seasons in series: a season can be searched as one."""
+"""Apps with episodes in seasons of series: a season can be searched as a whole."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -40,25 +40,25 @@ class EpisodeClient(OwnedClient):
         Unit.SEASON: "SeasonSearch",
         Unit.SERIES: "SeriesSearch",
     }
-    record: ClassVar[type[EpisodeResource]]
+    item_resource: ClassVar[type[EpisodeResource]]
     file_path: ClassVar[str] = "episodefile"
     queue_params: ClassVar[Params] = {"includeUnknownSeriesItems": True}
     wanted_params: ClassVar[Params] = {"includeSeries": True}
     cutoff_params: ClassVar[Params] = {"includeEpisodeFile": True}
     history_params: ClassVar[Params] = {"includeEpisode": True}
-    events: ClassVar[Mapping[str, HistoryKind]] = {"downloadfolderimported": HistoryKind.IMPORTED}
+    history_kinds: ClassVar[Mapping[str, HistoryKind]] = {"downloadfolderimported": HistoryKind.IMPORTED}
 
     async def season(self, owner_id: int, number: int, *, now: datetime) -> SeasonFacts:
         params: dict[str, Param] = {"seriesId": owner_id, "seasonNumber": number}
-        episodes = read_list(self.record, await self._ask("GET", "episode", params=params), "episodes")
-        monitored = [one for one in episodes if one.monitored]
-        out = {one.id for one in monitored if one.released is not None and one.released <= now}
-        held = {one.id for one in episodes if one.has_file}
-        searched = [one.last_search_time for one in episodes if one.last_search_time is not None]
+        episodes = read_list(self.item_resource, await self._ask("GET", "episode", params=params), "episodes")
+        monitored = [episode for episode in episodes if episode.monitored]
+        aired = {episode.id for episode in monitored if episode.released is not None and episode.released <= now}
+        with_file = {episode.id for episode in episodes if episode.has_file}
+        searched = [episode.last_search_time for episode in episodes if episode.last_search_time is not None]
         return SeasonFacts(
-            aired=len(out | held),
-            with_file=len(held),
-            ended=len(out) == len(monitored),
+            aired=len(aired | with_file),
+            with_file=len(with_file),
+            ended=len(aired) == len(monitored),
             last_search_at=max(searched, default=None),
         )
 
@@ -66,7 +66,7 @@ class EpisodeClient(OwnedClient):
         if not item_ids:
             return {}
         episodes, _ = await self._episodes({"episodeIds": [*item_ids]})
-        return {one.id: one.file for one in episodes if one.file is not None}
+        return {episode.id: episode.file for episode in episodes if episode.file is not None}
 
     def _covered(self, owner: OwnerResource) -> int:
         return sum(season is not None and season.monitored for season in owner.seasons or ())
@@ -75,10 +75,11 @@ class EpisodeClient(OwnedClient):
         self, owner_id: int, owner: OwnerResource, profile: QualityProfile
     ) -> tuple[list[WantedItem], int]:
         episodes, requests = await self._episodes({"seriesId": owner_id})
-        return [one.of(owner).item(self.item) for one in episodes if one.file is not None], requests
+        found = [episode for episode in episodes if episode.file is not None]
+        return [episode.with_owner(owner).item(self.item) for episode in found], requests
 
     async def _episodes(self, params: Params) -> tuple[list[EpisodeResource], int]:
-        """Episodes with their files, and how many requests it took."""
+        """The episodes with their files, and how many requests it took."""
         params = {**params, "includeEpisodeFile": True}
         reply = await self._ask("GET", "episode", params=params)
-        return [*read_list(self.record, reply, "episodes")], 1
+        return [*read_list(self.item_resource, reply, "episodes")], 1

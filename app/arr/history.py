@@ -1,4 +1,4 @@
-"""The app's history: what became of downloads, in the words of any app (arr contracts §6.4)."""
+"""The apps' history: the events of downloads."""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,9 @@ from app.arr.parsing import MaybeNumber, MaybeScore, Moment, Resource, Text, rea
 from app.arr.resources import ItemId, OwnerId, QualityName
 from app.http.bodies import Json
 
-ASKED_FOR = "UserInvokedSearch"  # of the API as of a click: a search that was not the app's own idea
-NOT_SAID = ("", "unknown")
+# The `releaseSource` of searches that a person or the API started, as opposed to the app itself.
+INVOKED_SEARCH = "userinvokedsearch"
+UNKNOWN_SOURCES = ("", "unknown")
 
 
 class HistoryResource(Resource):
@@ -29,29 +30,29 @@ class HistoryResource(Resource):
     @property
     def by_search(self) -> bool | None:
         source = (self.release_source or "").lower()
-        return None if source in NOT_SAID else source == ASKED_FOR.lower()
+        return None if source in UNKNOWN_SOURCES else source == INVOKED_SEARCH
 
 
 def read_events(reply: Json, kinds: Mapping[str, HistoryKind], *, has_scores: bool) -> list[HistoryEvent]:
-    """The events that `kinds` names (in lower case) and that say when and of which item, in the app's order."""
+    """Events whose name `kinds` has (in lower case), with a date and an item, in the app's order."""
     events: list[HistoryEvent] = []
-    for one in read_list(HistoryResource, reply, "history"):
-        kind = kinds.get((one.event_type or "").lower())
-        if kind is None or one.date is None or one.item_id is None:
+    for resource in read_list(HistoryResource, reply, "history"):
+        kind = kinds.get((resource.event_type or "").lower())
+        if kind is None or resource.date is None or resource.item_id is None:
             continue
         events.append(
             HistoryEvent(
                 kind=kind,
-                at=one.date,
-                item_id=one.item_id,
-                owner_id=one.owner_id,
-                season=one.season_number,
-                download_id=one.download_id,
-                release_title=one.source_title,
-                indexer=one.indexer,
-                quality=one.quality,
-                score=one.custom_format_score if has_scores else None,
-                by_search=one.by_search,
+                at=resource.date,
+                item_id=resource.item_id,
+                owner_id=resource.owner_id,
+                season=resource.season_number,
+                download_id=resource.download_id,
+                release_title=resource.source_title,
+                indexer=resource.indexer,
+                quality=resource.quality,
+                score=resource.custom_format_score if has_scores else None,
+                by_search=resource.by_search,
             )
         )
     return events

@@ -1,4 +1,4 @@
-"""Which app answers at an address: by the name it gives itself, and of several that share one by what they have."""
+"""Which app and variant answers at a URL: by the name in its status, and by the paths that it has."""
 
 import logging
 from dataclasses import replace
@@ -12,11 +12,11 @@ from app.http.client import TRIES
 
 log = logging.getLogger(__name__)
 
-ONE_ROW = {"page": 1, "pageSize": 1}  # to whom it means nothing, it does nothing
+ONE_ROW = {"page": 1, "pageSize": 1}  # paths that do not page ignore it
 
 
 async def identify(http: ArrHttp, app_type: AppType, connection: Connection) -> AppStatus:
-    """`system/status` of an app of this type with its variant; `WRONG_APP` when another app answers."""
+    """`system/status` with the variant; raises `WRONG_APP` when another app answers."""
     spec = REGISTRY[app_type]
     status = read_status(await http.send(connection, "GET", f"{spec.prefix}/system/status"))
     if status.app_name != spec.label:
@@ -28,11 +28,11 @@ async def identify(http: ArrHttp, app_type: AppType, connection: Connection) -> 
 async def variant_of(
     http: ArrHttp, app_type: AppType, connection: Connection, version: str, *, tries: int = TRIES
 ) -> Variant | None:
-    """`None` where an app has no variants. What the app has tells them apart: a version may be anybody's own build."""
+    """The variant, `None` for apps without variants. Versions do not decide, as there are private builds."""
     spec = REGISTRY[app_type]
     seen: dict[str, bool] = {}
     for variant, client in spec.clients.items():
-        for path, expected in client.proofs.items():
+        for path, expected in client.variant_paths.items():
             if path not in seen:
                 seen[path] = await _has(http, connection, f"{spec.prefix}/{path}", tries)
             if seen[path] is not expected:
@@ -46,7 +46,7 @@ async def variant_of(
 
 
 async def _has(http: ArrHttp, connection: Connection, path: str, tries: int) -> bool:
-    """Whether the app knows `path`; to say how it wants to be asked is to know it."""
+    """Whether the app has `path`; a 400 comes from one that it has."""
     try:
         await http.send(connection, "GET", path, params=ONE_ROW, tries=tries)
     except ArrError as failure:

@@ -10,7 +10,7 @@ from app.arr.resources import OwnedResource
 
 
 class LidarrClient(OwnedClient):
-    """Its wanted lists also hold albums of which a part is there (arr contracts §3.3)."""
+    """The wanted lists also hold albums of which only some tracks have files."""
 
     app_type: ClassVar[AppType] = AppType.LIDARR
     app_name: ClassVar[str] = "Lidarr"
@@ -21,15 +21,15 @@ class LidarrClient(OwnedClient):
     units: ClassVar[frozenset[Unit]] = frozenset({Unit.ALBUM, Unit.ARTIST})
     modes: ClassVar[tuple[Mode, ...]] = (Mode.AUTO, Mode.ALBUM, Mode.ARTIST)
     searches: ClassVar[Mapping[Unit, str]] = {Unit.ALBUM: "AlbumSearch", Unit.ARTIST: "ArtistSearch"}
-    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # arr contracts §3.2: they become SQL, any other one may be a 500
+    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # they are put into SQL; any other key may lead to a 500
         SortKey.LAST_SEARCH: "albums.lastSearchTime",
         SortKey.RELEASED: "albums.releaseDate",
     }
-    record: ClassVar[type[OwnedResource]] = OwnedResource
+    item_resource: ClassVar[type[OwnedResource]] = OwnedResource
     file_path: ClassVar[str] = "trackfile"
     queue_params: ClassVar[Params] = {"includeUnknownArtistItems": True}
     wanted_params: ClassVar[Params] = {"includeArtist": True}
-    events: ClassVar[Mapping[str, HistoryKind]] = {
+    history_kinds: ClassVar[Mapping[str, HistoryKind]] = {
         "trackfileimported": HistoryKind.IMPORTED,
         "downloadimported": HistoryKind.IMPORTED,
         "albumimportincomplete": HistoryKind.INCOMPLETE,

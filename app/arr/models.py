@@ -1,15 +1,15 @@
-"""What we read from the apps, in our own words: frozen values that the hunt decides on, the same for every app."""
+"""Values read from the apps, the same for every app: frozen dataclasses that hunts decide on."""
 
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-GRABS = re.compile(r"(\d+) reports? downloaded")
+_GRABS = re.compile(r"(\d+) reports? downloaded")
 
 
 class AppType(StrEnum):
-    """An app that Huntarr can hunt in; the word of the URL."""
+    """An app that Huntarr can hunt in, as paths name it."""
 
     SONARR = "sonarr"
     RADARR = "radarr"
@@ -19,21 +19,21 @@ class AppType(StrEnum):
 
 
 class Variant(StrEnum):
-    """Which of the apps that share the name Whisparr; the others have none."""
+    """One of several apps that share a name; only Whisparr has variants."""
 
     V2 = "v2"
     V3 = "v3"
     V3_LISTLESS = "v3-listless"
-    """Whisparr v3 before it had wanted lists (arr contracts §3.2)."""
+    """Whisparr v3 before it had wanted lists."""
 
     @property
     def label(self) -> str:
-        """What callers read: `v2` or `v3`."""
+        """As the API shows it: `v2` or `v3`."""
         return self.value[:2]
 
 
 class HuntPass(StrEnum):
-    """What a hunt looks for: what is missing, what is below its cutoff, what has too low a custom-format score."""
+    """What a hunt looks for: missing items, files below their cutoff, files with too low a custom-format score."""
 
     MISSING = "missing"
     CUTOFF = "cutoff"
@@ -41,7 +41,7 @@ class HuntPass(StrEnum):
 
 
 class Unit(StrEnum):
-    """What one search covers: an item, a season, or an owner with all that it has."""
+    """What one search covers: an item, a season, or an owner with all its items."""
 
     EPISODE = "episode"
     SEASON = "season"
@@ -54,7 +54,7 @@ class Unit(StrEnum):
 
 
 class Mode(StrEnum):
-    """What the searches of a pass cover; `auto` chooses per item."""
+    """The unit of the searches of a pass; `auto` chooses it per item."""
 
     AUTO = "auto"
     EPISODE = "episode"
@@ -68,14 +68,14 @@ class Mode(StrEnum):
 
 
 class SortKey(StrEnum):
-    """What a wanted list is sorted by; the client translates it to the app's own key."""
+    """The order of a wanted list; the client translates it to the app's own key."""
 
     LAST_SEARCH = "last_search"
     RELEASED = "released"
 
 
 class AppDatabase(StrEnum):
-    """The database that an app runs on; it decides where nulls are sorted (arr contracts §3.1)."""
+    """The database of an app; it decides where nulls are sorted."""
 
     SQLITE = "sqlite"
     POSTGRESQL = "postgresql"
@@ -83,14 +83,14 @@ class AppDatabase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where an app is and how we get in. `url` has no trailing slash and may hold a base path."""
+    """How to reach an app. `url` has no trailing slash and may hold a base path."""
 
     url: str
     api_key: str = field(repr=False)
     timeout_seconds: float = 30.0
     verify_tls: bool = True
     request_concurrency: int = 2
-    """Parallel requests to this address, 1 to 4."""
+    """Parallel requests to this URL, 1 to 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class AppStatus:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseDates:
-    """When an item came or comes out: `released` where the app knows one date, the other three at Radarr's movies."""
+    """Release dates of an item: Radarr's movies have the last three, all other items only `released`."""
 
     released: datetime | None = None
     cinema: datetime | None = None
@@ -120,7 +120,7 @@ class ReleaseDates:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What an item has: of several files the first id, the lowest score, and the quality of that one."""
+    """The file of an item; of several files the first id, the lowest score, and the quality of that file."""
 
     file_id: int
     quality: str | None = None
@@ -132,7 +132,7 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class WantedItem:
-    """One record of a wanted list. `monitored` holds for the item and its owner; `available` is what the app says."""
+    """One item of a wanted list. `monitored` covers the item and its owner; `available` is as the app reports it."""
 
     item_id: int
     title: str
@@ -148,12 +148,12 @@ class WantedItem:
     tag_ids: frozenset[int] = frozenset()
     quality_profile_id: int | None = None
     file: FileFacts | None = None
-    """Only where the record itself tells (arr contracts §3.4)."""
+    """Only where the list itself has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedPage:
-    """One page of a wanted list; `total` is the app's count of the whole list, `skipped` records were unreadable."""
+    """One page of a wanted list; `total` counts the whole list, `skipped` the unreadable records of this page."""
 
     items: tuple[WantedItem, ...]
     total: int
@@ -162,7 +162,7 @@ class WantedPage:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One row of the app's queue: a season pack is many rows of one `download_id` (arr contracts §5.2)."""
+    """One row of the app's queue; a season pack is many rows with one `download_id`."""
 
     download_id: str | None
     item_id: int | None
@@ -174,7 +174,7 @@ class QueueRow:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the download is complete and the app does not import it by itself (arr contracts §5.2)."""
+        """Whether the download is complete and the app will not import it by itself."""
         if self.tracked_state in ("importBlocked", "importFailed"):
             return True
         return self.tracked_state == "importPending" and self.tracked_status in ("warning", "error")
@@ -182,20 +182,20 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class SeasonFacts:
-    """What decides between a season search and episode searches."""
+    """The facts that decide between a season search and episode searches."""
 
     aired: int
-    """Episodes that aired and are monitored, or have a file."""
+    """Episodes that have a file, or have aired and are monitored."""
     with_file: int
     ended: bool
-    """Whether every monitored episode has a date, and none of them is to come."""
+    """Whether every monitored episode has a date in the past."""
     last_search_at: datetime | None = None
-    """The latest search of any of its episodes; `None` also where the app does not tell."""
+    """The latest search of any of its episodes; `None` also where the app does not report it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upgradable:
-    """An item whose file has a lower custom-format score than its profile asks for; its `file` is known."""
+    """An item whose `file` has a lower custom-format score than its profile asks for."""
 
     item: WantedItem
     score: int
@@ -208,7 +208,7 @@ class Upgradable:
 
 @dataclass(frozen=True, slots=True)
 class LibraryMovie:
-    """A monitored movie of an app without wanted lists; `cutoff_met` is `None` where there is no file to judge."""
+    """A monitored movie of an app without wanted lists; `cutoff_met` is `None` without a readable file."""
 
     item: WantedItem
     has_file: bool
@@ -217,9 +217,9 @@ class LibraryMovie:
 
 @dataclass(frozen=True, slots=True)
 class LibraryStep:
-    """A stretch of the library, read from one id on; `is_empty` when no id of it is in use.
+    """What was read of a range of ids; `next_id` is where the next step begins.
 
-    Movies are read by their files: a stretch of them counts as empty when none has one.
+    `is_empty` when no id of the range is in use; with movies, when none of them has a file.
     """
 
     items: tuple[Upgradable, ...]
@@ -229,19 +229,19 @@ class LibraryStep:
 
 
 class HistoryKind(StrEnum):
-    """What happened to a download; the apps' other events are not read."""
+    """An event of a download; the apps' other events are not read."""
 
     GRABBED = "grabbed"
     IMPORTED = "imported"
     INCOMPLETE = "incomplete"
-    """The app imported a part of it, or nothing (only Lidarr and Readarr tell, arr contracts §6.4)."""
+    """The app imported a part of it, or nothing (only Lidarr and Readarr report this)."""
     FAILED = "failed"
     IGNORED = "ignored"
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEvent:
-    """One event of the app's history, in the app's own time."""
+    """One event of the app's history; `at` is a time of the app's clock."""
 
     kind: HistoryKind
     at: datetime
@@ -254,7 +254,7 @@ class HistoryEvent:
     quality: str | None = None
     score: int | None = None
     by_search: bool | None = None
-    """Whether a search that somebody asked for led to the grab; `None` where the app does not say."""
+    """Whether a search that a person or the API started led to the grab; `None` where the app does not report it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +268,7 @@ class SearchTarget:
 
 
 class CommandStatus(StrEnum):
-    """Where a command is in the app's life cycle (arr contracts §4.1); an unheard-of word reads as `unknown`."""
+    """The status of a command; words that we do not know read as `unknown`."""
 
     QUEUED = "queued"
     STARTED = "started"
@@ -286,7 +286,7 @@ class CommandStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as the app reports it. `target` is read back from its body; `None` when it is no search of ours."""
+    """A command as the app reports it. `target` is read from its body; `None` when it searches nothing we would."""
 
     command_id: int
     name: str
@@ -297,38 +297,38 @@ class Command:
     ended_at: datetime | None = None
     message: str | None = None
     item_ids: frozenset[int] = frozenset()
-    """Every item that its body names, also when they are many and it is no search of ours."""
+    """Every item that its body names, even if `target` is `None`."""
 
     @property
     def grabs(self) -> int | None:
-        """Releases that a finished search sent to the download client; `None` when the app does not say (§4.3)."""
-        found = GRABS.search(self.message or "")
+        """Releases that a finished search sent to the download client; `None` when the app does not report it."""
+        found = _GRABS.search(self.message or "")
         return int(found.group(1)) if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class QualityProfile:
-    """A quality profile of the app; filters name it by `name`."""
+    """A quality profile; filters refer to it by `name`."""
 
     profile_id: int
     name: str
     upgrade_allowed: bool = False
     cutoff_score: int = 0
     """The custom-format score that a file should have; 0 where the app keeps none."""
-    mark: str = ""
-    """Another one after any change of what the profile takes or prefers."""
+    fingerprint: str = ""
+    """Changes when the releases that the profile takes or prefers do."""
 
     @property
     def wants_score(self) -> bool:
-        """Whether it upgrades files for their score."""
+        """Whether files are upgraded for their score."""
         return self.upgrade_allowed and self.cutoff_score > 0
 
     def is_below(self, file: FileFacts) -> bool:
-        """Whether the score of `file` is too low and its quality is not: for that one the app has a list of its own."""
+        """Whether the score of `file` is too low and its quality is not (the cutoff list has files of low quality)."""
         return file.score is not None and file.score < self.cutoff_score and file.cutoff_met is True
 
     def upgrade_of(self, item: WantedItem) -> Upgradable | None:
-        """`item`, which is of this profile, as one whose file should be better; `None` when it need not be."""
+        """`item`, which has this profile, if its file should be upgraded."""
         file = item.file
         if file is None or file.score is None or not (self.wants_score and self.is_below(file)):
             return None

@@ -1,10 +1,10 @@
-"""Apps whose items are movies, which belong to nobody: one file a movie, listed for many movies at once."""
+"""Apps whose items are movies, which have no owner and one file each."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from app.arr.base import ArrClient, Known
+from app.arr.base import ArrClient, KnownItems
 from app.arr.errors import ArrError, ErrorCode
 from app.arr.http import Params
 from app.arr.models import (
@@ -21,11 +21,11 @@ from app.arr.models import (
 from app.arr.parsing import Ids, MaybeFlag, MaybeId, MaybeNumber, read_one
 from app.arr.resources import ItemResource
 
-IDS_A_STEP = 100  # a query of 1.6 KB
+IDS_PER_STEP = 100  # they make a query of 1.6 KB
 
 
 class MovieResource(ItemResource):
-    """What is alike in all of them; which dates there are is not."""
+    """The fields that all these apps share; their dates differ."""
 
     year: MaybeNumber = None
     is_available: MaybeFlag = None
@@ -53,34 +53,34 @@ class MovieResource(ItemResource):
 
 
 class MovieClient(ArrClient):
-    """Their wanted lists also hold what is not out yet (arr contracts §3.3): look at `available`."""
+    """The wanted lists also hold movies that are not available yet."""
 
     item: ClassVar[Unit] = Unit.MOVIE
     units: ClassVar[frozenset[Unit]] = frozenset({Unit.MOVIE})
     modes: ClassVar[tuple[Mode, ...]] = (Mode.AUTO, Mode.MOVIE)
     searches: ClassVar[Mapping[Unit, str]] = {Unit.MOVIE: "MoviesSearch"}
-    record: ClassVar[type[MovieResource]]
+    item_resource: ClassVar[type[MovieResource]]
     file_path: ClassVar[str] = "moviefile"
     queue_params: ClassVar[Params] = {"includeUnknownMovieItems": True}
-    events: ClassVar[Mapping[str, HistoryKind]] = {"downloadfolderimported": HistoryKind.IMPORTED}
+    history_kinds: ClassVar[Mapping[str, HistoryKind]] = {"downloadfolderimported": HistoryKind.IMPORTED}
 
     async def upgradable(
-        self, first_id: int, *, profiles: Mapping[int, QualityProfile], budget: int, is_known: Known
+        self, first_id: int, *, profiles: Mapping[int, QualityProfile], budget: int, known_items: KnownItems
     ) -> LibraryStep:
-        """The files of a hundred ids, then the movies of those that some profile could want better, one by one."""
-        files = await self.files(range(first_id, first_id + IDS_A_STEP))
-        wanting = [profile for profile in profiles.values() if profile.wants_score]
-        low = sorted(item_id for item_id, file in files.items() if any(one.is_below(file) for one in wanting))
-        known = frozenset(await is_known(low)) if low else frozenset()
+        """Reads the files of a hundred ids, then one by one the movies whose score some profile finds too low."""
+        files = await self.files(range(first_id, first_id + IDS_PER_STEP))
+        scoring = [profile for profile in profiles.values() if profile.wants_score]
+        low = sorted(item_id for item_id, file in files.items() if any(profile.is_below(file) for profile in scoring))
+        known = frozenset(await known_items(low)) if low else frozenset()
         found: list[Upgradable] = []
-        spent = 1
-        for item_id in (each for each in low if each not in known):
-            if spent >= budget:
-                return LibraryStep(tuple(found), item_id, requests=spent)
-            spent += 1
+        requests = 1
+        for item_id in (movie_id for movie_id in low if movie_id not in known):
+            if requests >= budget:
+                return LibraryStep(tuple(found), item_id, requests=requests)
+            requests += 1
             upgrade = await self._upgrade(item_id, files[item_id], profiles)
             found += [upgrade] if upgrade else []
-        return LibraryStep(tuple(found), first_id + IDS_A_STEP, requests=spent, is_empty=not files)
+        return LibraryStep(tuple(found), first_id + IDS_PER_STEP, requests=requests, is_empty=not files)
 
     async def _upgrade(
         self, item_id: int, file: FileFacts, profiles: Mapping[int, QualityProfile]
@@ -91,6 +91,6 @@ class MovieClient(ArrClient):
             if failure.code is ErrorCode.NOT_FOUND:  # removed a moment ago
                 return None
             raise
-        item = replace(read_one(self.record, reply, "movie").item(self.item), file=file)
+        item = replace(read_one(self.item_resource, reply, "movie").item(self.item), file=file)
         profile = profiles.get(item.quality_profile_id or 0)
         return profile.upgrade_of(item) if profile is not None and item.monitored else None

@@ -1,4 +1,4 @@
-"""How replies become values: tolerant field types, and lists whose unreadable records are left out and counted."""
+"""Parsing of replies: field types that tolerate wrong values, and lists that leave unreadable records out."""
 
 import logging
 from collections.abc import Sequence
@@ -12,46 +12,38 @@ from app.arr.errors import BadReply
 from app.http.bodies import clean_text
 
 MAX_INT = 2**31 - 1  # the apps' ids and counts are .NET Int32
-FIRST_REAL_YEAR = 1800  # .NET writes an unset date as year 1
+MIN_YEAR = 1800  # .NET writes an unset date as year 1
 
 log = logging.getLogger(__name__)
 
 
-def _whole(value: object) -> object:
+def _no_bool(value: object) -> object:
     return None if isinstance(value, bool) else value
 
 
-def _id_or_none(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 < value <= MAX_INT else None
+def _between(low: int) -> BeforeValidator:
+    """An integer from `low` to `MAX_INT`; anything else reads as `None`."""
 
+    def read(value: object) -> int | None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return None
+        return value if low <= value <= MAX_INT else None
 
-def _number_or_none(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 <= value <= MAX_INT else None
-
-
-def _score_or_none(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if abs(value) <= MAX_INT else None
+    return BeforeValidator(read)
 
 
 def _ids(value: object) -> frozenset[int]:
-    if not isinstance(value, list):
-        return frozenset()
-    return frozenset(found for found in map(_id_or_none, value) if found is not None)
+    found = value if isinstance(value, list) else []
+    return frozenset(each for each in found if isinstance(each, int) and each is not True and 0 < each <= MAX_INT)
 
 
 def _moment(value: object) -> datetime | None:
-    """An aware UTC time; the apps write `yyyy-MM-ddTHH:mm:ssZ` (arr contracts §1.6), what is no time reads as none."""
+    """An aware UTC time; the apps write `yyyy-MM-ddTHH:mm:ssZ`. Anything else reads as `None`."""
     if not isinstance(value, str):
         return None
     try:
         moment = datetime.fromisoformat(value)
-        if moment.year < FIRST_REAL_YEAR:
+        if moment.year < MIN_YEAR:
             return None
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
@@ -66,39 +58,34 @@ def _flag_or_none(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _tally(value: object) -> int:
-    return _number_or_none(value) or 0
-
-
 def _record(value: object) -> object:
     return value if isinstance(value, dict) else None
 
 
-Id = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_INT)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=MAX_INT)]
-MaybeId = Annotated[int | None, BeforeValidator(_id_or_none)]
-MaybeNumber = Annotated[int | None, BeforeValidator(_number_or_none)]
-MaybeScore = Annotated[int | None, BeforeValidator(_score_or_none)]
-"""Custom-format scores go below zero."""
+Id = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=MAX_INT)]
+Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=MAX_INT)]
+MaybeId = Annotated[int | None, _between(1)]
+MaybeNumber = Annotated[int | None, _between(0)]
+MaybeScore = Annotated[int | None, _between(-MAX_INT)]
+"""Custom-format scores may be negative."""
 Ids = Annotated[frozenset[int], BeforeValidator(_ids)]
 Text = Annotated[str | None, BeforeValidator(clean_text)]
 Line = Annotated[str, BeforeValidator(clean_text)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 MaybeFlag = Annotated[bool | None, BeforeValidator(_flag_or_none)]
-Tally = Annotated[int, BeforeValidator(_tally)]
 IfRecord = BeforeValidator(_record)
-"""Marks a nested record that reads as none when it is something else."""
+"""For a nested record: anything else reads as `None`."""
 
 
 class Resource(BaseModel):
-    """What we read of a record: the apps' camelCase names, nothing that we do not use."""
+    """The fields that we read of a record, under the apps' camelCase names; others are ignored."""
 
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
 class PageResource(Resource):
-    """A page of any list (arr contracts §3.1)."""
+    """A page of any list."""
 
     page: Count = 1
     total_records: Count
@@ -109,7 +96,7 @@ R = TypeVar("R", bound=Resource)
 
 
 def read_one(kind: type[R], reply: object, what: str) -> R:
-    """`reply` as a `kind`; `BadReply` names `what` when it is none."""
+    """`reply` as a `kind`; else `BadReply`, which calls it `what`."""
     try:
         return kind.model_validate(reply)
     except ValidationError as failure:

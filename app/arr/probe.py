@@ -1,4 +1,4 @@
-"""The `test` call: is there an app at this address, is it the right one, and if not, what to do about it."""
+"""Test of a connection: whether the right app answers at a URL, and if not, what to do about it."""
 
 import time
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from app.arr.registry import REGISTRY
 from app.arr.resources import read_status
 from app.http.messages import origin_of
 
-PREFIXES = ("/api/v3", "/api/v1")  # of all apps of the family (arr contracts §0)
-FAMILY = frozenset({"Sonarr", "Radarr", "Lidarr", "Readarr", "Whisparr", "Prowlarr"})  # arr contracts §2
+PREFIXES = ("/api/v3", "/api/v1")  # of all *arr apps
+ARR_NAMES = frozenset({"Sonarr", "Radarr", "Lidarr", "Readarr", "Whisparr", "Prowlarr"})
 
-_REPORTED = {
+_PROBE_CODES = {
     ErrorCode.REFUSED: ErrorCode.BAD_RESPONSE,
     ErrorCode.RATE_LIMITED: ErrorCode.BAD_RESPONSE,
     ErrorCode.SERVER_ERROR: ErrorCode.BAD_RESPONSE,
@@ -27,7 +27,7 @@ _REPORTED = {
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What was found. `error_code` is one of the ten words of the API (api.md §6), with a sentence in `error`."""
+    """Result of a test. `error_code` is one of the first ten of `ErrorCode`, `error` is a sentence."""
 
     ok: bool
     app_name: str | None = None
@@ -42,14 +42,14 @@ class Probe:
 async def probe(
     http: ArrHttp, app_type: AppType, connection: Connection, *, timer: Callable[[], float] = time.monotonic
 ) -> Probe:
-    """Ask the address who it is, once, and where apps share a name which of them; never raises `ArrError`."""
+    """Ask for the status and the variant, each once; never raises `ArrError`."""
     prefix = REGISTRY[app_type].prefix
     started = timer()
     try:
         status = await _status(http, connection, prefix)
     except ArrError as failure:
         return await _failed(http, app_type, connection, failure)
-    found = replace(_judged(app_type, status), latency_ms=round((timer() - started) * 1000))
+    found = replace(_judge(app_type, status), latency_ms=round((timer() - started) * 1000))
     if not found.ok:
         return found
     try:
@@ -67,12 +67,12 @@ async def _status(http: ArrHttp, connection: Connection, prefix: str) -> AppStat
         raise ArrError(ErrorCode.NOT_AN_ARR, sentence, may_have_reached=True) from failure
 
 
-def _judged(app_type: AppType, status: AppStatus) -> Probe:
+def _judge(app_type: AppType, status: AppStatus) -> Probe:
     wanted = REGISTRY[app_type].label
     found = Probe(ok=True, app_name=status.app_name, version=status.version, database=status.database)
     if status.app_name == wanted:
         return found
-    if status.app_name not in FAMILY:
+    if status.app_name not in ARR_NAMES:
         sentence = f"This calls itself {status.app_name[:60]}, which is not {wanted}: check the URL."
         return replace(found, ok=False, error_code=ErrorCode.NOT_AN_ARR, error=sentence)
     instead = next(
@@ -83,17 +83,17 @@ def _judged(app_type: AppType, status: AppStatus) -> Probe:
 
 
 async def _failed(http: ArrHttp, app_type: AppType, connection: Connection, failure: ArrError) -> Probe:
-    """The failure's own sentence, or a better one after a second look."""
-    seen: Probe | None = None
+    """The failure's own sentence, or a better one after a second request."""
+    better: Probe | None = None
     if failure.code is ErrorCode.NOT_FOUND:
-        seen = await _under_another_prefix(http, app_type, connection)
+        better = await _under_another_prefix(http, app_type, connection)
     elif failure.code is ErrorCode.UNREACHABLE and failure.may_have_reached:
-        seen = await _behind_tls(http, connection)
-    return seen or _reported(app_type, connection, failure)
+        better = await _behind_tls(http, connection)
+    return better or _reported(app_type, connection, failure)
 
 
 def _reported(app_type: AppType, connection: Connection, failure: ArrError) -> Probe:
-    code, sentence = _REPORTED.get(failure.code, failure.code), failure.message
+    code, sentence = _PROBE_CODES.get(failure.code, failure.code), failure.message
     wanted = REGISTRY[app_type].label
     base = urlsplit(connection.url).path
     if failure.code is ErrorCode.NOT_FOUND and base:
@@ -105,22 +105,22 @@ def _reported(app_type: AppType, connection: Connection, failure: ArrError) -> P
 
 
 async def _under_another_prefix(http: ArrHttp, app_type: AppType, connection: Connection) -> Probe | None:
-    """A 404 may come from another app of the family, whose API has another number."""
+    """A 404 may come from another *arr app, whose API has another version."""
     for prefix in PREFIXES:
         if prefix == REGISTRY[app_type].prefix:
             continue
         try:
-            return _judged(app_type, await _status(http, connection, prefix))
+            return _judge(app_type, await _status(http, connection, prefix))
         except ArrError:
             continue
     return None
 
 
 async def _behind_tls(http: ArrHttp, connection: Connection) -> Probe | None:
-    """A server that speaks TLS drops a plain request without a word: see whether it takes one over TLS."""
+    """Try TLS: a server that speaks it may cut a plain request off without a reply."""
     if not connection.url.startswith("http://"):
         return None
-    # Its certificate does not matter here: the key went to this very port in the clear a moment ago.
+    # The certificate does not matter: the key was just sent to the same port unencrypted.
     over_tls = replace(connection, url="https://" + connection.url.removeprefix("http://"), verify_tls=False)
     try:
         await http.send(over_tls, "GET", f"{PREFIXES[0]}/system/status", tries=1)

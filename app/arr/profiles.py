@@ -1,4 +1,4 @@
-"""Quality profiles and custom formats, and marks that change whenever what an app takes or prefers does."""
+"""Quality profiles and custom formats, with fingerprints that change when the releases an app would take do."""
 
 from hashlib import sha256
 from json import dumps
@@ -8,16 +8,16 @@ from app.arr.models import QualityProfile
 from app.arr.parsing import Flag, Id, Line, MaybeScore, Resource, read_all
 from app.http.bodies import Json
 
-MARK_LENGTH = 16
-# What a profile takes and prefers (arr contracts §6.2); names, and keys that an update of the app may add, are none.
-TASTE = frozenset(
+FINGERPRINT_LENGTH = 16
+# The keys of a profile that decide on releases. Names, and keys that an update of the app adds, change no fingerprint.
+PROFILE_KEYS = frozenset(
     {
         *("upgradeAllowed", "cutoff", "items", "allowed", "quality", "id", "language"),
         *("minFormatScore", "cutoffFormatScore", "minUpgradeFormatScore", "formatItems", "format", "score"),
         *("minSize", "maxSize", "preferredSize"),
     }
 )
-FORMAT = frozenset({"id", "specifications", "implementation", "negate", "required", "fields", "value"})
+FORMAT_KEYS = frozenset({"id", "specifications", "implementation", "negate", "required", "fields", "value"})
 
 
 class ProfileResource(Resource):
@@ -28,32 +28,32 @@ class ProfileResource(Resource):
 
 
 def read_profiles(reply: Json, *, has_scores: bool) -> list[QualityProfile]:
-    """Every readable profile, with its mark."""
+    """Every readable profile."""
     if not isinstance(reply, list):
         raise BadReply("The app answered with no list of quality profiles.")
     profiles: list[QualityProfile] = []
     for record in reply:
-        for one in read_all(ProfileResource, [record], "quality profiles")[0]:
-            score = (one.cutoff_format_score or 0) if has_scores else 0
-            mark = _mark(_kept(record, TASTE))
-            profiles.append(QualityProfile(one.id, one.name, one.upgrade_allowed, score, mark))
+        for profile in read_all(ProfileResource, [record], "quality profiles")[0]:
+            score = (profile.cutoff_format_score or 0) if has_scores else 0
+            fingerprint = _fingerprint(_only(record, PROFILE_KEYS))
+            profiles.append(QualityProfile(profile.id, profile.name, profile.upgrade_allowed, score, fingerprint))
     return profiles
 
 
-def read_formats_mark(reply: Json) -> str:
-    """Another one after any change of a custom format."""
+def read_formats_fingerprint(reply: Json) -> str:
+    """Fingerprint of all custom formats."""
     if not isinstance(reply, list):
         raise BadReply("The app answered with no list of custom formats.")
-    return _mark(sorted((_kept(record, FORMAT) for record in reply), key=_text))
+    return _fingerprint(sorted((_only(record, FORMAT_KEYS) for record in reply), key=_text))
 
 
-def _kept(value: Json, keys: frozenset[str]) -> Json:
-    """`value` with only those keys, at any depth; the scores of formats have no order."""
+def _only(value: Json, keys: frozenset[str]) -> Json:
+    """`value` with only these keys, at any depth; the scores of formats are sorted, as their order means nothing."""
     if isinstance(value, list):
-        return [_kept(one, keys) for one in value]
+        return [_only(child, keys) for child in value]
     if not isinstance(value, dict):
         return value
-    kept: dict[str, Json] = {key: _kept(one, keys) for key, one in value.items() if key in keys}
+    kept: dict[str, Json] = {key: _only(child, keys) for key, child in value.items() if key in keys}
     scores = kept.get("formatItems")
     if isinstance(scores, list):
         kept["formatItems"] = sorted(scores, key=_text)
@@ -64,5 +64,5 @@ def _text(value: Json) -> str:
     return dumps(value, sort_keys=True)
 
 
-def _mark(value: Json) -> str:
-    return sha256(_text(value).encode()).hexdigest()[:MARK_LENGTH]
+def _fingerprint(value: Json) -> str:
+    return sha256(_text(value).encode()).hexdigest()[:FINGERPRINT_LENGTH]

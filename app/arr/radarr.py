@@ -23,9 +23,9 @@ class RadarrClient(MovieClient):
     app_name: ClassVar[str] = "Radarr"
     prefix: ClassVar[str] = "/api/v3"
     default_port: ClassVar[int] = 7878
-    record: ClassVar[type[MovieResource]] = RadarrMovieResource
-    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # arr contracts §3.2: a bare `lastSearchTime` does nothing
+    item_resource: ClassVar[type[MovieResource]] = RadarrMovieResource
+    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # `lastSearchTime` alone is ignored
         SortKey.LAST_SEARCH: "movies.lastSearchTime",
-        # There is no key for "the first release"; the cinema date is the one that the fewest movies lack.
+        # There is no key for the first release; the cinema date is the one that the fewest movies lack.
         SortKey.RELEASED: "movieMetadata.inCinemas",
     }

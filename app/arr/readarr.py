@@ -10,7 +10,7 @@ from app.arr.resources import OwnedResource
 
 
 class ReadarrClient(OwnedClient):
-    """A book of which several editions are monitored may come twice in a list (arr contracts §3.3)."""
+    """A book with several monitored editions may come twice in a wanted list."""
 
     app_type: ClassVar[AppType] = AppType.READARR
     app_name: ClassVar[str] = "Readarr"
@@ -21,16 +21,16 @@ class ReadarrClient(OwnedClient):
     units: ClassVar[frozenset[Unit]] = frozenset({Unit.BOOK, Unit.AUTHOR})
     modes: ClassVar[tuple[Mode, ...]] = (Mode.AUTO, Mode.BOOK, Mode.AUTHOR)
     searches: ClassVar[Mapping[Unit, str]] = {Unit.BOOK: "BookSearch", Unit.AUTHOR: "AuthorSearch"}
-    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # arr contracts §3.2: it becomes SQL, without its table
+    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # it is put into SQL, without its table
         SortKey.RELEASED: "releaseDate",
     }
-    tells_last_search: ClassVar[bool] = False
+    reports_last_search: ClassVar[bool] = False
     has_scores: ClassVar[bool] = False
-    record: ClassVar[type[OwnedResource]] = OwnedResource
+    item_resource: ClassVar[type[OwnedResource]] = OwnedResource
     file_path: ClassVar[str] = "bookfile"
     queue_params: ClassVar[Params] = {"includeUnknownAuthorItems": True}
     wanted_params: ClassVar[Params] = {"includeAuthor": True}
-    events: ClassVar[Mapping[str, HistoryKind]] = {
+    history_kinds: ClassVar[Mapping[str, HistoryKind]] = {
         "bookfileimported": HistoryKind.IMPORTED,
         "downloadimported": HistoryKind.IMPORTED,
         "bookimportincomplete": HistoryKind.INCOMPLETE,

@@ -20,7 +20,7 @@ _CLIENTS: tuple[type[ArrClient], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class AppSpec:
-    """What is known of an app without asking it; of its variants, what any of them has."""
+    """What is known of an app type without asking an app; of several variants, what any of them has."""
 
     app_type: AppType
     label: str
@@ -44,7 +44,7 @@ class AppSpec:
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """Those that an app of this type may be; none where there is only one."""
+        """The variants of this type; none where there is only one client."""
         return tuple(variant for variant in self.clients if variant is not None)
 
 
@@ -54,7 +54,7 @@ REGISTRY: dict[AppType, AppSpec] = {
 
 
 def make_client(app_type: AppType, http: ArrHttp, connection: Connection, variant: Variant | None = None) -> ArrClient:
-    """The client that speaks to an app of this type; of several variants, `identify` tells which."""
+    """The client of an app; `identify` finds out the variant."""
     client = REGISTRY[app_type].clients.get(variant)
     if client is None:
         raise ValueError(f"not a variant of {app_type}: {variant}")

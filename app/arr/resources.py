@@ -1,4 +1,4 @@
-"""What we read of the apps' records, under the names of any of them: an app without a field leaves it out."""
+"""Records of the apps' API. Each model covers all apps: a field that an app does not have keeps its default."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterable
@@ -30,7 +30,6 @@ from app.arr.parsing import (
     MaybeScore,
     Moment,
     Resource,
-    Tally,
     Text,
     read_one,
 )
@@ -41,7 +40,7 @@ OWNERS = (Unit.SERIES, Unit.ARTIST, Unit.AUTHOR)
 
 
 def _named(units: Iterable[Unit], ending: str = "") -> AliasChoices:
-    """`episodeId`, `movieId` …, whichever of them a record has."""
+    """`episodeId`, `movieId` …, whichever a record has."""
     return AliasChoices(*(f"{unit}{ending}" for unit in units))
 
 
@@ -58,7 +57,7 @@ class StatusResource(Resource):
 
 
 class QueueResource(Resource):
-    """One row of the queue (arr contracts §5.2)."""
+    """One row of the queue."""
 
     id: MaybeId = None
     download_id: Text = None
@@ -82,7 +81,7 @@ class QueueResource(Resource):
 
 
 class CommandBody(Resource):
-    """What a command was told to do; which of the fields are there depends on its name (arr contracts §4.3)."""
+    """The parameters of a command; its name decides which there are."""
 
     item_ids: Ids = Field(frozenset(), validation_alias=_named(ITEMS, "Ids"))
     owner_id: OwnerId = None
@@ -121,7 +120,7 @@ class TagResource(Resource):
 
 
 class CreatedResource(Resource):
-    """What a POST of a resource answers with."""
+    """The reply to a POST of a resource."""
 
     id: Id
 
@@ -132,7 +131,7 @@ class IndexerResource(Resource):
 
 
 class FileResource(Resource):
-    """A file of any app. Where files are listed by their items, `item_id` is there; an episode's file has none."""
+    """A file. `item_id` is there except with the files of episodes."""
 
     id: MaybeId = None
     item_id: ItemId = None
@@ -141,7 +140,7 @@ class FileResource(Resource):
     quality_cutoff_not_met: MaybeFlag = None
 
     def facts(self) -> FileFacts | None:
-        """`None` when it is no readable file."""
+        """`None` when the record is not a readable file."""
         if self.id is None:
             return None
         met = None if self.quality_cutoff_not_met is None else not self.quality_cutoff_not_met
@@ -153,11 +152,11 @@ class SeasonResource(Resource):
 
 
 class StatisticsResource(Resource):
-    item_count: Tally = Field(0, validation_alias=_named(ITEMS, "Count"))
+    item_count: MaybeNumber = Field(None, validation_alias=_named(ITEMS, "Count"))
 
 
 class OwnerResource(Resource):
-    """A series, artist or author: as a record of its own, or as the part that comes with its items."""
+    """A series, artist or author, by itself or nested in its items."""
 
     title: Text = Field(None, validation_alias=AliasChoices("title", "artistName", "authorName"))
     monitored: Flag = False
@@ -169,7 +168,7 @@ class OwnerResource(Resource):
 
 
 class ItemResource(Resource):
-    """An item as the lists hold it."""
+    """An episode, movie, album or book in a list."""
 
     id: Id
     title: Text = None
@@ -179,23 +178,23 @@ class ItemResource(Resource):
 
     @abstractmethod
     def item(self, unit: Unit) -> WantedItem:
-        """The same in our words."""
+        """The item as every app has it."""
 
 
 class OwnedResource(ItemResource):
-    """An item of a series, an artist or an author, who may come with it."""
+    """An item of a series, an artist or an author, which may be nested in it."""
 
     owner_id: OwnerId = None
     owner: Annotated[OwnerResource | None, IfRecord, Field(validation_alias=_named(OWNERS))] = None
     released: Moment = Field(None, validation_alias=AliasChoices("airDateUtc", "releaseDate"))
     season_number: MaybeNumber = None
 
-    def of(self, owner: OwnerResource) -> Self:
-        """The same item with its owner, where the list had left that out."""
+    def with_owner(self, owner: OwnerResource) -> Self:
+        """The same item with its owner, for lists that leave it out."""
         return self.model_copy(update={"owner": owner})
 
     def item(self, unit: Unit) -> WantedItem:
-        owner = self.owner or OwnerResource(monitored=True)  # a wanted list holds only what is monitored in both
+        owner = self.owner or OwnerResource(monitored=True)  # wanted lists hold only items of monitored owners
         parts = [part for part in (self.owner_title, self.numbering, self.title) if part]
         return WantedItem(
             item_id=self.id,
@@ -219,30 +218,30 @@ class OwnedResource(ItemResource):
 
     @property
     def numbering(self) -> str | None:
-        """What stands between the titles of owner and item."""
+        """What stands between the titles of the owner and the item, such as `S01E02`."""
         return None
 
     @property
     def file(self) -> FileFacts | None:
-        """Where the record itself holds it."""
+        """The file, where the record holds it."""
         return None
 
 
 def worst(files: Collection[FileFacts]) -> FileFacts:
-    """Several files of one item as one (`FileFacts`)."""
-    lowest = min(files, key=lambda one: (0 if one.score is None else one.score, one.file_id))
-    met = {one.cutoff_met for one in files}
+    """Several files of one item as one; `FileFacts` says how."""
+    lowest = min(files, key=lambda file: (0 if file.score is None else file.score, file.file_id))
+    met = {file.cutoff_met for file in files}
     cutoff_met = False if False in met else lowest.cutoff_met
-    return FileFacts(min(one.file_id for one in files), lowest.quality, lowest.score, cutoff_met)
+    return FileFacts(min(file.file_id for file in files), lowest.quality, lowest.score, cutoff_met)
 
 
 def read_status(reply: Json) -> AppStatus:
-    """`system/status` of any app; without a `databaseType` it is too old for anything but SQLite."""
-    reading = read_one(StatusResource, reply, "system status")
-    postgres = (reading.database_type or "").lower() == "postgresql"
+    """`system/status` of any app. Versions without `databaseType` know only SQLite."""
+    status = read_one(StatusResource, reply, "system status")
+    postgres = (status.database_type or "").lower() == "postgresql"
     return AppStatus(
-        app_name=reading.app_name,
-        version=reading.version,
+        app_name=status.app_name,
+        version=status.version,
         database=AppDatabase.POSTGRESQL if postgres else AppDatabase.SQLITE,
-        url_base=reading.url_base or "",
+        url_base=status.url_base or "",
     )

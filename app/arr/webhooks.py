@@ -1,4 +1,4 @@
-"""What an app tells by its own calls, Connect → Webhook, in the words of any app (arr contracts §6.6)."""
+"""Bodies of the apps' webhooks (Connect → Webhook), the same model for every app."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -12,12 +12,12 @@ MAX_ITEMS = 500
 
 
 class AppEvent(StrEnum):
-    """The events that we do something about; the apps' other ones are passed over."""
+    """The events that are acted on; others are ignored."""
 
     TEST = "Test"
     GRAB = "Grab"
     DOWNLOAD = "Download"
-    """An import; Sonarr tells of the single files and of the whole."""
+    """An import; Sonarr sends one for each file and one for the whole download."""
     DOWNLOAD_FAILURE = "DownloadFailure"
     IMPORT_FAILURE = "ImportFailure"
     MANUAL_INTERACTION = "ManualInteractionRequired"
@@ -26,7 +26,7 @@ class AppEvent(StrEnum):
     APPLICATION_UPDATE = "ApplicationUpdate"
 
 
-OF_DOWNLOADS = frozenset(
+DOWNLOAD_EVENTS = frozenset(
     {
         AppEvent.GRAB,
         AppEvent.DOWNLOAD,
@@ -42,12 +42,12 @@ def _listed(value: object) -> object:
 
 
 def _lines(value: object) -> tuple[str, ...]:
-    found = (clean_text(one) for one in value[:MAX_ITEMS]) if isinstance(value, list) else ()
+    found = (clean_text(each) for each in value[:MAX_ITEMS]) if isinstance(value, list) else ()
     return tuple(line for line in found if line is not None)
 
 
 class Part(Resource):
-    """A series, movie, episode … of which a call tells; what it is, the field that holds it says."""
+    """A series, movie, episode …; the field that holds it says which."""
 
     id: MaybeId = None
     season_number: MaybeNumber = None
@@ -65,7 +65,7 @@ StatusMessages = Annotated[list[Annotated[StatusMessage | None, IfRecord]], Befo
 
 
 class AppCall(Resource):
-    """The body of an app's call: any JSON object. What cannot be read is as if it were not there."""
+    """The body of an app's call: any JSON object. Fields that cannot be read count as absent."""
 
     event_type: Text = Field(None, examples=["Download"])
     download_id: Text = Field(None, description="Of the download client.")
@@ -87,12 +87,12 @@ class AppCall(Resource):
 
     @property
     def event(self) -> AppEvent | None:
-        """The event, if it is one that we know; in any case of letters."""
+        """The event, in any case of letters, if it is one that is acted on."""
         word = (self.event_type or "").lower()
-        return next((one for one in AppEvent if one.lower() == word), None)
+        return next((event for event in AppEvent if event.lower() == word), None)
 
     @property
-    def obstacle(self) -> str | None:
-        """Why the app wants a person to look at a download; older ones do not say."""
-        said = [line for one in self.download_status_messages if one is not None for line in one.messages]
-        return clean_text(" ".join(dict.fromkeys(said))[: 4 * MAX_TEXT_LENGTH])
+    def problem(self) -> str | None:
+        """Why a download needs a person; older versions of the apps do not report it."""
+        lines = [line for status in self.download_status_messages if status is not None for line in status.messages]
+        return clean_text(" ".join(dict.fromkeys(lines))[: 4 * MAX_TEXT_LENGTH])

@@ -1,4 +1,4 @@
-"""The three apps that are called Whisparr: v2 after Sonarr, v3 after Radarr with wanted lists and, older, without."""
+"""The three variants of Whisparr: v2, made from Sonarr, and v3, made from Radarr, with and without wanted lists."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ MAX_LIBRARY_BYTES = 64 * 1024 * 1024
 
 
 class SceneResource(EpisodeResource):
-    """It has a date where an episode has a number, and its season is the year (arr contracts §3.4, §8)."""
+    """An episode with a date instead of a number; its season is the year."""
 
     series_title: Text = None
 
@@ -33,30 +33,30 @@ class WhisparrSeriesClient(EpisodeClient):
 
     app_type: ClassVar[AppType] = AppType.WHISPARR
     variant: ClassVar[Variant | None] = Variant.V2
-    proofs: ClassVar[Mapping[str, bool]] = {"episode": True}
+    variant_paths: ClassVar[Mapping[str, bool]] = {"episode": True}
     app_name: ClassVar[str] = "Whisparr"
     prefix: ClassVar[str] = "/api/v3"
     default_port: ClassVar[int] = 6969
-    record: ClassVar[type[EpisodeResource]] = SceneResource
-    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # arr contracts §3.2: it becomes SQL, any other one may be a 500
+    item_resource: ClassVar[type[EpisodeResource]] = SceneResource
+    sort_keys: ClassVar[Mapping[SortKey, str]] = {  # it is put into SQL; any other key may lead to a 500
         SortKey.RELEASED: "episodes.airDateUtc",
     }
-    tells_last_search: ClassVar[bool] = False
+    reports_last_search: ClassVar[bool] = False
 
     async def _episodes(self, params: Params) -> tuple[list[EpisodeResource], int]:
-        """Its episodes come without their files (arr contracts §6.1)."""
-        episodes = read_list(self.record, await self._ask("GET", "episode", params=params), "episodes")
-        file_ids = [one.episode_file_id for one in episodes if one.episode_file_id is not None]
+        """The app lists episodes without their files, which take a second request."""
+        episodes = read_list(self.item_resource, await self._ask("GET", "episode", params=params), "episodes")
+        file_ids = [episode.episode_file_id for episode in episodes if episode.episode_file_id is not None]
         if not file_ids:
             return [*episodes], 1
         by_series = {name: value for name, value in params.items() if name == "seriesId"}
         reply = await self._ask("GET", self.file_path, params=by_series or {"episodeFileIds": file_ids})
         files = {file.id: file for file in read_list(FileResource, reply, "files")}
-        return [one.model_copy(update={"episode_file": files.get(one.episode_file_id)}) for one in episodes], 2
+        return [each.model_copy(update={"episode_file": files.get(each.episode_file_id)}) for each in episodes], 2
 
 
 class WhisparrMovieResource(MovieResource):
-    """A movie or a scene; the studio is no owner that could be searched for what it lacks."""
+    """A movie or a scene. The studio is no `owner`: it cannot be searched as a whole."""
 
     release_date: Moment = None
     studio_title: Text = None
@@ -76,11 +76,11 @@ class WhisparrClient(MovieClient):
 
     app_type: ClassVar[AppType] = AppType.WHISPARR
     variant: ClassVar[Variant | None] = Variant.V3
-    proofs: ClassVar[Mapping[str, bool]] = {"episode": False, "wanted/missing": True}
+    variant_paths: ClassVar[Mapping[str, bool]] = {"episode": False, "wanted/missing": True}
     app_name: ClassVar[str] = "Whisparr"
     prefix: ClassVar[str] = "/api/v3"
     default_port: ClassVar[int] = 6969
-    record: ClassVar[type[MovieResource]] = WhisparrMovieResource
+    item_resource: ClassVar[type[MovieResource]] = WhisparrMovieResource
     sort_keys: ClassVar[Mapping[SortKey, str]] = {
         SortKey.LAST_SEARCH: "movies.lastSearchTime",
         SortKey.RELEASED: "movieMetadata.releaseDate",
@@ -88,19 +88,19 @@ class WhisparrClient(MovieClient):
 
 
 class ListedMovieResource(WhisparrMovieResource):
-    """A movie in the list of all movies; its file is there without its score (arr contracts §3.5)."""
+    """A movie in the list of all movies, where its file has no score."""
 
     has_file: Flag = False
     movie_file: Annotated[FileResource | None, IfRecord] = None
 
 
 class WhisparrListlessClient(WhisparrClient):
-    """Whisparr v3 as it was until 2025: what is wanted is worked out of the list of all movies."""
+    """Whisparr v3 until 2025, without wanted lists: what is wanted follows from the list of all movies."""
 
     variant: ClassVar[Variant | None] = Variant.V3_LISTLESS
-    proofs: ClassVar[Mapping[str, bool]] = {"episode": False, "wanted/missing": False}
+    variant_paths: ClassVar[Mapping[str, bool]] = {"episode": False, "wanted/missing": False}
     sort_keys: ClassVar[Mapping[SortKey, str]] = {}
-    tells_last_search: ClassVar[bool] = False
+    reports_last_search: ClassVar[bool] = False
     has_wanted: ClassVar[bool] = False
 
     async def library(self) -> list[LibraryMovie]:

@@ -1,7 +1,7 @@
 """Where our requests may go: how an address is written down, and the check of every name at the moment we connect.
 
 Loopback and private addresses are allowed, that is where the apps live. Link-local, cloud metadata, multicast and
-unspecified ones are not (api.md §6), in whatever spelling, and whatever a name resolves to.
+unspecified ones are not, in whatever spelling, and whatever a name resolves to.
 """
 
 import asyncio

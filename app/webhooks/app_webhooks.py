@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from app.arr.models import AppType, Unit
-from app.arr.webhooks import OF_DOWNLOADS, AppCall, AppEvent, MaybePart
+from app.arr.webhooks import DOWNLOAD_EVENTS, AppCall, AppEvent, MaybePart
 from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.core.logging import without_secrets
@@ -54,7 +54,7 @@ class AppWebhooks:
         async with self._db.reading() as session:
             instance = await self._instances.require(session, instance_id)
         event = call.event
-        if event in OF_DOWNLOADS:
+        if event in DOWNLOAD_EVENTS:
             done = await self._of_download(instance_id, call)
         elif event is None:
             log.info("event of an app passed over", instance_id=instance_id, told=_discreet(call.event_type))
@@ -68,7 +68,7 @@ class AppWebhooks:
         if (
             call.event is AppEvent.MANUAL_INTERACTION
             and call.download_id is not None
-            and await self._told.is_stuck(instance_id, call.download_id, _discreet(call.obstacle))
+            and await self._told.is_stuck(instance_id, call.download_id, _discreet(call.problem))
         ):
             return "settled"
         is_ours = await self._told.happened(instance_id, names_of(call), call.download_id)

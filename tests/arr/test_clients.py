@@ -48,7 +48,7 @@ async def test_what_is_said_of_a_client_is_of_one_piece(client: type[ArrClient])
     assert client.units == units == set(client.searches)
     assert client.modes[0] is Mode.AUTO
     assert {str(mode) for mode in client.modes[1:]} == {str(unit) for unit in units}
-    told = {SortKey.RELEASED} | ({SortKey.LAST_SEARCH} if client.tells_last_search else set())
+    told = {SortKey.RELEASED} | ({SortKey.LAST_SEARCH} if client.reports_last_search else set())
     assert set(client.sort_keys) == (told if client.has_wanted else set())
 
 
@@ -265,7 +265,7 @@ async def test_tags(app: App, radarr: ArrClient) -> None:
     app.says([{"id": 1, "label": "anime"}, {"id": 2}, {"id": 3, "label": "keep"}])
     assert await radarr.tags() == {1: "anime", 3: "keep"}
     app.says({})
-    for ask in (radarr.tags, radarr.quality_profiles, radarr.formats_mark, radarr.indexers, radarr.commands):
+    for ask in (radarr.tags, radarr.quality_profiles, radarr.formats_fingerprint, radarr.indexers, radarr.commands):
         with pytest.raises(ArrError):
             await ask()
 
@@ -343,8 +343,8 @@ async def test_the_mark_of_a_profile(
     app.says([PROFILE], [PROFILE | change])
     before, after = (await sonarr.quality_profiles())[0], (await sonarr.quality_profiles())[0]
     assert isinstance(before, QualityProfile)
-    assert before.mark
-    assert (after.mark != before.mark) is is_another
+    assert before.fingerprint
+    assert (after.fingerprint != before.fingerprint) is is_another
 
 
 FORMAT: dict[str, Any] = {
@@ -363,7 +363,7 @@ async def test_the_mark_of_all_formats(app: App, sonarr: ArrClient, client_of: M
     specification = FORMAT["specifications"][0]
     other = FORMAT | {"id": 2}
     app.says([FORMAT, other])
-    mark = await sonarr.formats_mark()
+    mark = await sonarr.formats_fingerprint()
     same: list[object] = [[other, FORMAT], [FORMAT | {"name": "HEVC"}, other]]
     changed: list[object] = [
         [FORMAT],
@@ -373,9 +373,9 @@ async def test_the_mark_of_all_formats(app: App, sonarr: ArrClient, client_of: M
         [],
     ]
     app.says(*same, *changed)
-    assert [await sonarr.formats_mark() == mark for _ in range(7)] == [True] * 2 + [False] * 5
+    assert [await sonarr.formats_fingerprint() == mark for _ in range(7)] == [True] * 2 + [False] * 5
     with pytest.raises(ArrError, match="Readarr has no custom-format scores"):
-        await client_of(AppType.READARR, None).formats_mark()
+        await client_of(AppType.READARR, None).formats_fingerprint()
 
 
 async def test_indexers_that_are_searched(app: App, sonarr: ArrClient) -> None:

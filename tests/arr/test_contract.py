@@ -69,7 +69,7 @@ async def test_the_base_is_missing_or_wrong(stage: Stage) -> None:
 
 
 async def test_the_wanted_list_is_sorted_by_last_search(listed: Stage) -> None:
-    if not listed.client.tells_last_search:
+    if not listed.client.reports_last_search:
         assert SortKey.LAST_SEARCH not in listed.client.sort_keys
         return
     long_ago, lately, never = listed.item_ids
@@ -119,7 +119,7 @@ async def test_a_wanted_item_has_what_decisions_need(listed: Stage) -> None:
     assert (item.unit, item.owner_id) == (listed.client.item, listed.owner_id)
     assert item.monitored
     assert item.added_at is not None
-    assert (item.last_search_at is not None) is listed.client.tells_last_search
+    assert (item.last_search_at is not None) is listed.client.reports_last_search
     assert abs(released - (listed.now - timedelta(days=80))) < timedelta(days=1)
     assert item.available is (True if listed.client.item is Unit.MOVIE else None)
     assert [tags[tag] for tag in item.tag_ids] == ["keep"]

@@ -29,7 +29,7 @@ async def test_a_season(stage: Stage) -> None:
     same = [n for n in (60, 60, 70, 80) if (stage.now - timedelta(days=n)).year == year or number == 1]
     facts = await stage.client.season(stage.owner_id, number, now=stage.now)
     assert (facts.aired, facts.with_file, facts.ended) == (len(same), 1 if 60 in same else 0, True)
-    assert (facts.last_search_at is not None) is stage.client.tells_last_search
+    assert (facts.last_search_at is not None) is stage.client.reports_last_search
     add_item(stage.app, stage.owner_id, 50, stage.now + timedelta(days=1), None)
     if number == 1 or (stage.now + timedelta(days=1)).year == year:
         after = await stage.client.season(stage.owner_id, number, now=stage.now)
@@ -67,12 +67,12 @@ async def test_profiles_formats_and_indexers_change_their_marks(stage: Stage) ->
     assert before[PROFILE].upgrade_allowed
     assert before[PROFILE].cutoff_score == (100 if stage.client.has_scores else 0)
     library.set_profile(replace(asked, name="Another name"))
-    assert {one.profile_id: one.mark for one in await stage.client.quality_profiles()} == {
-        number: one.mark for number, one in before.items()
+    assert {one.profile_id: one.fingerprint for one in await stage.client.quality_profiles()} == {
+        number: one.fingerprint for number, one in before.items()
     }
     library.set_profile(replace(asked, cutoff_format_score=90))
     after = {one.profile_id: one for one in await stage.client.quality_profiles()}
-    assert {number for number in after if after[number].mark != before[number].mark} == {PROFILE}
+    assert {number for number in after if after[number].fingerprint != before[number].fingerprint} == {PROFILE}
 
     assert await stage.client.indexers() == set(stage.app.indexers.all)
     stage.app.indexers.all[1].enable_automatic_search = False
@@ -81,11 +81,11 @@ async def test_profiles_formats_and_indexers_change_their_marks(stage: Stage) ->
     assert added.id in await stage.client.indexers()
 
     if stage.client.has_scores:
-        mark = await stage.client.formats_mark()
+        mark = await stage.client.formats_fingerprint()
         library.set_format(1, name="Renamed")
-        assert await stage.client.formats_mark() == mark
+        assert await stage.client.formats_fingerprint() == mark
         library.set_format(1, specifications=[])
-        assert await stage.client.formats_mark() != mark
+        assert await stage.client.formats_fingerprint() != mark
 
 
 async def test_a_tag_is_made_and_added_to_what_is_there(stage: Stage) -> None:
@@ -146,7 +146,7 @@ async def test_an_import_that_fails_is_told_by_the_history_or_by_the_queue(stage
     kinds = {event.kind for event in await stage.client.history_since(stage.now)}
     told = {HistoryKind.INCOMPLETE} & kinds
     assert kinds == {HistoryKind.GRABBED} | told
-    assert bool(told) is (HistoryKind.INCOMPLETE in stage.client.events.values())
+    assert bool(told) is (HistoryKind.INCOMPLETE in stage.client.history_kinds.values())
     assert [row.is_refused for row in await stage.client.queue()] == [True]
 
 
@@ -160,7 +160,7 @@ async def walk(stage: Stage, *, budget: int, known: Collection[int] = ()) -> lis
     found: list[Upgradable] = []
     next_id = 1
     for _ in range(30):
-        step = await stage.client.upgradable(next_id, profiles=profiles, budget=budget, is_known=is_known)
+        step = await stage.client.upgradable(next_id, profiles=profiles, budget=budget, known_items=is_known)
         assert 1 <= step.requests <= budget
         assert step.next_id > next_id
         if step.is_empty and next_id > 5:

@@ -72,13 +72,13 @@ CALLS: list[Callable[[ArrClient], Awaitable[Any]]] = [
     lambda client: client.add_tag("x"),
     lambda client: client.tag_owners([1], 1),
     lambda client: client.quality_profiles(),
-    lambda client: client.formats_mark(),
+    lambda client: client.formats_fingerprint(),
     lambda client: client.indexers(),
     lambda client: client.season(1, 1, now=WHEN),
     lambda client: client.extent(1),
     lambda client: client.files([1, 2]),
     lambda client: client.history_since(WHEN),
-    lambda client: client.upgradable(1, profiles=PROFILES, budget=5, is_known=none_known),
+    lambda client: client.upgradable(1, profiles=PROFILES, budget=5, known_items=none_known),
     lambda client: client.library(),
 ]
 
@@ -104,7 +104,7 @@ async def test_every_call_ends_in_a_value_or_a_known_error(replies: list[object]
 
 @given(record=st.dictionaries(st.sampled_from(NAMES), anything, min_size=3, max_size=15), made=st.sampled_from(CLIENTS))
 async def test_no_record_makes_more_than_a_value_or_a_skip(record: dict[str, object], made: type[ArrClient]) -> None:
-    readable, skipped = read_all(made.record, [record | {"id": 5}], "records")
+    readable, skipped = read_all(made.item_resource, [record | {"id": 5}], "records")
     assert len(readable) + skipped == 1
     for item in (one.item(made.item) for one in readable):
         assert isinstance(item, WantedItem)

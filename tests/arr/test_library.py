@@ -126,7 +126,7 @@ async def test_what_an_app_does_not_have_is_not_asked_for(app: App, door: ArrHtt
     if made.owner is None:
         refused.append(client.extent(1))
     if not made.has_scores:
-        refused.append(client.upgradable(1, profiles=PROFILES, budget=3, is_known=none_known))
+        refused.append(client.upgradable(1, profiles=PROFILES, budget=3, known_items=none_known))
     if made.has_wanted:
         refused.append(client.library())
     for call in refused:
@@ -211,12 +211,12 @@ SHELF = [(1, LOW, {}), (2, UNMET, {}), (3, HIGH, {}), (4, EXACT, {}), (5, None, 
 
 
 async def step_of(client: ArrClient, first_id: int = 6, budget: int = 3) -> LibraryStep:
-    return await client.upgradable(first_id, profiles=PROFILES, budget=budget, is_known=none_known)
+    return await client.upgradable(first_id, profiles=PROFILES, budget=budget, known_items=none_known)
 
 
 async def test_a_series_of_sonarr(app: App, sonarr: ArrClient) -> None:
     listed = [held(n, found, **change) | ({"episodeFile": found} if found else {}) for n, found, change in SHELF]
-    app.has({"series/6": owner(title="ItemState"), "episode": listed})
+    app.has({"series/6": owner(title="Ledger"), "episode": listed})
     step = await step_of(sonarr)
     assert (step.next_id, step.requests, step.is_empty) == (7, 2, False)
     (found,) = step.items
@@ -298,7 +298,7 @@ async def test_movies_by_the_hundred(app: App, client_of: Made, app_type: AppTyp
         }
     )
     client = client_of(app_type, variant)
-    step = await client.upgradable(101, profiles=PROFILES, budget=20, is_known=known)
+    step = await client.upgradable(101, profiles=PROFILES, budget=20, known_items=known)
     assert [(one.item.item_id, one.score, one.cutoff_score) for one in step.items] == [(110, 10, 50), (130, 10, 50)]
     assert step.items[0].item.file == FileFacts(70, "Q70", 10, cutoff_met=True)
     assert (step.next_id, step.requests, step.is_empty) == (201, 6, False)
@@ -332,7 +332,7 @@ async def test_a_spent_budget_ends_the_step_where_the_next_one_goes_on(app: App,
 async def test_movies_that_no_profile_wants_better(app: App, radarr: ArrClient) -> None:
     app.has({"moviefile": FILES})
     profiles = {number: PROFILES[number] for number in (2, 3)}
-    step = await radarr.upgradable(1, profiles=profiles, budget=3, is_known=none_known)
+    step = await radarr.upgradable(1, profiles=profiles, budget=3, known_items=none_known)
     assert step == LibraryStep((), 101, requests=1)
     app.says([])
     assert await step_of(radarr, 1) == LibraryStep((), 101, requests=1, is_empty=True)

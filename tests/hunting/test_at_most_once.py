@@ -191,7 +191,7 @@ async def test_trouble_rests_longer_each_time_and_ends_with_the_first_search_tha
 
 
 async def test_the_same_search_of_somebody_else_is_taken_over(rig: Rig) -> None:
-    """The app answers with the command that runs already (arr contracts §4.2); it is one search, and it is ours too."""
+    """The app answers with the command that runs already; it is one search, and it is ours too."""
     app = rig.sonarr(LibrarySpec.with_missing(20), grab_share=0, command_seconds=30, tie_block=1)
     instance = await rig.add(app, missing_mode="episode", missing_batch=1, cutoff_batch=0)
     theirs = app.post_command("EpisodeSearch", episodeIds=[1])

@@ -176,7 +176,7 @@ async def test_the_cutoff_pass_goes_by_episodes_in_auto_and_by_seasons_if_told_s
 
 
 async def test_a_season_search_counts_for_its_episodes_below_the_cutoff_too(rig: Rig) -> None:
-    """The app searches a season's monitored episodes with files as well (arr contracts §4.3), and takes its time."""
+    """The app searches a season's monitored episodes with files as well, and takes its time."""
     app = rig.sonarr(grab_share=0, command_seconds=60)
     series = app.library.add_series(ended=True, added=LONG_AGO)
     for episode in range(1, 11):

@@ -99,7 +99,7 @@ class SimApp:
         self.settle()
 
     def restart(self, *, starting_seconds: float = 0.0) -> None:
-        """As if the app had been restarted; for `starting_seconds` it then answers 503 (arr contracts §1.7)."""
+        """As if the app had been restarted; for `starting_seconds` it then answers 503."""
         with self.db.lock:
             self.settle()
             now = self.clock.timestamp()
@@ -149,7 +149,7 @@ class SimApp:
     # --- shared by routes and searches ------------------------------------------------------------------------------
 
     def wanted_rule(self, kind: Literal["missing", "cutoff"], monitored: bool, now: float) -> tuple[str, list[Any]]:
-        """JOIN and WHERE of the wanted lists (arr contracts §3.3); the + keeps SQLite on the index that sorts."""
+        """JOIN and WHERE of the wanted lists; the + keeps SQLite on the index that sorts."""
         join = "LEFT JOIN parents p ON p.id = i.parent_id WHERE i.wanted = ? AND"
         if kind == "cutoff":
             return f"{join} i.cutoff_unmet = 1", [int(monitored)]
@@ -183,7 +183,7 @@ class SimApp:
         return f"{owner} S{item['season']:02}E{item['number'] or 0:02}"
 
     def search_again(self, download: Download, now: float) -> None:
-        """The app's own search after a failed download; its trigger is `unspecified` (arr contracts §5.4)."""
+        """The app's own search after a failed download; its trigger is `unspecified`."""
         words = self.flavour.words
         kind = self.flavour.command_kinds[words.search.lower()]
         self.commands.push(kind, {words.items_field: list(download.item_ids)}, now)

@@ -1,4 +1,4 @@
-"""The apps' history: what was grabbed, imported, failed or ignored (arr contracts §6.4)."""
+"""The apps' history: what was grabbed, imported, failed or ignored."""
 
 import json
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The apps' command queue (arr contracts §4): life cycle, dedupe, clean-up and restart, worked out lazily."""
+"""The apps' command queue: life cycle, dedupe, clean-up and restart, worked out lazily."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -66,7 +66,7 @@ class CommandQueue:
     # --- the API's side ---------------------------------------------------------------------------------------------
 
     def post(self, body: Any, now: float) -> Command:
-        """POST command: an equal one that is queued or started is returned instead (arr contracts §4.2).
+        """POST command: an equal one that is queued or started is returned instead.
 
         Nothing starts here: the answer to a POST still says `queued`; whoever pushes calls `start_next` afterwards.
         """
@@ -94,14 +94,14 @@ class CommandQueue:
         return (row, False) if row else None
 
     def listed(self) -> list[Command]:
-        """Started first, then by status number, then priority (arr contracts §4.2)."""
+        """Started first, then by status number, then priority."""
         return sorted(
             self.memory.values(),
             key=lambda c: (c.status != "started", _STATUSES.index(c.status), -_PRIORITIES[c.priority]),
         )
 
     def cancel(self, command_id: int) -> None:
-        """Only a queued one goes, and only from memory: its row stays queued (arr contracts §4.2)."""
+        """Only a queued one goes, and only from memory: its row stays queued."""
         command = self.memory.get(command_id)
         if command is None or command.status != "queued":
             raise errors.message(409, "Unable to cancel task")
@@ -140,7 +140,7 @@ class CommandQueue:
                 del self.rows[command.id]
 
     def restart(self, now: float) -> None:
-        """Started rows become orphaned, queued ones are queued again (arr contracts §4.2)."""
+        """Started rows become orphaned, queued ones are queued again."""
         self.began_at = now
         self.memory.clear()
         self.active.clear()
@@ -171,7 +171,7 @@ class CommandQueue:
         return kind, {spec.name: _field(spec, given) for spec in kind.fields}
 
     def _next(self, now: float) -> Command | None:
-        """Priority first, then age; disk access one at a time, exclusive ones alone (arr contracts §4.2)."""
+        """Priority first, then age; disk access one at a time, exclusive ones alone."""
         started = [c for c in self.active.values() if c.status == "started"]
         if len(started) >= self.workers or any(c.kind.exclusive for c in started):
             return None
@@ -215,7 +215,7 @@ def _field(spec: CommandField, given: Mapping[str, Any]) -> Any:
 
 
 def _equal(kind: CommandKind, one: Json, other: Json) -> bool:
-    """Property by property; lists as sets; null on both sides ends the comparison as equal (arr contracts §4.2)."""
+    """Property by property; lists as sets; null on both sides ends the comparison as equal."""
     for spec in kind.fields:
         left, right = one[spec.name], other[spec.name]
         if left is None and right is None:
@@ -229,7 +229,7 @@ def _equal(kind: CommandKind, one: Json, other: Json) -> bool:
 
 
 def command_json(command: Command, flavour: Flavour, *, in_memory: bool = True) -> Json:
-    """A row that comes from the database has no message and no result (arr contracts §4.2)."""
+    """A row that comes from the database has no message and no result."""
     kind = command.kind
     flags = {
         **_BASE,

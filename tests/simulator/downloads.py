@@ -1,4 +1,4 @@
-"""What the download clients hold: the source of the queue, worked out from the clock (arr contracts §5)."""
+"""What the download clients hold: the source of the queue, worked out from the clock."""
 
 import hashlib
 import json
@@ -75,7 +75,7 @@ class QueueRow:
 
 
 def hash31(text: str) -> int:
-    """A stable 31-bit id, as the apps make theirs (arr contracts §5.2)."""
+    """A stable 31-bit id, as the apps make theirs."""
     return int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest()[:4], "big") & 0x7FFFFFFF
 
 
@@ -120,7 +120,7 @@ class Downloads:
         return download
 
     def new_id(self, protocol: str) -> str:
-        """Torrents: an upper-case info hash; usenet: the client's own word (arr contracts §5.2)."""
+        """Torrents: an upper-case info hash; usenet: the client's own word."""
         self._serial += 1
         digest = hashlib.sha1(f"{self._app.settings.seed}/{self._serial}".encode(), usedforsecurity=False).hexdigest()
         return digest.upper() if protocol == "torrent" else f"SABnzbd_nzo_{digest[:8]}"
@@ -145,13 +145,13 @@ class Downloads:
                 self._block(download, moment)
 
     def refresh(self, now: float) -> None:
-        """RefreshMonitoredDownloads: poll the clients now (arr contracts §4.4)."""
+        """RefreshMonitoredDownloads: poll the clients now."""
         self._refreshed_at = now
         for download in self.all.values():
             download.visible = True
 
     def polled_at(self, now: float) -> float:
-        """The queue is a cache, up to a minute old (arr contracts §4.4)."""
+        """The queue is a cache, up to a minute old."""
         every = self._app.settings.queue_refresh_seconds
         if now - self._refreshed_at >= (every or _REFRESH_SECONDS):
             period = every or _REFRESH_SECONDS
@@ -201,11 +201,11 @@ class Downloads:
     # --- taking things out ------------------------------------------------------------------------------------------
 
     def forget(self, download: Download) -> None:
-        """The rows of one download go together (arr contracts §5.4)."""
+        """The rows of one download go together."""
         self.all.pop(download.download_id, None)
 
     def fail(self, download: Download, now: float, *, redownload: bool) -> None:
-        """Blocklist by way of a failed download, and search again if the app is set up so (arr contracts §5.4)."""
+        """Blocklist by way of a failed download, and search again if the app is set up so."""
         self.forget(download)
         self.blocklist(download, now)
         self._app.chronicle.record("downloadFailed", download, now, {"message": "Manually marked as failed"})
@@ -262,7 +262,7 @@ class Downloads:
 
 
 def queue_json(row: QueueRow, app: "SimApp", now: float) -> Json:
-    """The fields that every app's queue record shares (arr contracts §5.2); the route adds owners, drops nulls."""
+    """The fields that every app's queue record shares; the route adds owners, drops nulls."""
     download = row.download
     tracked = not download.pending
     ends_at = None if row.seconds_left is None else now + row.seconds_left

@@ -1,4 +1,4 @@
-"""What the PUT routes and the bulk editors of all apps change, and how editors apply tags (arr contracts §6.1)."""
+"""What the PUT routes and the bulk editors of all apps change, and how editors apply tags."""
 
 import json
 from collections.abc import Callable

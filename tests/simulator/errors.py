@@ -1,4 +1,4 @@
-"""The apps' error answers (arr contracts §1.7), raised by routes and turned into replies by the pipeline."""
+"""The apps' error answers, raised by routes and turned into replies by the pipeline."""
 
 from typing import Any
 

@@ -202,7 +202,7 @@ def _status(fault: Fault) -> Reply:
 
 
 def _packed(body: bytes, accepted: str) -> tuple[str, bytes] | None:
-    """Brotli before gzip, both at their fastest, as ASP.NET does it (arr contracts §9)."""
+    """Brotli before gzip, both at their fastest, as ASP.NET does it."""
     if "br" in accepted:
         return "br", brotli.compress(body, quality=1)
     return ("gzip", gzip.compress(body, compresslevel=1, mtime=0)) if "gzip" in accepted else None

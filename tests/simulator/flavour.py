@@ -70,7 +70,7 @@ class ItemWords:
 
 @dataclass(frozen=True, slots=True)
 class SortKeys:
-    """The sort keys of a list, and what becomes of any other (arr contracts §3.2, §5.1, §6.4)."""
+    """The sort keys of a list, and what becomes of any other."""
 
     known: Mapping[str, str]  # lower-case key -> SQL expression
     default: str
@@ -79,7 +79,7 @@ class SortKeys:
 
 
 def queue_keys(*own: str) -> SortKeys:
-    """The allow-list that Sonarr, Radarr and new eros share, and an app's own; unknown ones mean timeleft (§5.1)."""
+    """The allow-list that Sonarr, Radarr and new eros share, and an app's own; unknown ones mean timeleft."""
     shared = (
         *("added", "downloadClient", "estimatedCompletionTime", "indexer", "languages", "progress", "protocol"),
         *("quality", "size", "status", "timeleft", "title"),
@@ -89,7 +89,7 @@ def queue_keys(*own: str) -> SortKeys:
 
 @dataclass(frozen=True, slots=True)
 class QueueShape:
-    """How an app's queue looks and what it can be asked (arr contracts §5)."""
+    """How an app's queue looks and what it can be asked."""
 
     keys: SortKeys
     row_suffix: str | None = None  # "ep": a row per item, its id made with that word; None: a row per download
@@ -104,7 +104,7 @@ class QueueShape:
 
 @dataclass(frozen=True, slots=True)
 class HistoryShape:
-    """An app's history events and what it can be asked (arr contracts §6.4)."""
+    """An app's history events and what it can be asked."""
 
     events: Mapping[int, str]
     keys: SortKeys
@@ -139,19 +139,19 @@ class Flavour:
     routes: Sequence[Route]
     prefix: str = "api/v3"
     api_index: Mapping[str, Any] = field(default_factory=lambda: {"current": "v3", "deprecated": []})
-    base_redirect: int = 307  # 302 in Readarr and both older Whisparrs (§1.4)
+    base_redirect: int = 307  # 302 in Readarr and both older Whisparrs
     head_ping: bool = True
-    invalid_operation: int = 500  # 400 in the Sonarr v5 tree (§1.7)
+    invalid_operation: int = 500  # 400 in the Sonarr v5 tree
     lost_resource: Literal["problem", "empty", "message"] = "problem"
     workers: int = 3
     seasons: bool = False
-    seasons_are_years: bool = False  # Whisparr v2 (§8)
-    cutoff_first_season: int | None = None  # Sonarr leaves specials out of cutoff only (§3.3)
-    row_per_edition: bool = False  # Readarr's wanted lists repeat a book with several monitored editions (§3.3)
-    released_is_available: bool = False  # Whisparr v3 looks at nothing but the status (§3.3)
+    seasons_are_years: bool = False  # Whisparr v2
+    cutoff_first_season: int | None = None  # Sonarr leaves specials out of cutoff only
+    row_per_edition: bool = False  # Readarr's wanted lists repeat a book with several monitored editions
+    released_is_available: bool = False  # Whisparr v3 looks at nothing but the status
     body_has_type_exclusive: bool = False
-    completion_message: str | None = None  # both older Whisparrs never say how many were grabbed (§4.3)
-    strict_blocklist: bool = False  # S5: blocklisting without a grab is a 400 (§5.4)
+    completion_message: str | None = None  # both older Whisparrs never say how many were grabbed
+    strict_blocklist: bool = False  # S5: blocklisting without a grab is a 400
     status_fields: Mapping[str, Any] = field(default_factory=dict)
     root_folder: str = "/tv"
     # A relative of an app is told by what its resources lack or have besides (Appendix A).
@@ -180,7 +180,7 @@ class Flavour:
         return next(number for number, name in self.history.events.items() if name == word)
 
     def fitted(self, app: "SimApp", resource: str, shape: Json, source: Any = None) -> Json:
-        """A shared resource as this app writes it: nulls left out (§1.6), `source` is the row it is made from."""
+        """A shared resource as this app writes it: nulls left out, `source` is the row it is made from."""
         lacks = self.lacks.get(resource, frozenset())
         extra = self.adds[resource](app, source) if resource in self.adds else {}
         return {name: value for name, value in (shape | extra).items() if value is not None and name not in lacks}

@@ -144,7 +144,7 @@ def _config(host: SimHost) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=130,  # Kestrel's (arr contracts §9)
+        timeout_keep_alive=130,  # Kestrel's
         backlog=2048,
     )
 

@@ -1,4 +1,4 @@
-"""The indexers of a simulated app: a search counts those that take part in automatic searches (arr contracts §6.7)."""
+"""The indexers of a simulated app: a search counts those that take part in automatic searches."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

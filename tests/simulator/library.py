@@ -7,7 +7,7 @@ from typing import Any
 from tests.simulator.shelf import Moment, Shelf, slug, sort_title
 from tests.simulator.wire import epoch_of
 
-_AT_ONCE = 0  # the movie-like apps have no date rule: every movie with a year is listed (arr contracts §3.3)
+_AT_ONCE = 0  # the movie-like apps have no date rule: every movie with a year is listed
 
 
 class Library(Shelf):
@@ -76,7 +76,7 @@ class Library(Shelf):
                 "runtime": runtime,
                 "added_at": series["added_at"],
                 "air_at": air_at,
-                # Missing begins when the episode is over by the series' runtime (arr contracts §3.3).
+                # Missing begins when the episode is over by the series' runtime.
                 "due_at": None if air_at is None else air_at + series["runtime"] * 60,
                 "last_search_at": epoch_of(last_search),
             },
@@ -174,7 +174,7 @@ class Library(Shelf):
     def add_book(self, author_id: int, *, title: str = "A Book", editions: int = 1, **item: Any) -> int:
         """`release_date`, `released=False` (no date), `monitored`, `has_file`, `quality_id`, `score`, `last_search`.
 
-        With more than one monitored edition the wanted lists repeat the book (arr contracts §3.3).
+        With more than one monitored edition the wanted lists repeat the book.
         """
         has_file, quality_id, score = item.pop("has_file", False), item.pop("quality_id", None), item.pop("score", 0)
         book_id = self._add_owned(author_id, title, editions=editions, **item)

@@ -1,4 +1,4 @@
-"""Simulated Lidarr (arr contracts §0, §3, §4.3, §8)."""
+"""Simulated Lidarr."""
 
 from typing import TYPE_CHECKING, Any
 

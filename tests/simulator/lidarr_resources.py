@@ -1,4 +1,4 @@
-"""Lidarr's artists, albums and track files as JSON (arr contracts §3.4, §6.1, Appendix A)."""
+"""Lidarr's artists, albums and track files as JSON."""
 
 # ruff: noqa: S608 - SQL fragments are this module's own; values are always bound
 
@@ -43,7 +43,7 @@ def artist_list(app: "SimApp", rows: Sequence[Row]) -> list[Json]:
 
 
 def artist_plain(app: "SimApp", row: Row) -> Json:
-    """As it comes inside other records; the two albums are written even when there are none (arr contracts §1.6)."""
+    """As it comes inside other records; the two albums are written even when there are none."""
     del app
     return {
         "status": row["status"],
@@ -100,7 +100,7 @@ def _counts(files: int, tracks: int, total: int, size: int) -> Json:
 
 
 def album_list(app: "SimApp", rows: Sequence[Row], request: Request | None = None) -> list[Json]:
-    """Albums with their artist, whether includeArtist asks for it or not (arr contracts §3.4)."""
+    """Albums with their artist, whether includeArtist asks for it or not."""
     del request
     artists = app.db.by_ids("parents", sorted({row["parent_id"] for row in rows}))
     plain = {artist_id: artist_plain(app, row) for artist_id, row in artists.items()}

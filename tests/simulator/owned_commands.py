@@ -1,4 +1,4 @@
-"""Search commands of the apps whose items belong to an artist or author (arr contracts §4.3)."""
+"""Search commands of the apps whose items belong to an artist or author."""
 
 from sqlite3 import Row
 from typing import TYPE_CHECKING, get_args

@@ -1,4 +1,4 @@
-"""Routes of the apps whose items belong to an artist or author: owners, items, files (arr contracts §6.1)."""
+"""Routes of the apps whose items belong to an artist or author: owners, items, files."""
 
 # ruff: noqa: S608 - table and column names are this package's own; values are always bound
 
@@ -112,7 +112,7 @@ class OwnedRoutes:
     # --- items ------------------------------------------------------------------------------------------------------
 
     def list_items(self, app: "SimApp", request: Request) -> Reply:
-        """Those of an owner, of a list of ids or of a foreign id; without any of these, all (arr contracts §6.1)."""
+        """Those of an owner, of a list of ids or of a foreign id; without any of these, all."""
         words = app.flavour.words
         owner_id = optional_integer(request, words.parent_field or "")
         ids, foreign = integers(request, words.items_field), request.first(self.foreign_item)

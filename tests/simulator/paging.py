@@ -1,4 +1,4 @@
-"""Paging as the apps do it: no tiebreak, no maximum size, and page 0 is page 1 (arr contracts §3.1)."""
+"""Paging as the apps do it: no tiebreak, no maximum size, and page 0 is page 1."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def optional_integer(request: Request, name: str) -> int | None:
 
 
 def integers(request: Request, name: str) -> list[int]:
-    """A repeated parameter; a list as CSV is a 400 (arr contracts §1.8)."""
+    """A repeated parameter; a list as CSV is a 400."""
     return [_to_int(name, text) for text in request.every(name)]
 
 
@@ -81,7 +81,7 @@ def _to_int(name: str, text: str) -> int:
 
 
 def read_page(request: Request, keys: SortKeys, *, default_descending: bool = False) -> Page:
-    """Known keys are compared without case; what becomes of others differs (arr contracts §3.2)."""
+    """Known keys are compared without case; what becomes of others differs."""
     key, expression = _sorting(request.first("sortKey") or keys.default, keys)
     return Page(
         page=integer(request, "page", 1),
@@ -113,7 +113,7 @@ def _sorting(key: str, keys: SortKeys) -> tuple[str, str]:
 def _descending(request: Request, default_descending: bool) -> bool:
     text = request.first("sortDirection")
     if text is None:
-        return True  # omitted means descending, whatever the code calls its default (arr contracts §3.1)
+        return True  # omitted means descending, whatever the code calls its default
     number = _DIRECTIONS.get(text.lower(), int(text) if text.isdigit() else -1)
     if number not in (0, 1, 2):
         raise errors.bad_value("sortDirection", text)

@@ -1,4 +1,4 @@
-"""Who answers first: the apps' middleware in their order (arr contracts §1.1-§1.4), then the routes."""
+"""Who answers first: the apps' middleware in their order, then the routes."""
 
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ def _pass(app: "SimApp", request: Request, is_api: bool) -> Reply:
     if is_api and request.method == "OPTIONS" and "access-control-request-method" in request.headers:
         return _preflight(request)
     if is_api and _key_of(request) != app.settings.api_key:
-        return Reply(401, bare=True)  # before the url base redirect and before the 503 (arr contracts §1.1)
+        return Reply(401, bare=True)  # before the url base redirect and before the 503
     if app.url_base and not request.has_base:
         query = f"?{request.query_text}" if request.query_text else ""
         location = f"{app.url_base}{request.raw_path or request.path}{query}"
@@ -57,7 +57,7 @@ def starting(flavour: Flavour, is_api: bool) -> Reply:
 
 
 def _key_of(request: Request) -> str | None:
-    """The first place that has a key decides, even if the key there is wrong (arr contracts §1.2)."""
+    """The first place that has a key decides, even if the key there is wrong."""
     if (key := request.first("apikey")) is not None:
         return key
     if (key := request.headers.get("x-api-key")) is not None:
@@ -130,14 +130,14 @@ def _find(flavour: Flavour, request: Request, path: str) -> dict[str, Handler] |
 
 
 def _accepts(header: str) -> bool:
-    """Strict: without a range that allows JSON the answer is 406 (arr contracts §1.6)."""
+    """Strict: without a range that allows JSON the answer is 406."""
     if not header:
         return True
     return any(part.split(";")[0].strip().lower() in _ACCEPTED for part in header.split(","))
 
 
 def _static(app: "SimApp", request: Request) -> Reply:
-    """The web interface: whatever is not API is the page or the login (arr contracts §1.3)."""
+    """The web interface: whatever is not API is the page or the login."""
     path = request.path.lower()
     if "%5c" in request.raw_path.lower() or "%2f" in request.raw_path.lower():
         return Reply(404)
@@ -159,7 +159,7 @@ def _static(app: "SimApp", request: Request) -> Reply:
 
 
 def _initialize(app: "SimApp") -> Json:
-    """What the web interface starts with; it hands out the key when there is no login (arr contracts §1.3)."""
+    """What the web interface starts with; it hands out the key when there is no login."""
     return {
         "apiRoot": f"{app.url_base}/{app.flavour.prefix}",
         "apiKey": app.settings.api_key,

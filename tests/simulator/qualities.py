@@ -1,4 +1,4 @@
-"""Quality profiles, with the apps' rule of what lies below a cutoff, and their JSON (arr contracts §3.3, §6.2)."""
+"""Quality profiles, with the apps' rule of what lies below a cutoff, and their JSON."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,13 +40,13 @@ class Profile:
     format_scores: dict[int, int] = field(default_factory=dict)
 
     def effective_cutoff(self) -> int:
-        """Without upgrades the first allowed quality takes the cutoff's place (arr contracts §3.3)."""
+        """Without upgrades the first allowed quality takes the cutoff's place."""
         if self.upgrade_allowed:
             return self.cutoff
         return next((item.qualities[0] for item in self.items if item.allowed), self.cutoff)
 
     def below_cutoff(self) -> frozenset[int]:
-        """Every quality of the earlier steps, allowed or not; an unknown cutoff means step 0 (arr contracts §3.3)."""
+        """Every quality of the earlier steps, allowed or not; an unknown cutoff means step 0."""
         cutoff = self.effective_cutoff()
         position = 0
         for index, item in enumerate(self.items):

@@ -1,4 +1,4 @@
-"""Simulated Radarr (arr contracts §0, §3, §4.3, §8)."""
+"""Simulated Radarr."""
 
 from sqlite3 import Row
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ _KINDS = (
 
 
 def _movies_search(app: "SimApp", command: Command, now: float) -> str:
-    """All movies of the list, monitored or not, available or not; one unknown id fails the command (§4.3)."""
+    """All movies of the list, monitored or not, available or not; one unknown id fails the command."""
     ids = command.body["movieIds"]
     if ids is None:
         raise CommandFailed("System.ArgumentNullException: Value cannot be null. (Parameter 'source')")

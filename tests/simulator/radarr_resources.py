@@ -1,4 +1,4 @@
-"""Radarr's movies and files as JSON (arr contracts §3.3, §3.4, §6.1, Appendix A)."""
+"""Radarr's movies and files as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _ENGLISH = {"id": 1, "name": "English"}
 
 
 def available_at(row: Row) -> float:
-    """When the movie counts as available (arr contracts §3.3, isAvailable); infinity = never."""
+    """When the movie counts as available; infinity = never."""
     if row["availability"] in ("tba", "announced"):
         return 0.0
     if row["availability"] == "inCinemas" and row["cinema_at"] is not None:
@@ -37,14 +37,14 @@ def is_available(app: "SimApp", row: Row) -> bool:
 
 
 def movie_list(app: "SimApp", rows: Sequence[Row], request: Request) -> list[Json]:
-    """As the wanted lists have them: no movieFile, even in cutoff (arr contracts §3.4)."""
+    """As the wanted lists have them: no movieFile, even in cutoff."""
     del request
     files = app.db.by_ids("files", [row["file_id"] for row in rows if row["file_id"]])
     return [movie_json(app, row, files.get(row["file_id"])) for row in rows]
 
 
 def full_movie(app: "SimApp", row: Row, file: Row | None, *, scores: bool) -> Json:
-    """As movie and movie/{id} have them; the list leaves the format score out of the file (arr contracts §3.5)."""
+    """As movie and movie/{id} have them; the list leaves the format score out of the file."""
     shape = {**movie_json(app, row, file), "rootFolderPath": row["root"]}
     if file is not None:
         shape["movieFile"] = file_json(app, file, row, scores=scores)

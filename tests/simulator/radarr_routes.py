@@ -1,4 +1,4 @@
-"""Radarr's own routes: movies, files and the movie editor (arr contracts §6.1)."""
+"""Radarr's own routes: movies, files and the movie editor."""
 
 import json
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Simulated Readarr (arr contracts §0, §3, §4.3, §8)."""
+"""Simulated Readarr."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Readarr's authors, books and book files as JSON (arr contracts §3.4, §6.1, Appendix A)."""
+"""Readarr's authors, books and book files as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -87,7 +87,7 @@ def _counts(files: int, books: int, total: int, size: int) -> Json:
 
 
 def book_list(app: "SimApp", rows: Sequence[Row], request: Request | None = None) -> list[Json]:
-    """Books without any time of a search; their author only where asked for (arr contracts §3.4)."""
+    """Books without any time of a search; their author only where asked for."""
     authors = app.db.by_ids("parents", sorted({row["parent_id"] for row in rows}))
     files = app.db.by_ids("files", [row["file_id"] for row in rows if row["file_id"]])
     records = [_book(app, row, authors[row["parent_id"]], files.get(row["file_id"])) for row in rows]
@@ -163,7 +163,7 @@ def _edition(row: Row, number: int) -> Json:
 
 
 def file_list(app: "SimApp", rows: Sequence[Row]) -> list[Json]:
-    """Book files: no format and no score, only whether their quality is below the cutoff (arr contracts §6.1)."""
+    """Book files: no format and no score, only whether their quality is below the cutoff."""
     authors = app.db.by_ids("parents", sorted({row["parent_id"] for row in rows}))
     books = app.db.by_ids("items", sorted({row["item_id"] for row in rows}))
     return [_file(app, row, authors[row["parent_id"]], books[row["item_id"]]) for row in rows]

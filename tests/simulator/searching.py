@@ -1,4 +1,4 @@
-"""What a search command does (arr contracts §4.3): mark items as searched, and grab by a seeded policy."""
+"""What a search command does: mark items as searched, and grab by a seeded policy."""
 
 # ruff: noqa: S608 - SQL fragments are this module's own; values are always bound
 
@@ -73,7 +73,7 @@ class Searcher:
             raise CommandFailed("NzbDrone.Core.Indexers.Exceptions.SimulatedException: Search failed")
         grabbed, indexers = 0, app.indexers.searching
         if indexers > 0:
-            # Without an enabled indexer the search completes, but nothing is marked (arr contracts §4.3).
+            # Without an enabled indexer the search completes, but nothing is marked.
             moment = [(int(now), item_id) for item_id in ids]
             app.db.change_many("UPDATE items SET last_search_at = ? WHERE id = ?", moment, moves_totals=False)
             source = "UserInvokedSearch" if command.trigger == "manual" else "Search"
@@ -99,7 +99,7 @@ class Searcher:
     def wanted(
         self, kind: Literal["missing", "cutoff"], monitored: bool, now: float, parent_id: int | None
     ) -> list[Row]:
-        """The same set as the wanted list, minus what already is in the queue (arr contracts §4.3)."""
+        """The same set as the wanted list, minus what already is in the queue."""
         rule, parameters = self._app.wanted_rule(kind, monitored, now)
         if parent_id is not None:
             rule, parameters = f"{rule} AND i.parent_id = ?", [*parameters, parent_id]

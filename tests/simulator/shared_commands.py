@@ -1,4 +1,4 @@
-"""Commands that every app has (arr contracts §4.4)."""
+"""Commands that every app has."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -28,7 +28,7 @@ SHARED_KINDS = (
 
 
 def without_priority(kinds: Iterable[CommandKind]) -> list[CommandKind]:
-    """Both older Whisparrs give no command a priority of its own (arr contracts §4.1)."""
+    """Both older Whisparrs give no command a priority of its own."""
     return [replace(kind, high_priority=False) for kind in kinds]
 
 

@@ -115,7 +115,7 @@ class Shelf:
     # --- changing ---------------------------------------------------------------------------------------------------
 
     def tag(self, label: str) -> int:
-        """The id of a tag, made if need be; labels are lower-cased (arr contracts §6.3)."""
+        """The id of a tag, made if need be; labels are lower-cased."""
         lowered = label.lower()
         found = self.db.row("SELECT id FROM tags WHERE label = ?", (lowered,))
         return int(found["id"]) if found else self.db.insert("tags", {"label": lowered})
@@ -173,7 +173,7 @@ class Shelf:
             self.db.change(f"DELETE FROM {table} WHERE {column} = ?", (parent_id,))
 
     def recompute_cutoff(self, item_ids: Sequence[int] | None = None) -> None:
-        """Keep the column that the cutoff list reads; format scores play no part in it (arr contracts §3.3).
+        """Keep the column that the cutoff list reads; format scores play no part in it.
 
         One poor file is enough: an album counts by any of its tracks.
         """

@@ -1,4 +1,4 @@
-"""Simulated Sonarr: v4 as most people run it, and the v5 tree's /api/v3 (arr contracts §0, §8)."""
+"""Simulated Sonarr: v4 as most people run it, and the v5 tree's /api/v3."""
 
 import dataclasses
 import json
@@ -65,7 +65,7 @@ _KINDS = (
 
 
 def _episode_search(app: "SimApp", command: Command, now: float) -> str:
-    """Each id in order; the monitored flag does not matter; an unknown id ends the command there (§4.3)."""
+    """Each id in order; the monitored flag does not matter; an unknown id ends the command there."""
     if command.body["episodeIds"] is None:
         raise CommandFailed("System.NullReferenceException: Object reference not set to an instance of an object.")
     grabbed = 0
@@ -78,7 +78,7 @@ def _episode_search(app: "SimApp", command: Command, now: float) -> str:
 
 
 def _season(app: "SimApp", series_id: int, season: int, command: Command, now: float) -> int:
-    """Monitored episodes only, also those that have files (§4.3)."""
+    """Monitored episodes only, also those that have files."""
     sql = "SELECT * FROM items WHERE parent_id = ? AND season = ? AND monitored = 1 ORDER BY number"
     return app.searcher.search("season", app.db.rows(sql, (series_id, season)), command, now)
 
@@ -97,12 +97,12 @@ def _season_search(app: "SimApp", command: Command, now: float) -> str:
 
 
 def _series_search(app: "SimApp", command: Command, now: float) -> str:
-    """Every monitored season; without any, every monitored, missing, aired episode by itself (§4.3)."""
+    """Every monitored season; without any, every monitored, missing, aired episode by itself."""
     series = _known_series(app, command.body["seriesId"])
     sql = "SELECT number FROM seasons WHERE parent_id = ? AND monitored = 1 ORDER BY number"
     seasons = [row["number"] for row in app.db.rows(sql, (series["id"],))]
     grabbed = 0
-    # The v5 tree leaves complete episodes out when the profile forbids upgrades (§4.3).
+    # The v5 tree leaves complete episodes out when the profile forbids upgrades.
     lean = app.flavour.kind == "sonarr5" and not app.library.profiles[series["profile_id"]].upgrade_allowed
     for season in seasons:
         rule = " AND file_id = 0" if lean else ""
@@ -149,7 +149,7 @@ def _chosen(app: "SimApp", command: Command, rows: list[Row]) -> list[Row]:
 
 
 def _bulk(app: "SimApp", rows: list[Row], command: Command, now: float) -> str:
-    """By series and season, the longest unsearched group first; a group of one is an episode search (§4.3)."""
+    """By series and season, the longest unsearched group first; a group of one is an episode search."""
     groups: dict[tuple[int, int], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["parent_id"], row["season"]), []).append(row)

@@ -1,4 +1,4 @@
-"""Sonarr's series, episodes and files as JSON (arr contracts §3.4, §6.1, Appendix A)."""
+"""Sonarr's series, episodes and files as JSON."""
 
 # ruff: noqa: S608 - SQL fragments are this module's own; values are always bound
 
@@ -41,7 +41,7 @@ def series_list(app: "SimApp", rows: Sequence[Row]) -> list[Json]:
 
 
 def series_plain(app: "SimApp", row: Row, seasons: Sequence[Row]) -> Json:
-    """As it comes inside other records: no statistics, alternateTitles or rootFolderPath (arr contracts §3.4)."""
+    """As it comes inside other records: no statistics, alternateTitles or rootFolderPath."""
     return app.flavour.fitted(
         app,
         "series",

@@ -1,4 +1,4 @@
-"""Sonarr's own routes: series, episodes, files and the series editor (arr contracts §6.1)."""
+"""Sonarr's own routes: series, episodes, files and the series editor."""
 
 import json
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ def list_series(app: "SimApp", request: Request) -> Reply:
 def get_series(app: "SimApp", request: Request) -> Reply:
     row = app.db.row("SELECT * FROM parents WHERE id = ?", (request.path_id,))
     if row is None:
-        raise errors.problem(404)  # also in the v5 tree, which is silent elsewhere (arr contracts §1.7)
+        raise errors.problem(404)  # also in the v5 tree, which is silent elsewhere
     return json_reply(series_list(app, [row])[0])
 
 
@@ -80,7 +80,7 @@ def list_episodes(app: "SimApp", request: Request) -> Reply:
 
 
 def get_episode(app: "SimApp", request: Request) -> Reply:
-    """With series, file and images, whatever is asked for (arr contracts §6.1)."""
+    """With series, file and images, whatever is asked for."""
     row = app.db.row("SELECT * FROM items WHERE id = ?", (request.path_id,))
     if row is None:
         raise lost(app, "Episode", request.path_id)

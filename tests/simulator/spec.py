@@ -19,7 +19,7 @@ _FIRST = (
 )
 _SECOND = (
     *("Harbour", "Kingdom", "Signal", "Garden", "Witness", "Orchard", "Station"),
-    *("Empire", "Winter", "ItemState", "Compass", "Island", "Verdict"),
+    *("Empire", "Winter", "Ledger", "Compass", "Island", "Verdict"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Simulated Whisparr v2: Sonarr's API with scenes for episodes and years for seasons (arr contracts §0, §3.4, §8)."""
+"""Simulated Whisparr v2: Sonarr's API with scenes for episodes and years for seasons."""
 
 import dataclasses
 from sqlite3 import Row

@@ -1,4 +1,4 @@
-"""What goes over the wire: requests, replies and the apps' JSON conventions (arr contracts §1.6)."""
+"""What goes over the wire: requests, replies and the apps' JSON conventions."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 Json = dict[str, Any]
 
 JSON_MEDIA = "application/json; charset=utf-8"
-# The .NET encoder escapes these although JSON does not ask for it (arr contracts §1.6).
+# The .NET encoder escapes these although JSON does not ask for it.
 _ESCAPES = {"&": "\\u0026", "<": "\\u003C", ">": "\\u003E", "+": "\\u002B", "'": "\\u0027"}
 _TRAILING_COMMA = re.compile(r",(\s*[\]}])")
 
@@ -50,7 +50,7 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """One HTTP answer; `from_pipeline` marks the error pipeline's, which lose the version header (§1.1)."""
+    """One HTTP answer; `from_pipeline` marks the error pipeline's, which lose the version header."""
 
     status: int = 200
     body: bytes = b""
@@ -70,7 +70,7 @@ def dump(value: Any) -> bytes:
 
 
 def load(body: bytes) -> Any:
-    """JSON as the apps read it: trailing commas are allowed (arr contracts §1.6)."""
+    """JSON as the apps read it: trailing commas are allowed."""
     text = body.decode("utf-8-sig")
     try:
         return json.loads(text)
@@ -83,7 +83,7 @@ def json_reply(value: Any, status: int = 200, *, headers: list[tuple[str, str]] 
 
 
 def present(fields: Json) -> Json:
-    """Null properties are never written (arr contracts §1.6)."""
+    """Null properties are never written."""
     return {key: value for key, value in fields.items() if value is not None}
 
 
@@ -110,7 +110,7 @@ def parse_date(text: str) -> int:
 
 
 def timespan(seconds: float) -> str:
-    """A .NET "c" TimeSpan: `[d.]hh:mm:ss[.fffffff]` (arr contracts §1.6)."""
+    """A .NET "c" TimeSpan: `[d.]hh:mm:ss[.fffffff]`."""
     ticks = round(max(seconds, 0) * 10_000_000)
     whole, fraction = divmod(ticks, 10_000_000)
     days, rest = divmod(whole, 86_400)
@@ -119,10 +119,10 @@ def timespan(seconds: float) -> str:
 
 
 def words_of(name: str) -> str:
-    """`EpisodeSearch` as `Episode Search`, the apps' commandName (arr contracts §4.1)."""
+    """`EpisodeSearch` as `Episode Search`, the apps' commandName."""
     return re.sub(r"(?<!^)(?=[A-Z])", " ", name)
 
 
 def named(body: Json) -> Json:
-    """Names in request bodies are case-insensitive (arr contracts §1.6)."""
+    """Names in request bodies are case-insensitive."""
     return {str(key).lower(): value for key, value in body.items()}

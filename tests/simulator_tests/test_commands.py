@@ -1,4 +1,4 @@
-"""Commands: errors, life cycle, dedupe, clean-up and restart (arr contracts §4.1, §4.2)."""
+"""Commands: errors, life cycle, dedupe, clean-up and restart."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who answers first, and with which headers (arr contracts §1, §10.1-§10.5)."""
+"""Who answers first, and with which headers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Series, movies, files, tags, editors, history, calendar and the seeded libraries (arr contracts §6, §10)."""
+"""Series, movies, files, tags, editors, history, calendar and the seeded libraries."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

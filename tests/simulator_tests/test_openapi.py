@@ -1,4 +1,4 @@
-"""Every kind of reply against the apps' own OpenAPI documents, less their known errors (arr contracts §11)."""
+"""Every kind of reply against the apps' own OpenAPI documents, less their known errors."""
 
 import json
 from functools import cache
@@ -30,7 +30,7 @@ DOCUMENTS: dict[AppKind, str] = {
     "whisparr3old": "whisparr_v3.json",
     "whisparr3": "whisparr_v3_eros_2026.json",
 }
-# What the documents lack although the apps write it (arr contracts §11).
+# What the documents lack although the apps write it.
 COMMAND_FIELDS = (
     *("episodeIds", "seriesId", "seasonNumber", "monitored", "movieIds", "filterKey", "filterValue", "duration"),
     *("seriesIds", "qualityProfileIds", "seriesType", "seriesTags", "quality"),
@@ -54,7 +54,7 @@ UNDOCUMENTED_OF: dict[AppKind, dict[str, tuple[str, ...]]] = {
         "QualityProfileResource": ("minUpgradeFormatScore",),
     },
 }
-NULLS = {"ArtistResource": ("nextAlbum", "lastAlbum")}  # written as null too (arr contracts §1.6)
+NULLS = {"ArtistResource": ("nextAlbum", "lastAlbum")}  # written as null too
 STRINGS = ("TimeSpan", "Version", "HttpUri", "DateOnly")  # objects on paper in some documents, text on the wire
 
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="the apps' OpenAPI documents are not here")
@@ -78,7 +78,7 @@ def document(kind: AppKind) -> dict[str, Any]:
 
 
 def _allowing_null(node: Any) -> Any:
-    """OpenAPI 3.0's `nullable` is unknown to JSON Schema; the apps leave nulls out anyway (§1.6)."""
+    """OpenAPI 3.0's `nullable` is unknown to JSON Schema; the apps leave nulls out anyway."""
     if isinstance(node, dict):
         return {key: _allowing_null(value) for key, value in node.items() if key != "nullable"}
     return [_allowing_null(entry) for entry in node] if isinstance(node, list) else node

@@ -1,4 +1,4 @@
-"""Lidarr and Readarr: partial albums, owners, files, searches and their other ways (arr contracts §3, §4.3, §6)."""
+"""Lidarr and Readarr: partial albums, owners, files, searches and their other ways."""
 
 from datetime import UTC, datetime
 from typing import Any

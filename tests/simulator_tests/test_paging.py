@@ -1,4 +1,4 @@
-"""Paging, sort keys, directions, ties and NULL ordering (arr contracts §3.1, §3.2)."""
+"""Paging, sort keys, directions, ties and NULL ordering."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""The queue: rows, paging and its trap, filters, removal (arr contracts §5, §10.14, §10.15)."""
+"""The queue: rows, paging and its trap, filters, removal."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the search commands do, and what comes of a search (arr contracts §4.3)."""
+"""What the search commands do, and what comes of a search."""
 
 from typing import Any
 

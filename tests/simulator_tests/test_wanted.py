@@ -1,4 +1,4 @@
-"""What counts as missing or below the cutoff, and how a record looks (arr contracts §3.3, §3.4, §10.6-§10.11)."""
+"""What counts as missing or below the cutoff, and how a record looks."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Whisparr: v2 beside Sonarr, both eros beside Radarr (arr contracts §3.2-§3.5, §4.3, §8)."""
+"""Whisparr: v2 beside Sonarr, both eros beside Radarr."""
 
 from datetime import UTC, datetime
 from typing import Any

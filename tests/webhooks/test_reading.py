@@ -48,13 +48,13 @@ def test_a_failed_download_names_only_itself() -> None:
 
 def test_why_a_download_is_stuck() -> None:
     body = sent("sonarr", "ManualInteractionRequired", 123)
-    assert AppCall.model_validate(body).obstacle == SAID
+    assert AppCall.model_validate(body).problem == SAID
     body["downloadStatusMessages"] *= 3
-    assert AppCall.model_validate(body).obstacle == SAID, "told once"
+    assert AppCall.model_validate(body).problem == SAID, "told once"
     body["downloadStatusMessages"] = [{"title": "A", "messages": ["One.", 7, "Two."]}, None, {"messages": "x"}]
-    assert AppCall.model_validate(body).obstacle == "One. Two."
+    assert AppCall.model_validate(body).problem == "One. Two."
     del body["downloadStatusMessages"]
-    assert AppCall.model_validate(body).obstacle is None
+    assert AppCall.model_validate(body).problem is None
 
 
 def test_an_event_is_known_in_any_case_of_letters() -> None:
@@ -85,5 +85,5 @@ FIELDS = sorted(field.alias or name for name, field in AppCall.model_fields.item
 def test_nothing_in_an_object_is_an_error(body: dict[str, Any]) -> None:
     call = AppCall.model_validate(json.loads(json.dumps(body)))
     assert all(name.partition(":")[2] for name in names_of(call))
-    for text in (call.event_type, call.download_id, call.message, call.obstacle):
+    for text in (call.event_type, call.download_id, call.message, call.problem):
         assert text is None or (text.isprintable() and len(text) <= MAX_TEXT_LENGTH)

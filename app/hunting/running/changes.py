@@ -58,10 +58,10 @@ class ChangeDetector:
         if due == "indexers":
             await self._note_indexers(lease, await client.indexers())
         elif due == "profiles":
-            profiles = {str(one.profile_id): one.mark for one in await client.quality_profiles()}
+            profiles = {str(one.profile_id): one.fingerprint for one in await client.quality_profiles()}
             await self._note_profiles(lease, profiles, has_formats=client.has_scores)
         else:
-            await self._note_formats(lease, await client.formats_mark())
+            await self._note_formats(lease, await client.formats_fingerprint())
 
     async def next_look(self, instance_id: int, now: datetime) -> datetime:
         """When something is due to be looked at again."""

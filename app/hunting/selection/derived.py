@@ -16,7 +16,7 @@ class DerivedSource:
     movies: Sequence[LibraryMovie]
     requests: int = 0
     """Requests that reading the library took; pages take none."""
-    tells_last_search: ClassVar[bool] = False
+    reports_last_search: ClassVar[bool] = False
 
     async def wanted(
         self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int

@@ -57,7 +57,7 @@ class LibraryScanner:
             begin = self._next
             try:
                 step = await self._client.upgradable(
-                    begin, profiles=self._profiles, budget=MAX_REQUESTS - self.requests, is_known=self._is_known
+                    begin, profiles=self._profiles, budget=MAX_REQUESTS - self.requests, known_items=self._is_known
                 )
             except ArrError as failure:
                 if failure.ends_all:

@@ -16,7 +16,7 @@ class WantedSource(Protocol):
     """What serves the wanted lists: the app itself, or its library."""
 
     @property
-    def tells_last_search(self) -> bool:
+    def reports_last_search(self) -> bool:
         """Whether the lists can be sorted by the last search, and their records show it."""
         ...
 
@@ -87,8 +87,8 @@ class WantedPager:
         self._source = source
         self._wanted = wanted
         self._order = wanted.order
-        self._by_search_time = source.tells_last_search and self._order in (Order.LONGEST_UNSEARCHED, Order.RANDOM)
-        self._goes_round = not source.tells_last_search and self._order is Order.LONGEST_UNSEARCHED
+        self._by_search_time = source.reports_last_search and self._order in (Order.LONGEST_UNSEARCHED, Order.RANDOM)
+        self._goes_round = not source.reports_last_search and self._order is Order.LONGEST_UNSEARCHED
         self._cursor = cursor
         self._head = paging.head_size(batch)
         self._rng = rng

@@ -1,4 +1,4 @@
-"""History: pages, since and per owner (arr contracts §6.4)."""
+"""History: pages, since and per owner."""
 
 # ruff: noqa: S608 - SQL is put together from this module's own words; values are always bound
 
@@ -44,7 +44,7 @@ def list_history(app: "SimApp", request: Request) -> Reply:
 
 
 def history_since(app: "SimApp", request: Request) -> Reply:
-    """A plain array, oldest first; without a date it is everything (arr contracts §6.4)."""
+    """A plain array, oldest first; without a date it is everything."""
     text = request.first("date")
     try:
         since = parse_date(text) if text else 0

@@ -1,4 +1,4 @@
-"""The queue: pages, details, status and removal (arr contracts §5)."""
+"""The queue: pages, details, status and removal."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -42,14 +42,14 @@ def list_queue(app: "SimApp", request: Request) -> Reply:
     number = page.page
     records = _slice(rows, number, page.size)
     if not records and number > 1:
-        # The trap: an empty page is answered with an earlier one, and says so (arr contracts §5.1).
+        # The trap: an empty page is answered with an earlier one, and says so.
         number = max(len(rows) // page.size, 1)
         records = _slice(rows, number, page.size)
     return page.envelope(len(rows), _records(app, request, records), page=number)
 
 
 def queue_details(app: "SimApp", request: Request) -> Reply:
-    """Everything at once, unknown items included (arr contracts §5.3)."""
+    """Everything at once, unknown items included."""
     words, rows = app.flavour.words, app.downloads.rows(app.clock.timestamp())
     if words.parent_field is None:
         owner = optional_integer(request, words.item_field)
@@ -88,7 +88,7 @@ def delete_queue_item(app: "SimApp", request: Request) -> Reply:
 
 
 def delete_queue_bulk(app: "SimApp", request: Request) -> Reply:
-    """One unknown id and nothing is removed (arr contracts §5.4)."""
+    """One unknown id and nothing is removed."""
     ids = id_list(fields_of(request), "ids")
     found = [app.downloads.by_row(row_id) for row_id in ids]
     downloads = [download for download in found if download is not None]
@@ -120,7 +120,7 @@ def _remove(app: "SimApp", request: Request, download: Download) -> None:
         app.downloads.forget(download)
         return
     if from_client and download.client_error is not None:
-        # Nothing is removed and tracking goes on: the client is gone or does not answer (arr contracts §5.4).
+        # Nothing is removed and tracking goes on: the client is gone or does not answer.
         gone = download.client_error == ""
         status = app.flavour.invalid_operation if gone else 500
         raise errors.message(status, download.client_error or "Sequence contains no matching element")
@@ -173,7 +173,7 @@ def _words(request: Request, name: str, known: tuple[str, ...]) -> list[str]:
 
 
 def _ordered(rows: list[QueueRow], page: Page) -> list[QueueRow]:
-    """Ties by progress, highest first; an unknown key sorts by the time left (arr contracts §5.1)."""
+    """Ties by progress, highest first; an unknown key sorts by the time left."""
     value = _SORT_VALUES.get(page.key, lambda row: row.seconds_left if row.seconds_left is not None else _LAST)
     rows = sorted(rows, key=lambda row: -row.progress)
     return sorted(rows, key=value, reverse=page.descending)

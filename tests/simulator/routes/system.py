@@ -1,4 +1,4 @@
-"""Status, commands, profiles, tags and the other small resources (arr contracts §2, §4, §6.2, §6.3)."""
+"""Status, commands, profiles, tags and the other small resources."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def body_of(request: Request) -> Any:
-    """The request's JSON; broken JSON is a binding error (arr contracts §1.7)."""
+    """The request's JSON; broken JSON is a binding error."""
     try:
         return load(request.body)
     except ValueError:
@@ -36,7 +36,7 @@ def id_list(fields: Json, name: str) -> list[int]:
 
 
 def check_new(app: "SimApp", fields: Json) -> None:
-    """What a series or movie needs to be added (arr contracts §10.20)."""
+    """What a series or movie needs to be added."""
     failures: list[tuple[str, str, str]] = []
     if fields.get("qualityprofileid") not in app.library.profiles:
         failures.append(("QualityProfileId", "Quality profile does not exist", "QualityProfileExistsValidator"))
@@ -47,7 +47,7 @@ def check_new(app: "SimApp", fields: Json) -> None:
 
 
 def date_window(app: "SimApp", request: Request) -> tuple[int, int]:
-    """The calendar's window: today and the two days after it unless told (arr contracts §6.3)."""
+    """The calendar's window: today and the two days after it unless told."""
     today = int(app.clock.timestamp()) // 86_400 * 86_400
     bounds = []
     for name, default in (("start", today), ("end", today + 2 * 86_400)):
@@ -60,7 +60,7 @@ def date_window(app: "SimApp", request: Request) -> tuple[int, int]:
 
 
 def lost(app: "SimApp", kind: str, row_id: int) -> errors.ApiFault:
-    """GET of an unknown id: the apps answer in three different ways (arr contracts §1.7)."""
+    """GET of an unknown id: the apps answer in three different ways."""
     if app.flavour.lost_resource == "empty":
         return errors.empty(404)
     if app.flavour.lost_resource == "message":
@@ -69,7 +69,7 @@ def lost(app: "SimApp", kind: str, row_id: int) -> errors.ApiFault:
 
 
 def known_owner(app: "SimApp", owner_id: int) -> None:
-    """Lists of files look their owner up first: an unknown one is a 404 (arr contracts §1.7)."""
+    """Lists of files look their owner up first: an unknown one is a 404."""
     if app.db.row("SELECT id FROM parents WHERE id = ?", (owner_id,)) is None:
         raise errors.missing_row(app.flavour.words.parent_kind, owner_id)
 
@@ -207,7 +207,7 @@ def list_tag_details(app: "SimApp", request: Request) -> Reply:
 
 
 def list_health(app: "SimApp", request: Request) -> Reply:
-    """Problems only, and without ids (arr contracts §6.3)."""
+    """Problems only, and without ids."""
     del request
     problems = list(app.health)
     if app.indexers.searching == 0:

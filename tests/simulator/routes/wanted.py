@@ -1,4 +1,4 @@
-"""GET wanted/missing and wanted/cutoff (arr contracts §3)."""
+"""GET wanted/missing and wanted/cutoff."""
 
 from typing import TYPE_CHECKING, Literal
 
