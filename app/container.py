@@ -173,7 +173,7 @@ def _wire(
     )
     backups = BackupService(parts)
     backup_planner = BackupPlanner(db, queue, settings, backups, clock)
-    hands = ActionServices(hunts, instances, settings, backup_planner.ask)
+    actions = ActionServices(hunts, instances, settings, backup_planner.ask)
     told = WebhookHints(db, queue, engine.tracker, clock)
     logs = LogStore(db, settings, clock)
     vault = SettingsCipher(box)
@@ -196,11 +196,11 @@ def _wire(
         runner=engine.runner,
         follow_up=engine.follow_up,
         schedules=ScheduleService(db, settings, instances, clock),
-        schedule_runner=ScheduleRunner(db, queue, settings, hands, clock),
+        schedule_runner=ScheduleRunner(db, queue, settings, actions, clock),
         backups=backups,
         backup_planner=backup_planner,
         app_webhooks=AppWebhooks(db, box, instances, told, clock),
-        hooks=HookService(db, hands, clock),
+        hooks=HookService(db, actions, clock),
         hook_tokens=WebhookTokens(db, clock),
         notifications=NotificationService(db, vault, outlets, instances, clock),
         deliverer=Deliverer(db, vault, outlets, clock),

@@ -1,6 +1,8 @@
-"""What a schedule, or a hook, can do. An action is one entry of `ACTIONS`: parameters, target or not, its function.
+"""The actions that schedules and hooks run. Each is one entry of `ACTIONS`: its parameters, its function, and whether
+it takes a target.
 
-A function may be called again for the same run, when the worker before died over it: what is done must stay done once.
+A function may be called again for the same run, when the worker that called it first died. It must not do anything
+twice.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +21,6 @@ from app.hunting.service import HuntService
 from app.hunting.store.models import Trigger
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.instances.service import InstanceService
-from app.schedules.models import RunStatus
 from app.settings.hunting import HuntingIn
 from app.settings.service import SettingsService
 
@@ -38,22 +39,25 @@ class CapParams(In):
 
 
 class NoParams(In):
-    """Nothing can be said more precisely."""
+    """For actions without parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionServices:
-    """The services that actions work with."""
+    """The services that actions use."""
 
     hunts: HuntService
     instances: InstanceService
     settings: SettingsService
-    ask_for_backup: Callable[[], Awaitable[None]]
+    request_backup: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class ActionTarget:
-    """Whom an action is about. `since`: when an earlier worker began with this run, if one did."""
+    """The instances that an action is about, and how it was started.
+
+    `since`: when an earlier worker began the same run, if one did.
+    """
 
     app_type: AppType | None
     instance_id: int | None
@@ -63,15 +67,10 @@ class ActionTarget:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """How a run ended."""
+    """What an action did, as a sentence, and the hunts that it queued or found open."""
 
     message: str
-    status: RunStatus = RunStatus.COMPLETED
     hunts: list[HuntOut] = field(default_factory=list)
-
-    @property
-    def hunt_ids(self) -> list[int]:
-        return sorted(hunt.id for hunt in self.hunts)
 
 
 P = TypeVar("P", bound=In)
@@ -79,92 +78,95 @@ P = TypeVar("P", bound=In)
 
 @dataclass(frozen=True, slots=True)
 class Action(Generic[P]):
-    """One word of `action`."""
+    """One entry of `ACTIONS`."""
 
     params: type[P]
     run: Callable[[ActionServices, ActionTarget, P], Awaitable[ActionResult]]
     takes_target: bool = True
 
 
-async def _hunt(hands: ActionServices, order: ActionTarget, params: HuntParams) -> ActionResult:
-    hunts = await _hunts_since(hands, order)
+async def _hunt(services: ActionServices, target: ActionTarget, params: HuntParams) -> ActionResult:
+    hunts = await _hunts_since(services, target)
     if not hunts:  # they are opened in one transaction: all of them or none
-        given = HuntIn(instance_id=order.instance_id, app_type=order.app_type, passes=params.passes, limit=params.limit)
-        hunts = await hands.hunts.start(given, trigger=order.trigger)
-    return ActionResult(f"{_counted(len(hunts), 'hunt')} queued.", hunts=hunts)
+        given = HuntIn(
+            instance_id=target.instance_id, app_type=target.app_type, passes=params.passes, limit=params.limit
+        )
+        hunts = await services.hunts.start(given, trigger=target.trigger)
+    return ActionResult(f"{_counted(len(hunts), 'hunt')} queued.", hunts)
 
 
-async def _hunts_since(hands: ActionServices, order: ActionTarget) -> list[HuntOut]:
-    """The hunts that the worker before opened."""
-    if order.since is None:
+async def _hunts_since(services: ActionServices, target: ActionTarget) -> list[HuntOut]:
+    """The hunts that an earlier worker opened for this run."""
+    if target.since is None:
         return []
-    found = await hands.hunts.page(HuntFilter(order.instance_id, order.app_type), page=1, page_size=MAX_HUNTS)
-    return [hunt for hunt in found.items if hunt.trigger is order.trigger and hunt.queued_at >= order.since]
+    found = await services.hunts.page(HuntFilter(target.instance_id, target.app_type), page=1, page_size=MAX_HUNTS)
+    return [hunt for hunt in found.items if hunt.trigger is target.trigger and hunt.queued_at >= target.since]
 
 
-async def _enable(hands: ActionServices, order: ActionTarget, _params: NoParams) -> ActionResult:
-    return await _set_enabled(hands, order, True)
+async def _enable(services: ActionServices, target: ActionTarget, _params: NoParams) -> ActionResult:
+    return await _set_enabled(services, target, True)
 
 
-async def _disable(hands: ActionServices, order: ActionTarget, _params: NoParams) -> ActionResult:
-    return await _set_enabled(hands, order, False)
+async def _disable(services: ActionServices, target: ActionTarget, _params: NoParams) -> ActionResult:
+    return await _set_enabled(services, target, False)
 
 
-async def _set_enabled(hands: ActionServices, order: ActionTarget, enabled: bool) -> ActionResult:
-    word = "enabled" if enabled else "disabled"
-    targets = await _targets(hands, order)
-    others = [one for one in targets if one.enabled is not enabled]
-    await _change(hands, others, InstancePatch(enabled=enabled))
-    already = f" {len(targets) - len(others)} already {word}." if len(others) < len(targets) else ""
-    return ActionResult(f"{_counted(len(others), 'instance')} {word}.{already}")
+async def _set_enabled(services: ActionServices, target: ActionTarget, enabled: bool) -> ActionResult:
+    state = "enabled" if enabled else "disabled"
+    instances = await _instances(services, target)
+    to_change = [instance for instance in instances if instance.enabled is not enabled]
+    await _change(services, to_change, InstancePatch(enabled=enabled))
+    unchanged = len(instances) - len(to_change)
+    already = f" {unchanged} already {state}." if unchanged else ""
+    return ActionResult(f"{_counted(len(to_change), 'instance')} {state}.{already}")
 
 
-async def _pause(hands: ActionServices, _order: ActionTarget, params: PauseIn) -> ActionResult:
-    pause = await hands.settings.pause(params.minutes)
+async def _pause(services: ActionServices, _target: ActionTarget, params: PauseIn) -> ActionResult:
+    pause = await services.settings.pause(params.minutes)
     return ActionResult(
         "Hunting paused." if pause.until is None else f"Hunting paused until {pause.until:%Y-%m-%d %H:%M} UTC."
     )
 
 
-async def _resume(hands: ActionServices, _order: ActionTarget, _params: NoParams) -> ActionResult:
-    await hands.settings.resume()
+async def _resume(services: ActionServices, _target: ActionTarget, _params: NoParams) -> ActionResult:
+    await services.settings.resume()
     return ActionResult("Hunting resumed.")
 
 
-async def _backup(hands: ActionServices, _order: ActionTarget, _params: NoParams) -> ActionResult:
-    """It may take longer than a run: a job of its own makes it."""
-    await hands.ask_for_backup()
-    return ActionResult("A backup was asked for.")
+async def _backup(services: ActionServices, _target: ActionTarget, _params: NoParams) -> ActionResult:
+    """Only requested: a backup may take longer than a run of a schedule, so a job of its own makes it."""
+    await services.request_backup()
+    return ActionResult("Backup requested.")
 
 
-async def _set_hourly_cap(hands: ActionServices, order: ActionTarget, params: CapParams) -> ActionResult:
-    """Of an instance its own cap; of a type its default, and the own cap of every instance that has one."""
-    targets = await _targets(hands, order)
+async def _set_hourly_cap(services: ActionServices, target: ActionTarget, params: CapParams) -> ActionResult:
+    """Of one instance its own cap; of an app type its default, and the caps of instances that have their own."""
+    instances = await _instances(services, target)
     hunting = HuntingIn.model_validate({"hourly_cap": params.hourly_cap})
-    if order.instance_id is None:
-        for app_type in AppType if order.app_type is None else (order.app_type,):
-            await hands.instances.update_defaults(app_type, hunting)
-        own = [one for one in targets if "hourly_cap" in one.overrides]
+    if target.instance_id is None:
+        for app_type in AppType if target.app_type is None else (target.app_type,):
+            await services.instances.update_defaults(app_type, hunting)
+        to_change = [instance for instance in instances if "hourly_cap" in instance.overrides]
     else:
-        own = targets
-    await _change(hands, own, InstancePatch(hunting=hunting))
-    return ActionResult(f"Hourly cap of {_counted(len(targets), 'instance')} set to {params.hourly_cap}.")
+        to_change = instances
+    await _change(services, to_change, InstancePatch(hunting=hunting))
+    return ActionResult(f"Hourly cap of {_counted(len(instances), 'instance')} set to {params.hourly_cap}.")
 
 
-async def _targets(hands: ActionServices, order: ActionTarget) -> list[InstanceOut]:
-    found = await hands.instances.all(order.app_type)
-    targets = [one for one in found if order.instance_id in (None, one.id)]
-    if not targets:
-        raise NotFound(f"There is no {order.app_type or 'instance'}.")
-    return targets
+async def _instances(services: ActionServices, target: ActionTarget) -> list[InstanceOut]:
+    of_app_type = await services.instances.all(target.app_type)
+    found = [instance for instance in of_app_type if target.instance_id in (None, instance.id)]
+    if not found:
+        raise NotFound(f"There is no {target.app_type or 'instance'}.")
+    return found
 
 
-async def _change(hands: ActionServices, targets: Sequence[InstanceOut], patch: InstancePatch) -> None:
-    for one in targets:
+async def _change(services: ActionServices, instances: Sequence[InstanceOut], patch: InstancePatch) -> None:
+    for instance in instances:
         try:
-            await hands.instances.update(one.app_type, one.id, patch)
+            await services.instances.update(instance.app_type, instance.id, patch)
         except NotFound:
-            continue  # deleted since we looked
+            continue  # deleted meanwhile
 
 
 def _counted(number: int, noun: str) -> str:

@@ -81,6 +81,14 @@ def normalise_url(text: str) -> str:
     return f"{scheme}://{_normal_host(host)}{port}{_normal_path(parts['path'])}"
 
 
+def checked_url(text: str) -> str:
+    """`normalise_url` for validators of fields: a wrong URL is a `ValueError`."""
+    try:
+        return normalise_url(text)
+    except Invalid as wrong:
+        raise ValueError(wrong.message) from None
+
+
 def is_blocked(address: str | Address) -> bool:
     """Whether we never connect to this address (a literal, a zone is ignored), also when IPv6 only carries it."""
     if isinstance(address, str):

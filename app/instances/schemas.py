@@ -5,14 +5,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.arr.models import AppType
+from app.core.fields import ShortName
 from app.core.schemas import SECRET_MASK, In, Out, UtcTime
 from app.settings.hunting import HuntingIn, HuntingSettings
-
-
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must be one line without control characters")
-    return text
 
 
 def _header_value(text: str) -> str:
@@ -21,7 +16,6 @@ def _header_value(text: str) -> str:
     return text
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_one_line)]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 ApiKey = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_header_value)
@@ -31,7 +25,7 @@ ApiKey = Annotated[
 class InstanceIn(In):
     """An instance as a whole. `api_key` may be left out, or sent back as stars, where one is stored."""
 
-    name: Name = Field(examples=["TV"])
+    name: ShortName = Field(examples=["TV"])
     enabled: bool = True
     url: Url = Field(examples=["http://sonarr:8989"], description="With port and base path, as a browser shows it.")
     api_key: ApiKey | None = Field(None, examples=[SECRET_MASK], description="The app's key: Settings, General.")
@@ -41,7 +35,7 @@ class InstanceIn(In):
 class InstancePatch(In):
     """Any subset; `hunting` is merged into the stored overrides, and `null` in it takes one back."""
 
-    name: Name | None = None
+    name: ShortName | None = None
     enabled: bool | None = None
     url: Url | None = None
     api_key: ApiKey | None = None
@@ -52,7 +46,7 @@ class InstanceTestIn(In):
     """Either a stored instance by `instance_id`, or an unsaved one by `url` and `api_key`."""
 
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
-    name: Name | None = None
+    name: ShortName | None = None
     enabled: bool | None = None
     url: Url | None = None
     api_key: ApiKey | None = None

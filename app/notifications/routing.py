@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.actions.targets import ALL
 from app.core.clock import Clock
 from app.events.catalogue import DURABLE_EVENTS
 from app.events.filters import matching
@@ -14,7 +15,6 @@ from app.events.outbox import RecordedEvent
 from app.events.payloads import Level
 from app.events.rendering import Rendered
 from app.notifications.models import ConnectionState, Delivery, DeliveryStatus, NotificationConnection
-from app.schedules.schemas import ALL
 
 GRAVITY = tuple(Level)
 

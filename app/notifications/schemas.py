@@ -4,14 +4,14 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from app.actions.targets import ALL, APP_TYPES, AppTypeOrAll
+from app.core.fields import ShortName
 from app.core.schemas import SECRET_MASK, In, Out, UtcTime
 from app.events.catalogue import DURABLE_EVENTS, EventName
 from app.events.filters import matching
 from app.events.payloads import Level
-from app.instances.schemas import Name
 from app.notifications.models import DeliveryStatus
 from app.notifications.providers import PROVIDERS
-from app.schedules.schemas import ALL, APP_TYPES, AppWord
 
 MAX_EVENTS: Final = 100
 MAX_DIGEST: Final = 7 * 24 * 60
@@ -53,12 +53,12 @@ EVENTS_FIELD: Final[dict[str, Any]] = {
 class ConnectionIn(In):
     """A connection as a whole: where notifications go, and which."""
 
-    name: Name = Field(examples=["Phone"])
+    name: ShortName = Field(examples=["Phone"])
     enabled: bool = True
     provider: Provider = Field(examples=["webhook"])
     settings: Settings
     events: Events = Field(**EVENTS_FIELD)
-    app_type: AppWord = Field(ALL, description="Only what happens to this app; what has no app goes to `all`.")
+    app_type: AppTypeOrAll = Field(ALL, description="Only what happens to this app; what has no app goes to `all`.")
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Only what happens to this instance.")
     min_level: Level = Field(Level.INFO, description="Nothing that is less grave.")
     digest_minutes: int = Field(
@@ -72,10 +72,10 @@ class ConnectionTestIn(In):
     connection_id: int | None = Field(None, ge=1, le=2**31 - 1)
     provider: Provider | None = None
     settings: Settings | None = None
-    name: Name | None = None
+    name: ShortName | None = None
     enabled: bool | None = None
     events: Events | None = None
-    app_type: AppWord | None = None
+    app_type: AppTypeOrAll | None = None
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     min_level: Level | None = None
     digest_minutes: int | None = Field(None, ge=0, le=MAX_DIGEST)

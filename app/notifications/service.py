@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import col, delete, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.actions.targets import check_target
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
@@ -23,7 +24,6 @@ from app.notifications.settings import ProviderSettings
 from app.notifications.settings_cipher import SettingsCipher
 from app.notifications.shortcuts import Apprise
 from app.notifications.webhook import Webhook, new_secret
-from app.schedules.schemas import ALL
 
 MAX_CONNECTIONS = 200
 TEST_TITLE = "Huntarr: test"
@@ -66,7 +66,7 @@ class NotificationService:
         await self._insist(settings, None)
         now = self._clock()
         async with self._db.session() as session:
-            await self._check_target(session, given)
+            await check_target(session, self._instances, given.app_type, given.instance_id)
             if (await session.exec(select(func.count()).select_from(NotificationConnection))).one() >= MAX_CONNECTIONS:
                 raise Conflict(f"There are {MAX_CONNECTIONS} connections already: delete one first.")
             row = NotificationConnection(
@@ -86,7 +86,7 @@ class NotificationService:
         now = self._clock()
         async with self._db.session() as session:
             row, state = await _require(session, connection_id, lock=True)
-            await self._check_target(session, given)
+            await check_target(session, self._instances, given.app_type, given.instance_id)
             if row.provider == given.provider and self._opened(row) != before:
                 raise Conflict("The connection was changed meanwhile: read it again.")
             if row.digest_minutes != given.digest_minutes and state.digest_at is not None:
@@ -176,18 +176,6 @@ class NotificationService:
             if state is not None and state.last_error is not None:
                 await _try_now(session, state, self._clock())
                 session.add(state)
-
-    async def _check_target(self, session: AsyncSession, given: ConnectionIn) -> None:
-        """The instance is there, and stays until the end of the unit of work."""
-        if given.instance_id is None:
-            return
-        try:
-            instance = await self._instances.require(session, given.instance_id, lock=True)
-        except NotFound as missing:
-            raise Invalid(missing.message, field="body.instance_id") from None
-        if given.app_type not in (ALL, instance.app_type):
-            sentence = f"The instance {instance.id} is a {instance.app_type}: say that or all."
-            raise Invalid(sentence, field="body.app_type")
 
     def _opened(self, row: NotificationConnection) -> ProviderSettings | None:
         try:

@@ -6,8 +6,9 @@ from pydantic import AfterValidator, Field, JsonValue, StringConstraints, Valida
 from pydantic.fields import FieldInfo
 
 from app.core.errors import Invalid
+from app.core.fields import one_line
 from app.core.schemas import SECRET_MASK, In
-from app.http.addresses import normalise_url
+from app.http.addresses import checked_url
 from app.notifications.clients import NotificationClients
 from app.notifications.messages import DeliveryResult, Message
 
@@ -16,38 +17,22 @@ MAX_LINE_LENGTH: Final = 500
 S = TypeVar("S", bound="ProviderSettings")
 
 
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must be one line without control characters")
-    return text
-
-
 def _host(text: str) -> str:
     """A name or address without scheme, port and path; blocked ones are refused as in any URL."""
-    try:
-        host = normalise_url(f"http://{text}").removeprefix("http://")
-    except Invalid as wrong:
-        raise ValueError(wrong.message) from None
+    host = checked_url(f"http://{text}").removeprefix("http://")
     if "/" in host or host.rpartition("]")[2].count(":"):
         raise ValueError("must be a host alone, without port and path")
     return host
 
 
-def _url(text: str) -> str:
-    try:
-        return normalise_url(text)
-    except Invalid as wrong:
-        raise ValueError(wrong.message) from None
-
-
 Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LINE_LENGTH),
-    AfterValidator(_one_line),
+    AfterValidator(one_line),
 ]
 Host = Annotated[Line, AfterValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-BaseUrl = Annotated[Line, AfterValidator(_url)]
+BaseUrl = Annotated[Line, AfterValidator(checked_url)]
 
 
 def hidden(default: Any = ..., *, travels: bool = True, **options: Any) -> Any:

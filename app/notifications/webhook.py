@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 from pydantic_core import to_json
 
-from app.core.errors import Invalid
 from app.core.schemas import Out, UtcTime
-from app.http.addresses import normalise_url
+from app.http.addresses import checked_url
 from app.notifications.clients import NotificationClients
 from app.notifications.messages import DeliveryResult, Message
 from app.notifications.settings import Line, ProviderSettings, hidden
@@ -47,10 +46,7 @@ def _target(text: str) -> str:
     base, mark, query = text.partition("?")
     if not _QUERY.fullmatch(query):
         raise ValueError("The query of the URL must be encoded, and there is no fragment (#).")
-    try:
-        return normalise_url(base) + ("/" if base.endswith("/") else "") + mark + query
-    except Invalid as wrong:
-        raise ValueError(wrong.message) from None
+    return checked_url(base) + ("/" if base.endswith("/") else "") + mark + query
 
 
 def key_of(text: str) -> bytes:

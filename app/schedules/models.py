@@ -1,4 +1,4 @@
-"""The tables of the schedules: what is to happen when, and what came of it each time."""
+"""The tables of the schedules and their runs."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from app.core.db import UtcDateTime
 
 
 class RunStatus(StrEnum):
-    """Where a run is; the last four are the end."""
+    """The status of a run; the last four are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -32,7 +32,7 @@ class RunTrigger(StrEnum):
 
 
 class Schedule(SQLModel, table=True):
-    """An action and its times, as the user gave them; exactly one of `cron`, `time` and `interval_minutes` is set."""
+    """An action and when to run it; exactly one of `cron`, `time` and `interval_minutes` is set."""
 
     __tablename__ = "schedules"
     __table_args__ = (
@@ -46,18 +46,18 @@ class Schedule(SQLModel, table=True):
     action: str = Field(max_length=40)
     app_type: str = Field(max_length=20)
     instance_id: int | None = Field(default=None, foreign_key="instances.id", ondelete="CASCADE")
-    """With its instance the schedule goes: without one it would be about all of them."""
+    """The schedule is deleted with its instance: with null it would be about all instances."""
     params: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     cron: str | None = Field(default=None, max_length=100)
     time: str | None = Field(default=None, max_length=5)
     days: list[str] | None = Field(default=None, sa_type=JSON)
     interval_minutes: int | None = None
     timezone: str | None = Field(default=None, max_length=64)
-    """`None`: that of the general settings."""
+    """`None`: the time zone of the general settings."""
     zone: str = Field(max_length=64)
-    """The time zone in which `next_run_at` was reckoned: when it is no longer the one in force, it is reckoned anew."""
+    """The time zone that `next_run_at` was computed with; after a change it is computed again."""
     starts_at: datetime = Field(sa_type=UtcDateTime)
-    """Where the steps of an interval are counted from."""
+    """Start of the interval."""
     next_run_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_run_id: int | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
@@ -65,7 +65,7 @@ class Schedule(SQLModel, table=True):
 
 
 class ScheduleRun(SQLModel, table=True):
-    """One firing. The database itself holds a moment of a schedule to one; runs by hand have no `due_at`."""
+    """One run. A unique constraint allows one run for each due time; manual runs have no `due_at`."""
 
     __tablename__ = "schedule_runs"
     __table_args__ = (
@@ -89,9 +89,9 @@ class ScheduleRun(SQLModel, table=True):
     due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     at: datetime = Field(sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the first worker began; a later one goes on with what that one did."""
+    """When the first worker began; a later one continues its work."""
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the last worker took it; after a minute it counts as dead."""
+    """When a worker last claimed it; after a minute that worker counts as dead."""
     attempts: int = 0
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     hunt_ids: list[int] = Field(default_factory=list, sa_type=JSON)

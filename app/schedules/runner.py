@@ -1,11 +1,11 @@
-"""Fires schedules, each moment once however many workers tick, and carries their runs out.
+"""Fires schedules, once for each due time however many workers try, and executes their runs.
 
-The row of a run is written in the transaction that moves the schedule on to its next moment. A job then takes the run
-by a claim that holds for a minute; what nobody holds any more is rung for again, until it is too old.
+The row of a run is written in the transaction that moves the schedule on to its next due time. A job then claims the
+run for a minute. A run whose claim has expired is enqueued again, until it is too old.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,59 +13,68 @@ from pydantic import ValidationError
 from sqlmodel import and_, col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.actions.actions import ACTIONS, ActionResult, ActionServices, ActionTarget
-from app.arr.models import AppType
+from app.actions.actions import ACTIONS, ActionServices, ActionTarget
+from app.actions.targets import app_type_of
 from app.core.clock import CLOCK_TOLERANCE, Clock, claim_holds
 from app.core.db import Database
 from app.core.errors import Conflict, HuntarrError, NotFound, Unavailable
 from app.core.queue import RUN_SCHEDULE, Queue, try_enqueue
 from app.schedules.models import OPEN_RUNS, RunStatus, RunTrigger, Schedule, ScheduleRun
-from app.schedules.planning import is_moved, reckon, rhythm_of
-from app.schedules.schemas import ALL, ScheduleRunOut
+from app.schedules.planning import is_outdated, rule_of, schedule_next
+from app.schedules.schemas import ScheduleRunOut
 from app.schedules.service import require
-from app.schedules.timing import LATEST, fire
+from app.schedules.timing import MAX_DELAY, fire
 from app.settings.service import SettingsService
 
 log = structlog.get_logger(__name__)
 
-DUE_AT_ONCE = 500
+MAX_DUE = 500
 ENQUEUE_AGAIN_AFTER = timedelta(seconds=30)
 CLAIM = timedelta(seconds=60)
-"""Longer than the job may take: who has claimed a run for so long is dead."""
+"""Longer than the job may take: after that its worker is taken for dead."""
 MAX_ATTEMPTS = 10
 
-MISSED = "Huntarr was not running then; after an hour it is not made up for."
-TOO_LATE = "No worker took it up within an hour."
-GAVE_UP = "Ten workers in a row died over it, or had no Redis."
+MISSED = "Huntarr was not running then, and a run is at most an hour late."
+TOO_LATE = "No worker started it within an hour."
+GAVE_UP = "Ten attempts failed: each time the worker died or Redis was unavailable."
 BROKEN = "Something went wrong inside Huntarr; the log tells more."
 
 
 @dataclass(frozen=True, slots=True)
 class RunClaim:
-    """The right to carry a run out; worth nothing when somebody else made a later attempt."""
+    """The right to execute a run, until another worker makes a later attempt."""
 
     run_id: int
     schedule_id: int
     attempt: int
     action: str
     params: dict[str, object]
-    order: ActionTarget
+    target: ActionTarget
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended."""
+
+    status: RunStatus
+    message: str
+    hunt_ids: list[int] = field(default_factory=list)
 
 
 class ScheduleRunner:
-    """The one owner of the runs."""
+    """Owner of the runs."""
 
     def __init__(
-        self, db: Database, queue: Queue, settings: SettingsService, hands: ActionServices, clock: Clock
+        self, db: Database, queue: Queue, settings: SettingsService, services: ActionServices, clock: Clock
     ) -> None:
         self._db = db
         self._queue = queue
         self._settings = settings
-        self._hands = hands
+        self._services = services
         self._clock = clock
 
     async def fire_due(self) -> int:
-        """Queue a run of every schedule whose moment has come; how many."""
+        """Queue a run of every schedule that is due; the number of runs."""
         now = self._clock()
         async with self._db.reading() as session:
             zone = (await self._settings.general_in(session)).timezone
@@ -73,14 +82,14 @@ class ScheduleRunner:
         if due is None:
             return 0
         async with self._db.session() as session:
-            # Read again: several workers tick at the same time, and only one may be first.
+            # Read again, with a lock: several workers do this at the same time.
             rows = (await session.exec(_due(now, zone).with_for_update(skip_locked=True))).all()
             runs = [run for row in rows if (run := await self._fire(session, row, zone, now)) is not None]
         await self._enqueue(runs)
         return len(runs)
 
     async def start(self, schedule_id: int) -> ScheduleRunOut:
-        """Queue a run by hand, of a disabled schedule too; without Redis nothing is written."""
+        """Queue a manual run, also of a disabled schedule; without Redis nothing is written."""
         await self._queue.require()
         async with self._db.session() as session:
             row = await require(session, schedule_id, lock=True)
@@ -90,46 +99,44 @@ class ScheduleRunner:
         return ScheduleRunOut.model_validate(run)
 
     async def run(self, run_id: int) -> None:
-        """Carry a run out, unless it is over or somebody is at it. A job may come twice, or too late."""
+        """Execute a run, unless it has ended or another worker has claimed it. A job may come twice, or too late."""
         claim = await self._claim(run_id)
         if claim is None:
             return
         try:
-            done = await self._carry_out(claim)
+            result = await self._execute(claim)
         except Unavailable as failure:
-            log.warning("run of a schedule is put off", run_id=run_id, reason=failure.message)
-            return  # `reconcile` rings again
+            log.warning("schedule run postponed", run_id=run_id, reason=failure.message)
+            return  # `reconcile` enqueues it again
         except Exception:
-            log.exception("run of a schedule failed", run_id=run_id)
-            done = ActionResult(BROKEN, RunStatus.FAILED)
-        await self._finish(claim, done)
+            log.exception("schedule run failed", run_id=run_id)
+            result = RunResult(RunStatus.FAILED, BROKEN)
+        await self._finish(claim, result)
 
     async def reconcile(self) -> None:
-        """Ring for runs that nobody works on: their ring was lost, or their worker died."""
+        """Enqueue runs that no worker executes: their job was lost, or their worker died."""
         now = self._clock()
         query = select(ScheduleRun).where(col(ScheduleRun.status).in_(OPEN_RUNS)).order_by(col(ScheduleRun.id))
         async with self._db.reading() as session:
-            runs = (await session.exec(query.limit(DUE_AT_ONCE))).all()
+            runs = (await session.exec(query.limit(MAX_DUE))).all()
         await self._enqueue(
             [run for run in runs if not _is_claimed(run, now) and abs(now - run.at) >= ENQUEUE_AGAIN_AFTER]
         )
 
     async def _fire(self, session: AsyncSession, row: Schedule, zone: str, now: datetime) -> ScheduleRun | None:
-        """Write down what the moment of a schedule brings, and move it on; the run, if there is one to ring for."""
-        if is_moved(row, zone) or (row.next_run_at is not None and row.next_run_at > now):
-            reckon(row, zone, now)
-            session.add(row)
+        """Record the runs of a schedule that is due, and set its next run; the run to enqueue, if there is one."""
+        if is_outdated(row, zone) or (row.next_run_at is not None and row.next_run_at > now):
+            schedule_next(row, zone, now)
             return None
         if row.next_run_at is None:
             return None
-        firing = fire(rhythm_of(row, zone), row.next_run_at, now)
+        firing = fire(rule_of(row, zone), row.next_run_at, now)
         row.next_run_at = firing.next_at
         run = None
         if firing.missed_at is not None:
-            await _add_moment(session, row, firing.missed_at, now, is_missed=True)
+            await _add_due(session, row, firing.missed_at, now, is_missed=True)
         if firing.run_at is not None:
-            run = await _add_moment(session, row, firing.run_at, now)
-        session.add(row)
+            run = await _add_due(session, row, firing.run_at, now)
         return run
 
     async def _claim(self, run_id: int) -> RunClaim | None:
@@ -139,39 +146,39 @@ class ScheduleRunner:
             schedule = await session.get(Schedule, run.schedule_id) if run is not None else None
             if run is None or schedule is None or run.status not in OPEN_RUNS or _is_claimed(run, now):
                 return None
-            session.add(run)
-            if (over := _given_up(run, now)) is not None:
-                run.status, run.message, run.ended_at = over.status.value, over.message, now
+            if (result := _given_up(run, now)) is not None:
+                run.status, run.message, run.ended_at = result.status.value, result.message, now
                 return None
             since = run.started_at
             run.status, run.claimed_at, run.attempts = RunStatus.RUNNING.value, now, run.attempts + 1
             run.started_at = run.started_at or now
-            app_type = None if schedule.app_type == ALL else AppType(schedule.app_type)
-            order = ActionTarget(app_type, schedule.instance_id, since)
-            return RunClaim(run_id, run.schedule_id, run.attempts, schedule.action, dict(schedule.params), order)
+            target = ActionTarget(app_type_of(schedule.app_type), schedule.instance_id, since)
+            return RunClaim(run_id, run.schedule_id, run.attempts, schedule.action, dict(schedule.params), target)
 
-    async def _carry_out(self, claim: RunClaim) -> ActionResult:
+    async def _execute(self, claim: RunClaim) -> RunResult:
         action = ACTIONS.get(claim.action)
         if action is None:
-            return ActionResult(f"There is no action {claim.action}.", RunStatus.FAILED)
+            return RunResult(RunStatus.FAILED, f"There is no action {claim.action}.")
         try:
-            return await action.run(self._hands, claim.order, action.params.model_validate(claim.params))
+            done = await action.run(self._services, claim.target, action.params.model_validate(claim.params))
         except ValidationError:  # written by another version
-            return ActionResult(f"The params are none of {claim.action}: save the schedule anew.", RunStatus.FAILED)
-        except (NotFound, Conflict) as nothing:
-            return ActionResult(nothing.message, RunStatus.SKIPPED)
+            sentence = f"The params do not fit the action {claim.action}: save the schedule again."
+            return RunResult(RunStatus.FAILED, sentence)
+        except (NotFound, Conflict) as nothing_to_do:
+            return RunResult(RunStatus.SKIPPED, nothing_to_do.message)
         except Unavailable:
             raise
         except HuntarrError as failure:
-            return ActionResult(failure.message, RunStatus.FAILED)
+            return RunResult(RunStatus.FAILED, failure.message)
+        return RunResult(RunStatus.COMPLETED, done.message, sorted(hunt.id for hunt in done.hunts))
 
-    async def _finish(self, claim: RunClaim, done: ActionResult) -> None:
-        mine = (col(ScheduleRun.id) == claim.run_id, col(ScheduleRun.attempts) == claim.attempt)
-        ended = {"status": done.status.value, "message": done.message, "hunt_ids": done.hunt_ids}
+    async def _finish(self, claim: RunClaim, result: RunResult) -> None:
+        ours = (col(ScheduleRun.id) == claim.run_id, col(ScheduleRun.attempts) == claim.attempt)
+        ended = {"status": result.status.value, "message": result.message, "hunt_ids": result.hunt_ids}
         is_open = col(ScheduleRun.status) == RunStatus.RUNNING.value
         async with self._db.session() as session:
-            await session.exec(update(ScheduleRun).where(*mine, is_open).values(**ended, ended_at=self._clock()))
-        log.info("schedule ran", schedule_id=claim.schedule_id, run_id=claim.run_id, status=done.status.value)
+            await session.exec(update(ScheduleRun).where(*ours, is_open).values(**ended, ended_at=self._clock()))
+        log.info("schedule run ended", schedule_id=claim.schedule_id, run_id=claim.run_id, status=result.status.value)
 
     async def _enqueue(self, runs: Sequence[ScheduleRun]) -> None:
         now = self._clock()
@@ -182,24 +189,24 @@ class ScheduleRunner:
 
 
 def _due(now: datetime, zone: str):  # type: ignore[no-untyped-def]
-    """Schedules whose moment has come, and those to be reckoned anew: the time zone is another one, or they ran later
-    than now, because the clock was set back."""
-    lives_here = and_(col(Schedule.interval_minutes).is_(None), col(Schedule.timezone).is_(None))
-    is_moved = and_(lives_here, col(Schedule.zone) != zone)
+    """Schedules that are due, and those whose next run must be computed again: the time zone changed, or their last run
+    lies in the future because the clock was set back."""
+    uses_general_zone = and_(col(Schedule.interval_minutes).is_(None), col(Schedule.timezone).is_(None))
+    is_outdated = and_(uses_general_zone, col(Schedule.zone) != zone)
     ran_later = col(Schedule.last_run_id).in_(select(ScheduleRun.id).where(col(ScheduleRun.at) > now + CLOCK_TOLERANCE))
     return (
         select(Schedule)
         .where(col(Schedule.enabled).is_(True))
-        .where(or_(col(Schedule.next_run_at) <= now, is_moved, ran_later))
+        .where(or_(col(Schedule.next_run_at) <= now, is_outdated, ran_later))
         .order_by(col(Schedule.next_run_at), col(Schedule.id))
-        .limit(DUE_AT_ONCE)
+        .limit(MAX_DUE)
     )
 
 
-async def _add_moment(
+async def _add_due(
     session: AsyncSession, row: Schedule, due_at: datetime, now: datetime, *, is_missed: bool = False
 ) -> ScheduleRun | None:
-    """The run of one moment; `None` when it is written down already, as after the clock was set back."""
+    """The run of one due time; `None` when it exists already, as after the clock was set back."""
     schedule_id = row.id or 0
     known = select(ScheduleRun.id).where(ScheduleRun.schedule_id == schedule_id, ScheduleRun.due_at == due_at)
     if (await session.exec(known)).first() is not None:
@@ -214,7 +221,6 @@ async def _add(session: AsyncSession, row: Schedule, run: ScheduleRun) -> Schedu
     session.add(run)
     await session.flush()
     row.last_run_id = run.id
-    session.add(row)
     return run
 
 
@@ -223,11 +229,10 @@ def _is_claimed(run: ScheduleRun, now: datetime) -> bool:
     return run.status == RunStatus.RUNNING and claim_holds(run.claimed_at, CLAIM, now)
 
 
-def _given_up(run: ScheduleRun, now: datetime) -> ActionResult | None:
-    """Why nobody should take the run up any more, if so."""
+def _given_up(run: ScheduleRun, now: datetime) -> RunResult | None:
+    """How a run ends that is not to be tried again."""
     if run.attempts >= MAX_ATTEMPTS:
-        return ActionResult(GAVE_UP, RunStatus.FAILED)
-    if now - (run.due_at or run.at) > LATEST:
-        was_begun = run.attempts > 0
-        return ActionResult(TOO_LATE, RunStatus.FAILED if was_begun else RunStatus.MISSED)
+        return RunResult(RunStatus.FAILED, GAVE_UP)
+    if now - (run.due_at or run.at) > MAX_DELAY:
+        return RunResult(RunStatus.FAILED if run.attempts > 0 else RunStatus.MISSED, TOO_LATE)
     return None

@@ -1,84 +1,24 @@
 """What callers send and read of schedules and their runs."""
 
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from app.actions.actions import ACTIONS
-from app.arr.models import AppType
+from app.actions.schemas import ActionIn, Params
+from app.actions.targets import APP_TYPES
 from app.core.cron import checked_cron
-from app.core.schemas import In, Out, UtcTime
-from app.instances.schemas import Name
+from app.core.fields import TimeZoneName
+from app.core.schemas import Out, UtcTime
 from app.schedules.models import RunStatus, RunTrigger
-from app.settings.general import known_zones
 from app.settings.hunting import WEEK, Weekday
-
-ALL: Final = "all"
-APP_TYPES: Final[list[JsonValue]] = [ALL, *(one.value for one in AppType)]
-
-
-def _known_action(word: str) -> str:
-    if word not in ACTIONS:
-        raise ValueError(f"must be one of: {', '.join(ACTIONS)}")
-    return word
-
-
-def _known_app(word: str) -> str:
-    if word not in APP_TYPES:
-        raise ValueError(f"must be one of: {', '.join(map(str, APP_TYPES))}")
-    return word
-
-
-def _known_zone(name: str) -> str:
-    if name not in known_zones():
-        raise ValueError("must be an IANA time zone such as Europe/Berlin")
-    return name
 
 
 def _in_order(days: list[Weekday]) -> list[Weekday]:
-    return [one for one in WEEK if one in days]
+    return [day for day in WEEK if day in days]
 
 
-ActionWord = Annotated[str, AfterValidator(_known_action), Field(json_schema_extra={"enum": list(ACTIONS)})]
-AppWord = Annotated[str, AfterValidator(_known_app), Field(json_schema_extra={"enum": APP_TYPES})]
-Params = Annotated[
-    dict[str, Any],
-    Field(
-        description="Of the action: "
-        + "; ".join(f"{word}: {', '.join(one.params.model_fields) or 'none'}" for word, one in ACTIONS.items()),
-        examples=[{"passes": ["missing"], "limit": 5}],
-    ),
-]
-
-
-class OrderIn(In):
-    """An action and whom it is about: of a schedule, and of a hook."""
-
-    name: Name = Field(examples=["Nightly hunt"])
-    action: ActionWord = Field(examples=["hunt"])
-    app_type: AppWord = ALL
-    instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
-    params: Params = Field(default={}, validate_default=True)
-
-    @field_validator("params")
-    @classmethod
-    def _fit_the_action(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        action = ACTIONS.get(info.data.get("action", ""))
-        if action is None:  # which is told already
-            return given
-        checked: dict[str, Any] = action.params.model_validate(given).model_dump(mode="json", exclude_none=True)
-        return checked
-
-    @model_validator(mode="after")
-    def _aimed(self) -> Self:
-        is_targeted = self.instance_id is not None or self.app_type != ALL
-        if is_targeted and not ACTIONS[self.action].takes_target:
-            raise ValueError(f"{self.action} is about all hunting: leave app_type at all and instance_id out")
-        return self
-
-
-class ScheduleIn(OrderIn):
-    """A schedule as a whole: an action, whom it is about, and exactly one of `cron`, `time` and `interval_minutes`."""
+class ScheduleIn(ActionIn):
+    """A schedule as a whole: an action, its target, and exactly one of `cron`, `time` and `interval_minutes`."""
 
     enabled: bool = True
     cron: Annotated[str, Field(max_length=100), AfterValidator(checked_cron)] | None = Field(
@@ -89,13 +29,13 @@ class ScheduleIn(OrderIn):
         None, description="With `time`: only on these days.", examples=[["mon", "tue"]]
     )
     interval_minutes: int | None = Field(None, ge=1, le=525600, examples=[30])
-    timezone: Annotated[str, Field(max_length=64), AfterValidator(_known_zone)] | None = Field(
+    timezone: TimeZoneName | None = Field(
         None, description="IANA time zone; null is that of the general settings.", examples=["Europe/Berlin"]
     )
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if sum(one is not None for one in (self.cron, self.time, self.interval_minutes)) != 1:
+    def _one_rule(self) -> Self:
+        if sum(rule is not None for rule in (self.cron, self.time, self.interval_minutes)) != 1:
             raise ValueError("give exactly one of cron, time and interval_minutes")
         if self.days is not None and self.time is None:
             raise ValueError("days go with time; a cron expression has days of its own")
@@ -103,7 +43,7 @@ class ScheduleIn(OrderIn):
 
 
 class LastRunOut(Out):
-    """What came of the latest run."""
+    """How the latest run ended."""
 
     at: UtcTime
     status: RunStatus
@@ -111,7 +51,7 @@ class LastRunOut(Out):
 
 
 class ScheduleOut(Out):
-    """A schedule, when it runs next and what came of its latest run."""
+    """A schedule, its next run and its latest one."""
 
     id: int
     name: str
@@ -139,8 +79,8 @@ class ScheduleRunOut(Out):
     trigger: RunTrigger
     status: RunStatus
     message: str | None
-    due_at: UtcTime | None = Field(description="The moment of the schedule; null for a run by hand.")
-    at: UtcTime = Field(description="When it was queued, or found to be missed.")
+    due_at: UtcTime | None = Field(description="When the schedule was due; null for a manual run.")
+    at: UtcTime = Field(description="When it was queued or recorded as missed.")
     started_at: UtcTime | None
     ended_at: UtcTime | None
-    hunt_ids: list[int] = Field(description="The hunts that it queued, or found open.")
+    hunt_ids: list[int] = Field(description="The hunts that it queued or found open.")

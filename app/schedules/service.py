@@ -1,4 +1,4 @@
-"""Schedules as callers see them: create, read, change and delete them, and read what came of their runs."""
+"""Create, read, change and delete schedules, and read their runs."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -6,25 +6,26 @@ from datetime import timedelta
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.actions.targets import check_target
 from app.core.clock import Clock
 from app.core.db import Database
-from app.core.errors import Invalid, NotFound
+from app.core.errors import NotFound
 from app.core.pagination import page_of
 from app.core.retention import delete_in_batches
 from app.core.schemas import Page
 from app.instances.service import InstanceService
 from app.schedules.models import OPEN_RUNS, Schedule, ScheduleRun
-from app.schedules.planning import is_moved, reckon
-from app.schedules.schemas import ALL, LastRunOut, OrderIn, ScheduleIn, ScheduleOut, ScheduleRunOut
+from app.schedules.planning import is_outdated, schedule_next
+from app.schedules.schemas import LastRunOut, ScheduleIn, ScheduleOut, ScheduleRunOut
 from app.settings.service import SettingsService
 
-TIMING = ("enabled", "cron", "time", "days", "interval_minutes", "timezone")
-"""What moves the next run when it changes."""
-RUNS_KEPT = 1000
+TIMING_FIELDS = ("enabled", "cron", "time", "days", "interval_minutes", "timezone")
+"""A change of one of these changes the next run."""
+MAX_RUNS_KEPT = 1000
 
 
 class ScheduleService:
-    """The one owner of what a schedule says; its runs are the runner's."""
+    """Owner of the schedules; the runner owns their runs."""
 
     def __init__(self, db: Database, settings: SettingsService, instances: InstanceService, clock: Clock) -> None:
         self._db = db
@@ -45,36 +46,34 @@ class ScheduleService:
     async def create(self, given: ScheduleIn) -> ScheduleOut:
         now = self._clock()
         async with self._db.session() as session:
-            await check_target(session, self._instances, given)
+            await check_target(session, self._instances, given.app_type, given.instance_id)
             values = given.model_dump(mode="json")
             row = Schedule(**values, zone="", starts_at=now, created_at=now, updated_at=now)
-            reckon(row, await self._zone(session), now)
+            schedule_next(row, await self._zone(session), now)
             session.add(row)
             await session.flush()
             [shown] = await self._shown(session, [row])
         return shown
 
     async def replace(self, schedule_id: int, given: ScheduleIn) -> ScheduleOut:
-        """Everything anew; the next run is reckoned anew only when something changed that moves it."""
+        """Replace all fields; the next run is computed again only when a timing field changed."""
         now = self._clock()
         async with self._db.session() as session:
             row = await require(session, schedule_id, lock=True)
-            await check_target(session, self._instances, given)
+            await check_target(session, self._instances, given.app_type, given.instance_id)
             values = given.model_dump(mode="json")
-            has_moved = any(getattr(row, name) != values[name] for name in TIMING)
+            is_timing_changed = any(getattr(row, name) != values[name] for name in TIMING_FIELDS)
             for name, value in values.items():
                 setattr(row, name, value)
             row.updated_at = now
-            if has_moved:
+            if is_timing_changed:
                 row.starts_at = now
-                reckon(row, await self._zone(session), now)
-            session.add(row)
-            await session.flush()
+                schedule_next(row, await self._zone(session), now)
             [shown] = await self._shown(session, [row])
         return shown
 
     async def delete(self, schedule_id: int) -> None:
-        """Its runs go with it; one that is queued never starts."""
+        """Delete a schedule and its runs; a queued run never starts."""
         async with self._db.session() as session:
             row = await require(session, schedule_id, lock=True)
             await session.exec(delete(Schedule).where(col(Schedule.id) == row.id))
@@ -90,13 +89,13 @@ class ScheduleService:
         return Page[ScheduleRunOut](items=items, total=total, page=page, page_size=page_size)
 
     async def purge(self, retention_days: int) -> None:
-        """The retention: the newest thousand runs of each schedule, none too old but the latest one."""
-        over = col(ScheduleRun.status).not_in(OPEN_RUNS)
+        """Keep the newest thousand runs of each schedule; of those too old, only the latest. 0 days is no age limit."""
+        has_ended = col(ScheduleRun.status).not_in(OPEN_RUNS)
         latest = select(Schedule.last_run_id).where(col(Schedule.last_run_id).is_not(None))
         if retention_days:
             oldest = self._clock() - timedelta(days=retention_days)
             await delete_in_batches(
-                self._db, ScheduleRun, over, col(ScheduleRun.at) < oldest, col(ScheduleRun.id).not_in(latest)
+                self._db, ScheduleRun, has_ended, col(ScheduleRun.at) < oldest, col(ScheduleRun.id).not_in(latest)
             )
         async with self._db.reading() as session:
             ids = (await session.exec(select(Schedule.id))).all()
@@ -104,9 +103,9 @@ class ScheduleService:
             ours = col(ScheduleRun.schedule_id) == schedule_id
             newest = select(ScheduleRun.id).where(ours).order_by(col(ScheduleRun.id).desc())
             async with self._db.reading() as session:
-                last = (await session.exec(newest.offset(RUNS_KEPT).limit(1))).first()
+                last = (await session.exec(newest.offset(MAX_RUNS_KEPT).limit(1))).first()
             if last is not None:
-                await delete_in_batches(self._db, ScheduleRun, over, ours, col(ScheduleRun.id) <= last)
+                await delete_in_batches(self._db, ScheduleRun, has_ended, ours, col(ScheduleRun.id) <= last)
 
     async def _zone(self, session: AsyncSession) -> str:
         return (await self._settings.general_in(session)).timezone
@@ -119,25 +118,12 @@ class ScheduleService:
         shown = []
         for row in rows:
             values = row.model_dump()
-            if is_moved(row, zone):  # the next tick writes it down
-                moved = Schedule(**values)
-                reckon(moved, zone, now)
-                values["next_run_at"] = moved.next_run_at
+            if is_outdated(row, zone):  # the next tick stores it
+                updated = Schedule(**values)
+                schedule_next(updated, zone, now)
+                values["next_run_at"] = updated.next_run_at
             shown.append(ScheduleOut.model_validate({**values, "last_run": last.get(row.last_run_id)}))
         return shown
-
-
-async def check_target(session: AsyncSession, instances: InstanceService, given: OrderIn) -> None:
-    """The instance is there, and stays until the end of the unit of work."""
-    if given.instance_id is None:
-        return
-    try:
-        instance = await instances.require(session, given.instance_id, lock=True)
-    except NotFound as gone:  # not the address that was called, but a field of the body
-        raise Invalid(gone.message, field="body.instance_id") from None
-    if given.app_type not in (ALL, instance.app_type):
-        sentence = f"The instance {instance.id} is a {instance.app_type}: say that or all."
-        raise Invalid(sentence, field="body.app_type")
 
 
 async def require(session: AsyncSession, schedule_id: int, *, lock: bool = False) -> Schedule:

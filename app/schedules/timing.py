@@ -1,4 +1,4 @@
-"""When a schedule runs: wall-clock rules in a time zone, or equal steps of real time. Pure."""
+"""When a schedule runs: cron rules in a time zone, or equal steps of real time. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 from app.core.cron import next_after
 
-LATEST = timedelta(hours=1)
-"""What was missed is made up for as long as it is not older."""
+MAX_DELAY = timedelta(hours=1)
+"""A run that is late by more than this is missed."""
 
 
-class Rhythm(Protocol):
-    """A rule that tells the moments of a schedule, one after the other."""
+class Rule(Protocol):
+    """Computes the times at which a schedule is due."""
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first moment that is later; `None` when there is none in the next 50 years."""
+        """The first due time after `moment`; `None` when there is none in the next 50 years."""
         ...
 
 
@@ -33,7 +33,7 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Equal steps of real time from `starts_at`, which is no moment itself; no clock change moves them."""
+    """Equal steps of real time after `starts_at`; daylight saving does not move them."""
 
     step: timedelta
     starts_at: datetime
@@ -45,22 +45,22 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """What is to be done about a schedule whose moment came: one run, one note of what is past, and the next moment."""
+    """What follows when a schedule is due: a run, or a missed run to record, or both, and the next due time."""
 
     run_at: datetime | None
     missed_at: datetime | None
     next_at: datetime | None
 
 
-def fire(rhythm: Rhythm, due_at: datetime, now: datetime) -> Firing:
-    """Of the moments from `due_at` to `now` the latest runs, if it is not too old; older ones are missed, as one."""
+def fire(rule: Rule, due_at: datetime, now: datetime) -> Firing:
+    """Of the due times up to `now` the latest one runs, if it is not too old. Those too old are one missed run."""
     missed_at: datetime | None = None
     latest: datetime | None = None
     following: datetime | None = due_at
-    if due_at < now - LATEST:
-        missed_at, following = due_at, rhythm.next_after(now - LATEST - timedelta(microseconds=1))
+    if due_at < now - MAX_DELAY:
+        missed_at, following = due_at, rule.next_after(now - MAX_DELAY - timedelta(microseconds=1))
     while following is not None and following <= now:
-        latest, following = following, rhythm.next_after(following)
+        latest, following = following, rule.next_after(following)
     return Firing(latest, missed_at, following)
 
 

@@ -1,35 +1,17 @@
 """The settings that hold for everything: one field a setting."""
 
-from functools import cache
 from typing import Annotated
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.core.config import LogLevel
 from app.core.cron import checked_cron
-from app.core.errors import Invalid
+from app.core.fields import TimeZoneName
 from app.core.schemas import In, patch_of
-from app.http.addresses import normalise_url
+from app.http.addresses import checked_url
 
-
-@cache
-def known_zones() -> frozenset[str]:
-    """IANA names. Asked for once: it walks the whole time zone database, and settings are read all the time."""
-    return frozenset(available_timezones())
-
-
-def _known_zone(name: str) -> str:
-    if name not in known_zones():
-        raise ValueError("must be an IANA time zone such as Europe/Berlin")
-    return name
-
-
-def _plain_url(text: str) -> str:
-    try:
-        return normalise_url(text.strip())
-    except Invalid as wrong:
-        raise ValueError(wrong.message) from None
+PublicUrl = Annotated[str, Field(max_length=500), AfterValidator(str.strip), AfterValidator(checked_url)]
 
 
 class GeneralSettings(BaseModel):
@@ -37,7 +19,7 @@ class GeneralSettings(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, json_schema_serialization_defaults_required=True)
 
-    timezone: Annotated[str, Field(max_length=64), AfterValidator(_known_zone)] = Field(
+    timezone: TimeZoneName = Field(
         "UTC", description="IANA time zone of hunting windows and of backups.", examples=["Europe/Berlin"]
     )
     hunting_paused: bool = Field(False, description="No hunt starts and running ones stop before their next search.")
@@ -56,7 +38,7 @@ class GeneralSettings(BaseModel):
     backup_retention: int = Field(7, ge=1, le=100, description="How many backups of each kind are kept.")
     metrics_enabled: bool = Field(True, description="Answer `GET /metrics`, for Prometheus.")
     session_hours: int = Field(24, ge=1, le=720, description="How long somebody stays logged in.")
-    public_url: Annotated[str, Field(max_length=500), AfterValidator(_plain_url)] | None = Field(
+    public_url: PublicUrl | None = Field(
         None,
         description="Where apps and buttons reach Huntarr, with any sub-path; null is as the caller does.",
         examples=["http://huntarr:9705"],

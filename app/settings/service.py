@@ -13,8 +13,9 @@ from app.arr.models import AppType
 from app.core.clock import Clock
 from app.core.config import LogLevel
 from app.core.db import Database, upsert
+from app.core.fields import known_zones
 from app.core.logging import set_level
-from app.settings.general import GeneralIn, GeneralSettings, known_zones
+from app.settings.general import GeneralIn, GeneralSettings
 from app.settings.hunting import HuntingIn, HuntingSettings, effective, merged_values
 from app.settings.models import SettingsSection
 

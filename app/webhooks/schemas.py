@@ -4,9 +4,10 @@ from typing import Any
 
 from pydantic import Field
 
+from app.actions.schemas import ActionIn, Params
+from app.actions.targets import APP_TYPES
 from app.core.schemas import Out, UtcTime
 from app.hunting.schemas import HuntOut
-from app.schedules.schemas import APP_TYPES, OrderIn, Params
 
 
 class AppWebhookOut(Out):
@@ -35,7 +36,7 @@ class AppCallOut(Out):
     )
 
 
-class HookIn(OrderIn):
+class HookIn(ActionIn):
     """One action, and whom it is about, as in a schedule."""
 
     allow_get: bool = Field(False, description="Let a GET run it too, for buttons that can send nothing else.")

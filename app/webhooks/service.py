@@ -8,13 +8,11 @@ from pydantic import ValidationError
 from sqlmodel import col, delete, or_, select, update
 
 from app.actions.actions import ACTIONS, ActionServices, ActionTarget
-from app.arr.models import AppType
+from app.actions.targets import app_type_of, check_target
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, Forbidden, NotFound, TooManyRequests
 from app.hunting.store.models import Trigger
-from app.schedules.schemas import ALL
-from app.schedules.service import check_target
 from app.webhooks.models import Hook
 from app.webhooks.schemas import HookCallOut, HookIn, HookMadeOut, HookOut
 from app.webhooks.tokens import HOOK_TOKEN, digest_of, new_token
@@ -41,7 +39,7 @@ class HookService:
         """`address_of` makes the whole address of the path that is called."""
         token = new_token(HOOK_TOKEN)
         async with self._db.session() as session:
-            await check_target(session, self._hands.instances, given)
+            await check_target(session, self._hands.instances, given.app_type, given.instance_id)
             row = Hook(**given.model_dump(mode="json"), digest=digest_of(token), created_at=self._clock())
             session.add(row)
             await session.flush()
@@ -63,8 +61,7 @@ class HookService:
             params = None
         if action is None or params is None:  # written by another version
             raise Conflict(f"This version cannot do what the hook {row.name} was made for: make it anew.")
-        app_type = None if row.app_type == ALL else AppType(row.app_type)
-        order = ActionTarget(app_type, row.instance_id, trigger=Trigger.MANUAL)
+        order = ActionTarget(app_type_of(row.app_type), row.instance_id, trigger=Trigger.MANUAL)
         done = await action.run(self._hands, order, params)
         log.info("hook called", hook_id=hook_id, action=row.action)
         return HookCallOut(hook_id=hook_id, action=row.action, result=done.message, hunts=done.hunts)

@@ -20,7 +20,7 @@ CHANGES: Mapping[str, tuple[datetime, datetime]] = {
 
 
 @dataclass(frozen=True)
-class Rule:
+class CronRule:
     """A cron expression together with what was meant by it; a field that is `None` is a star."""
 
     text: str
@@ -47,7 +47,7 @@ class Rule:
         )
 
 
-def moments(rule: Rule, zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
+def moments(rule: CronRule, zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
     """Every moment after `start`, up to `end`, at which the wall shows a minute of the rule for the first time, or
     has just jumped over one."""
     seen: set[datetime] = set()
@@ -93,11 +93,11 @@ def _field(draw: st.DrawFn, name: str) -> tuple[str, frozenset[int] | None, bool
 
 
 @st.composite
-def rules(draw: st.DrawFn) -> Rule:
+def rules(draw: st.DrawFn) -> CronRule:
     """Any expression; months mostly free, so that something comes of it."""
     fields = [draw(_field(name)) for name in ("minute", "hour", "day")]
     fields.append(draw(_field("month")) if draw(st.integers(0, 4)) == 0 else ("*", None, True))
     fields.append(draw(_field("weekday")))
     minute, hour, day, month, weekday = (numbers for _, numbers, _ in fields)
     text = " ".join(text for text, _, _ in fields)
-    return Rule(text, minute, hour, day, month, weekday, stepped=fields[2][2] or fields[4][2])
+    return CronRule(text, minute, hour, day, month, weekday, stepped=fields[2][2] or fields[4][2])

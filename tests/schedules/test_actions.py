@@ -9,7 +9,7 @@ from app.actions.actions import ACTIONS
 from app.arr.models import AppType
 from app.schedules.models import RunStatus, Schedule, ScheduleRun
 from app.schedules.runner import BROKEN, GAVE_UP
-from tests.schedules.books import fired, hunts_of, instance, runs_of, scheduled
+from tests.schedules.scheduling import fired, hunts_of, instance, runs_of, scheduled
 from tests.support.rig import Rig, open_rig
 from tests.test_house_rules import table_of
 
@@ -120,7 +120,7 @@ async def test_an_action_that_breaks_is_a_failed_run(rig: Rig, monkeypatch: pyte
 async def test_what_another_version_wrote_is_a_failed_run(rig: Rig) -> None:
     made = await scheduled(rig, "hunt")
     for values, sentence in (
-        ({"params": {"gone": 1}}, "The params are none of hunt: save the schedule anew."),
+        ({"params": {"gone": 1}}, "The params do not fit the action hunt: save the schedule again."),
         ({"action": "dance"}, "There is no action dance."),
     ):
         async with rig.container.db.session() as session:

@@ -17,8 +17,8 @@ from app.schedules.runner import MISSED, TOO_LATE
 from app.schedules.schemas import ScheduleIn, ScheduleOut
 from app.settings.general import GeneralIn
 from tests.hunting.crashes import Fuse, Killed
-from tests.schedules.books import fired, hunts_of, instance, runs_of, scheduled, stepping_runner
 from tests.schedules.oracle import CHANGES
+from tests.schedules.scheduling import fired, hunts_of, instance, runs_of, scheduled, stepping_runner
 from tests.support.rig import START, Rig
 from worker import ticks
 from worker.main import crons
@@ -357,7 +357,7 @@ async def test_another_time_zone_moves_the_schedules_that_have_none_of_their_own
 
 @pytest.mark.storage
 async def test_retention_keeps_the_newest_and_the_latest(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.schedules.service.RUNS_KEPT", 5)
+    monkeypatch.setattr("app.schedules.service.MAX_RUNS_KEPT", 5)
     monkeypatch.setattr("app.core.retention.BATCH_ROWS", 2)
     often, once = await scheduled(rig, interval_minutes=60), await scheduled(rig, time="13:00", days=["mon"])
     for _ in range(9):

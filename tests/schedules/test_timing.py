@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.cron import checked_cron
-from app.schedules.timing import LATEST, Cron, Every, Firing, Rhythm, daily, fire
-from tests.schedules.oracle import CHANGES, Rule, moments, rules
+from app.schedules.timing import MAX_DELAY, Cron, Every, Firing, Rule, daily, fire
+from tests.schedules.oracle import CHANGES, CronRule, moments, rules
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -18,11 +18,11 @@ minutes_from_a_change = st.integers(-36 * 60, 36 * 60)
 changes = st.sampled_from([(zone, moment) for zone, both in CHANGES.items() for moment in both])
 
 
-def all_between(rhythm: Rhythm, start: datetime, end: datetime) -> list[datetime]:
-    found, moment = [], rhythm.next_after(start)
+def all_between(schedule_rule: Rule, start: datetime, end: datetime) -> list[datetime]:
+    found, moment = [], schedule_rule.next_after(start)
     while moment is not None and moment <= end:
         found.append(moment)
-        moment = rhythm.next_after(moment)
+        moment = schedule_rule.next_after(moment)
     return found
 
 
@@ -34,7 +34,9 @@ def walls(text: str, zone: str, start: datetime, end: datetime) -> list[str]:
 
 @settings(max_examples=300, deadline=None)
 @given(rules(), changes, minutes_from_a_change, st.integers(1, 36 * 60))
-def test_cron_matches_a_look_at_every_minute(rule: Rule, change: tuple[str, datetime], offset: int, span: int) -> None:
+def test_cron_matches_a_look_at_every_minute(
+    rule: CronRule, change: tuple[str, datetime], offset: int, span: int
+) -> None:
     zone, start = ZoneInfo(change[0]), change[1] + timedelta(minutes=offset)
     end = start + timedelta(minutes=span)
     assert all_between(Cron(rule.text, zone), start, end) == moments(rule, zone, start, end)
@@ -43,14 +45,14 @@ def test_cron_matches_a_look_at_every_minute(rule: Rule, change: tuple[str, date
 @settings(max_examples=200, deadline=None)
 @given(rules(), st.sampled_from(sorted(CHANGES)), st.integers(0, 366 * 24 * 60), st.integers(0, 59_999_999))
 def test_moments_only_grow_and_no_minute_of_the_wall_comes_twice(
-    rule: Rule, name: str, minutes: int, micros: int
+    rule: CronRule, name: str, minutes: int, micros: int
 ) -> None:
     zone = ZoneInfo(name)
-    rhythm = Cron(rule.text, zone)
+    schedule_rule = Cron(rule.text, zone)
     moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes, microseconds=micros)
     found = [moment]
     for _ in range(40):
-        following = rhythm.next_after(found[-1])
+        following = schedule_rule.next_after(found[-1])
         if following is None:  # the 31st of the second month
             break
         found.append(following)
@@ -64,8 +66,8 @@ def test_moments_only_grow_and_no_minute_of_the_wall_comes_twice(
 @given(st.integers(1, 525600), st.integers(-(10**9), 10**9))
 def test_an_interval_is_a_grid_of_real_time(minutes: int, seconds: int) -> None:
     starts_at = datetime(2026, 3, 29, tzinfo=UTC)
-    rhythm, moment = Every(timedelta(minutes=minutes), starts_at), starts_at + timedelta(seconds=seconds)
-    following = rhythm.next_after(moment)
+    schedule_rule, moment = Every(timedelta(minutes=minutes), starts_at), starts_at + timedelta(seconds=seconds)
+    following = schedule_rule.next_after(moment)
     assert following is not None
     assert following > moment
     assert following > starts_at
@@ -173,8 +175,8 @@ def test_any_text_is_an_expression_or_a_sentence(text: str) -> None:
 
 
 def test_a_leap_day_is_waited_for() -> None:
-    rhythm = Cron(checked_cron(" 0  0 29 2\t* "), ZoneInfo("UTC"))
-    assert rhythm.next_after(datetime(2096, 3, 1, tzinfo=UTC)) == datetime(2104, 2, 29, tzinfo=UTC)
+    schedule_rule = Cron(checked_cron(" 0  0 29 2\t* "), ZoneInfo("UTC"))
+    assert schedule_rule.next_after(datetime(2096, 3, 1, tzinfo=UTC)) == datetime(2104, 2, 29, tzinfo=UTC)
 
 
 def test_a_time_of_day_is_a_cron_expression() -> None:
@@ -188,7 +190,7 @@ DAILY = Cron("0 3 * * *", ZoneInfo("UTC"))
 
 
 @pytest.mark.parametrize(
-    ("rhythm", "due_at", "now", "expected"),
+    ("schedule_rule", "due_at", "now", "expected"),
     [
         # In time, and a few seconds late.
         (HOURLY, NOON, NOON, Firing(NOON, None, NOON + HOUR)),
@@ -221,21 +223,21 @@ DAILY = Cron("0 3 * * *", ZoneInfo("UTC"))
     ],
 )
 def test_what_is_done_about_a_moment_that_came(
-    rhythm: Rhythm, due_at: datetime, now: datetime, expected: Firing
+    schedule_rule: Rule, due_at: datetime, now: datetime, expected: Firing
 ) -> None:
-    assert fire(rhythm, due_at, now) == expected
+    assert fire(schedule_rule, due_at, now) == expected
 
 
 @settings(max_examples=200, deadline=None)
 @given(rules(), st.integers(0, 20_000), st.integers(0, 3 * 24 * 60))
-def test_a_firing_is_never_stale_and_never_leaves_the_present_behind(rule: Rule, at: int, late: int) -> None:
-    rhythm = Cron(rule.text, ZoneInfo("Europe/Berlin"))
-    due_at = rhythm.next_after(datetime(2026, 3, 20, tzinfo=UTC) + timedelta(minutes=at))
+def test_a_firing_is_never_stale_and_never_leaves_the_present_behind(rule: CronRule, at: int, late: int) -> None:
+    schedule_rule = Cron(rule.text, ZoneInfo("Europe/Berlin"))
+    due_at = schedule_rule.next_after(datetime(2026, 3, 20, tzinfo=UTC) + timedelta(minutes=at))
     if due_at is None:
         return
     now = due_at + timedelta(minutes=late)
-    firing = fire(rhythm, due_at, now)
+    firing = fire(schedule_rule, due_at, now)
     assert firing.run_at is not None or firing.missed_at is not None
-    assert firing.run_at is None or now - LATEST <= firing.run_at <= now
-    assert (firing.missed_at is not None) is (now - due_at > LATEST)
-    assert firing.next_at == rhythm.next_after(now)
+    assert firing.run_at is None or now - MAX_DELAY <= firing.run_at <= now
+    assert (firing.missed_at is not None) is (now - due_at > MAX_DELAY)
+    assert firing.next_at == schedule_rule.next_after(now)

@@ -12,7 +12,7 @@ from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
 from tests.hunting.assertions import check_books
 from tests.hunting.libraries import searches_of
-from tests.schedules.books import runs_of, scheduled
+from tests.schedules.scheduling import runs_of, scheduled
 from tests.simulator import LibrarySpec, SimApp
 from tests.support.rig import Rig
 from tests.worker.test_ticks import ctx, rows

@@ -65,8 +65,8 @@ async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]
     leases, ticker = Leases(made.redis, seconds=5), HuntBroadcaster(db, made.bus)
     hunts = HuntService(db, queue, made.settings, RowCounts(), leases, ticker, rig.clock)
     instances = InstanceService(db, queue, made.http, made.box, made.settings, rig.clock)
-    hands = ActionServices(hunts, instances, made.settings, made.backup_planner.ask)
+    actions = ActionServices(hunts, instances, made.settings, made.backup_planner.ask)
     try:
-        yield ScheduleRunner(db, queue, made.settings, hands, rig.clock)
+        yield ScheduleRunner(db, queue, made.settings, actions, rig.clock)
     finally:
         await db.close()

@@ -1,0 +1,32 @@
+"""Field types that bodies and settings of several features share."""
+
+from functools import cache
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+
+def one_line(text: str) -> str:
+    """`ValueError` for a text with line breaks or control characters."""
+    if not text.isprintable():
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    """IANA names. Cached: this reads the whole time zone database, and settings are read all the time."""
+    return frozenset(available_timezones())
+
+
+def _known_zone(name: str) -> str:
+    if name not in known_zones():
+        raise ValueError("must be an IANA time zone such as Europe/Berlin")
+    return name
+
+
+ShortName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(one_line)
+]
+TimeZoneName = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
