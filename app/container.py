@@ -39,8 +39,10 @@ from app.hunting.service import HuntService
 from app.hunting.services import make_hunting
 from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.lease import LEASE_SECONDS
+from app.hunting.store.timetable import HuntTimetable
 from app.idempotency.service import IdempotencyService
 from app.instances.service import InstanceService
+from app.instances.tester import ConnectionTester
 from app.logs.store import LogStore
 from app.logs.stream import LogStream
 from app.logs.writer import LogWriter
@@ -155,7 +157,8 @@ def _wire(
 ) -> Container:
     queue = ArqQueue(redis)
     settings = SettingsService(db, clock, log_level=config.log_level)
-    instances = InstanceService(db, queue, http, box, settings, clock)
+    tester = ConnectionTester(queue, http, settings)
+    instances = InstanceService(db, box, settings, tester, HuntTimetable(clock), clock)
     bus = EventBus(redis, clock)
     ticker = HuntBroadcaster(db, bus)
     engine = make_hunting(db, redis, http, instances, settings, ticker, clock, lease_seconds=lease_seconds, pace=pace)

@@ -14,11 +14,11 @@ from app.backup.sequences import go_on_from, last_id
 from app.backup.values import ColumnKind, kind_of
 from app.core.db import Database
 from app.core.errors import Conflict
-from app.instances.models import InstanceState
+from app.hunting.store.models import HuntState
 
 log = structlog.get_logger(__name__)
 
-FENCE: Final = InstanceState.__table__.c.fence  # type: ignore[attr-defined] # SQLModel's tables have it all the same
+FENCE: Final = HuntState.__table__.c.fence  # type: ignore[attr-defined] # SQLModel's tables have it all the same
 
 
 async def replace(target: Database, staged: Database, last_ids: Mapping[str, int]) -> None:
@@ -79,4 +79,4 @@ def _insert(table: Table, dialect: str) -> Insert:
 async def _raise_fences(into: AsyncConnection, highest: int) -> None:
     """Whoever hunted until now holds an older number than any that is in force from here on."""
     raised = case((highest < FENCE, FENCE), else_=highest) + 1
-    await into.execute(update(InstanceState).values({FENCE: raised}))
+    await into.execute(update(HuntState).values({FENCE: raised}))

@@ -31,7 +31,7 @@ from app.dashboard.schemas import (
     YieldOut,
 )
 from app.history.service import Spending, spent_by_instance
-from app.hunting.store.models import OPEN, Hunt, HuntStatus
+from app.hunting.store.models import OPEN, Hunt, HuntState, HuntStatus
 from app.instances.models import Instance, InstanceState
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
@@ -39,23 +39,16 @@ from app.settings.service import SettingsService
 FRESH_SECONDS = 1.0
 REDIS_SECONDS = 0.5
 STATS_REPLY = Reply[StatsOut]
-SEEN = (
-    "online",
-    "version",
-    "error",
-    "missing_total",
-    "cutoff_total",
-    "queue_total",
-    "last_hunt_at",
-    "next_hunt_at",
-    "checked_at",
-)
+SEEN = ("online", "version", "error", "checked_at")
+HUNTED = ("missing_total", "cutoff_total", "queue_total", "last_hunt_at", "next_hunt_at")
 
 # Columns and not rows of the ORM: a hundred instances cost a fifth of the time.
 _INSTANCES: Any = (
     select(Instance.id, Instance.app_type, Instance.name, Instance.enabled)
     .add_columns(col(Instance.overrides), *(getattr(InstanceState, name) for name in SEEN))
+    .add_columns(*(getattr(HuntState, name) for name in HUNTED))
     .join(InstanceState)
+    .join(HuntState)
     .order_by(col(Instance.id))
 )
 _TOTALS: Any = select(StatTotal.app_type, StatTotal.instance_id).add_columns(

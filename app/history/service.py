@@ -34,6 +34,7 @@ from app.hunting.store.models import (
     AppSnapshot,
     CapEntry,
     Hunt,
+    HuntState,
     HuntStatus,
     ItemState,
     Outcome,
@@ -93,7 +94,8 @@ class HistoryService:
         now = self._clock()
         async with self._db.session() as session:
             row = await self._instances.require(session, instance_id, app_type)
-            await session.get_one(InstanceState, instance_id, with_for_update=True)  # a worker locks in this order
+            for table in (InstanceState, HuntState):  # a worker locks in this order
+                await session.get(table, instance_id, with_for_update=True)
             hunts = update(Hunt).where(col(Hunt.instance_id) == row.id, col(Hunt.status).in_(OPEN))
             ended = {"reason": HuntReason.DELETED.value, "message": GONE, "ended_at": now}
             await session.exec(hunts.values(status=HuntStatus.CANCELLED.value, **ended))
@@ -158,7 +160,7 @@ class HistoryService:
                 items = await session.exec(rows.where(col(ItemState.media_key) == given.media_key))
                 return StateResetOut(instances=0, items=items.rowcount)
             items = await session.exec(rows)
-            states = update(InstanceState).where(col(InstanceState.instance_id).in_(ids)).values(reset_at=now)
+            states = update(HuntState).where(col(HuntState.instance_id).in_(ids)).values(reset_at=now)
             return StateResetOut(instances=(await session.exec(states)).rowcount, items=items.rowcount)
 
     async def caps(self) -> list[InstanceCapsOut]:

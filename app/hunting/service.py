@@ -20,10 +20,10 @@ from app.hunting.selection.policy import Reason
 from app.hunting.store.clock_skew import ahead, is_ahead, put_right
 from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.lease import Leases
-from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
+from app.hunting.store.models import OPEN, Hunt, HuntState, HuntStatus, Outcome, Search, Skip, Trigger
 from app.hunting.store.reasons import HuntReason
+from app.hunting.store.timetable import interval
 from app.instances.models import Instance, InstanceState
-from app.instances.service import interval
 from app.settings.hunting import effective
 from app.settings.service import SettingsService
 
@@ -82,14 +82,14 @@ class HuntService:
             found = (await session.exec(_due(now).with_for_update(skip_locked=True))).all()
             defaults = await self._settings.all_hunting_defaults(session)
             ready = []
-            for one, state in found:
-                every = interval(effective(defaults[AppType(one.app_type)], one.overrides))
-                if is_ahead(state, now):
-                    await put_right(session, state, now, every)
+            for instance, state, hunt_state in found:
+                every = interval(effective(defaults[AppType(instance.app_type)], instance.overrides))
+                if is_ahead(state, hunt_state, now):
+                    await put_right(session, state, hunt_state, now, every)
                 else:
                     # The hunt counts anew from its start; this holds if it never comes to that.
-                    state.next_hunt_at = now + every
-                    ready.append(one)
+                    hunt_state.next_hunt_at = now + every
+                    ready.append(instance)
             hunts = await self._open(session, ready, Trigger.INTERVAL, HuntIn())
         await self._enqueue(hunts)
         await self._ticker.queue_changed()
@@ -146,11 +146,12 @@ class HuntService:
         """Ring for instances that are to be looked after between their hunts."""
         now = self._clock()
         busy = select(Hunt.instance_id).where(col(Hunt.status).in_(OPEN), col(Hunt.instance_id).is_not(None))
-        due, rest_until = col(InstanceState.follow_up_at), col(InstanceState.rest_until)
+        due, rest_until = col(HuntState.follow_up_at), col(InstanceState.rest_until)
         query = (
-            select(InstanceState.instance_id, InstanceState.follow_up_at)
+            select(HuntState.instance_id, HuntState.follow_up_at)
             .join(Instance)
-            .where(col(Instance.enabled).is_(True), col(InstanceState.instance_id).not_in(busy))
+            .join(InstanceState)
+            .where(col(Instance.enabled).is_(True), col(HuntState.instance_id).not_in(busy))
             .where(or_(due.is_(None), due <= now), or_(rest_until.is_(None), rest_until <= now))
             .limit(DUE_AT_ONCE)
         )
@@ -223,12 +224,13 @@ class HuntService:
 
 
 def _due(now: datetime):  # type: ignore[no-untyped-def]
-    """Instances that are to be hunted, and those to which something happened later than now."""
+    """Instances whose hunt is due, and those with something recorded that happened later than now."""
     return (
-        select(Instance, InstanceState)
+        select(Instance, InstanceState, HuntState)
         .join(InstanceState)
-        .where(col(Instance.enabled).is_(True), or_(col(InstanceState.next_hunt_at) <= now, ahead(now)))
-        .order_by(col(InstanceState.next_hunt_at))
+        .join(HuntState)
+        .where(col(Instance.enabled).is_(True), or_(col(HuntState.next_hunt_at) <= now, ahead(now)))
+        .order_by(col(HuntState.next_hunt_at))
         .limit(DUE_AT_ONCE)
     )
 

@@ -29,7 +29,6 @@ def seen_offline(state: InstanceState, failure: ArrError, now: datetime) -> bool
     state.failures = 1 if first else state.failures + 1
     state.online, state.error, state.error_code, state.checked_at = False, failure.message, failure.code.value, now
     state.rest_until = now + _step(OFFLINE_MINUTES, state.failures)
-    state.next_hunt_at = state.rest_until
     return first
 
 

@@ -49,18 +49,3 @@ class InstanceState(SQLModel, table=True):
     """Failures in a row: the length of the rest grows with it."""
     rest_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """No automatic call to the app before this moment."""
-    missing_total: int | None = None
-    cutoff_total: int | None = None
-    queue_total: int | None = None
-    last_hunt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    next_hunt_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
-    reset_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """Searches before this moment are forgotten (`POST /api/state/reset`)."""
-    follow_up_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
-    """When to look after what came of searches, and after changes in the app."""
-    followed_up_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When that was last done, in our time."""
-    history_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """The newest event of the app's history that was read, in the app's own time."""
-    fence: int = 0
-    """Grows with every worker that takes the instance over; a write with an older number is refused."""

@@ -1,53 +1,51 @@
 """Instances: create, read, change, delete and test them."""
 
-import random
 from dataclasses import asdict
-from datetime import timedelta
 
-import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.errors import ArrError, ErrorCode
-from app.arr.http import ArrHttp
 from app.arr.models import AppStatus, AppType, Connection, Variant
-from app.arr.probe import Probe, probe
+from app.arr.probe import Probe
 from app.core.clock import Clock
 from app.core.db import Database
-from app.core.errors import Conflict, Invalid, NotFound, Unavailable
-from app.core.queue import PROBE_INSTANCE, Queue
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.schemas import SECRET_MASK
 from app.http.addresses import MAX_URL_LENGTH, normalise_url
 from app.instances import health
 from app.instances.events import tell_offline, tell_online
 from app.instances.models import Instance, InstanceState
+from app.instances.observer import InstanceObserver
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
+from app.instances.tester import ConnectionTester
 from app.secrets.box import SecretBox, masked
 from app.settings.general import GeneralSettings
 from app.settings.hunting import HuntingIn, HuntingSettings, effective, merged_values
 from app.settings.service import SettingsService
 
-log = structlog.get_logger(__name__)
-
-JITTER = 0.1
-FIRST_FOLLOW_UP = timedelta(minutes=5)
 NOT_AS_EXPECTED = "The app did not answer as expected."
 PROBES_AT_ONCE = 100
-MAX_PROBE_SECONDS = 50.0  # it may look twice, and a reply is due within two minutes
 
 
 class InstanceService:
     """The one owner of instance rows and of how to connect to what they stand for."""
 
     def __init__(
-        self, db: Database, queue: Queue, http: ArrHttp, box: SecretBox, settings: SettingsService, clock: Clock
+        self,
+        db: Database,
+        box: SecretBox,
+        settings: SettingsService,
+        tester: ConnectionTester,
+        observer: InstanceObserver,
+        clock: Clock,
     ) -> None:
         self._db = db
-        self._queue = queue
-        self._http = http
         self._box = box
         self._settings = settings
+        self._tester = tester
+        self._observer = observer
         self._clock = clock
 
     async def all(self, app_type: AppType | None = None) -> list[InstanceOut]:
@@ -83,14 +81,12 @@ class InstanceService:
             )
             session.add(row)
             await _flush_unique(session, app_type, url)
-            hunting = await self.hunting(session, row)
-            state = InstanceState(
-                instance_id=_id(row), next_hunt_at=now + interval(hunting), follow_up_at=now + FIRST_FOLLOW_UP
-            )
+            state = InstanceState(instance_id=_id(row))
             session.add(state)
-            await session.flush()
-            shown = await self._show(session, row)
-        await self._ring_probe(shown.id)
+            hunting = await self.hunting(session, row)
+            await self._observer.created(session, state.instance_id, hunting)
+            shown = _shown(row, state, hunting)
+        await self._tester.enqueue(shown.id)
         return shown
 
     async def replace(
@@ -116,13 +112,13 @@ class InstanceService:
             key = self._key_for(row, key, url)
         if url is None:
             raise Invalid("Give a url and an api_key, or an instance_id.", field="body.url")
-        return _tested(await self._probe(app_type, _normal(url), self._new_key(key)))
+        return _tested(await self._tester.test(app_type, _normal(url), self._new_key(key)))
 
     async def test_stored(self, app_type: AppType, instance_id: int) -> InstanceTestOut:
         """Try the stored connection and keep what was learned."""
         async with self._db.reading() as session:
             row = await self.require(session, instance_id, app_type)
-        found = await self._probe(app_type, row.url, self._box.decrypt(row.api_key))
+        found = await self._tester.test(app_type, row.url, self._box.decrypt(row.api_key))
         async with self._db.session() as session:
             state = await session.get(InstanceState, instance_id, with_for_update=True)
             if state is not None:
@@ -142,7 +138,7 @@ class InstanceService:
         async with self._db.reading() as session:
             untested = (await session.exec(query.limit(PROBES_AT_ONCE))).all()
         for instance_id in untested:
-            await self._ring_probe(instance_id)
+            await self._tester.enqueue(instance_id)
 
     async def require(
         self, session: AsyncSession, instance_id: int, app_type: AppType | None = None, *, lock: bool = False
@@ -162,10 +158,9 @@ class InstanceService:
         async with self._db.session() as session:
             before, after = await self._settings.update_hunting(session, app_type, given)
             if before.interval_minutes != after.interval_minutes:
-                query = select(Instance, InstanceState).join(InstanceState).where(Instance.app_type == app_type)
-                for row, state in (await session.exec(query)).all():
-                    if "interval_minutes" not in row.overrides:
-                        self._reschedule(state, after)
+                rows = (await session.exec(select(Instance).where(Instance.app_type == app_type))).all()
+                ids = [_id(row) for row in rows if "interval_minutes" not in row.overrides]
+                await self._observer.interval_changed(session, ids, after)
         return after
 
     def connection(self, row: Instance, general: GeneralSettings, hunting: HuntingSettings) -> Connection:
@@ -191,15 +186,17 @@ class InstanceService:
             state = await session.get_one(InstanceState, instance_id, with_for_update=True)
             moved = self._connect(row, state, url, given.api_key)
             await _flush_unique(session, app_type, row.url)
+            if moved:
+                await self._observer.address_changed(session, instance_id)
             before = await self.hunting(session, row) if row.enabled else None
             _take_over(row, given, keep_overrides=keep_overrides)
             row.updated_at = self._clock()
             hunting = await self.hunting(session, row)
             if before is None or before.interval_minutes != hunting.interval_minutes:
-                self._reschedule(state, hunting)
+                await self._observer.interval_changed(session, [instance_id], hunting)
             shown = _shown(row, state, hunting)
         if moved:
-            await self._ring_probe(instance_id)
+            await self._tester.enqueue(instance_id)
         return shown
 
     def _connect(self, row: Instance, state: InstanceState, url: str | None, api_key: str | None) -> bool:
@@ -209,14 +206,9 @@ class InstanceService:
             return False
         row.url, row.api_key = url or row.url, self._box.encrypt(key)
         state.online = state.version = state.variant = state.database = state.checked_at = None
-        state.error = state.error_code = state.history_at = None
+        state.error = state.error_code = None
         state.failures, state.rest_until = 0, None
         return True
-
-    def _reschedule(self, state: InstanceState, hunting: HuntingSettings) -> None:
-        """A shorter interval brings the next hunt forward, a longer one puts it off."""
-        start = state.last_hunt_at or self._clock()
-        state.next_hunt_at = max(self._clock(), start + interval(hunting))
 
     async def _show(self, session: AsyncSession, row: Instance) -> InstanceOut:
         state = await session.get_one(InstanceState, _id(row))
@@ -236,15 +228,9 @@ class InstanceService:
         return self._box.decrypt(row.api_key)
 
     async def _insist(self, app_type: AppType, url: str, key: str) -> None:
-        found = await self._probe(app_type, url, key)
+        found = await self._tester.test(app_type, url, key)
         if not found.ok:
             raise Invalid(found.error or NOT_AS_EXPECTED, field="body.url")
-
-    async def _probe(self, app_type: AppType, url: str, key: str) -> Probe:
-        general = await self._settings.general()
-        seconds = min(float(general.api_timeout_seconds), MAX_PROBE_SECONDS)
-        connection = Connection(url, key, seconds, general.verify_tls)
-        return await probe(self._http, app_type, connection)
 
     async def _learn(self, session: AsyncSession, row: Instance, state: InstanceState, found: Probe) -> None:
         """What the hunt would have learned of the same answer."""
@@ -259,18 +245,7 @@ class InstanceService:
             )
             if health.seen_offline(state, failure, now):
                 await tell_offline(session, app_type, row.name, state, now)
-
-    async def _ring_probe(self, instance_id: int) -> None:
-        try:
-            await self._queue.enqueue(PROBE_INSTANCE, instance_id, job_id=f"probe:{instance_id}")
-        except Unavailable:
-            log.warning("instance is not tested now: no redis", instance_id=instance_id)
-
-
-def interval(hunting: HuntingSettings) -> timedelta:
-    """The time between two automatic hunts, with the jitter that keeps instances from hunting in step."""
-    share = 1 + random.uniform(-JITTER, JITTER)  # noqa: S311 - nothing secret hangs on it
-    return timedelta(minutes=hunting.interval_minutes) * share
+            await self._observer.found_offline(session, state)
 
 
 async def _flush_unique(session: AsyncSession, app_type: AppType, url: str) -> None:

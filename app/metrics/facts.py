@@ -13,7 +13,7 @@ from app.counters.models import StatHunt, StatPassTotal, StatTotal
 from app.counters.rollup import EVER, HUNT_BOUNDS, HUNT_WITHIN
 from app.events.models import Event
 from app.history.service import Spending, spent_by_instance
-from app.hunting.store.models import OPEN, Hunt, HuntStatus
+from app.hunting.store.models import OPEN, Hunt, HuntState, HuntStatus
 from app.instances.models import Instance, InstanceState
 from app.metrics import families
 from app.settings.hunting import one_setting
@@ -23,22 +23,14 @@ MAX_EVENTS: Final = 10_000
 ENDS: Final = tuple(status.value for status in HuntStatus if status.value not in OPEN)
 
 # Columns and not rows of the ORM: a hundred instances cost a fifth of the time.
-_SEEN = (
-    "online",
-    "version",
-    "variant",
-    "failures",
-    "missing_total",
-    "cutoff_total",
-    "queue_total",
-    "checked_at",
-    "last_hunt_at",
-    "next_hunt_at",
-)
+_SEEN = ("online", "version", "variant", "failures", "checked_at")
+_HUNTED = ("missing_total", "cutoff_total", "queue_total", "last_hunt_at", "next_hunt_at")
 _INSTANCES: Any = (
     select(Instance.id, Instance.app_type, Instance.name, Instance.enabled)
     .add_columns(col(Instance.overrides), *(getattr(InstanceState, name) for name in _SEEN))
+    .add_columns(*(getattr(HuntState, name) for name in _HUNTED))
     .join(InstanceState)
+    .join(HuntState)
     .order_by(col(Instance.id))
 )
 _PASSES: Any = select(StatPassTotal.instance_id, StatPassTotal.hunt_pass).add_columns(

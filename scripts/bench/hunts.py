@@ -85,7 +85,7 @@ def _forget_status(books: Books) -> None:
 def _follow_up_now(books: Books) -> None:
     """As if the five minutes were over; what is looked at once a day was just looked at."""
     books.run(
-        "UPDATE instance_states SET follow_up_at = '2020-01-01 00:00:00.000000'",
+        "UPDATE hunt_states SET follow_up_at = '2020-01-01 00:00:00.000000'",
         "INSERT INTO app_marks (instance_id, profiles_woken, looked_at)"
-        " SELECT instance_id, '{}', strftime('%Y-%m-%d %H:%M:%S.000000', 'now') FROM instance_states",
+        " SELECT instance_id, '{}', strftime('%Y-%m-%d %H:%M:%S.000000', 'now') FROM hunt_states",
     )

@@ -96,7 +96,7 @@ def _run(race: Race, books: Books, workers: Sequence[Popen[str]], simulators: Se
     before = _cpu(hands), _cpu(apps)
     time.sleep((TICK_SECONDS - LEAD_SECONDS - time.time()) % TICK_SECONDS)
     started = time.monotonic()
-    books.run("UPDATE instance_states SET next_hunt_at = '2020-01-01 00:00:00.000000'")
+    books.run("UPDATE hunt_states SET next_hunt_at = '2020-01-01 00:00:00.000000'")
 
     def all_hunted() -> bool:
         race.largest = max(race.largest, *(one.memory_info().rss for one in hands))

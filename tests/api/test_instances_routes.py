@@ -12,7 +12,7 @@ from httpx import AsyncClient
 from sqlmodel import col, func, select
 
 from app.arr.models import AppType
-from app.hunting.store.models import CapEntry, ItemState, WalkCursor
+from app.hunting.store.models import CapEntry, HuntState, ItemState, WalkCursor
 from app.instances.models import Instance, InstanceState
 from tests.api.replies import data, error, eventually, field
 from tests.simulator import Fault, LibrarySpec, SimApp, serve
@@ -271,7 +271,7 @@ async def test_a_deleted_instance_takes_its_state_along_and_leaves_its_history(r
     error(await api.get(f"{SONARR}/{made.id}"), 404)
     error(await api.delete(f"{SONARR}/{made.id}"), 404)
     async with rig.container.db.reading() as session:
-        for table in (InstanceState, ItemState, CapEntry, WalkCursor):
+        for table in (InstanceState, HuntState, ItemState, CapEntry, WalkCursor):
             assert (await session.exec(select(func.count()).select_from(table))).one() == 0, table
     items = data(await api.get("/api/history"))["items"]
     assert len(items) == hunt.searched
@@ -488,7 +488,7 @@ async def test_the_count_of_states_is_that_of_instances(rig: Rig, api: AsyncClie
     for number in range(3):
         await created(api, url=f"http://sonarr{number}")
     async with rig.container.db.reading() as session:
-        rows = (await session.exec(select(InstanceState).where(col(InstanceState.next_hunt_at).is_not(None)))).all()
+        rows = (await session.exec(select(HuntState).where(col(HuntState.next_hunt_at).is_not(None)))).all()
     assert [row.instance_id for row in rows] == [1, 2, 3]
 
 

@@ -78,7 +78,7 @@ def _keys(table: Table, number: int) -> dict[str, Any]:
     for constraint in table.constraints:
         unique |= {column.name for column in getattr(constraint, "columns", ())}
     keys = {name: _key(table.c[name], number) for name in unique}
-    if table.name == "instance_states":
+    if table.name == "hunt_states":
         keys["fence"] = number  # every restore raises it
     if "status" in table.c:
         keys["status"] = f"s{number}"  # only one hunt of an instance may be open

@@ -45,7 +45,7 @@ async def two_states(rig: Rig) -> tuple[str, Dump, Dump]:
 
 async def seen(db: Database) -> Dump:
     """Without what the pause of a restore writes, and the fence that it raises."""
-    found = await dump(db, but=("instance_states.fence",))
+    found = await dump(db, but=("hunt_states.fence",))
     return {name: rows for name, rows in found.items() if name != "settings"}
 
 

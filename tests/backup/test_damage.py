@@ -321,23 +321,25 @@ async def test_a_wrong_passphrase_is_told(bench: Bench) -> None:
 
 
 @pytest.mark.storage
-async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path) -> None:
-    """A backup as version 0001 would have made it: the tables and columns that it had, and nothing else."""
+@pytest.mark.parametrize("revision", ["0001", "0010"])
+async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path, revision: str) -> None:
+    """A backup as that version would have made it: the tables and columns that it had, and nothing else."""
     await fill(rig.container.db)
     row = await rig.container.backups.create(BackupIn(), OWNER)
     path = await rig.container.backups.path_of(row.filename)
-    old = await asyncio.to_thread(shape_at, "0001", tmp_path / "old.db")
+    old = await asyncio.to_thread(shape_at, revision, tmp_path / "old.db")
     before: dict[str, list[dict[str, Any]]] = {}
 
     def grow_old(members: dict[str, bytes]) -> None:
-        said = manifest(members, schema_revision="0001")
+        said = manifest(members, schema_revision=revision)
         manifest(members, tables=[one for one in said["tables"] if one["name"] in old])
-        for name in [one["name"] for one in said["tables"]]:
-            if name not in old:
+        names = [entry["name"] for entry in said["tables"]]
+        before.update((name, as_of(old, members, name)) for name in names if name in old)
+        for name in names:
+            if name in old:
+                put(members, name, before[name])
+            else:
                 del members[f"tables/{name}.ndjson"]
-                continue
-            before[name] = [{key: one[key] for key in one if key in old[name]} for one in rows_of(members, name)]
-            put(members, name, before[name])
 
     changed(path, path.parent / "old.zip", grow_old)
     await rig.container.backups.restore(RestoreIn(filename="old.zip"), OWNER)
@@ -346,14 +348,23 @@ async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path) -> None:
 
     def look(members: dict[str, bytes]) -> None:
         for name in before:
-            after[name] = [{key: one[key] for key in one if key in old[name]} for one in rows_of(members, name)]
-        assert rows_of(members, "users") == []
+            after[name] = as_of(old, members, name)
+        assert "users" in old or rows_of(members, "users") == []
 
     changed(await rig.container.backups.path_of(again.filename), path.parent / "again.zip", look)
     assert before
     for name, rows in before.items():
         raised = {"fence"} if name == "instance_states" else set()
         assert _without(after[name], raised) == _without(rows, raised), name
+
+
+def as_of(shape: dict[str, set[str]], members: dict[str, bytes], name: str) -> list[dict[str, Any]]:
+    """The rows of a table in an older shape; until 0010 what hunts plan and see stood in `instance_states`."""
+    hunt_states = {row["instance_id"]: row for row in rows_of(members, "hunt_states")}
+    rows = rows_of(members, name)
+    if name == "instance_states":
+        rows = [{**hunt_states[row["instance_id"]], **row} for row in rows]
+    return [{key: row[key] for key in row if key in shape[name]} for row in rows]
 
 
 def _without(rows: list[dict[str, Any]], names: set[str]) -> list[str]:

@@ -19,8 +19,7 @@ from app.backup.schemas import BackupIn, RestoreIn
 from app.core.errors import Unavailable
 from app.core.migrations import newest
 from app.counters.models import StatTotal
-from app.hunting.store.models import Hunt, HuntStatus
-from app.instances.models import InstanceState
+from app.hunting.store.models import Hunt, HuntState, HuntStatus
 from app.settings.models import SettingsSection
 from app.tables import METADATA
 from tests.backup.contents import OWNER, PASSPHRASE, arrived, dump, fill, last_ids
@@ -29,7 +28,7 @@ from tests.support.rig import SECRET, START, Rig, open_rig
 
 pytestmark = pytest.mark.asyncio
 
-FENCE = ("instance_states.fence",)
+FENCE = ("hunt_states.fence",)
 
 
 async def made(rig: Rig, **given: Any) -> Path:
@@ -200,12 +199,12 @@ async def test_whoever_hunts_during_a_restore_writes_nothing_afterwards(rig: Rig
     instance = await rig.add(rig.sonarr())
     path = await made(rig)
     async with rig.container.db.session() as session:
-        state = await session.get_one(InstanceState, instance.id)
+        state = await session.get_one(HuntState, instance.id)
         state.fence = held = 41
         session.add(state)
     await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
     async with rig.container.db.reading() as session:
-        assert (await session.get_one(InstanceState, instance.id)).fence > held
+        assert (await session.get_one(HuntState, instance.id)).fence > held
 
 
 async def test_a_folder_that_is_no_folder_is_told(rig: Rig) -> None:

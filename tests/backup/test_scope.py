@@ -21,6 +21,7 @@ def test_every_table_is_saved_or_was_left_out_on_purpose() -> None:
         "recovery_codes",
         "instances",
         "instance_states",
+        "hunt_states",
         "hunts",
         "searches",
         "hunt_skips",

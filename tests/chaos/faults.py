@@ -82,7 +82,7 @@ async def held(ordeal: Ordeal) -> None:
         for seconds in (1.5, 6.0):
             await asyncio.sleep(1)
             async with other.transaction():
-                await other.execute("LOCK TABLE hunts, instance_states, settings IN EXCLUSIVE MODE")
+                await other.execute("LOCK TABLE hunts, instance_states, hunt_states, settings IN EXCLUSIVE MODE")
                 await asyncio.sleep(seconds)
             ordeal.report.attacks["lock"] += 1
     await asyncio.sleep(2)

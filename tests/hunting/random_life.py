@@ -20,9 +20,8 @@ from app.hunting.running.sender import Timing
 from app.hunting.schemas import HuntIn
 from app.hunting.services import HuntingServices, make_hunting
 from app.hunting.store.events import HuntBroadcaster
-from app.hunting.store.models import OPEN, CapEntry, Hunt, HuntStatus, Outcome, Search
+from app.hunting.store.models import OPEN, CapEntry, Hunt, HuntState, HuntStatus, Outcome, Search
 from app.hunting.store.outcomes import LOST_AFTER
-from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.settings.hunting import HuntingIn
 from tests.simulator import LibrarySpec, SimApp
@@ -219,7 +218,7 @@ class Life:
 
     async def _follow_up_at(self) -> datetime | None:
         async with self.rig.container.db.reading() as session:
-            state = await session.get_one(InstanceState, self.instance.id)
+            state = await session.get_one(HuntState, self.instance.id)
         return state.follow_up_at
 
 

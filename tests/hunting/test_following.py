@@ -9,9 +9,8 @@ from sqlmodel import col, select
 from app.arr.models import AppType
 from app.hunting.schemas import SearchOut, StateResetIn, StateStatus
 from app.hunting.selection.policy import Reason
-from app.hunting.store.models import AppSnapshot, Outcome, Search
+from app.hunting.store.models import AppSnapshot, HuntState, Outcome, Search
 from app.hunting.store.outcomes import LOST_AFTER, REFUSED
-from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
 from tests.hunting.app_types import add, add_scored, every_app, scored_profile
 from tests.simulator import SimApp
@@ -215,7 +214,7 @@ async def test_an_app_is_asked_at_most_three_times_in_ten_minutes_between_its_hu
 
 async def follow_if_due(rig: Rig, instance: InstanceOut) -> None:
     async with rig.container.db.reading() as session:
-        state = await session.get_one(InstanceState, instance.id)
+        state = await session.get_one(HuntState, instance.id)
     if state.follow_up_at is None or state.follow_up_at <= rig.clock.now:
         await rig.container.follow_up.run(instance.id)
 

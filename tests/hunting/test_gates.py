@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from app.arr.models import AppType
 from app.hunting.schemas import HuntDetailOut, HuntIn
-from app.hunting.store.models import Hunt, HuntStatus
+from app.hunting.store.models import Hunt, HuntState, HuntStatus
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch
 from app.settings.general import GeneralIn
@@ -24,9 +24,8 @@ PLENTY = LibrarySpec.with_missing(200)
 async def automatic(rig: Rig, instance: InstanceOut) -> HuntDetailOut:
     """Let its time come and run the hunt that the tick queues."""
     async with rig.container.db.session() as session:
-        state = await session.get_one(InstanceState, instance.id)
-        state.next_hunt_at = rig.clock.now
-        session.add(state)
+        hunt_state = await session.get_one(HuntState, instance.id)
+        hunt_state.next_hunt_at = rig.clock.now
     assert await rig.container.hunts.start_due() == 1
     async with rig.container.db.reading() as session:
         query = select(Hunt.id).where(Hunt.instance_id == instance.id, Hunt.status == HuntStatus.QUEUED.value)
@@ -38,6 +37,11 @@ async def automatic(rig: Rig, instance: InstanceOut) -> HuntDetailOut:
 async def state_of(rig: Rig, instance: InstanceOut) -> InstanceState:
     async with rig.container.db.reading() as session:
         return await session.get_one(InstanceState, instance.id)
+
+
+async def hunt_state_of(rig: Rig, instance: InstanceOut) -> HuntState:
+    async with rig.container.db.reading() as session:
+        return await session.get_one(HuntState, instance.id)
 
 
 async def general(rig: Rig, **values: Any) -> None:
@@ -145,7 +149,7 @@ async def test_an_app_that_is_down_is_tried_again_ever_more_rarely_and_comes_bac
             hunt = await automatic(rig, instance)
             assert verdict(hunt) == (HuntStatus.SKIPPED, "offline")
             state = await state_of(rig, instance)
-            assert state.rest_until == state.next_hunt_at
+            assert state.rest_until == (await hunt_state_of(rig, instance)).next_hunt_at
             assert state.rest_until is not None
             assert (state.online, state.error_code) == (False, "unreachable")
             waits.append(round((state.rest_until - rig.clock.now) / timedelta(minutes=1)))
@@ -234,7 +238,7 @@ async def test_the_queue_closes_the_gate_by_its_downloads_not_by_its_rows(
     add_downloads(app, active=active, stuck=5, pending=5)
     hunt = await rig.hunt(instance)
     assert verdict(hunt) == ((HuntStatus.COMPLETED, None) if is_open else (HuntStatus.SKIPPED, "max_queue"))
-    assert (await state_of(rig, instance)).queue_total == active + 15
+    assert (await hunt_state_of(rig, instance)).queue_total == active + 15
 
 
 async def test_a_queue_that_cannot_be_read_closes_the_gate_only_when_a_limit_hangs_on_it(rig: Rig) -> None:

@@ -24,7 +24,6 @@ def test_an_app_that_stays_away_is_asked_ever_more_rarely() -> None:
     for _ in range(7):
         news.append(health.seen_offline(state, failure(), START))
         assert state.rest_until is not None
-        assert state.next_hunt_at == state.rest_until
         rests.append((state.rest_until - START) / MINUTE)
     assert rests == [1, 2, 5, 10, 15, 15, 15]
     assert news == [True] + [False] * 6

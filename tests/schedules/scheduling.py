@@ -13,7 +13,9 @@ from app.hunting.service import HuntService
 from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.lease import Leases
 from app.hunting.store.models import Hunt
+from app.hunting.store.timetable import HuntTimetable
 from app.instances.service import InstanceService
+from app.instances.tester import ConnectionTester
 from app.schedules.models import ScheduleRun
 from app.schedules.runner import ScheduleRunner
 from app.schedules.schemas import ScheduleIn, ScheduleOut
@@ -64,7 +66,8 @@ async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]
     queue = ArqQueue(made.redis)
     leases, ticker = Leases(made.redis, seconds=5), HuntBroadcaster(db, made.bus)
     hunts = HuntService(db, queue, made.settings, RowCounts(), leases, ticker, rig.clock)
-    instances = InstanceService(db, queue, made.http, made.box, made.settings, rig.clock)
+    tester = ConnectionTester(queue, made.http, made.settings)
+    instances = InstanceService(db, made.box, made.settings, tester, HuntTimetable(rig.clock), rig.clock)
     actions = ActionServices(hunts, instances, made.settings, made.backup_planner.ask)
     try:
         yield ScheduleRunner(db, queue, made.settings, actions, rig.clock)

@@ -10,7 +10,7 @@ from httpx import AsyncClient
 
 from app.core.queue import READ_HISTORY
 from app.hunting.schemas import SearchOut
-from app.instances.models import InstanceState
+from app.hunting.store.models import HuntState
 from app.instances.schemas import InstanceOut
 from tests.api.replies import data
 from tests.hunting.app_types import add
@@ -59,7 +59,7 @@ class Told:
 
     async def due_at(self) -> datetime | None:
         async with self.rig.container.db.reading() as session:
-            return (await session.get_one(InstanceState, self.instance.id)).follow_up_at
+            return (await session.get_one(HuntState, self.instance.id)).follow_up_at
 
     async def rings(self) -> int:
         """Looks that wait in the queue."""

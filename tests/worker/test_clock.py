@@ -7,8 +7,7 @@ import pytest
 
 from app.core import heartbeat
 from app.hunting.schemas import HuntIn, StateResetIn
-from app.hunting.store.models import CapEntry, Hunt
-from app.instances.models import InstanceState
+from app.hunting.store.models import CapEntry, Hunt, HuntState
 from app.instances.schemas import InstanceOut
 from tests.hunting.assertions import check_books
 from tests.hunting.libraries import searches_of
@@ -76,7 +75,7 @@ async def test_what_was_searched_ahead_of_time_rests_from_the_moment_that_the_cl
         rig.clock.forward(hours=3)
         await rig.hunt(instance)
     assert set(searches_of(app).values()) == {1}
-    [state] = await rows(rig, InstanceState)
+    [state] = await rows(rig, HuntState)
     assert state.last_hunt_at <= rig.clock.now
 
 

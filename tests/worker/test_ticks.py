@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from app.hunting.schemas import HuntIn
-from app.hunting.store.models import CapEntry, Hunt, HuntStatus, ItemState, Outcome, Search, Skip, Trigger
+from app.hunting.store.models import CapEntry, Hunt, HuntState, HuntStatus, ItemState, Outcome, Search, Skip, Trigger
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.settings.general import GeneralIn
@@ -57,7 +57,7 @@ async def test_the_next_hunt_comes_after_the_interval_give_or_take_a_tenth(rig: 
     rig.clock.forward(minutes=22)
     await ticks.due(ctx(rig))
     await rig.work()
-    states = await rows(rig, InstanceState)
+    states = await rows(rig, HuntState)
     assert len(await rows(rig, Hunt)) == len(instances)
     waits = [(state.next_hunt_at - state.last_hunt_at) / timedelta(minutes=1) for state in states]
     assert all(90 <= wait <= 110 for wait in waits)

@@ -18,14 +18,15 @@ from app.events.outbox import record_event
 from app.hunting.running.gates import before_network
 from app.hunting.store.clock_skew import is_ahead, put_right
 from app.hunting.store.events import hunt_started
-from app.hunting.store.lease import FencedLease, check_fence
-from app.hunting.store.models import OPEN, Hunt, HuntStatus, Trigger
+from app.hunting.store.lease import FencedLease, check_fence_of_state
+from app.hunting.store.models import OPEN, Hunt, HuntState, HuntStatus, Trigger
 from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.hunting.store.searches import SearchStore
+from app.hunting.store.timetable import interval
 from app.instances import health
 from app.instances.events import tell_offline, tell_online
 from app.instances.models import Instance, InstanceState
-from app.instances.service import InstanceService, interval
+from app.instances.service import InstanceService
 from app.settings.hunting import HuntingSettings
 from app.settings.service import SettingsService
 
@@ -105,23 +106,23 @@ class Claims:
         """Take the hunt over and mark it as running; `None` when there is nothing to do any more."""
         now = self._clock()
         async with self._db.session() as session:
-            # The state first, as every write of a holder does: two orders would be a deadlock on PostgreSQL.
+            # The states first, as every write of a holder does: two orders would be a deadlock on PostgreSQL.
             state = await session.get(InstanceState, instance_id, with_for_update=True)
+            hunt_state = await session.get(HuntState, instance_id, with_for_update=True)
             hunt = await session.get(Hunt, hunt_id, with_for_update=True)
             instance = await session.get(Instance, instance_id)
-            if state is None or instance is None or hunt is None or hunt.status not in OPEN:
+            if state is None or hunt_state is None or instance is None or hunt is None or hunt.status not in OPEN:
                 return None
             hunting = await self._instances.hunting(session, instance)
-            if is_ahead(state, now):
-                await put_right(session, state, now, interval(hunting))
-            state.fence += 1
-            hunt.fence, hunt.attempts = state.fence, hunt.attempts + 1
+            if is_ahead(state, hunt_state, now):
+                await put_right(session, state, hunt_state, now, interval(hunting))
+            hunt_state.fence += 1
+            hunt.fence, hunt.attempts = hunt_state.fence, hunt.attempts + 1
             if hunt.status == HuntStatus.QUEUED:
                 hunt.status, hunt.started_at = HuntStatus.RUNNING.value, now
-                state.last_hunt_at, state.next_hunt_at = now, now + interval(hunting)
+                hunt_state.last_hunt_at, hunt_state.next_hunt_at = now, now + interval(hunting)
                 await record_event(session, hunt_started(hunt), now)
-            session.add_all([hunt, state])
-            return await self._job(session, hunt, instance, state, hunting)
+            return await self._job(session, hunt, instance, (state, hunt_state), hunting)
 
     async def follow_up(self, instance_id: int) -> HuntContext | None:
         """Take an instance over that no hunt is at; `None` when one is, or the app rests."""
@@ -131,10 +132,10 @@ class Claims:
             if instance is None or (await session.exec(query)).first() is not None:
                 return None
             state = await session.get_one(InstanceState, instance_id, with_for_update=True)
+            hunt_state = await session.get_one(HuntState, instance_id, with_for_update=True)
             if not instance.enabled or (state.rest_until is not None and self._clock() < state.rest_until):
                 return None
-            state.fence += 1
-            session.add(state)
+            hunt_state.fence += 1
             hunting = await self._instances.hunting(session, instance)
             nothing = Hunt(
                 instance_name=instance.name,
@@ -142,7 +143,7 @@ class Claims:
                 trigger=Trigger.INTERVAL,
                 queued_at=self._clock(),
             )
-            return await self._job(session, nothing, instance, state, hunting)
+            return await self._job(session, nothing, instance, (state, hunt_state), hunting)
 
     async def identified(self, context: HuntContext) -> App:
         """The app, asked who it is unless that was known less than ten minutes ago."""
@@ -150,28 +151,34 @@ class Claims:
             return context.app
         app, status = await context.app.identified(self._http)
         async with self._db.session() as session:
-            state = await check_fence(session, context.lease.instance_id, context.lease.fence)
+            state, _ = await check_fence_of_state(session, context.lease.instance_id, context.lease.fence)
             if health.seen_online(state, status, self._clock()):
                 log.info("instance is online again")
                 await tell_online(session, context.app.app_type, context.lease.instance_name, state, self._clock())
-            session.add(state)
         return app
 
     async def app_failed(self, context: HuntContext, failure: ArrError) -> None:
         """The app cannot be used now: it is offline, and rests longer the longer that lasts."""
         async with self._db.session() as session:
-            state = await check_fence(session, context.lease.instance_id, context.lease.fence)
+            state, hunt_state = await check_fence_of_state(session, context.lease.instance_id, context.lease.fence)
             if failure.retry_after is not None:
                 health.seen_trouble(state, failure, self._clock())
-            elif health.seen_offline(state, failure, self._clock()):
+                return
+            if health.seen_offline(state, failure, self._clock()):
                 log.warning("instance is offline", error=failure.message)
                 await tell_offline(session, context.app.app_type, context.lease.instance_name, state, self._clock())
-            session.add(state)
+            hunt_state.next_hunt_at = state.rest_until
 
     async def _job(
-        self, session: AsyncSession, hunt: Hunt, instance: Instance, state: InstanceState, hunting: HuntingSettings
+        self,
+        session: AsyncSession,
+        hunt: Hunt,
+        instance: Instance,
+        states: tuple[InstanceState, HuntState],
+        hunting: HuntingSettings,
     ) -> HuntContext:
         now = self._clock()
+        state, hunt_state = states
         general = await self._settings.general_in(session)
         used = await self._ledger.caps(session, state.instance_id, hunting)
         trigger = Trigger(hunt.trigger)
@@ -184,7 +191,7 @@ class Claims:
         app_type = AppType(instance.app_type)
         app = App.of(app_type, self._instances.connection(instance, general, hunting), state)
         return HuntContext(
-            lease=FencedLease(hunt.id or 0, state.instance_id, instance.name, instance.app_type, state.fence),
+            lease=FencedLease(hunt.id or 0, state.instance_id, instance.name, instance.app_type, hunt_state.fence),
             app=app,
             hunting=hunting,
             passes=tuple(HuntPass(name) for name in hunt.passes),

@@ -22,10 +22,10 @@ from app.hunting.running.claims import Claims, HuntContext
 from app.hunting.running.sender import SearchSender, Timing
 from app.hunting.selection.candidates import AppHierarchy, item_key
 from app.hunting.store.lease import LeaseLost, Leases, check_fence
+from app.hunting.store.models import HuntState
 from app.hunting.store.outcomes import KeyedEvent, from_history
 from app.hunting.store.searches import SearchStore
 from app.hunting.store.tracking import FOLLOW_UP_AFTER, Open, OutcomeTracker
-from app.instances.models import InstanceState
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +69,8 @@ class FollowUp:
     async def read(self, instance_id: int) -> None:
         """A look at the history and at nothing else, because the app told that something happened."""
         async with self._db.reading() as session:
-            state = await session.get(InstanceState, instance_id)
-        last = state.followed_up_at if state is not None else None
+            hunt_state = await session.get(HuntState, instance_id)
+        last = hunt_state.followed_up_at if hunt_state is not None else None
         now = self._clock()
         if last is None or not now - BETWEEN_READS + A_MOMENT < last <= now:
             await self._held(instance_id, self._read_what_was_told)
@@ -143,14 +143,13 @@ class FollowUp:
         is_open = is_open or bool(await self._ledger.unsettled(context.lease.instance_id))
         next_look = await self._changes.next_look(context.lease.instance_id, now)
         async with self._db.session() as session:
-            state = await check_fence(session, context.lease.instance_id, context.lease.fence)
+            hunt_state = await check_fence(session, context.lease.instance_id, context.lease.fence)
             planned = now + FOLLOW_UP_AFTER if is_open else max(next_look, now + FOLLOW_UP_AFTER)
-            told = state.follow_up_at
+            told = hunt_state.follow_up_at
             # A look that the app's own call asked for, meanwhile or for a minute from now, stays planned.
             is_told = told is not None and now + A_MOMENT < told < planned
-            state.follow_up_at = told if is_told else planned
-            state.followed_up_at = now
-            session.add(state)
+            hunt_state.follow_up_at = told if is_told else planned
+            hunt_state.followed_up_at = now
 
 
 def named(events: Iterable[HistoryEvent], hierarchy: AppHierarchy) -> list[KeyedEvent]:

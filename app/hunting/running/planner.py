@@ -16,7 +16,7 @@ from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut
 from app.hunting.selection.app_reader import AppReader, ReadTarget, SelectionServices
 from app.hunting.selection.selector import Selection
 from app.hunting.selection.wanted import Pager
-from app.hunting.store.models import Trigger
+from app.hunting.store.models import HuntState, Trigger
 from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.hunting.store.searches import SearchStore
 from app.instances.models import InstanceState
@@ -111,6 +111,7 @@ class Planner:
         async with self._db.reading() as session:
             instance = await self._instances.require(session, instance_id)
             state = await session.get_one(InstanceState, instance_id)
+            hunt_state = await session.get_one(HuntState, instance_id)
             hunting = await self._instances.hunting(session, instance)
             general = await self._settings.general_in(session)
             used = await self._ledger.caps(session, instance_id, hunting)
@@ -123,7 +124,7 @@ class Planner:
             closed=closed,
             left=used.left,
             app=App.of(AppType(instance.app_type), self._instances.connection(instance, general, hunting), state),
-            next_hunt_at=state.next_hunt_at if instance.enabled else None,
+            next_hunt_at=hunt_state.next_hunt_at if instance.enabled else None,
         )
 
     async def _look(self, outset: Outset, survey: AppReader, draft: PlanDraft) -> None:

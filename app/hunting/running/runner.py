@@ -22,7 +22,7 @@ from app.hunting.running.sender import SearchSender, Sent, Timing
 from app.hunting.selection.app_reader import AppReader, QueueFacts, ReadTarget, SelectionServices
 from app.hunting.selection.policy import Reason
 from app.hunting.store.events import HuntBroadcaster, hunt_ended
-from app.hunting.store.lease import LeaseLost, Leases, check_fence
+from app.hunting.store.lease import LeaseLost, Leases, check_fence, check_fence_of_state
 from app.hunting.store.models import OPEN, Hunt, HuntStatus
 from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.hunting.store.searches import SearchStore
@@ -202,9 +202,8 @@ class HuntRunner:
             tally.is_over = True
             tally.failed(sent.trouble.message)
             async with self._db.session() as session:
-                state = await check_fence(session, context.lease.instance_id, context.lease.fence)
+                state, _ = await check_fence_of_state(session, context.lease.instance_id, context.lease.fence)
                 health.seen_trouble(state, sent.trouble, self._clock())
-                session.add(state)
 
     async def _batch(self, context: HuntContext, hunt_pass: HuntPass, tally: Tally) -> int:
         """Searches left to this pass: its batch or the caller's limit, less what was sent, by a dead worker too."""
@@ -223,9 +222,8 @@ class HuntRunner:
             return QueueFacts()
         if queue.total is not None:
             async with self._db.session() as session:
-                state = await check_fence(session, context.lease.instance_id, context.lease.fence)
-                state.queue_total = queue.total
-                session.add(state)
+                hunt_state = await check_fence(session, context.lease.instance_id, context.lease.fence)
+                hunt_state.queue_total = queue.total
             await self._tracker.note_queue(context.lease, queue.stuck)
         tally.closed = by_queue(context.hunting, queue)
         return queue
@@ -269,7 +267,7 @@ class HuntRunner:
 
     async def _finish(self, context: HuntContext, tally: Tally) -> None:
         async with self._db.session() as session:
-            state = await check_fence(session, context.lease.instance_id, context.lease.fence)
+            hunt_state = await check_fence(session, context.lease.instance_id, context.lease.fence)
             hunt = await session.get_one(Hunt, context.lease.hunt_id)
             hunt.ended_at = self._clock()
             if hunt.cancel_requested and tally.closed is None:
@@ -281,7 +279,7 @@ class HuntRunner:
                 await count(session, context.lease.app_type, context.lease.instance_id, self._clock(), errors=1)
             session.add(hunt)
             await count_hunt(session, context.lease.app_type, context.lease.instance_id, hunt.status, hunt.took_seconds)
-            await record_event(session, hunt_ended(hunt, state.next_hunt_at), self._clock())
+            await record_event(session, hunt_ended(hunt, hunt_state.next_hunt_at), self._clock())
         await self._ticker.queue_changed()
         log.info("hunt ended", status=hunt.status, reason=hunt.reason, searched=hunt.searched)
 

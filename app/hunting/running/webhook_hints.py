@@ -15,8 +15,8 @@ from app.core.db import Database
 from app.core.errors import Unavailable
 from app.core.queue import READ_HISTORY, Queue
 from app.hunting.running.follow_up import BETWEEN_READS
+from app.hunting.store.models import HuntState
 from app.hunting.store.tracking import OutcomeTracker
-from app.instances.models import InstanceState
 
 log = structlog.get_logger(__name__)
 
@@ -54,17 +54,16 @@ class WebhookHints:
         """Bring the next look forward; `None` when one is planned that comes soon enough, or nothing is left."""
         now = self._clock()
         async with self._db.session() as session:
-            state = await session.get(InstanceState, instance_id, with_for_update=True)
-            if state is None:
+            hunt_state = await session.get(HuntState, instance_id, with_for_update=True)
+            if hunt_state is None:
                 return None
             due = now + SETTLES_IN
-            if state.followed_up_at is not None:
+            if hunt_state.followed_up_at is not None:
                 # A last look in the future is none to wait for: the clock was set back.
-                due = max(due, min(state.followed_up_at, now) + BETWEEN_READS)
-            if state.follow_up_at is not None and now <= state.follow_up_at <= due:
+                due = max(due, min(hunt_state.followed_up_at, now) + BETWEEN_READS)
+            if hunt_state.follow_up_at is not None and now <= hunt_state.follow_up_at <= due:
                 return None
-            state.follow_up_at = due
-            session.add(state)
+            hunt_state.follow_up_at = due
         return due
 
     async def _ring(self, instance_id: int, due: datetime) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import SQLModel, col, or_, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import CLOCK_TOLERANCE
-from app.hunting.store.models import AppSnapshot, CapEntry, ItemState
+from app.hunting.store.models import AppSnapshot, CapEntry, HuntState, ItemState
 from app.instances.models import InstanceState
 
 A_TICK = timedelta(microseconds=1)
@@ -18,31 +18,35 @@ BOOKED: tuple[tuple[type[SQLModel], str], ...] = (
     (CapEntry, "reserved_at"),
     (AppSnapshot, "woken_at"),
 )
-HAPPENED = ("last_hunt_at", "checked_at", "followed_up_at", "reset_at")
+HAPPENED = ("last_hunt_at", "followed_up_at", "reset_at")
+"""Of a `HuntState`; of an `InstanceState` it is `checked_at`."""
 
 
-def is_ahead(state: InstanceState, now: datetime) -> bool:
-    """Whether something has happened to the instance later than now."""
-    moments: list[datetime | None] = [getattr(state, name) for name in HAPPENED]
+def is_ahead(state: InstanceState, hunt_state: HuntState, now: datetime) -> bool:
+    """Whether something is recorded of the instance that happened later than now."""
+    moments: list[datetime | None] = [state.checked_at, *(getattr(hunt_state, name) for name in HAPPENED)]
     return any(at is not None and at > now + CLOCK_TOLERANCE for at in moments)
 
 
 def ahead(now: datetime) -> ColumnElement[bool]:
     """The same as a condition."""
-    return or_(*(col(getattr(InstanceState, name)) > now + CLOCK_TOLERANCE for name in HAPPENED))
+    moments = [col(InstanceState.checked_at), *(col(getattr(HuntState, name)) for name in HAPPENED)]
+    return or_(*(at > now + CLOCK_TOLERANCE for at in moments))
 
 
-async def put_right(session: AsyncSession, state: InstanceState, now: datetime, interval: timedelta) -> None:
+async def put_right(
+    session: AsyncSession, state: InstanceState, hunt_state: HuntState, now: datetime, interval: timedelta
+) -> None:
     """All that happened later happened just now, so that it counts as long as it should, and before what comes next;
     what is planned comes in time."""
     just_now = now - A_TICK
     for name in HAPPENED:
-        at: datetime | None = getattr(state, name)
-        setattr(state, name, at and min(at, just_now))
-    state.next_hunt_at = min(state.next_hunt_at or now, now + interval)
-    state.follow_up_at = state.follow_up_at and min(state.follow_up_at, now)
+        at: datetime | None = getattr(hunt_state, name)
+        setattr(hunt_state, name, at and min(at, just_now))
+    state.checked_at = state.checked_at and min(state.checked_at, just_now)
+    hunt_state.next_hunt_at = min(hunt_state.next_hunt_at or now, now + interval)
+    hunt_state.follow_up_at = hunt_state.follow_up_at and min(hunt_state.follow_up_at, now)
     state.rest_until = state.rest_until and min(state.rest_until, now + MAX_REST)
-    session.add(state)
     for table, name in BOOKED:
         at_column = col(getattr(table, name))
         mine = {"instance_id": state.instance_id}

@@ -11,8 +11,7 @@ from app.core.db import Database
 from app.hunting.selection.item_states import ItemStates
 from app.hunting.selection.paging import Cursor
 from app.hunting.selection.policy import PastSearches, after_reset
-from app.hunting.store.models import AppSnapshot, ItemState, Outcome, WalkCursor
-from app.instances.models import InstanceState
+from app.hunting.store.models import AppSnapshot, HuntState, ItemState, Outcome, WalkCursor
 
 
 class ItemStateStore:
@@ -42,10 +41,10 @@ class ItemStateStore:
             or_(*touched),
         )
         async with self._db.reading() as session:
-            state = await session.get(InstanceState, instance_id)
+            hunt_state = await session.get(HuntState, instance_id)
             snapshot = await session.get(AppSnapshot, instance_id)
             rows = (await session.exec(query)).all()
-        return _item_states(rows, wanted, hunt_pass, state.reset_at if state else None, snapshot)
+        return _item_states(rows, wanted, hunt_pass, hunt_state.reset_at if hunt_state else None, snapshot)
 
     async def cursor(self, instance_id: int, hunt_pass: HuntPass) -> Cursor:
         async with self._db.reading() as session:

@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.redis_lease import RedisLease
+from app.hunting.store.models import HuntState
 from app.instances.models import InstanceState
 
 log = structlog.get_logger(__name__)
@@ -87,13 +88,22 @@ class Leases:
             holder.cancel()
 
 
-async def check_fence(session: AsyncSession, instance_id: int, fence: int) -> InstanceState:
-    """Lock the instance's state for this unit of work; `LeaseLost` when it is gone or another worker's."""
-    query = select(InstanceState).where(col(InstanceState.instance_id) == instance_id).with_for_update()
-    state = (await session.exec(query)).first()
-    if state is None or state.fence != fence:
+async def check_fence(session: AsyncSession, instance_id: int, fence: int) -> HuntState:
+    """Lock the instance's `HuntState` for this unit of work; `LeaseLost` when it is gone or another worker's."""
+    query = select(HuntState).where(col(HuntState.instance_id) == instance_id).with_for_update()
+    hunt_state = (await session.exec(query)).first()
+    if hunt_state is None or hunt_state.fence != fence:
         raise LeaseLost
-    return state
+    return hunt_state
+
+
+async def check_fence_of_state(session: AsyncSession, instance_id: int, fence: int) -> tuple[InstanceState, HuntState]:
+    """The same for a write that also changes what was observed of the instance; locks both rows."""
+    state = await session.get(InstanceState, instance_id, with_for_update=True)
+    hunt_state = await check_fence(session, instance_id, fence)
+    if state is None:
+        raise LeaseLost
+    return state, hunt_state
 
 
 def _key(instance_id: int) -> str:

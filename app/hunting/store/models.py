@@ -181,6 +181,32 @@ class Skip(SQLModel, table=True):
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class HuntState(SQLModel, table=True):
+    """When an instance hunts, and what its hunts saw; one row for each instance that hunts, from its creation on.
+
+    Whoever locks the `InstanceState` too locks that one first: two orders would be a deadlock on PostgreSQL.
+    """
+
+    __tablename__ = "hunt_states"
+
+    instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
+    missing_total: int | None = None
+    cutoff_total: int | None = None
+    queue_total: int | None = None
+    last_hunt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    next_hunt_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    reset_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Searches before this moment are forgotten (`POST /api/state/reset`)."""
+    follow_up_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    """When to look next for outcomes of searches and for changes in the app."""
+    followed_up_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """The last such look, in our time."""
+    history_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """The newest event of the app's history that was read, in the app's own time."""
+    fence: int = 0
+    """Grows with every worker that claims the instance; a write with an older number is refused."""
+
+
 class ItemState(SQLModel, table=True):
     """What we remember of an item in one pass: when it was searched, and how often in vain."""
 

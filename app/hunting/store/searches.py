@@ -19,7 +19,7 @@ from app.hunting.selection.paging import Cursor
 from app.hunting.selection.selector import Evaluated, Selected
 from app.hunting.store.caps import DAY, Caps, Spent, caps
 from app.hunting.store.events import search_sent, tell_of_cap
-from app.hunting.store.lease import FencedLease, check_fence
+from app.hunting.store.lease import FencedLease, check_fence, check_fence_of_state
 from app.hunting.store.models import (
     UNSETTLED,
     CapEntry,
@@ -106,15 +106,14 @@ class SearchStore:
     async def accepted(self, lease: FencedLease, search_id: int, command: Command) -> None:
         """The app took the command: from now on it counts as searched."""
         async with self._db.session() as session:
-            state = await check_fence(session, lease.instance_id, lease.fence)
+            state, hunt_state = await check_fence_of_state(session, lease.instance_id, lease.fence)
             now = self._clock()
             search = await session.get_one(Search, search_id)
             search.command_id, search.outcome = command.command_id, Outcome.PENDING.value
             search.command_began_at = command.started_at or command.queued_at or now
             session.add(search)
             seen_working(state)
-            state.follow_up_at = min(state.follow_up_at or now + FOLLOW_UP_AFTER, now + FOLLOW_UP_AFTER)
-            session.add(state)
+            hunt_state.follow_up_at = min(hunt_state.follow_up_at or now + FOLLOW_UP_AFTER, now + FOLLOW_UP_AFTER)
             hunt = await session.get(Hunt, search.hunt_id)
             if hunt is not None:
                 hunt.searched += 1
@@ -224,15 +223,14 @@ class SearchStore:
         """Write down why items were passed over, where the next hunt goes on (`None`: where this one began), and the
         length of the list for the dashboard. A second attempt of the same pass replaces the first one's."""
         async with self._db.session() as session:
-            state = await check_fence(session, lease.instance_id, lease.fence)
+            hunt_state = await check_fence(session, lease.instance_id, lease.fence)
             if hunt_pass is HuntPass.MISSING:
-                state.missing_total = total
+                hunt_state.missing_total = total
             elif hunt_pass is HuntPass.CUTOFF:
-                state.cutoff_total = total
+                hunt_state.cutoff_total = total
             hunt = await session.get_one(Hunt, lease.hunt_id)
             counts = Counter(one.decision.reason.value for one in judged)
             hunt.skipped = {**hunt.skipped, hunt_pass.value: dict(counts)}
-            session.add_all([state, hunt])
             if cursor is not None:
                 row = {"instance_id": lease.instance_id, "hunt_pass": hunt_pass.value}
                 values = {**row, "offset": cursor.offset, "total": cursor.total}

@@ -16,9 +16,8 @@ from app.counters.rollup import count, count_pass
 from app.events.outbox import record_event
 from app.hunting.store.events import came_of
 from app.hunting.store.lease import FencedLease, check_fence
-from app.hunting.store.models import FOLLOWED, UNSETTLED, Hunt, ItemState, Outcome, Search
+from app.hunting.store.models import FOLLOWED, UNSETTLED, Hunt, HuntState, ItemState, Outcome, Search
 from app.hunting.store.outcomes import LOST_AFTER, SLACK, Findings, Result, Tracked, given_up, refused
-from app.instances.models import InstanceState
 
 FOLLOW_UP_AFTER = timedelta(minutes=5)
 FRUITLESS = (Outcome.NOTHING_FOUND, Outcome.SEARCH_FAILED, Outcome.IMPORT_FAILED, Outcome.LOST)
@@ -58,13 +57,13 @@ class OutcomeTracker:
     async def newest_event(self, instance_id: int) -> datetime | None:
         """The time of the last event of the app's history that was read, by its own clock."""
         async with self._db.reading() as session:
-            state = await session.get(InstanceState, instance_id)
-        return state.history_at if state is not None else None
+            hunt_state = await session.get(HuntState, instance_id)
+        return hunt_state.history_at if hunt_state is not None else None
 
     async def note_history(self, lease: FencedLease, findings: Findings, newest: datetime | None) -> None:
         """What one look at the history told; `newest` is the time of its last event."""
         async with self._db.session() as session:
-            state = await check_fence(session, lease.instance_id, lease.fence)
+            hunt_state = await check_fence(session, lease.instance_id, lease.fence)
             await _apply(session, findings.results, self._clock())
             if findings.foreign:
                 # Somebody else found something: the item is worth a normal cooldown again.
@@ -75,8 +74,7 @@ class OutcomeTracker:
                 )
                 await session.exec(rows.values(fruitless=0))
             if newest is not None:
-                state.history_at = max(newest, state.history_at or newest)
-                session.add(state)
+                hunt_state.history_at = max(newest, hunt_state.history_at or newest)
 
     async def note_queue(self, lease: FencedLease, stuck: Collection[str]) -> None:
         """Grabs whose downloads are complete and not imported by themselves."""
@@ -91,11 +89,11 @@ class OutcomeTracker:
     async def note_stuck(self, instance_id: int, download_id: str, message: str | None) -> bool:
         """What the app told of a download, without a look; whether it is one of a search that is followed.
 
-        No lease is held: the lock of the state, which every write of a holder takes too, keeps the two apart.
+        No lease is held: the lock of the `HuntState`, which every write of a holder takes too, keeps the two apart.
         """
         now = self._clock()
         async with self._db.session() as session:
-            await session.get(InstanceState, instance_id, with_for_update=True)
+            await session.get(HuntState, instance_id, with_for_update=True)
             rows = await _followed(session, instance_id, now, _led_to(download_id))
             await _apply(session, {row.id or 0: refused(result_of(row), [download_id], message) for row in rows}, now)
         return bool(rows)

@@ -1,0 +1,35 @@
+"""Tests the connection to an app: at once, or in the background by a worker."""
+
+import structlog
+
+from app.arr.http import ArrHttp
+from app.arr.models import AppType, Connection
+from app.arr.probe import Probe, probe
+from app.core.errors import Unavailable
+from app.core.queue import PROBE_INSTANCE, Queue
+from app.settings.service import SettingsService
+
+log = structlog.get_logger(__name__)
+
+MAX_PROBE_SECONDS = 50.0  # a probe may ask twice, and a caller waits for at most two minutes
+
+
+class ConnectionTester:
+    """Tests connections with the general settings in force."""
+
+    def __init__(self, queue: Queue, http: ArrHttp, settings: SettingsService) -> None:
+        self._queue = queue
+        self._http = http
+        self._settings = settings
+
+    async def test(self, app_type: AppType, url: str, api_key: str) -> Probe:
+        general = await self._settings.general()
+        seconds = min(float(general.api_timeout_seconds), MAX_PROBE_SECONDS)
+        return await probe(self._http, app_type, Connection(url, api_key, seconds, general.verify_tls))
+
+    async def enqueue(self, instance_id: int) -> None:
+        """Have a worker test the stored instance; without Redis a later tick asks again."""
+        try:
+            await self._queue.enqueue(PROBE_INSTANCE, instance_id, job_id=f"probe:{instance_id}")
+        except Unavailable:
+            log.warning("connection test not enqueued: Redis unavailable", instance_id=instance_id)
