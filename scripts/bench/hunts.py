@@ -9,7 +9,7 @@ from scripts.bench.homes import Books, home
 from scripts.bench.steps import added, hunted, served, until
 from scripts.children import Children
 from tests.simulator import LibrarySpec, SimApp, SimSettings
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 
 BELOW_CUTOFF = 60
 WITH_LISTS: tuple[AppKind, ...] = ("sonarr", "radarr", "lidarr", "readarr", "whisparr2", "whisparr3")
@@ -68,7 +68,7 @@ def _one_hunt(books: Books, client: httpx.Client, kind: AppKind, missing: int) -
     for _ in range(BELOW_CUTOFF):
         app.add_item(has_file=True, quality_id=1)
     with served(app) as url:
-        instance_id = added(client, app.flavour.app_type, url, app.settings.api_key, {})
+        instance_id = added(client, app.definition.app_type, url, app.settings.api_key, {})
         _forget_status(books)
         app.log.reset()
         hunt = hunted(client, instance_id)

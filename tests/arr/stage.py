@@ -11,7 +11,7 @@ from app.arr.http import ArrHttp
 from app.arr.models import AppType, Connection, HuntPass, SearchTarget, SortKey, Unit, Variant, WantedPage
 from app.arr.registry import REGISTRY, make_client
 from tests.simulator import SimApp, SimClock, SimSettings, serve
-from tests.simulator.flavours import AppKind, flavour_of
+from tests.simulator.definitions import AppKind, definition_of
 
 AppHierarchy = tuple[AppKind, Literal["sqLite", "postgreSQL"], str]
 SHAPES: list[AppHierarchy] = [
@@ -39,7 +39,7 @@ PROFILE = 2  # allows upgrades, quality cutoff at some 1080p, score cutoff 100
 
 
 def client_class(kind: AppKind) -> type[ArrClient]:
-    return REGISTRY[AppType(flavour_of(kind).app_type)].clients[VARIANTS.get(kind)]
+    return REGISTRY[AppType(definition_of(kind).app_type)].clients[VARIANTS.get(kind)]
 
 
 @dataclass
@@ -96,12 +96,12 @@ async def standing(shape: AppHierarchy, http: ArrHttp) -> AsyncIterator[Stage]:
     app.library.add_file(held_id, score=10)
     async with serve(app) as url:
         connection = Connection(url + base, app.settings.api_key)
-        client = make_client(AppType(app.flavour.app_type), http, connection, VARIANTS.get(kind))
+        client = make_client(AppType(app.definition.app_type), http, connection, VARIANTS.get(kind))
         yield Stage(app, url, client, connection, http, now, owner_id, item_ids, held_id)
 
 
 def _owner(app: SimApp) -> int | None:
-    match app.flavour.owner:
+    match app.definition.owner:
         case "series":
             return app.library.add_series(title="The Quiet Ledger", ended=True, tags=["keep"], profile_id=PROFILE)
         case "artist":
@@ -125,13 +125,13 @@ def add_item(
             "last_search": searched,
             "title": title,
         }
-        if app.flavour.app_type == "radarr":
+        if app.definition.app_type == "radarr":
             return app.library.add_movie(in_cinemas=released, digital=released, **common, **more)
         return app.library.add_scene(release_date=released, studio="House", **common, **more)
-    if app.flavour.item == Unit.EPISODE:
-        season = released.year if app.flavour.seasons_are_years else 1
+    if app.definition.item == Unit.EPISODE:
+        season = released.year if app.definition.seasons_are_years else 1
         return app.library.add_episode(
             owner_id, season, number, title=title, air_date=released, last_search=searched, **more
         )
-    add = app.library.add_album if app.flavour.item == Unit.ALBUM else app.library.add_book
+    add = app.library.add_album if app.definition.item == Unit.ALBUM else app.library.add_book
     return add(owner_id, title=title, release_date=released, last_search=searched, **more)

@@ -14,8 +14,8 @@ from app.arr.registry import REGISTRY, make_client
 from tests.arr.conftest import Noted
 from tests.arr.stage import VARIANTS, Stage
 from tests.simulator import Fault, LibrarySpec, SimApp, serve
+from tests.simulator.definitions import AppKind
 from tests.simulator.faults import FaultKind
-from tests.simulator.flavours import AppKind
 
 pytestmark = pytest.mark.asyncio
 
@@ -34,7 +34,7 @@ async def test_probe(stage: Stage) -> None:
     app_type = stage.client.app_type
     found = await probe(stage.http, app_type, stage.connection)
     assert (found.ok, found.app_name, found.error) == (True, stage.client.app_name, None)
-    assert found.variant is VARIANTS.get(stage.app.flavour.kind)
+    assert found.variant is VARIANTS.get(stage.app.definition.kind)
     other = next(each for each in AppType if each is not app_type)
     assert (await probe(stage.http, other, stage.connection)).error_code is ErrorCode.WRONG_APP
     wrong_key = Connection(stage.connection.url, "f" * 32)
@@ -44,7 +44,7 @@ async def test_probe(stage: Stage) -> None:
 async def test_identity(stage: Stage) -> None:
     status = await identify(stage.http, stage.client.app_type, stage.connection)
     assert status == replace(await stage.client.status(), variant=stage.client.variant)
-    assert status.variant is VARIANTS.get(stage.app.flavour.kind)
+    assert status.variant is VARIANTS.get(stage.app.definition.kind)
     for app_type in AppType:
         if app_type is not stage.client.app_type:
             with pytest.raises(ArrError) as caught:
@@ -88,7 +88,7 @@ async def test_the_wanted_list_is_sorted_by_release(listed: Stage) -> None:
 
 
 async def test_what_is_below_its_cutoff_is_another_list(listed: Stage) -> None:
-    low, low_item = listed.app.flavour.catalogue.low[0], listed.item_ids[0]
+    low, low_item = listed.app.definition.catalogue.low[0], listed.item_ids[0]
     assert set(await listed.ids(HuntPass.CUTOFF)) == set(listed.app.library.cutoff_ids())
     listed.app.library.add_file(low_item, quality_id=low, score=-5)
     page = await listed.page(HuntPass.CUTOFF)
@@ -114,7 +114,7 @@ async def test_a_wanted_item_has_what_decisions_need(listed: Stage) -> None:
         "whisparr3": "House - Harbour 1 (1999)",
         "whisparr2": f"The Quiet Ledger - {released:%Y-%m-%d} - Harbour 1",
     }
-    kind = listed.app.flavour.kind.removesuffix("5")
+    kind = listed.app.definition.kind.removesuffix("5")
     assert item.title == titles.get(kind, "The Quiet Ledger - Harbour 1")
     assert (item.unit, item.owner_id) == (listed.client.item, listed.owner_id)
     assert item.monitored
@@ -125,7 +125,7 @@ async def test_a_wanted_item_has_what_decisions_need(listed: Stage) -> None:
     assert [tags[tag] for tag in item.tag_ids] == ["keep"]
     assert item.quality_profile_id in profiles
     if listed.client.has_seasons:
-        assert item.season == (released.year if listed.app.flavour.seasons_are_years else 1)
+        assert item.season == (released.year if listed.app.definition.seasons_are_years else 1)
 
 
 async def test_unmonitored_items_are_not_wanted(listed: Stage) -> None:
@@ -144,13 +144,13 @@ async def test_a_search_is_one_search_and_an_equal_one_is_the_same(stage: Stage)
     done = {each.command_id: each for each in await stage.client.commands()}[command.command_id]
     assert done.status is CommandStatus.COMPLETED
     assert done.ended_at is not None
-    silent = stage.app.flavour.completion_message == "Completed"
+    silent = stage.app.definition.completion_message == "Completed"
     assert (done.grabs is None) is silent
     assert [record.item_ids for record in stage.app.searcher.records] == [(stage.item_ids[0],)]
 
 
 async def test_a_search_of_an_owner_or_a_season(stage: Stage) -> None:
-    season = 1 if stage.app.flavour.kind != "whisparr2" else (stage.now - timedelta(days=60)).year
+    season = 1 if stage.app.definition.kind != "whisparr2" else (stage.now - timedelta(days=60)).year
     for unit in stage.client.units - {stage.client.item}:
         number = season if unit is Unit.SEASON else None
         target = SearchTarget(unit, owner_id=stage.owner_id, season=number)
@@ -271,7 +271,7 @@ async def test_a_varied_library_is_read_whole(http: ArrHttp, kind: AppKind) -> N
     app = SimApp(kind, library=LibrarySpec(series=10, movies=150))
     async with serve(app) as url:
         connection = Connection(url, app.settings.api_key)
-        client = make_client(AppType(app.flavour.app_type), http, connection, VARIANTS.get(kind))
+        client = make_client(AppType(app.definition.app_type), http, connection, VARIANTS.get(kind))
         for hunt_pass, truth in (
             (HuntPass.MISSING, app.library.missing_ids()),
             (HuntPass.CUTOFF, app.library.cutoff_ids()),

@@ -25,7 +25,7 @@ def those(fits: Callable[[type[ArrClient]], bool]) -> pytest.MarkDecorator:
 async def test_a_season(stage: Stage) -> None:
     assert stage.owner_id is not None
     year = (stage.now - timedelta(days=80)).year
-    number = year if stage.app.flavour.seasons_are_years else 1
+    number = year if stage.app.definition.seasons_are_years else 1
     same = [n for n in (60, 60, 70, 80) if (stage.now - timedelta(days=n)).year == year or number == 1]
     facts = await stage.client.season(stage.owner_id, number, now=stage.now)
     assert (facts.aired, facts.with_file, facts.ended) == (len(same), 1 if 60 in same else 0, True)
@@ -53,10 +53,10 @@ async def test_files(stage: Stage, noted: Noted) -> None:
     file = found[stage.held_id]
     held = stage.app.library.files_of(stage.held_id)
     assert file.file_id in {row["id"] for row in held}
-    assert file.quality == stage.app.flavour.catalogue.qualities[held[0]["quality_id"]].name
+    assert file.quality == stage.app.definition.catalogue.qualities[held[0]["quality_id"]].name
     assert file.score == (10 if stage.client.has_scores else None)
     assert file.cutoff_met is (stage.held_id not in stage.app.library.cutoff_ids())
-    assert len(noted.requests) == (2 if stage.app.flavour.kind == "whisparr2" else 1)
+    assert len(noted.requests) == (2 if stage.app.definition.kind == "whisparr2" else 1)
 
 
 async def test_profiles_formats_and_indexers_change_their_marks(stage: Stage) -> None:
@@ -179,7 +179,7 @@ async def test_the_walk_for_too_low_scores(stage: Stage, budget: int, noted: Not
     low, right, unmet, unmonitored = (add_item(stage.app, stage.owner_id, n, ago, None) for n in range(20, 24))
     for item_id, score in ((low, -20), (right, 100), (unmet, 0), (unmonitored, 0), (stage.held_id, 10)):
         library.add_file(item_id, quality_id=good, score=score)
-    library.set_quality(unmet, stage.app.flavour.catalogue.low[0])
+    library.set_quality(unmet, stage.app.definition.catalogue.low[0])
     library.update_item(unmonitored, monitored=False)
     found = await walk(stage, budget=budget)
     assert {one.item.item_id: (one.score, one.cutoff_score) for one in found} == {
@@ -197,7 +197,7 @@ async def test_the_walk_for_too_low_scores(stage: Stage, budget: int, noted: Not
 @those(lambda client: not client.has_wanted)
 async def test_the_library_of_an_app_without_lists(stage: Stage) -> None:
     low, unmonitored = stage.item_ids[:2]
-    stage.app.library.add_file(low, quality_id=stage.app.flavour.catalogue.low[0])
+    stage.app.library.add_file(low, quality_id=stage.app.definition.catalogue.low[0])
     stage.app.library.update_item(unmonitored, monitored=False)
     movies: dict[int, LibraryMovie] = {one.item.item_id: one for one in await stage.client.library()}
     assert {number: (one.has_file, one.cutoff_met) for number, one in movies.items()} == {

@@ -16,7 +16,7 @@ from typing import get_args
 import structlog
 
 from tests.hunting.random_life import lead_a_life
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support import stores as servers
 from tests.support.rig import open_rig
 

@@ -14,7 +14,7 @@ from app.notifications.models import Delivery, DeliveryStatus
 from app.schedules.models import OPEN_RUNS, ScheduleRun
 from tests.chaos.user import Leniency, Promises
 from tests.simulator import SimApp
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 
 UNSETTLED = (Outcome.SENDING.value, Outcome.PENDING.value)
 BROKEN = (None, "An internal error ended the hunt; the log tells more.")

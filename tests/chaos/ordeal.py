@@ -21,7 +21,7 @@ from tests.chaos.judge import Books, wrongs
 from tests.chaos.user import Hunted, Leniency, User
 from tests.notifications.receivers import receiver
 from tests.simulator import LibrarySpec, SimApp, SimClock, SimSettings, serve
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support.huntarr_process import FastClock
 
 KINDS: tuple[AppKind, ...] = ("sonarr", "radarr")

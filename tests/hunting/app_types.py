@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.simulator import SimApp
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support.rig import START
 
 ALL: tuple[AppKind, ...] = get_args(AppKind)
@@ -27,7 +27,7 @@ def add(app: SimApp, owner: int | None = None, *, released: datetime = LONG_AGO,
 
 def add_to(app: SimApp, owner: int, number: int) -> int:
     """The item of this number of an owner: episodes each in a season of their own."""
-    seasons: dict[str, Any] = {"season": number} if app.flavour.item == "episode" else {}
+    seasons: dict[str, Any] = {"season": number} if app.definition.item == "episode" else {}
     return add(app, owner, **seasons)
 
 
@@ -42,9 +42,9 @@ def scored_profile(app: SimApp) -> tuple[int, int, int]:
 def add_scored(app: SimApp, score: int, *, owner: int | None = None, **fields: Any) -> int:
     """An item that has a file of good quality with this custom-format score."""
     profile_id, _, quality = scored_profile(app)
-    if app.flavour.owner is not None and owner is None:
+    if app.definition.owner is not None and owner is None:
         owner = app.add_owner(profile_id=profile_id)
-    own: dict[str, Any] = {} if app.flavour.owner is not None else {"profile_id": profile_id}
+    own: dict[str, Any] = {} if app.definition.owner is not None else {"profile_id": profile_id}
     return add(app, owner, has_file=True, quality_id=quality, score=score, **own, **fields)
 
 

@@ -25,7 +25,7 @@ from app.hunting.store.outcomes import LOST_AFTER
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.settings.hunting import HuntingIn
 from tests.simulator import LibrarySpec, SimApp
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.simulator.searching import SearchRecord
 from tests.support.rig import Rig
 
@@ -161,14 +161,14 @@ class Life:
             if record.command_id == first.command_id
             for item_id in record.item_ids
         }
-        grabbed = self.app.flavour.event_number("grabbed")
+        grabbed = self.app.definition.event_number("grabbed")
         rows = self.app.db.rows("SELECT * FROM history ORDER BY id")
         downloads = {
             row["download_id"]
             for row in rows
             if row["event"] == grabbed and (row["item_id"], row["date_at"]) in items and "UserInvoked" in row["data"]
         }
-        imports = {row["download_id"] for row in rows if "mported" in self.app.flavour.history.events[row["event"]]}
+        imports = {row["download_id"] for row in rows if "mported" in self.app.definition.history.events[row["event"]]}
         return {"imported" if one in imports else "stuck" for one in downloads}
 
     def _check_cooldowns(self) -> None:
@@ -202,14 +202,14 @@ class Life:
             "season_threshold": rng.choice([0.1, 0.5, 1.0]),
         }
         await self.rig.container.instances.update(
-            AppType(self.app.flavour.app_type), self.instance.id, InstancePatch(hunting=HuntingIn(**hunting))
+            AppType(self.app.definition.app_type), self.instance.id, InstancePatch(hunting=HuntingIn(**hunting))
         )
 
     @property
     def modes(self) -> list[str]:
-        flavour = self.app.flavour
-        wholes = [flavour.owner] if flavour.owner else []
-        return ["auto", "auto", flavour.item, *wholes, *(["season"] if flavour.item == "episode" else [])]
+        definition = self.app.definition
+        wholes = [definition.owner] if definition.owner else []
+        return ["auto", "auto", definition.item, *wholes, *(["season"] if definition.item == "episode" else [])]
 
     def _somebody_grabs(self) -> None:
         missing = sorted(self.app.library.missing_ids())

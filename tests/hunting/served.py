@@ -35,7 +35,7 @@ class Switch:
 async def switched(rig: Rig, app: SimApp, **hunting: Any) -> AsyncIterator[tuple[InstanceOut, Switch]]:
     """An instance of the app, and its switch."""
     switch = await asyncio.to_thread(Switch, app)
-    kind = AppType(app.flavour.app_type)
+    kind = AppType(app.definition.app_type)
     given = InstanceIn(
         name="switched", url=switch.url, api_key=app.settings.api_key, hunting=HuntingIn.model_validate(hunting)
     )

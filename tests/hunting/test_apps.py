@@ -22,7 +22,7 @@ from tests.hunting.app_types import (
 )
 from tests.hunting.libraries import searches_of
 from tests.simulator import LibrarySpec
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support.rig import START, Rig
 
 pytestmark = pytest.mark.asyncio
@@ -44,7 +44,7 @@ async def test_what_is_missing_is_searched_item_by_item_and_then_cools_down(rig:
     reasons = set(hunts[-1].skipped["missing"])
     assert "cooldown" in reasons
     assert reasons <= {"cooldown", "unreleased"}
-    assert {item.unit.value for item in hunts[0].items} == {app.flavour.item}
+    assert {item.unit.value for item in hunts[0].items} == {app.definition.item}
 
 
 @every_app
@@ -80,12 +80,14 @@ async def test_an_owner_is_one_search_that_costs_what_it_covers(rig: Rig, kind: 
     for owner in owners:
         for number in range(1, 4):
             add_to(app, owner, number)
-    instance = await rig.add(app, **PLAIN, missing_batch=5, missing_mode=app.flavour.owner)
+    instance = await rig.add(app, **PLAIN, missing_batch=5, missing_mode=app.definition.owner)
     plan = await rig.container.planner.plan(instance.id)
     hunt = await rig.hunt(instance)
     assert (hunt.searched, plan.searches, plan.units) == (2, 2, 6)
     assert hunt.skipped == {"missing": {"covered": 4}}
-    assert {item.media_key for item in hunt.items if item.search_id} == {f"{app.flavour.owner}:{one}" for one in owners}
+    assert {item.media_key for item in hunt.items if item.search_id} == {
+        f"{app.definition.owner}:{one}" for one in owners
+    }
     [caps] = await rig.container.records.caps()
     assert caps.hour.used == 6
     again = await rig.hunt(instance)
@@ -99,7 +101,7 @@ async def test_an_owner_that_is_larger_than_the_cap_is_not_begun(rig: Rig, kind:
     for number in range(1, 5):
         add_to(app, owner, number)
     instance = await rig.add(
-        app, cutoff_batch=0, missing_batch=5, hourly_cap=3, missing_mode=app.flavour.owner, min_gap_seconds=0
+        app, cutoff_batch=0, missing_batch=5, hourly_cap=3, missing_mode=app.definition.owner, min_gap_seconds=0
     )
     hunt = await rig.hunt(instance)
     assert (hunt.searched, hunt.skipped) == (0, {"missing": {"cap": 4}})
@@ -110,7 +112,7 @@ async def test_an_owner_that_is_larger_than_the_cap_is_not_begun(rig: Rig, kind:
 async def test_where_the_app_does_not_tell_ours_is_the_order(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, LibrarySpec.with_missing(60), grab_share=0)
     instance = await rig.add(
-        app, **PLAIN, missing_batch=7, missing_cooldown_hours=0, missing_mode=app.flavour.item, backoff_factor=1
+        app, **PLAIN, missing_batch=7, missing_cooldown_hours=0, missing_mode=app.definition.item, backoff_factor=1
     )
     for _ in range(12):
         await rig.hunt(instance)
@@ -149,7 +151,7 @@ async def test_a_whisparr_is_known_by_what_it_answers(rig: Rig, kind: AppKind) -
 async def test_files_with_too_low_a_score_are_searched_the_largest_gap_of_a_step_first(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, grab_share=0)
     profile_id, cutoff, _ = scored_profile(app)
-    owner = app.add_owner(profile_id=profile_id) if app.flavour.owner else None
+    owner = app.add_owner(profile_id=profile_id) if app.definition.owner else None
     low = [add_scored(app, score, owner=owner) for score in (cutoff - 1, 0, cutoff - 30)]
     for score in (cutoff, cutoff + 50):
         add_scored(app, score, owner=owner)
@@ -185,7 +187,7 @@ async def test_the_upgrade_walk_reaches_everything_at_twenty_requests_a_hunt(rig
         app.log.reset()
         hunt = await rig.hunt(instance)
         polls = app.log.counts["GET command"] + app.log.counts["POST command"] + app.log.counts["GET system/status"]
-        proofs = 2 * (app.flavour.app_type == "whisparr")
+        proofs = 2 * (app.definition.app_type == "whisparr")
         assert app.log.total - polls - proofs - app.log.counts["GET qualityprofile"] <= 20
         assert hunt.status is HuntStatus.COMPLETED
         if set(low) <= searches_of(app).keys():
@@ -215,9 +217,9 @@ async def test_what_was_searched_is_tagged_in_one_request(rig: Rig, kind: AppKin
         add(app)
     instance = await rig.add(app, **PLAIN, missing_batch=3, tag_searched="Hunted", missing_cooldown_hours=1)
     await rig.hunt(instance)
-    tagged = app.flavour.owner or app.flavour.item
+    tagged = app.definition.owner or app.definition.item
     assert app.log.counts[f"PUT {tagged}/editor"] == 1
-    table = "parents" if app.flavour.owner else "items"
+    table = "parents" if app.definition.owner else "items"
     tag_id = app.library.tag("hunted")
     assert sum(str(tag_id) in row["tags"] for row in app.db.rows(f"SELECT tags FROM {table}")) == 3  # noqa: S608
     rig.clock.forward(hours=5)

@@ -14,7 +14,7 @@ from app.hunting.store.outcomes import LOST_AFTER, REFUSED
 from app.instances.schemas import InstanceOut
 from tests.hunting.app_types import add, add_scored, every_app, scored_profile
 from tests.simulator import SimApp
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support.rig import Rig
 
 pytestmark = pytest.mark.asyncio
@@ -67,7 +67,7 @@ async def test_a_search_is_followed_from_the_grab_to_the_import(rig: Rig, kind: 
     assert row.seconds_to_import is not None
     assert 400 <= row.seconds_to_import <= 1400
     stats = await rig.container.stats.read()
-    counted = stats.apps[AppType(app.flavour.app_type)].instances[0]
+    counted = stats.apps[AppType(app.definition.app_type)].instances[0]
     assert (counted.hunted, counted.grabbed, counted.imported) == (1, 1, 1)
     [led_to] = (await rig.container.stats.timeline(1, None)).yields
     assert (led_to.searches, led_to.grabbed, led_to.imported, led_to.searches_per_import) == (1, 1, 1, 1.0)
@@ -102,11 +102,11 @@ async def test_a_download_that_the_app_does_not_import_is_seen_in_the_queue(rig:
     await rig.hunt(instance)
     row = await only_search(rig, instance)
     assert row.outcome is Outcome.IMPORT_FAILED
-    if app.flavour.app_type in ("lidarr", "readarr"):
+    if app.definition.app_type in ("lidarr", "readarr"):
         return  # these tell it in their history too
     assert row.message == REFUSED
     [download] = app.downloads.all.values()
-    app.chronicle.add(item, "downloadFolderImported", download_id=download.download_id, quality_id=5)
+    app.history.add(item, "downloadFolderImported", download_id=download.download_id, quality_id=5)
     app.downloads.forget(download)
     second = add(app)
     app.searcher.force(second, "grab")

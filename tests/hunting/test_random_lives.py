@@ -4,7 +4,7 @@ import pytest
 
 from tests.hunting.app_types import every_app
 from tests.hunting.random_life import lead_a_life
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support.rig import Rig
 
 

@@ -9,7 +9,7 @@ from app.hunting.selection.policy import Reason
 from tests.hunting.app_types import add, add_scored, every_app, searched
 from tests.hunting.libraries import searches_of
 from tests.simulator import SimApp
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support.rig import START, Rig
 
 pytestmark = pytest.mark.asyncio
@@ -26,7 +26,7 @@ async def reasons(rig: Rig, app: SimApp, **hunting: Any) -> dict[int, Reason]:
         int(item.media_key.split(":")[1]): item.decision
         for one in plan.passes
         for item in one.items
-        if item.unit.value == app.flavour.item
+        if item.unit.value == app.definition.item
     }
 
 
@@ -86,7 +86,7 @@ async def test_what_is_fresh_is_left_to_rss(rig: Rig, kind: AppKind) -> None:
     assert (await reasons(rig, app, release_grace_hours=24))[item] is Reason.RELEASE_GRACE
     assert (await reasons(rig, app, release_grace_hours=1))[item] is Reason.SEARCH
     added = START - 3 * HOUR
-    young = add(app, app.add_owner(added=added)) if app.flavour.owner else add(app, added=added)
+    young = add(app, app.add_owner(added=added)) if app.definition.owner else add(app, added=added)
     rig.clock.forward(minutes=1)
     app.db.change("UPDATE items SET last_search_at = NULL")
     assert (await reasons(rig, app, added_grace_hours=24))[young] is Reason.ADDED_GRACE
@@ -98,7 +98,7 @@ async def test_tags_and_profiles_choose_what_is_searched(rig: Rig, kind: AppKind
     app = rig.simulated(kind, grab_share=0)
 
     def item(**fields: Any) -> int:
-        return add(app, app.add_owner(**fields)) if app.flavour.owner else add(app, **fields)
+        return add(app, app.add_owner(**fields)) if app.definition.owner else add(app, **fields)
 
     kept, plain, other = item(tags=["Keep"]), item(), item(profile_id=3)
     name = app.library.profiles[3].name

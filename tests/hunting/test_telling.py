@@ -11,7 +11,7 @@ from app.hunting.store.models import HuntStatus
 from tests.events.samples import stored
 from tests.hunting.app_types import add, every_app
 from tests.simulator import LibrarySpec
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support.rig import Rig
 
 pytestmark = pytest.mark.asyncio
@@ -37,13 +37,13 @@ async def test_a_hunt_is_told_from_its_begin_to_the_import(rig: Rig, kind: AppKi
     events = {event.name: event for event in await stored(rig)}
     assert set(events) == {"hunt.started", "hunt.completed", "search.sent", "media.grabbed", "media.imported"}
     assert {event.instance_id for event in events.values()} == {instance.id}
-    assert {event.app_type for event in events.values()} == {app.flavour.app_type}
+    assert {event.app_type for event in events.values()} == {app.definition.app_type}
     imported = events["media.imported"].payload
     assert imported["release_title"]
     assert imported["indexer"]
     assert imported["quality"]
     assert imported["after_seconds"] > 100
-    assert (imported["media_key"], imported["pass"]) == (f"{app.flavour.item}:{item}", "missing")
+    assert (imported["media_key"], imported["pass"]) == (f"{app.definition.item}:{item}", "missing")
     assert events["hunt.completed"].payload["searched"] == 1
 
 

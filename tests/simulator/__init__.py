@@ -2,8 +2,8 @@
 
 from tests.simulator.application import SimApp
 from tests.simulator.clock import SimClock
+from tests.simulator.definition import AppKind, SimSettings
 from tests.simulator.faults import Fault
-from tests.simulator.flavour import AppKind, SimSettings
 from tests.simulator.hosting import Served, SimHost, serve
 from tests.simulator.library import Library
 from tests.simulator.qualities import Profile, ProfileItem

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import get_args
 
 from tests.simulator.application import SimApp
-from tests.simulator.flavour import SimSettings
-from tests.simulator.flavours import AppKind
+from tests.simulator.definition import SimSettings
+from tests.simulator.definitions import AppKind
 from tests.simulator.hosting import Served, SimHost
 from tests.simulator.spec import LibrarySpec
 
@@ -107,7 +107,7 @@ def main() -> int:
     line = {
         "url": served.url + apps[0].url_base,
         "api_key": apps[0].settings.api_key,
-        "app": apps[0].flavour.app_name,
+        "app": apps[0].definition.app_name,
         "version": apps[0].version,
         "instances": len(apps),
         "counts": {name: state[name] for name in ("parents", "items", "missing", "cutoff", "files")},

@@ -4,22 +4,22 @@ import traceback
 from sqlite3 import Row
 from typing import Any, Literal
 
-from tests.simulator.chronicle import Chronicle
 from tests.simulator.clock import SimClock
 from tests.simulator.commands import Command, CommandQueue
+from tests.simulator.control import RequestLog, control
 from tests.simulator.database import Database
+from tests.simulator.definition import AppDefinition, SimSettings
+from tests.simulator.definitions import AppKind, definition_of
 from tests.simulator.downloads import Download, Downloads
 from tests.simulator.faults import FaultBook
-from tests.simulator.flavour import Flavour, SimSettings
-from tests.simulator.flavours import AppKind, flavour_of
+from tests.simulator.history import History
 from tests.simulator.indexers import Indexers
 from tests.simulator.library import Library
-from tests.simulator.pipeline import answer
+from tests.simulator.messages import Json, Reply, Request
+from tests.simulator.middleware import answer
 from tests.simulator.searching import Outcome, Searcher
-from tests.simulator.shelf import Moment
 from tests.simulator.spec import LibrarySpec, fill
-from tests.simulator.truth import RequestLog, truth
-from tests.simulator.wire import Json, Reply, Request
+from tests.simulator.store import Moment
 
 
 class SimApp:
@@ -33,24 +33,24 @@ class SimApp:
         library: LibrarySpec | None = None,
         clock: SimClock | None = None,
     ) -> None:
-        self.flavour: Flavour = flavour_of(kind)
+        self.definition: AppDefinition = definition_of(kind)
         self.settings = settings or SimSettings()
         self.clock = clock or SimClock()
         self.url_base = self.settings.normalised_base()
-        self.version = self.settings.version or self.flavour.version
+        self.version = self.settings.version or self.definition.version
         self.db = Database(self.settings.database)
         self.library = Library(
             self.db,
             self.clock,
-            catalogue=self.flavour.catalogue,
-            root=self.flavour.root_folder,
-            cutoff_first_season=self.flavour.cutoff_first_season,
+            catalogue=self.definition.catalogue,
+            root=self.definition.root_folder,
+            cutoff_first_season=self.definition.cutoff_first_season,
         )
         self.started_at = self.clock.timestamp()
         self.starting_until = 0.0
         self.indexers = Indexers(self.settings.indexers)
         self.downloads = Downloads(self)
-        self.chronicle = Chronicle(self)
+        self.history = History(self)
         self.searcher = Searcher(self)
         self.faults = FaultBook(self.settings.seed)
         self.log = RequestLog(self.settings.log_limit)
@@ -58,12 +58,12 @@ class SimApp:
         self.crashes: list[
             str
         ] = []  # tracebacks of mistakes in the simulator itself; a test may assert that it is empty
-        workers = self.settings.workers or self.flavour.workers
-        self.commands = CommandQueue(self.flavour, self._work, self._seconds_of, workers, self.started_at)
+        workers = self.settings.workers or self.definition.workers
+        self.commands = CommandQueue(self.definition, self._work, self._seconds_of, workers, self.started_at)
         self._totals: dict[tuple[str, bool], tuple[int, float, int]] = {}
         self._paged = 0
         if library is not None:
-            fill(self.library, library, self.flavour, seed=self.settings.seed)
+            fill(self.library, library, self.definition, seed=self.settings.seed)
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -77,9 +77,9 @@ class SimApp:
                 self.crashes.append(traceback.format_exc())
                 return Reply(500, b"the simulator itself failed, see SimApp.crashes", "text/plain")
 
-    def truth(self, request: Request) -> Reply:
+    def control(self, request: Request) -> Reply:
         """Answer one of the `/__sim/` calls."""
-        return truth(self, request)
+        return control(self, request)
 
     def settle(self) -> None:
         """Let everything happen that is due by now, in the order of time."""
@@ -118,15 +118,15 @@ class SimApp:
         """A series, artist or author, whichever this app has; `title`, `monitored`, `tags` … as in `Library`."""
         library = self.library
         builders = {"series": library.add_series, "artist": library.add_artist, "author": library.add_author}
-        return builders[self.flavour.owner or ""](**fields)
+        return builders[self.definition.owner or ""](**fields)
 
     def add_item(self, owner_id: int | None = None, *, released: Moment = None, **fields: Any) -> int:
         """An episode, movie, album or book, whichever this app has, of an owner of its own unless told."""
         library = self.library
-        if self.flavour.owner is None:
+        if self.definition.owner is None:
             return library.add_movie(digital=released, **fields)
         owner = self.add_owner() if owner_id is None else owner_id
-        match self.flavour.item:
+        match self.definition.item:
             case "album":
                 return library.add_album(owner, release_date=released, **fields)
             case "book":
@@ -178,24 +178,24 @@ class SimApp:
         if item["parent_id"] is None:
             return f"{item['title']} {item['year']}"
         owner = self.library.parent(item["parent_id"])["title"]
-        if not self.flavour.seasons:
+        if not self.definition.seasons:
             return f"{owner} {item['title']}"
         return f"{owner} S{item['season']:02}E{item['number'] or 0:02}"
 
     def search_again(self, download: Download, now: float) -> None:
         """The app's own search after a failed download; its trigger is `unspecified`."""
-        words = self.flavour.words
-        kind = self.flavour.command_kinds[words.search.lower()]
-        self.commands.push(kind, {words.items_field: list(download.item_ids)}, now)
+        names = self.definition.names
+        kind = self.definition.command_kinds[names.search.lower()]
+        self.commands.push(kind, {names.items_field: list(download.item_ids)}, now)
         self.commands.start_next(now)
 
     def state(self) -> Json:
-        """A summary of the truth, for `/__sim/state`."""
+        """A summary, for `/__sim/state`."""
         with self.db.lock:
             self.settle()
             now = self.clock.timestamp()
             return {
-                "app": self.flavour.app_name,
+                "app": self.definition.app_name,
                 "version": self.version,
                 "urlBase": self.url_base,
                 "now": self.clock().isoformat(),
@@ -221,7 +221,7 @@ class SimApp:
         return min(known, default=None)
 
     def _work(self, command: Command, now: float) -> str | None:
-        work = self.flavour.command_work.get(command.kind.name)
+        work = self.definition.command_work.get(command.kind.name)
         return work(self, command, now) if work else None
 
     def _seconds_of(self, command: Command) -> float:

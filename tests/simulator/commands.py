@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulator import errors
-from tests.simulator.flavour import CommandField, CommandKind, Flavour
-from tests.simulator.wire import Json, named, present, stamp, timespan, words_of
+from tests.simulator.definition import AppDefinition, CommandField, CommandKind
+from tests.simulator.messages import Json, named, present, stamp, timespan, words_of
 
 _STATUSES = ("queued", "started", "completed", "failed", "aborted", "cancelled", "orphaned")
 _PRIORITIES = {"high": 1, "normal": 0, "low": -1}
@@ -52,7 +52,7 @@ class Command:
 class CommandQueue:
     """`work` does what a command does, at the moment it ends, and returns its last message."""
 
-    flavour: Flavour
+    definition: AppDefinition
     work: Callable[[Command, float], str | None]
     seconds_of: Callable[[Command], float]
     workers: int
@@ -165,9 +165,9 @@ class CommandQueue:
             empty = ("Name", "'Name' must not be empty.", "NotEmptyValidator")
             null = ("Name", "'Name' must not be null.", "NotNullValidator")
             raise errors.validation(*([null, empty] if name is None else [empty]))
-        kind = self.flavour.command_kinds.get(name.lower())
+        kind = self.definition.command_kinds.get(name.lower())
         if kind is None:
-            raise errors.message(self.flavour.invalid_operation, "Sequence contains no matching element")
+            raise errors.message(self.definition.invalid_operation, "Sequence contains no matching element")
         return kind, {spec.name: _field(spec, given) for spec in kind.fields}
 
     def _next(self, now: float) -> Command | None:
@@ -193,7 +193,7 @@ class CommandQueue:
             command.exception = f"{failure}\n   at NzbDrone.Core.Messaging.Commands.CommandExecutor.ExecuteCommand"
             return
         command.status, command.result = "completed", "successful"
-        command.message = self.flavour.completion_message or command.kind.message or message
+        command.message = self.definition.completion_message or command.kind.message or message
 
 
 def _field(spec: CommandField, given: Mapping[str, Any]) -> Any:
@@ -228,16 +228,16 @@ def _equal(kind: CommandKind, one: Json, other: Json) -> bool:
     return True
 
 
-def command_json(command: Command, flavour: Flavour, *, in_memory: bool = True) -> Json:
+def command_json(command: Command, definition: AppDefinition, *, in_memory: bool = True) -> Json:
     """A row that comes from the database has no message and no result."""
     kind = command.kind
     flags = {
         **_BASE,
         "sendUpdatesToClient": kind.sends_updates,
-        "completionMessage": flavour.completion_message or kind.message,
+        "completionMessage": definition.completion_message or kind.message,
         "requiresDiskAccess": kind.disk_access,
         "isExclusive": kind.exclusive,
-        "isTypeExclusive": kind.type_exclusive if flavour.body_has_type_exclusive else None,
+        "isTypeExclusive": kind.type_exclusive if definition.body_has_type_exclusive else None,
         "isLongRunning": kind.long_running,
     }
     tail = {"name": kind.name, "trigger": command.trigger, "suppressMessages": False}

@@ -43,7 +43,7 @@ CREATE INDEX files_by_parent ON files (parent_id);
 CREATE INDEX history_by_date ON history (date_at);
 CREATE INDEX history_by_item ON history (item_id);
 """
-# The two databases order NULLs differently (§3.1, hunting.md §3); an index that fits keeps the first page cheap.
+# The two databases order NULLs differently; an index that fits keeps the first page cheap.
 _WANTED_INDEXES = [
     (f"{name}_by_{column}", column, condition)
     for name, condition in (("missing", "parts_had < parts"), ("cutoff", "cutoff_unmet = 1"))
@@ -70,7 +70,7 @@ class Database:
             self._connection.execute(f"CREATE INDEX {name} ON items (wanted, {order}) WHERE {condition}")
 
     def order_by(self, expression: str, row_id: str, *, descending: bool) -> str:
-        """SQLite takes NULL for the smallest value, PostgreSQL for the largest (hunting.md §3)."""
+        """SQLite takes NULL for the smallest value, PostgreSQL for the largest."""
         way = "DESC" if descending else "ASC"
         nulls = "" if self.kind == "sqLite" else f"({expression} IS NULL) {way}, "
         return f"ORDER BY {nulls}{expression} {way}, {row_id} {way}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlite3 import Row
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.simulator.wire import Json, stamp, timespan
+from tests.simulator.messages import Json, stamp, timespan
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -102,13 +102,13 @@ class Downloads:
         """Queue a download row directly; no items = a download that the app cannot map. Fields as in `Download`."""
         first = self._app.library.item(item_ids[0]) if item_ids else None
         now = fields.pop("added_at", self._app.clock.timestamp())
-        quality_id = fields.pop("quality_id", self._app.flavour.catalogue.usual)
+        quality_id = fields.pop("quality_id", self._app.definition.catalogue.usual)
         download = Download(
             download_id=fields.pop("download_id", None) or self.new_id(fields.get("protocol", "torrent")),
             title=title or (self.release_title(first, quality_id) if first else "Unknown.Release-SIM"),
             item_ids=list(item_ids),
             parent_id=first["parent_id"] if first else None,
-            season=first["season"] if first and self._app.flavour.seasons else None,
+            season=first["season"] if first and self._app.definition.seasons else None,
             quality_id=quality_id,
             added_at=now,
             grabbed=grabbed,
@@ -116,7 +116,7 @@ class Downloads:
         )
         self.all[download.download_id] = download
         if grabbed:
-            self._app.chronicle.grabbed(download, now, source=source)
+            self._app.history.grabbed(download, now, source=source)
         return download
 
     def new_id(self, protocol: str) -> str:
@@ -127,7 +127,7 @@ class Downloads:
 
     def release_title(self, item: Row, quality_id: int) -> str:
         name = self._app.item_name(item)
-        return f"{name.replace(' ', '.')}.{self._app.flavour.catalogue.qualities[quality_id].name}-SIM"
+        return f"{name.replace(' ', '.')}.{self._app.definition.catalogue.qualities[quality_id].name}-SIM"
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class Downloads:
 
     def _rows_of(self, download: Download, moment: float) -> list[QueueRow]:
         status, tracked, state, left, seconds = self._progress(download, moment)
-        word_of_item = self._app.flavour.queue.row_suffix
+        word_of_item = self._app.definition.queue.row_suffix
         per_item = word_of_item is not None
         items: list[int | None] = [*download.item_ids] if per_item and download.item_ids else [None]
         word = "pending" if download.pending else "trackedDownload"
@@ -208,7 +208,7 @@ class Downloads:
         """Blocklist by way of a failed download, and search again if the app is set up so."""
         self.forget(download)
         self.blocklist(download, now)
-        self._app.chronicle.record("downloadFailed", download, now, {"message": "Manually marked as failed"})
+        self._app.history.record("downloadFailed", download, now, {"message": "Manually marked as failed"})
         if redownload and download.item_ids:
             self._app.search_again(download, now)
 
@@ -216,7 +216,7 @@ class Downloads:
         self._app.db.insert(
             "blocklist",
             {
-                "parent_id": download.parent_id if self._app.flavour.owner else download.item_ids[0],
+                "parent_id": download.parent_id if self._app.definition.owner else download.item_ids[0],
                 "item_ids": json.dumps(download.item_ids),
                 "date_at": int(now),
                 "source_title": download.title,
@@ -230,9 +230,9 @@ class Downloads:
         self.forget(download)
         known = self._app.db.by_ids("items", download.item_ids)
         download.item_ids = [item_id for item_id in download.item_ids if item_id in known]
-        chronicle, shape = self._app.chronicle, self._app.flavour.history
+        history, shape = self._app.history, self._app.definition.history
         for item_id in download.item_ids:
-            chronicle.replaced(item_id, download, now)
+            history.replaced(item_id, download, now)
             self._app.library.add_file(
                 item_id,
                 quality_id=download.quality_id,
@@ -243,22 +243,22 @@ class Downloads:
             self._app.db.change("UPDATE files SET added_at = ? WHERE item_id = ?", (int(now), item_id))
             for file in self._app.library.files_of(item_id):
                 told = {"fileId": str(file["id"]), "importedPath": f"/library/{download.title}/{file['part']}"}
-                chronicle.record(shape.imported, download, now, told, item_id=item_id, part=file["part"])
+                history.record(shape.imported, download, now, told, item_id=item_id, part=file["part"])
             if shape.item_imported:
-                chronicle.record(shape.item_imported, download, now, {}, item_id=item_id)
+                history.record(shape.item_imported, download, now, {}, item_id=item_id)
 
     def _block(self, download: Download, now: float) -> None:
         """An import that the app refuses stays in the queue until a person acts."""
         download.status, download.tracked_status = "completed", "warning"
-        download.tracked_state = self._app.flavour.queue.blocked_state
+        download.tracked_state = self._app.definition.queue.blocked_state
         download.size_left, download.seconds_left = 0, 0.0
-        best = self._app.flavour.catalogue.qualities[download.quality_id].name
+        best = self._app.definition.catalogue.qualities[download.quality_id].name
         reason = f"Not an upgrade for existing file(s). Existing quality: {best}."
         download.messages = [{"title": download.title, "messages": [reason]}]
-        incomplete = self._app.flavour.history.import_incomplete
+        incomplete = self._app.definition.history.import_incomplete
         if incomplete:
             told = {"statusMessages": json.dumps(download.messages)}
-            self._app.chronicle.record(incomplete, download, now, told)
+            self._app.history.record(incomplete, download, now, told)
 
 
 def queue_json(row: QueueRow, app: "SimApp", now: float) -> Json:
@@ -268,7 +268,7 @@ def queue_json(row: QueueRow, app: "SimApp", now: float) -> Json:
     ends_at = None if row.seconds_left is None else now + row.seconds_left
     return {
         "languages": [{"id": 1, "name": "English"}],
-        "quality": app.flavour.catalogue.model(download.quality_id),
+        "quality": app.definition.catalogue.model(download.quality_id),
         "customFormats": [],
         "customFormatScore": download.score,
         "size": download.size,

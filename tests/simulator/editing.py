@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator import errors
+from tests.simulator.messages import Json, Reply, Request, json_reply
 from tests.simulator.routes.system import fields_of, id_list
-from tests.simulator.wire import Json, Reply, Request, json_reply
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -37,9 +37,9 @@ def put_changes(app: "SimApp", fields: Json) -> dict[str, Any]:
 
 def edit_many(app: "SimApp", request: Request) -> list[int]:
     """PUT series/editor and the like: changes those named, or none if one is unknown; returns their ids."""
-    owned = app.flavour.owner is not None
+    owned = app.definition.owner is not None
     fields, table = fields_of(request), "parents" if owned else "items"
-    ids = id_list(fields, app.flavour.words.owners_field)
+    ids = id_list(fields, app.definition.names.owners_field)
     rows = app.db.by_ids(table, ids)
     if len(rows) < len(ids):
         raise errors.message(500, f"Expected query to return {len(ids)} rows but returned {len(rows)}")
@@ -55,7 +55,7 @@ def put_item(app: "SimApp", request: Request, read: Callable[["SimApp", Request]
     """Of an episode, album or book only the monitored flag can be changed."""
     fields = fields_of(request)
     if app.db.row("SELECT id FROM items WHERE id = ?", (request.path_id,)) is None:
-        raise errors.missing_row(app.flavour.words.kind, request.path_id)
+        raise errors.missing_row(app.definition.names.kind, request.path_id)
     app.library.update_item(request.path_id, monitored=int(bool(fields.get("monitored"))))
     return with_status(read(app, request), 202)
 
@@ -63,16 +63,16 @@ def put_item(app: "SimApp", request: Request, read: Callable[["SimApp", Request]
 def monitor_items(app: "SimApp", request: Request) -> Reply:
     """PUT episode/monitor and the like; unknown ids are passed over."""
     fields = fields_of(request)
-    ids = id_list(fields, app.flavour.words.items_field)
+    ids = id_list(fields, app.definition.names.items_field)
     for item_id in app.db.by_ids("items", ids):
         app.library.update_item(item_id, monitored=int(bool(fields.get("monitored"))))
     rows = app.db.by_ids("items", ids)
-    return json_reply(app.flavour.item_json(app, list(rows.values()), request), 202)
+    return json_reply(app.definition.item_json(app, list(rows.values()), request), 202)
 
 
 def delete_owner(app: "SimApp", request: Request) -> Reply:
     if app.db.row("SELECT id FROM parents WHERE id = ?", (request.path_id,)) is None:
-        raise errors.missing_row(app.flavour.words.parent_kind, request.path_id)
+        raise errors.missing_row(app.definition.names.parent_kind, request.path_id)
     app.library.remove_parent(request.path_id)
     return json_reply({})
 
@@ -84,7 +84,7 @@ def with_status(reply: Reply, status: int) -> Reply:
 
 def created(app: "SimApp", reply: Reply, path: str) -> Reply:
     """201 with where the new resource is."""
-    reply.headers.append(("Location", f"{app.url_base}/{app.flavour.prefix}/{path}"))
+    reply.headers.append(("Location", f"{app.url_base}/{app.definition.prefix}/{path}"))
     return with_status(reply, 201)
 
 

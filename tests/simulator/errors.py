@@ -1,8 +1,8 @@
-"""The apps' error answers, raised by routes and turned into replies by the pipeline."""
+"""The apps' error answers, raised by routes and turned into replies by the middleware."""
 
 from typing import Any
 
-from tests.simulator.wire import Json, Reply, dump
+from tests.simulator.messages import Json, Reply, dump
 
 PROBLEM_MEDIA = "application/problem+json; charset=utf-8"
 _TYPES = {
@@ -43,8 +43,8 @@ def bad_value(name: str, value: str) -> ApiFault:
     return binding(name, f"The value '{value}' is not valid.")
 
 
-def from_pipeline(status: int, body: Any) -> ApiFault:
-    return ApiFault(Reply(status, dump(body), "application/json", from_pipeline=True))
+def by_error_handler(status: int, body: Any) -> ApiFault:
+    return ApiFault(Reply(status, dump(body), "application/json", by_error_handler=True))
 
 
 def validation(*failures: tuple[str, str, str]) -> ApiFault:
@@ -53,15 +53,15 @@ def validation(*failures: tuple[str, str, str]) -> ApiFault:
         {"propertyName": name, "errorMessage": message, "severity": "error", "errorCode": code}
         for name, message, code in failures
     ]
-    return from_pipeline(400, rows)
+    return by_error_handler(400, rows)
 
 
 def bad_request(content: str) -> ApiFault:
-    return from_pipeline(400, {"message": f"BadRequest: {content}", "content": content})
+    return by_error_handler(400, {"message": f"BadRequest: {content}", "content": content})
 
 
 def not_found() -> ApiFault:
-    return from_pipeline(404, {"message": "NotFound"})
+    return by_error_handler(404, {"message": "NotFound"})
 
 
 def message(status: int, text: str) -> ApiFault:
@@ -69,7 +69,7 @@ def message(status: int, text: str) -> ApiFault:
     description = (
         f"System.Exception: {text}\n   at NzbDrone.Core.Simulated() in ./src/NzbDrone.Core/Simulated.cs:line 42"
     )
-    return from_pipeline(status, {"message": text, "description": description})
+    return by_error_handler(status, {"message": text, "description": description})
 
 
 def missing_row(kind: str, row_id: int) -> ApiFault:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import brotli  # type: ignore[import-untyped] # ships no types
 
+from tests.simulator.control import RequestRecord
 from tests.simulator.faults import Fault
-from tests.simulator.pipeline import starting
-from tests.simulator.truth import RequestRecord
-from tests.simulator.wire import JSON_MEDIA, Reply, Request, json_reply
+from tests.simulator.messages import JSON_MEDIA, Reply, Request, json_reply
+from tests.simulator.middleware import starting
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -44,7 +44,7 @@ class Exchange:
     async def run(self) -> None:
         app, request = self._app, self._request
         path = request.path.lower()
-        below = path.removeprefix(f"/{app.flavour.prefix}/").strip("/")
+        below = path.removeprefix(f"/{app.definition.prefix}/").strip("/")
         with app.db.lock:
             extra, fault = app.faults.choose(request.method, path, below)
         try:
@@ -70,7 +70,7 @@ class Exchange:
             None if fault is None else fault.kind,
             request.headers.get("user-agent", ""),
         )
-        self._app.log.add(record, request.route or request.path.removeprefix(f"/{self._app.flavour.prefix}/"))
+        self._app.log.add(record, request.route or request.path.removeprefix(f"/{self._app.definition.prefix}/"))
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Exchange:
                 text = _HTML if fault.body is None else fault.body
                 await self._deliver(Reply(200, text.encode(), "text/html; charset=utf-8"))
             case "starting":
-                await self._deliver(starting(self._app.flavour, is_api=True))
+                await self._deliver(starting(self._app.definition, is_api=True))
             case "huge_body":
                 await self._huge(fault.megabytes)
             case "redirect_loop":
@@ -152,7 +152,7 @@ class Exchange:
             headers.append(("Content-Type", reply.media))
         if not reply.body:
             return [*headers, ("Content-Length", "0")], b""
-        plain = not compress or not self._app.settings.compress or reply.from_pipeline or reply.bare
+        plain = not compress or not self._app.settings.compress or reply.by_error_handler or reply.bare
         packed = None if plain else _packed(reply.body, self._request.headers.get("accept-encoding", ""))
         if packed is None:
             return headers, reply.body

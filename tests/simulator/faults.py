@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
-from tests.simulator.wire import Json
+from tests.simulator.messages import Json
 
 FaultKind = Literal[
     "latency",

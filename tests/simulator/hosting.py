@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import uvicorn
 
 from tests.simulator.application import SimApp
+from tests.simulator.control import PREFIX
 from tests.simulator.exchange import Exchange, Message, Receive, Scope, Send
-from tests.simulator.truth import PREFIX
-from tests.simulator.wire import Reply, Request, json_reply, load
+from tests.simulator.messages import Reply, Request, json_reply, load
 
 
 class SimHost:
@@ -51,10 +51,10 @@ class SimHost:
         return (self.apps[0] if len(self.apps) == 1 else None), path, raw, False
 
     def _truth(self, app: SimApp | None, request: Request) -> Reply:
-        """One app's truth, or that of all of them below `apps` when the path names none."""
+        """The `/__sim` reply of one app, or of all of them under `apps` when the path names none."""
         if app is not None:
-            return app.truth(request)
-        replies = {each.url_base: each.truth(request) for each in self.apps}
+            return app.control(request)
+        replies = {each.url_base: each.control(request) for each in self.apps}
         if any(reply.status != 200 for reply in replies.values()):
             return Reply(404)
         return json_reply({"apps": {base: load(reply.body) for base, reply in replies.items()}})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tests.simulator.wire import Json
+from tests.simulator.messages import Json
 
 
 @dataclass(slots=True)

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tests.simulator.shelf import Moment, Shelf, slug, sort_title
-from tests.simulator.wire import epoch_of
+from tests.simulator.messages import epoch_of
+from tests.simulator.store import LibraryStore, Moment, slug, sort_title
 
 _AT_ONCE = 0  # the movie-like apps have no date rule: every movie with a year is listed
 
 
-class Library(Shelf):
+class Library(LibraryStore):
     """Dates are aware datetimes or epoch seconds; none given = 30 days ago."""
 
     def add_series(

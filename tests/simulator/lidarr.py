@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator import catalogues
-from tests.simulator.flavour import Flavour, HistoryShape, ItemWords, QueueShape, SortKeys
+from tests.simulator.definition import AppDefinition, HistoryShape, ItemNames, QueueShape, SortKeys
 from tests.simulator.lidarr_resources import (
     FOREIGN,
     album_list,
@@ -12,11 +12,11 @@ from tests.simulator.lidarr_resources import (
     include_owners,
     queue_fields,
 )
+from tests.simulator.messages import Json
 from tests.simulator.owned_commands import owned_kinds, owned_work
 from tests.simulator.owned_routes import OwnedRoutes
 from tests.simulator.routes import history, queue, system, wanted
 from tests.simulator.shared_commands import by_name
-from tests.simulator.wire import Json
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -59,14 +59,14 @@ def root_folder(app: "SimApp", row: Any) -> Json:
     }
 
 
-LIDARR = Flavour(
+LIDARR = AppDefinition(
     kind="lidarr",
     app_type="lidarr",
     app_name="Lidarr",
     version="2.14.5.4836",
     prefix="api/v1",
     api_index={"current": "v1", "deprecated": []},
-    words=ItemWords(
+    names=ItemNames(
         item="album",
         items_field="albumIds",
         parent="artist",

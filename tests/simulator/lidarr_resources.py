@@ -8,9 +8,9 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING
 
 from tests.simulator.downloads import QueueRow
+from tests.simulator.messages import Json, Request, present, stamp
 from tests.simulator.paging import flag
-from tests.simulator.shelf import slug
-from tests.simulator.wire import Json, Request, present, stamp
+from tests.simulator.store import slug
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -185,7 +185,7 @@ def _file(app: "SimApp", row: Row, artist: Row, album: Row) -> Json:
             "dateAdded": stamp(row["added_at"]),
             "sceneName": row["scene_name"],
             "releaseGroup": "SIM",
-            "quality": app.flavour.catalogue.model(row["quality_id"]),
+            "quality": app.definition.catalogue.model(row["quality_id"]),
             "qualityWeight": row["quality_id"],
             "customFormats": app.library.formats_of(row),
             "customFormatScore": row["score"],

@@ -4,7 +4,7 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING, get_args
 
 from tests.simulator.commands import Command, CommandFailed
-from tests.simulator.flavour import CommandField, CommandKind, CommandWork
+from tests.simulator.definition import CommandField, CommandKind, CommandWork
 from tests.simulator.searching import Unit
 from tests.simulator.shared_commands import SHARED_KINDS, SHARED_WORK
 
@@ -65,31 +65,31 @@ def _unit(word: str | None) -> Unit:
 
 def _item_search(app: "SimApp", command: Command, now: float) -> str:
     """Each id in order; the monitored flag does not matter; an unknown id ends the command there."""
-    words = app.flavour.words
-    if command.body[words.items_field] is None:
+    names = app.definition.names
+    if command.body[names.items_field] is None:
         raise CommandFailed("System.NullReferenceException: Object reference not set to an instance of an object.")
     grabbed = 0
-    for item_id in command.body[words.items_field]:
+    for item_id in command.body[names.items_field]:
         row = app.db.row("SELECT * FROM items WHERE id = ?", (item_id,))
         if row is None:
-            raise CommandFailed(f"ModelNotFoundException: {words.kind} with ID {item_id} does not exist")
-        grabbed = app.searcher.search(_unit(words.item), [row], command, now)
-    return f"{words.kind} search completed. {grabbed} reports downloaded."
+            raise CommandFailed(f"ModelNotFoundException: {names.kind} with ID {item_id} does not exist")
+        grabbed = app.searcher.search(_unit(names.item), [row], command, now)
+    return f"{names.kind} search completed. {grabbed} reports downloaded."
 
 
 def _owner_search(app: "SimApp", command: Command, now: float) -> str:
     """One search for all monitored items of the owner, also those that have their files."""
-    words = app.flavour.words
-    owner_id = command.body[words.parent_field or ""]
+    names = app.definition.names
+    owner_id = command.body[names.parent_field or ""]
     if app.db.row("SELECT id FROM parents WHERE id = ?", (owner_id,)) is None:
-        raise CommandFailed(f"ModelNotFoundException: {words.parent_kind} with ID {owner_id} does not exist")
+        raise CommandFailed(f"ModelNotFoundException: {names.parent_kind} with ID {owner_id} does not exist")
     rows = app.db.rows("SELECT * FROM items WHERE parent_id = ? AND monitored = 1 ORDER BY id", (owner_id,))
-    grabbed = app.searcher.search(_unit(words.parent), rows, command, now)
-    return f"{words.parent_kind} search completed. {grabbed} reports downloaded."
+    grabbed = app.searcher.search(_unit(names.parent), rows, command, now)
+    return f"{names.parent_kind} search completed. {grabbed} reports downloaded."
 
 
 def _missing_search(app: "SimApp", command: Command, now: float) -> str:
-    owner_id = command.body[app.flavour.words.parent_field or ""]
+    owner_id = command.body[app.definition.names.parent_field or ""]
     return _bulk(app, app.searcher.wanted("missing", True, now, owner_id), command, now)
 
 
@@ -99,8 +99,8 @@ def _cutoff_search(app: "SimApp", command: Command, now: float) -> str:
 
 
 def _bulk(app: "SimApp", rows: list[Row], command: Command, now: float) -> str:
-    words = app.flavour.words
+    names = app.definition.names
     grabbed = 0
     for row in sorted(rows, key=lambda row: row["last_search_at"] or 0):
-        grabbed += app.searcher.search(_unit(words.item), [row], command, now)
-    return f"Completed search for {len(rows)} {words.item}s. {grabbed} reports downloaded."
+        grabbed += app.searcher.search(_unit(names.item), [row], command, now)
+    return f"Completed search for {len(rows)} {names.item}s. {grabbed} reports downloaded."

@@ -9,6 +9,7 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING
 
 from tests.simulator import errors
+from tests.simulator.definition import Route
 from tests.simulator.editing import (
     created,
     delete_owner,
@@ -18,11 +19,10 @@ from tests.simulator.editing import (
     put_item,
     with_status,
 )
-from tests.simulator.flavour import Route
+from tests.simulator.messages import Json, Reply, Request, json_reply
 from tests.simulator.paging import flag, integers, optional_integer
 from tests.simulator.routes.history import history_of_parent
 from tests.simulator.routes.system import check_new, date_window, fields_of, id_list, known_owner, lost
-from tests.simulator.wire import Json, Reply, Request, json_reply
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -73,13 +73,13 @@ class OwnedRoutes:
         foreign = request.first(self.foreign_owner) if self.foreign_owner else None
         rows = app.db.rows("SELECT * FROM parents ORDER BY id")
         if foreign is not None:
-            rows = [row for row in rows if f"{self.foreign_prefix}{app.flavour.owner}-{row['id']}" == foreign]
+            rows = [row for row in rows if f"{self.foreign_prefix}{app.definition.owner}-{row['id']}" == foreign]
         return json_reply(self.write_owners(app, rows))
 
     def get_owner(self, app: "SimApp", request: Request) -> Reply:
         row = app.db.row("SELECT * FROM parents WHERE id = ?", (request.path_id,))
         if row is None:
-            raise lost(app, app.flavour.words.parent_kind, request.path_id)
+            raise lost(app, app.definition.names.parent_kind, request.path_id)
         return json_reply(self.write_owners(app, [row])[0])
 
     def post_owner(self, app: "SimApp", request: Request) -> Reply:
@@ -94,12 +94,12 @@ class OwnedRoutes:
         )
         app.library.update_parent(owner_id, tags=json.dumps(id_list(fields, "tags")))
         request.path_id = owner_id
-        return created(app, self.get_owner(app, request), f"{app.flavour.owner}/{owner_id}")
+        return created(app, self.get_owner(app, request), f"{app.definition.owner}/{owner_id}")
 
     def put_owner(self, app: "SimApp", request: Request) -> Reply:
         fields = fields_of(request)
         if app.db.row("SELECT id FROM parents WHERE id = ?", (request.path_id,)) is None:
-            raise errors.missing_row(app.flavour.words.parent_kind, request.path_id)
+            raise errors.missing_row(app.definition.names.parent_kind, request.path_id)
         app.library.update_parent(request.path_id, **put_changes(app, fields))
         return with_status(self.get_owner(app, request), 202)
 
@@ -113,9 +113,9 @@ class OwnedRoutes:
 
     def list_items(self, app: "SimApp", request: Request) -> Reply:
         """Those of an owner, of a list of ids or of a foreign id; without any of these, all."""
-        words = app.flavour.words
-        owner_id = optional_integer(request, words.parent_field or "")
-        ids, foreign = integers(request, words.items_field), request.first(self.foreign_item)
+        names = app.definition.names
+        owner_id = optional_integer(request, names.parent_field or "")
+        ids, foreign = integers(request, names.items_field), request.first(self.foreign_item)
         if owner_id is not None:
             rows = app.db.rows("SELECT * FROM items WHERE parent_id = ? ORDER BY id", (owner_id,))
         elif ids:
@@ -125,13 +125,13 @@ class OwnedRoutes:
         else:
             rows = app.db.rows("SELECT * FROM items ORDER BY id")
             if foreign is not None:
-                rows = [row for row in rows if f"{self.foreign_prefix}{words.item}-{row['id']}" == foreign]
+                rows = [row for row in rows if f"{self.foreign_prefix}{names.item}-{row['id']}" == foreign]
         return json_reply(self.write_items(app, rows))
 
     def get_item(self, app: "SimApp", request: Request) -> Reply:
         row = app.db.row("SELECT * FROM items WHERE id = ?", (request.path_id,))
         if row is None:
-            raise lost(app, app.flavour.words.kind, request.path_id)
+            raise lost(app, app.definition.names.kind, request.path_id)
         return json_reply(self.write_item(app, [row])[0])
 
     def put_item(self, app: "SimApp", request: Request) -> Reply:
@@ -141,14 +141,14 @@ class OwnedRoutes:
         start, end = date_window(app, request)
         rule = "" if flag(request, "unmonitored", False) else " AND wanted = 1"
         sql = f"SELECT * FROM items WHERE air_at BETWEEN ? AND ?{rule} ORDER BY air_at, id"
-        return json_reply(app.flavour.item_json(app, app.db.rows(sql, (start, end)), request))
+        return json_reply(app.definition.item_json(app, app.db.rows(sql, (start, end)), request))
 
     # --- files ------------------------------------------------------------------------------------------------------
 
     def list_files(self, app: "SimApp", request: Request) -> Reply:
         """Owners and items are looked up first: an unknown one is a 404."""
-        words = app.flavour.words
-        owner_id, item_ids = optional_integer(request, words.parent_field or ""), integers(request, words.item_field)
+        names = app.definition.names
+        owner_id, item_ids = optional_integer(request, names.parent_field or ""), integers(request, names.item_field)
         ids = integers(request, self.file_ids_field)
         if owner_id is not None:
             known_owner(app, owner_id)
@@ -157,15 +157,15 @@ class OwnedRoutes:
             known = app.db.by_ids("items", item_ids)
             for item_id in item_ids:
                 if item_id not in known:
-                    raise errors.missing_row(words.kind, item_id)
+                    raise errors.missing_row(names.kind, item_id)
             rows = [file for item_id in dict.fromkeys(item_ids) for file in app.library.files_of(item_id)]
         elif ids:
             rows = list(app.db.by_ids("files", ids).values())
         elif request.first("unmapped") is not None:
             rows = []
         else:
-            names = f"{words.parent_field}, {words.item_field}, {self.file_ids_field} or unmapped"
-            raise errors.bad_request(f"{names} must be provided")
+            fields = f"{names.parent_field}, {names.item_field}, {self.file_ids_field} or unmapped"
+            raise errors.bad_request(f"{fields} must be provided")
         return json_reply(self.write_files(app, rows))
 
     def get_file(self, app: "SimApp", request: Request) -> Reply:

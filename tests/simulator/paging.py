@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.simulator import errors
 from tests.simulator.database import Database
-from tests.simulator.flavour import SortKeys
-from tests.simulator.wire import Json, Reply, Request, json_reply
+from tests.simulator.definition import SortKeys
+from tests.simulator.messages import Json, Reply, Request, json_reply
 
 _DIRECTIONS = {"default": 0, "ascending": 1, "descending": 2}
 _INT_MAX = 2**31 - 1

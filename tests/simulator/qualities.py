@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tests.simulator.wire import Json
+from tests.simulator.messages import Json
 
 QualityForm = Literal["series", "movie", "bare"]
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import catalogues
 from tests.simulator.commands import Command, CommandFailed
-from tests.simulator.flavour import (
+from tests.simulator.definition import (
+    AppDefinition,
     CommandField,
     CommandKind,
     CommandWork,
-    Flavour,
     HistoryShape,
-    ItemWords,
+    ItemNames,
     QueueShape,
     SortKeys,
     queue_keys,
@@ -98,12 +98,12 @@ _WANTED_KEYS = SortKeys(
     "movieMetadata.sortTitle",
 )
 
-RADARR = Flavour(
+RADARR = AppDefinition(
     kind="radarr",
     app_name="Radarr",
     version="5.28.0.10274",
     app_type="radarr",
-    words=ItemWords(
+    names=ItemNames(
         item="movie",
         items_field="movieIds",
         parent=None,

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
+from tests.simulator.messages import Json, Request, stamp
 from tests.simulator.paging import flag
-from tests.simulator.shelf import DAY, slug
-from tests.simulator.wire import Json, Request, stamp
+from tests.simulator.store import DAY, slug
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -28,7 +28,7 @@ def available_at(row: Row) -> float:
 
 
 def is_available(app: "SimApp", row: Row) -> bool:
-    if app.flavour.released_is_available:
+    if app.definition.released_is_available:
         return bool(row["status"] == "released")
     moment = available_at(row)
     if moment == 0.0:
@@ -54,7 +54,7 @@ def full_movie(app: "SimApp", row: Row, file: Row | None, *, scores: bool) -> Js
 def movie_json(app: "SimApp", row: Row, file: Row | None) -> Json:
     path = f"{row['root']}/{row['title']} ({row['year']})"
     size = file["size"] if file else 0
-    return app.flavour.fitted(
+    return app.definition.fitted(
         app,
         "movie",
         {
@@ -122,7 +122,7 @@ def _images(row_id: int) -> list[Json]:
 def file_json(app: "SimApp", row: Row, movie: Row, *, scores: bool) -> Json:
     name = row["scene_name"] or f"{movie['title']} ({movie['year']})"
     profile = app.library.profiles[movie["profile_id"]]
-    return app.flavour.fitted(
+    return app.definition.fitted(
         app,
         "moviefile",
         {
@@ -135,7 +135,7 @@ def file_json(app: "SimApp", row: Row, movie: Row, *, scores: bool) -> Json:
             "releaseGroup": "SIM",
             "edition": "",
             "languages": [_ENGLISH],
-            "quality": app.flavour.catalogue.model(row["quality_id"]),
+            "quality": app.definition.catalogue.model(row["quality_id"]),
             "customFormats": app.library.formats_of(row) if scores else None,
             "customFormatScore": row["score"] if scores else None,
             "indexerFlags": 0,

@@ -4,13 +4,13 @@ import json
 from typing import TYPE_CHECKING
 
 from tests.simulator import errors
+from tests.simulator.definition import Route
 from tests.simulator.editing import created, edit_many, put_changes, with_status
-from tests.simulator.flavour import Route
+from tests.simulator.messages import Reply, Request, json_reply
 from tests.simulator.paging import flag, integers, optional_integer
 from tests.simulator.radarr_resources import file_json, full_movie, movie_list
 from tests.simulator.routes.history import history_of_parent
 from tests.simulator.routes.system import check_new, date_window, fields_of, id_list, lost
-from tests.simulator.wire import Reply, Request, json_reply
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def list_movies(app: "SimApp", request: Request) -> Reply:
     """All movies, or the one with a foreign id; stashId is Whisparr's."""
     tmdb_id, stash_id = optional_integer(request, "tmdbId"), request.first("stashId")
-    if app.flavour.app_type == "whisparr" and stash_id is not None:
+    if app.definition.app_type == "whisparr" and stash_id is not None:
         rows = app.db.rows("SELECT * FROM items WHERE 'scene-' || id = ?", (stash_id,))
     elif tmdb_id is not None:
         rows = app.db.rows("SELECT * FROM items WHERE id = ?", (tmdb_id - 100_000,))

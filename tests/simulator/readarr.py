@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator import catalogues
-from tests.simulator.flavour import Flavour, HistoryShape, ItemWords, QueueShape, SortKeys
+from tests.simulator.definition import AppDefinition, HistoryShape, ItemNames, QueueShape, SortKeys
 from tests.simulator.lidarr import root_folder
+from tests.simulator.messages import Json
 from tests.simulator.owned_commands import owned_kinds, owned_work
 from tests.simulator.owned_routes import OwnedRoutes
 from tests.simulator.readarr_resources import (
@@ -18,7 +19,6 @@ from tests.simulator.readarr_resources import (
 )
 from tests.simulator.routes import history, queue, system, wanted
 from tests.simulator.shared_commands import by_name
-from tests.simulator.wire import Json
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -54,14 +54,14 @@ def _root_folder(app: "SimApp", row: Any) -> Json:
     return {**root_folder(app, row), "isCalibreLibrary": False, "port": 0, "useSsl": False, "outputProfile": "default"}
 
 
-READARR = Flavour(
+READARR = AppDefinition(
     kind="readarr",
     app_type="readarr",
     app_name="Readarr",
     version="0.4.18.2805",
     prefix="api/v1",
     api_index={"current": "v1", "deprecated": []},
-    words=ItemWords(
+    names=ItemNames(
         item="book",
         items_field="bookIds",
         parent="author",

@@ -6,9 +6,9 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING
 
 from tests.simulator.downloads import QueueRow
+from tests.simulator.messages import Json, Request, present, stamp
 from tests.simulator.paging import flag
-from tests.simulator.shelf import slug
-from tests.simulator.wire import Json, Request, present, stamp
+from tests.simulator.store import slug
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -176,7 +176,7 @@ def _file(app: "SimApp", row: Row, author: Row, book: Row) -> Json:
         "path": f"{author['root']}/{author['title']}/{slug(book['title'])}.epub",
         "size": row["size"],
         "dateAdded": stamp(row["added_at"]),
-        "quality": app.flavour.catalogue.model(row["quality_id"]),
+        "quality": app.definition.catalogue.model(row["quality_id"]),
         "qualityWeight": row["quality_id"],
         "indexerFlags": 0,
         "qualityCutoffNotMet": row["quality_id"] in app.library.profiles[author["profile_id"]].below_cutoff(),

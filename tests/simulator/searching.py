@@ -9,7 +9,7 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.simulator.commands import Command, CommandFailed
-from tests.simulator.wire import Json, stamp
+from tests.simulator.messages import Json, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -21,7 +21,7 @@ Unit = Literal["episode", "season", "movie", "album", "artist", "book", "author"
 
 @dataclass(frozen=True, slots=True)
 class SearchRecord:
-    """One search that the app really carried out: the truth that tests compare with."""
+    """One search that the app carried out, for tests to compare with."""
 
     at: float
     command_id: int
@@ -79,7 +79,7 @@ class Searcher:
             source = "UserInvokedSearch" if command.trigger == "manual" else "Search"
             grabbed = self._grab(unit, items, now, forced, source)
         first = items[0]
-        season = first["season"] if app.flavour.seasons else None
+        season = first["season"] if app.definition.seasons else None
         self.records.append(
             SearchRecord(
                 now,

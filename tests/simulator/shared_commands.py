@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.simulator.commands import Command
-from tests.simulator.flavour import CommandField, CommandKind, CommandWork
+from tests.simulator.definition import CommandField, CommandKind, CommandWork
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp

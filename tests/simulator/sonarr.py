@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import catalogues
 from tests.simulator.commands import Command, CommandFailed
-from tests.simulator.flavour import (
+from tests.simulator.definition import (
+    AppDefinition,
     CommandField,
     CommandKind,
     CommandWork,
-    Flavour,
     HistoryShape,
-    ItemWords,
+    ItemNames,
     QueueShape,
     SortKeys,
     queue_keys,
@@ -103,7 +103,7 @@ def _series_search(app: "SimApp", command: Command, now: float) -> str:
     seasons = [row["number"] for row in app.db.rows(sql, (series["id"],))]
     grabbed = 0
     # The v5 tree leaves complete episodes out when the profile forbids upgrades.
-    lean = app.flavour.kind == "sonarr5" and not app.library.profiles[series["profile_id"]].upgrade_allowed
+    lean = app.definition.kind == "sonarr5" and not app.library.profiles[series["profile_id"]].upgrade_allowed
     for season in seasons:
         rule = " AND file_id = 0" if lean else ""
         found = app.db.rows(
@@ -185,12 +185,12 @@ _WANTED_KEYS = SortKeys(
     "episodes.airDateUtc",
 )
 
-SONARR_4 = Flavour(
+SONARR_4 = AppDefinition(
     kind="sonarr",
     app_name="Sonarr",
     version="4.0.19.2979",
     app_type="sonarr",
-    words=ItemWords(
+    names=ItemNames(
         item="episode",
         items_field="episodeIds",
         parent="series",

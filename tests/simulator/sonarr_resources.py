@@ -8,8 +8,8 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING
 
 from tests.simulator.downloads import QueueRow
+from tests.simulator.messages import Json, Request, present, stamp
 from tests.simulator.paging import flag
-from tests.simulator.wire import Json, Request, present, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -42,7 +42,7 @@ def series_list(app: "SimApp", rows: Sequence[Row]) -> list[Json]:
 
 def series_plain(app: "SimApp", row: Row, seasons: Sequence[Row]) -> Json:
     """As it comes inside other records: no statistics, alternateTitles or rootFolderPath."""
-    return app.flavour.fitted(
+    return app.definition.fitted(
         app,
         "series",
         {
@@ -114,7 +114,7 @@ def _series_full(app: "SimApp", row: Row, seasons: Sequence[Row], statistics: Se
         "lastAired": stamp(max(lasts, default=None)),
         "statistics": _series_statistics(statistics),
     }
-    return app.flavour.fitted(app, "series", {**series_plain(app, row, seasons), "seasons": shown, **more}, row)
+    return app.definition.fitted(app, "series", {**series_plain(app, row, seasons), "seasons": shown, **more}, row)
 
 
 def _counts(files: int, episodes: int, total: int, size: int) -> Json:
@@ -176,7 +176,7 @@ def plain_series(app: "SimApp", ids: set[int]) -> dict[int, Json]:
 
 
 def _episode(app: "SimApp", row: Row) -> Json:
-    return app.flavour.fitted(
+    return app.definition.fitted(
         app,
         "episode",
         {
@@ -205,7 +205,7 @@ def file_json(app: "SimApp", row: Row) -> Json:
     series = app.library.parent(row["parent_id"])
     profile = app.library.profiles[series["profile_id"]]
     name = row["scene_name"] or f"{series['title']} {row['season']}x{row['item_id']}"
-    return app.flavour.fitted(
+    return app.definition.fitted(
         app,
         "episodefile",
         {
@@ -218,7 +218,7 @@ def file_json(app: "SimApp", row: Row) -> Json:
             "sceneName": row["scene_name"],
             "releaseGroup": "SIM",
             "languages": [_ENGLISH],
-            "quality": app.flavour.catalogue.model(row["quality_id"]),
+            "quality": app.definition.catalogue.model(row["quality_id"]),
             "customFormats": app.library.formats_of(row),
             "customFormatScore": row["score"],
             "indexerFlags": 0,

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tests.simulator import errors
+from tests.simulator.definition import Route
 from tests.simulator.editing import (
     created,
     delete_owner,
@@ -13,12 +14,11 @@ from tests.simulator.editing import (
     put_item,
     with_status,
 )
-from tests.simulator.flavour import Route
+from tests.simulator.messages import Reply, Request, json_reply, named
 from tests.simulator.paging import flag, integers, optional_integer
 from tests.simulator.routes.history import history_of_parent
 from tests.simulator.routes.system import check_new, date_window, fields_of, id_list, known_owner, lost
 from tests.simulator.sonarr_resources import episode_list, file_json, plain_series, series_list
-from tests.simulator.wire import Reply, Request, json_reply, named
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -76,7 +76,7 @@ def list_episodes(app: "SimApp", request: Request) -> Reply:
         rows = app.db.rows("SELECT * FROM items WHERE file_id = ?", (file_id,))
     else:
         raise errors.bad_request("seriesId or episodeIds must be provided")
-    return json_reply([app.flavour.fitted(app, "listed_episode", e) for e in episode_list(app, rows, request)])
+    return json_reply([app.definition.fitted(app, "listed_episode", e) for e in episode_list(app, rows, request)])
 
 
 def get_episode(app: "SimApp", request: Request) -> Reply:

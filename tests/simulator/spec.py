@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.simulator.flavour import Flavour
+from tests.simulator.definition import AppDefinition
 from tests.simulator.library import Library
-from tests.simulator.shelf import DAY, slug, sort_title
+from tests.simulator.store import DAY, slug, sort_title
 
 _FIRST = (
     *("Silent", "Broken", "Golden", "Hidden", "Last", "Northern", "Paper", "Iron"),
@@ -86,18 +86,18 @@ class _Exact(LibrarySpec):
     item_limit: int | None = None
 
 
-def fill(library: Library, spec: LibrarySpec, flavour: Flavour, *, seed: int) -> None:
+def fill(library: Library, spec: LibrarySpec, definition: AppDefinition, *, seed: int) -> None:
     """Add the described library in bulk."""
     maker = _Maker(library, spec, random.Random(seed))
-    match flavour.item:
+    match definition.item:
         case "movie":
-            maker.movies(scenes=flavour.app_type == "whisparr")
+            maker.movies(scenes=definition.app_type == "whisparr")
         case "album":
             maker.owned(spec.artists, spec.albums, spec.tracks)
         case "book":
             maker.owned(spec.authors, spec.books, 1)
         case _:
-            maker.series(years=flavour.seasons_are_years)
+            maker.series(years=definition.seasons_are_years)
     library.recompute_cutoff()
 
 

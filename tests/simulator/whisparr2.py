@@ -5,10 +5,10 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING
 
 from tests.simulator import catalogues
-from tests.simulator.flavour import SortKeys
+from tests.simulator.definition import SortKeys
+from tests.simulator.messages import Json, stamp
 from tests.simulator.shared_commands import by_name, without_priority
 from tests.simulator.sonarr import SONARR_4
-from tests.simulator.wire import Json, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import catalogues, errors
 from tests.simulator.commands import Command, CommandFailed
-from tests.simulator.flavour import CommandField, CommandKind, CommandWork, Handler, Route, SortKeys
+from tests.simulator.definition import CommandField, CommandKind, CommandWork, Handler, Route, SortKeys
+from tests.simulator.messages import Reply, Request, json_reply
 from tests.simulator.radarr import RADARR
 from tests.simulator.radarr_resources import full_movie
 from tests.simulator.routes.system import body_of, lost
 from tests.simulator.shared_commands import by_name, without_priority
 from tests.simulator.whisparr3_resources import cast, old_scene, performer, scene, studio
-from tests.simulator.wire import Reply, Request, json_reply
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp

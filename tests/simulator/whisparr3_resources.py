@@ -6,7 +6,7 @@ import json
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
-from tests.simulator.wire import Json, present, stamp
+from tests.simulator.messages import Json, present, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp

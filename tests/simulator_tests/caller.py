@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.simulator import SimApp
-from tests.simulator.wire import Reply, Request
+from tests.simulator.messages import Reply, Request
 
 Query = dict[str, Any]
 
@@ -62,7 +62,7 @@ class Caller:
         known = {"x-api-key": self.app.settings.api_key} if key else {}
         if body is not None:
             known["content-type"] = "application/json"
-        full = path if path.startswith("/") else f"/{self.app.flavour.prefix}/{path}"
+        full = path if path.startswith("/") else f"/{self.app.definition.prefix}/{path}"
         request = Request(
             method=method,
             path=full,

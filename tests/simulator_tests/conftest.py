@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from tests.simulator import SimApp, SimClock, SimSettings
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.simulator_tests.caller import Caller
 
 KINDS: tuple[AppKind, ...] = get_args(AppKind)

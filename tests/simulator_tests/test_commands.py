@@ -17,11 +17,11 @@ def status_of(call: Caller, command_id: int) -> str:
 
 
 def test_post_answers_201_with_location_and_the_queued_command(any_app: Caller) -> None:
-    flavour = any_app.app.flavour
-    name, field = flavour.words.search, flavour.words.items_field
+    definition = any_app.app.definition
+    name, field = definition.names.search, definition.names.items_field
     answer = any_app.post("command", {"name": name.lower(), field: [1, 2], "nonsense": True})
     assert answer.status == 201
-    assert answer.headers["location"] == f"/{flavour.prefix}/command/{answer.json['id']}"
+    assert answer.headers["location"] == f"/{definition.prefix}/command/{answer.json['id']}"
     body = answer.json
     assert (body["name"], body["commandName"]) == (name, f"{name.removesuffix('Search')} Search")
     assert (body["status"], body["result"], body["trigger"], body["priority"]) == (
@@ -30,21 +30,21 @@ def test_post_answers_201_with_location_and_the_queued_command(any_app: Caller) 
     )
     assert (body["body"][field], body["body"]["name"]) == ([1, 2], name)
     assert "nonsense" not in body["body"]
-    assert ("isTypeExclusive" in body["body"]) is (flavour.kind not in ("sonarr", "sonarr5", "whisparr2"))
-    older = flavour.kind in ("whisparr2", "whisparr3old")
+    assert ("isTypeExclusive" in body["body"]) is (definition.kind not in ("sonarr", "sonarr5", "whisparr2"))
+    older = definition.kind in ("whisparr2", "whisparr3old")
     assert body["body"].get("completionMessage") == ("Completed" if older else None)
     assert not {"message", "started", "ended", "duration", "exception"} & set(body)
 
 
 def test_an_unknown_name_is_500_and_400_in_the_v5_tree(any_app: Caller) -> None:
     answer = any_app.post("command", {"name": "NoSuchThing"})
-    assert answer.status == (400 if any_app.app.flavour.kind == "sonarr5" else 500)
+    assert answer.status == (400 if any_app.app.definition.kind == "sonarr5" else 500)
     assert answer.json["message"] == "Sequence contains no matching element"
     assert "description" in answer.json
 
 
 def test_a_manual_import_goes_first_except_in_both_older_whisparrs(any_app: Caller) -> None:
-    older = any_app.app.flavour.kind in ("whisparr2", "whisparr3old")
+    older = any_app.app.definition.kind in ("whisparr2", "whisparr3old")
     assert any_app.post("command", {"name": "ManualImport"}).json["priority"] == ("normal" if older else "high")
 
 

@@ -1,4 +1,4 @@
-"""From a grab over the queue to the import or the failure, with the history that each app writes (§5.2, §6.4)."""
+"""From a grab over the queue to the import or the failure, with the history that each app writes."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ DAY = 86_400
 
 def search(call: Caller, *item_ids: int) -> dict[str, Any]:
     """Search items by command, and let the command end."""
-    words = call.app.flavour.words
+    words = call.app.definition.names
     return call.run(words.search, **{words.items_field: list(item_ids)})
 
 
@@ -33,11 +33,11 @@ DELETED = {"episode": "episodeFileDeleted", "movie": "movieFileDeleted", "book":
 
 
 def three_tracks(call: Caller) -> dict[str, int]:
-    return {"tracks": 3} if call.app.flavour.item == "album" else {}
+    return {"tracks": 3} if call.app.definition.item == "album" else {}
 
 
 def test_a_search_grabs_and_the_download_is_imported(any_app: Caller) -> None:
-    app, words = any_app.app, any_app.app.flavour.words
+    app, words = any_app.app, any_app.app.definition.names
     item = app.add_item(**three_tracks(any_app))
     app.searcher.force(item, "import")
     done = search(any_app, item)
@@ -54,7 +54,7 @@ def test_a_search_grabs_and_the_download_is_imported(any_app: Caller) -> None:
     app.advance(DAY)
     assert any_app.records("queue") == []
     imports = any_app.get("history/since").json[1:]
-    assert [entry["eventType"] for entry in imports] == IMPORTED[app.flavour.app_type]
+    assert [entry["eventType"] for entry in imports] == IMPORTED[app.definition.app_type]
     assert {entry["downloadId"] for entry in imports} == {grab["downloadId"]}
     assert app.library.missing_ids() == set()
 
@@ -67,8 +67,8 @@ def test_the_last_message_counts_the_grabs_except_in_both_older_whisparrs(any_ap
         "movie": "Completed search for 1 movies. 1 reports downloaded.",
         "album": "Album search completed. 1 reports downloaded.",
         "book": "Book search completed. 1 reports downloaded.",
-    }[any_app.app.flavour.item]
-    older = any_app.app.flavour.kind in ("whisparr2", "whisparr3old")
+    }[any_app.app.definition.item]
+    older = any_app.app.definition.kind in ("whisparr2", "whisparr3old")
     assert search(any_app, item)["message"] == ("Completed" if older else expected)
 
 
@@ -78,7 +78,7 @@ def test_a_blocked_import_stays_in_the_queue_in_the_apps_own_state(any_app: Call
     search(any_app, item)
     any_app.app.advance(DAY)
     (row,) = any_app.records("queue")
-    kind = any_app.app.flavour.kind
+    kind = any_app.app.definition.kind
     state = {
         "lidarr": "importFailed",
         "readarr": "importFailed",
@@ -105,7 +105,7 @@ def test_a_failed_download_is_searched_again_by_the_app_itself(any_app: Caller) 
     assert [row["data"]["releaseSource"] for row in grabs] == ["UserInvokedSearch", "Search"]
     assert "downloadFailed" in events(any_app)
     (blocked,) = any_app.records("blocklist")
-    words = app.flavour.words
+    words = app.definition.names
     assert blocked.get(words.items_field, [blocked.get(words.item_field)]) == [item]
 
 
@@ -118,13 +118,13 @@ def test_an_upgrade_raises_the_file_and_says_that_the_old_one_went(any_app: Call
     app.advance(DAY)
     assert app.library.cutoff_ids() == set()
     gone = [event for event in events(any_app) if event.endswith("Deleted")]
-    assert gone == (["trackFileDeleted"] * 3 if app.flavour.item == "album" else [DELETED[app.flavour.item]])
+    assert gone == (["trackFileDeleted"] * 3 if app.definition.item == "album" else [DELETED[app.definition.item]])
 
 
 def test_a_score_below_the_profiles_is_upgraded_although_no_list_tells_it(any_app: Caller) -> None:
     app = any_app.app
-    good = app.flavour.catalogue.high[0]
-    if app.flavour.owner:
+    good = app.definition.catalogue.high[0]
+    if app.definition.owner:
         item = app.add_item(app.add_owner(profile_id=2), has_file=True, quality_id=good, score=0)
     else:
         item = app.add_item(profile_id=2, has_file=True, quality_id=good, score=0)
@@ -203,7 +203,7 @@ def test_custom_formats_can_be_changed(any_app: Caller) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_included_owners_tell_title_and_season(kind: Any) -> None:
     call = caller(kind)
-    words = call.app.flavour.words
+    words = call.app.definition.names
     call.app.rss_grab(call.app.add_item(title="Chapter"))
     names = [name for name in (words.item, words.parent) if name]
     bare = call.get("history/since").json[0]
@@ -214,15 +214,15 @@ def test_included_owners_tell_title_and_season(kind: Any) -> None:
         assert row[words.item]["id"] == row[words.item_field]
         if words.parent and words.parent_field:
             assert row[words.parent]["id"] == row[words.parent_field]
-        if call.app.flavour.seasons:
+        if call.app.definition.seasons:
             assert row[words.item]["seasonNumber"] == 1
 
 
 def test_the_same_seed_makes_the_same_history_in_every_app(any_app: Caller) -> None:
     def lived() -> list[str]:
-        app = SimApp(any_app.app.flavour.kind, SimSettings(grab_share=0.5), clock=any_app.app.clock)
+        app = SimApp(any_app.app.definition.kind, SimSettings(grab_share=0.5), clock=any_app.app.clock)
         ids = [app.add_item() for _ in range(8)]
-        words = app.flavour.words
+        words = app.definition.names
         app.post_command(words.search, **{words.items_field: ids})
         app.settle()
         return [row["source_title"] for row in app.db.rows("SELECT source_title FROM history ORDER BY id")]

@@ -155,7 +155,7 @@ async def test_in_process_without_a_socket() -> None:
 
 
 def test_a_mistake_of_the_simulator_is_a_500_that_can_be_asserted_on() -> None:
-    from tests.simulator.wire import Request
+    from tests.simulator.messages import Request
 
     app = SimApp("sonarr")
     app.db.change("DROP TABLE tags")

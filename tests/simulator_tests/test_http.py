@@ -3,7 +3,7 @@
 import pytest
 
 from tests.simulator import SimApp, SimClock, SimSettings
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.simulator_tests.caller import Caller
 from tests.simulator_tests.conftest import KINDS
 
@@ -42,20 +42,20 @@ def test_status_tells_app_version_and_database() -> None:
 
 
 def test_every_app_says_who_it_is(any_app: Caller) -> None:
-    flavour = any_app.app.flavour
+    definition = any_app.app.definition
     status = any_app.get("system/status").json
-    assert status["appName"].lower() == flavour.app_type
-    assert status["version"] == flavour.version
+    assert status["appName"].lower() == definition.app_type
+    assert status["version"] == definition.version
     majors = {"whisparr2": "2.", "whisparr3old": "3.0.", "whisparr3": "3.2.", "readarr": "0.4.", "lidarr": "2."}
-    assert status["version"].startswith(majors.get(flavour.kind, ""))
-    assert any_app.get("series").status == (200 if flavour.seasons else 404)
-    assert any_app.get("movie").status == (200 if flavour.movie_like else 404)
+    assert status["version"].startswith(majors.get(definition.kind, ""))
+    assert any_app.get("series").status == (200 if definition.seasons else 404)
+    assert any_app.get("movie").status == (200 if definition.movie_like else 404)
 
 
 def test_get_api_tells_the_v5_tree_from_v4(any_app: Caller) -> None:
-    current = any_app.app.flavour.prefix.removeprefix("api/")
+    current = any_app.app.definition.prefix.removeprefix("api/")
     expected = {"current": current, "deprecated": []}
-    if any_app.app.flavour.kind == "sonarr5":
+    if any_app.app.definition.kind == "sonarr5":
         expected = {"current": "v5", "deprecated": ["v3"]}
     assert any_app.get("/api").json == expected
 
@@ -79,7 +79,7 @@ def test_the_key_is_checked_before_the_redirect_and_before_starting_up() -> None
 
 def test_starting_up_is_503_with_its_own_key_and_text_outside_the_api(any_app: Caller) -> None:
     any_app.app.restart(starting_seconds=10)
-    name = any_app.app.flavour.app_name
+    name = any_app.app.definition.app_name
     text = f"{name} is starting up, please try again later"
     assert any_app.get("system/status").json == {"errorMessage": text}
     outside = any_app.get("/ping")
@@ -92,7 +92,7 @@ def test_ping_needs_no_key_and_knows_head(any_app: Caller) -> None:
     answer = any_app.send("GET", "/ping", key=False)
     assert (answer.status, answer.json) == (200, {"status": "OK"})
     head = any_app.send("HEAD", "/ping", key=False)
-    older = any_app.app.flavour.kind in ("whisparr2", "whisparr3old")
+    older = any_app.app.definition.kind in ("whisparr2", "whisparr3old")
     assert (head.status, head.reply.body) == (405 if older else 200, b"")
 
 
@@ -124,7 +124,7 @@ def test_unknown_routes_are_empty_404_and_wrong_methods_405(any_app: Caller) -> 
 
 
 def test_paths_are_matched_without_case_and_with_a_trailing_slash(any_app: Caller) -> None:
-    prefix = any_app.app.flavour.prefix.upper()
+    prefix = any_app.app.definition.prefix.upper()
     assert any_app.send("GET", f"/{prefix}/System/Status/").status == 200
 
 
@@ -200,13 +200,13 @@ def test_broken_json_in_a_body_is_400_but_a_trailing_comma_is_fine(any_app: Call
 
 
 def test_unknown_ids_answer_as_each_app_does(any_app: Caller) -> None:
-    flavour = any_app.app.flavour
-    for path in (flavour.item, "command", "qualityprofile", "tag"):
+    definition = any_app.app.definition
+    for path in (definition.item, "command", "qualityprofile", "tag"):
         answer = any_app.get(f"{path}/99")
         assert answer.status == 404
-        if flavour.kind == "sonarr5":
+        if definition.kind == "sonarr5":
             assert answer.reply.body == b""
-        elif flavour.kind == "lidarr":
+        elif definition.kind == "lidarr":
             assert set(answer.json) == {"message", "description"}
         else:
             assert answer.json["title"] == "Not Found"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.simulator import LibrarySpec, SimApp, SimClock, SimSettings
-from tests.simulator.shelf import DAY
+from tests.simulator.store import DAY
 from tests.simulator_tests.caller import Caller
 from tests.simulator_tests.conftest import KINDS
 
@@ -112,7 +112,7 @@ def test_tags_are_lower_cased_and_made_once(any_app: Caller) -> None:
 )
 def test_the_editors_apply_tags(any_app: Caller, way: Any, expected: list[int]) -> None:
     app = any_app.app
-    library, words = app.library, app.flavour.words
+    library, words = app.library, app.definition.names
     tags = [library.tag(label) for label in ("a", "b", "c")]
     make = app.add_owner if words.parent else app.add_item
     owner, other = make(tags=["a", "b"]), make()
@@ -124,7 +124,7 @@ def test_the_editors_apply_tags(any_app: Caller, way: Any, expected: list[int]) 
 
 
 def test_the_editors_change_profile_and_monitoring_of_many(any_app: Caller) -> None:
-    words = any_app.app.flavour.words
+    words = any_app.app.definition.names
     make = any_app.app.add_owner if words.parent else any_app.app.add_item
     ids = [make(), make()]
     path = words.parent or words.item
@@ -134,7 +134,7 @@ def test_the_editors_change_profile_and_monitoring_of_many(any_app: Caller) -> N
 
 
 def test_adding_needs_a_profile_and_a_path(any_app: Caller) -> None:
-    path = any_app.app.flavour.words.parent or any_app.app.flavour.words.item
+    path = any_app.app.definition.names.parent or any_app.app.definition.names.item
     assert any_app.post(path, {}).status == 400
     assert any_app.post(path, {"title": "T", "path": "/x"}).json[0]["propertyName"] == "QualityProfileId"
     assert any_app.post(path, {"title": "T", "qualityProfileId": 1}).json[0]["propertyName"] == "Path"
@@ -142,7 +142,7 @@ def test_adding_needs_a_profile_and_a_path(any_app: Caller) -> None:
     made = any_app.post(path, {"title": "T", "qualityProfileId": 1, "path": "/x", "year": 1999, "tags": [tag_id]})
     assert (made.status, made.json["tags"], made.headers["location"]) == (
         *(201, [tag_id]),
-        f"/{any_app.app.flavour.prefix}/{path}/{made.json['id']}",
+        f"/{any_app.app.definition.prefix}/{path}/{made.json['id']}",
     )
     changed = any_app.put(f"{path}/{made.json['id']}", {"monitored": True, "qualityProfileId": 2, "tags": []})
     assert (changed.status, changed.json["monitored"], changed.json["qualityProfileId"]) == (202, True, 2)
@@ -153,14 +153,14 @@ def test_adding_needs_a_profile_and_a_path(any_app: Caller) -> None:
 def test_history_pages_filters_and_since(any_app: Caller) -> None:
     empty = any_app.get("history", page=1, pageSize=15, sortKey="date").json
     assert (empty["records"], empty["page"], empty["pageSize"]) == ([], 1, 15)
-    item, shape = any_app.app.add_item(), any_app.app.flavour.history
+    item, shape = any_app.app.add_item(), any_app.app.definition.history
     start = any_app.app.clock()
     events = ("grabbed", shape.imported, "downloadFailed")
     for hours, event in enumerate(events):
-        any_app.app.chronicle.add(item, event, date=start + timedelta(hours=hours), download_id=f"D{hours}")
+        any_app.app.history.add(item, event, date=start + timedelta(hours=hours), download_id=f"D{hours}")
     assert [row["eventType"] for row in any_app.records("history")] == list(reversed(events))
     chosen = [row["eventType"] for row in any_app.records("history", eventType=[1, 3])]
-    assert chosen == ([events[0]] if any_app.app.flavour.kind == "whisparr2" else [events[1], events[0]])
+    assert chosen == ([events[0]] if any_app.app.definition.kind == "whisparr2" else [events[1], events[0]])
     assert [row["downloadId"] for row in any_app.records("history", downloadId="D2")] == ["D2"]
     assert any_app.get("history", eventType="grabbed").status == 400
     later = (start + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -173,12 +173,12 @@ def test_history_pages_filters_and_since(any_app: Caller) -> None:
 def test_history_of_one_owner(sonarr: Caller, radarr: Caller) -> None:
     series_id = sonarr.app.library.add_series(title="Harbour")
     episode_id = sonarr.app.library.add_episode(series_id, 2, 1)
-    sonarr.app.chronicle.add(episode_id, "grabbed", data={"releaseSource": "Rss"})
+    sonarr.app.history.add(episode_id, "grabbed", data={"releaseSource": "Rss"})
     (row,) = sonarr.get("history/series", seriesId=series_id, seasonNumber=2, includeSeries="true").json
     assert (row["series"]["title"], row["data"]["releaseSource"]) == ("Harbour", "Rss")
     assert sonarr.get("history/series", seriesId=series_id, seasonNumber=1).json == []
     movie_id = radarr.app.library.add_movie()
-    radarr.app.chronicle.add(movie_id, "grabbed")
+    radarr.app.history.add(movie_id, "grabbed")
     assert [r["movieId"] for r in radarr.get("history/movie", movieId=movie_id).json] == [movie_id]
 
 

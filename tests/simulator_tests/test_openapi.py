@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # ships no types
 
 from tests.simulator import SimApp, SimClock, SimSettings
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.simulator_tests.caller import Caller
 
 
@@ -86,9 +86,9 @@ def _allowing_null(node: Any) -> Any:
 
 def check(call: Caller, path: str, body: Any, *, method: str = "get") -> None:
     """Validate a body against the document's 200 reply of that path."""
-    flavour = call.app.flavour
-    whole = document(flavour.kind)
-    content = whole["paths"][f"/{flavour.prefix}/{path}"][method]["responses"]["200"]["content"]
+    definition = call.app.definition
+    whole = document(definition.kind)
+    content = whole["paths"][f"/{definition.prefix}/{path}"][method]["responses"]["200"]["content"]
     schema = next(entry["schema"] for media, entry in content.items() if media.startswith("application/json"))
     validator = Draft202012Validator({**schema, "components": whole["components"]})
     problems = [f"{'/'.join(map(str, e.absolute_path))}: {e.message[:200]}" for e in validator.iter_errors(body)]
@@ -99,12 +99,12 @@ def lively(kind: AppKind) -> Caller:
     """An app in which everything that can be listed exists."""
     app = SimApp(kind, SimSettings(authentication="forms"), clock=SimClock.frozen())
     now = app.clock.timestamp()
-    words = app.flavour.words
+    words = app.definition.names
     if words.parent:
         owner = app.add_owner(tags=["keep"])
         ids = [app.add_item(owner, last_search=1) for _ in range(4)]
         app.add_item(owner, has_file=True, quality_id=1, score=50)
-        app.add_item(owner, released=now + 86_400, **({"season": 2} if app.flavour.seasons else {}))
+        app.add_item(owner, released=now + 86_400, **({"season": 2} if app.definition.seasons else {}))
     else:
         ids = [app.add_item(released=now, tags=["keep"], last_search=1) for n in range(4)]
         app.add_item(has_file=True, quality_id=1, score=50)
@@ -140,21 +140,21 @@ INCLUDES: dict[str, str] = dict.fromkeys(FLAGS, "true")
 
 def file_name(call: Caller) -> str:
     """The path of an app's files: episodefile, moviefile, trackfile, bookfile."""
-    return "trackfile" if call.app.flavour.item == "album" else f"{call.app.flavour.item}file"
+    return "trackfile" if call.app.definition.item == "album" else f"{call.app.definition.item}file"
 
 
 @pytest.mark.parametrize("kind", list(DOCUMENTS))
 @pytest.mark.parametrize("includes", [False, True])
 def test_lists(kind: AppKind, includes: bool) -> None:
     call = lively(kind)
-    words = call.app.flavour.words
-    wanted = [f"wanted/{name}" for name in ("missing", "cutoff") if f"wanted/{name}" in call.app.flavour.route_table]
+    words = call.app.definition.names
+    wanted = [f"wanted/{name}" for name in ("missing", "cutoff") if f"wanted/{name}" in call.app.definition.route_table]
     asked = (INCLUDES if includes else {}) | {words.unknown_flag: "true"}
     for path in (*COMMON, *wanted, words.parent or words.item):
         answer = call.get(path, **asked, pageSize=50)
         assert answer.status == 200, path
         body = answer.json
-        if path.startswith("wanted/") and f"/{call.app.flavour.prefix}/{path}" not in document(kind)["paths"]:
+        if path.startswith("wanted/") and f"/{call.app.definition.prefix}/{path}" not in document(kind)["paths"]:
             continue  # served by new eros, but not in its document
         check(call, path, body)
         rows = body["records"] if isinstance(body, dict) and "records" in body else body
@@ -165,12 +165,12 @@ def test_lists(kind: AppKind, includes: bool) -> None:
 @pytest.mark.parametrize("kind", list(DOCUMENTS))
 def test_single_resources(kind: AppKind) -> None:
     call = lively(kind)
-    words, files = call.app.flavour.words, file_name(call)
+    words, files = call.app.definition.names, file_name(call)
     for name in ("qualityprofile", "tag", "indexer", *((words.parent,) if words.parent else ()), words.item, files):
         check(call, f"{name}/{{id}}", call.get(f"{name}/1").json)
     for command in call.get("command").json:
         check(call, "command/{id}", call.get(f"command/{command['id']}").json)
-    by_item = call.get(files, **({"seriesId": 1} if call.app.flavour.seasons else {words.item_field: [5]}))
+    by_item = call.get(files, **({"seriesId": 1} if call.app.definition.seasons else {words.item_field: [5]}))
     assert by_item.json
     check(call, files, by_item.json)
     if words.parent:
@@ -181,7 +181,7 @@ def test_single_resources(kind: AppKind) -> None:
 def test_replies_to_posts(kind: AppKind) -> None:
     call = lively(kind)
     check(call, "tag", call.post("tag", {"label": "new"}).json, method="post")
-    for name in call.app.flavour.command_kinds:
+    for name in call.app.definition.command_kinds:
         answer = call.post("command", {"name": name})
         assert answer.status == 201
         if name.startswith(("refresh", "bulkrefresh", "rescanfolders", "importlistsync", "manualimport", "downloaded")):

@@ -47,7 +47,7 @@ def test_the_release_date_decides_and_without_one_nothing_is_missing(owned: Call
     app = owned.app
     soon = app.add_item(released=app.clock.timestamp() + 60)
     out = app.add_item(released=app.clock.timestamp() - 60)
-    build = app.library.add_album if app.flavour.item == "album" else app.library.add_book
+    build = app.library.add_album if app.definition.item == "album" else app.library.add_book
     build(app.add_owner(), released=False)
     assert owned.ids("wanted/missing") == [out]
     app.advance(60)
@@ -122,7 +122,7 @@ def test_readarr_drops_the_table_and_takes_an_unknown_column_for_a_text(store: A
 
 
 def test_an_owner_search_is_one_search_of_its_monitored_items(owned: Caller) -> None:
-    app, words = owned.app, owned.app.flavour.words
+    app, words = owned.app, owned.app.definition.names
     app.settings.grab_share = 0.0
     owner = app.add_owner()
     ids = (app.add_item(owner), app.add_item(owner, has_file=True))
@@ -138,7 +138,7 @@ def test_an_owner_search_is_one_search_of_its_monitored_items(owned: Caller) -> 
 
 
 def test_an_owner_search_may_grab_one_release_for_all_of_them(owned: Caller) -> None:
-    app, words = owned.app, owned.app.flavour.words
+    app, words = owned.app, owned.app.definition.names
     owner = app.add_owner()
     ids = [app.add_item(owner) for _ in range(3)]
     app.searcher.force(ids[0], "import")
@@ -152,14 +152,14 @@ def test_an_owner_search_may_grab_one_release_for_all_of_them(owned: Caller) -> 
 
 
 def test_an_unknown_item_ends_a_search_there(owned: Caller) -> None:
-    words = owned.app.flavour.words
+    words = owned.app.definition.names
     first, last = owned.app.add_item(), owned.app.add_item()
     assert owned.run(words.search, **{words.items_field: [first, 404, last]})["status"] == "failed"
     assert [record.item_ids for record in owned.app.searcher.records] == [(first,)]
 
 
 def test_a_missing_search_can_be_of_one_owner_but_a_cutoff_search_ignores_it(owned: Caller) -> None:
-    app, words = owned.app, owned.app.flavour.words
+    app, words = owned.app, owned.app.definition.names
     app.settings.grab_share = 0.0
     one, other = app.add_owner(), app.add_owner()
     mine, queued = app.add_item(one), app.add_item(one)
@@ -175,13 +175,13 @@ def test_a_missing_search_can_be_of_one_owner_but_a_cutoff_search_ignores_it(own
 
 
 def test_two_missing_searches_of_everything_are_one(owned: Caller) -> None:
-    name = f"Missing{owned.app.flavour.words.kind}Search"
+    name = f"Missing{owned.app.definition.names.kind}Search"
     one, two = owned.post("command", {"name": name}), owned.post("command", {"name": name})
     assert one.json["id"] == two.json["id"]
 
 
 def test_items_by_owner_by_ids_or_all(owned: Caller) -> None:
-    app, words = owned.app, owned.app.flavour.words
+    app, words = owned.app, owned.app.definition.names
     owner = app.add_owner()
     mine, also, other = app.add_item(owner), app.add_item(owner), app.add_item()
 
@@ -226,7 +226,7 @@ def test_owners_tell_their_statistics(lidarr: Caller, readarr: Caller) -> None:
 
 
 def test_files_by_owner_item_and_id_and_unknown_ones_are_404(owned: Caller) -> None:
-    app, words = owned.app, owned.app.flavour.words
+    app, words = owned.app, owned.app.definition.names
     path = "trackfile" if words.item == "album" else "bookfile"
     owner = app.add_owner(profile_id=1)
     item = app.add_item(owner, has_file=True, quality_id=1, score=50)
@@ -281,11 +281,11 @@ def test_who_blocklists_a_pending_release_unasked(kind: Any) -> None:
 
 
 def test_history_of_an_owner_and_of_an_item(owned: Caller) -> None:
-    app, words = owned.app, owned.app.flavour.words
+    app, words = owned.app, owned.app.definition.names
     owner = app.add_owner()
     one, two = app.add_item(owner), app.add_item(owner)
     for item in (one, two, app.add_item()):
-        app.chronicle.add(item, "grabbed", score=25)
+        app.history.add(item, "grabbed", score=25)
     mine = owned.get(f"history/{words.parent}", **{words.parent_field or "": owner}).json
     assert [row[words.item_field] for row in mine] == [two, one]
     narrowed = owned.get(f"history/{words.parent}", **{words.parent_field or "": owner, words.item_field: one}).json
@@ -307,7 +307,7 @@ def test_track_events_name_their_track(lidarr: Caller) -> None:
 
 
 def test_monitoring_items(owned: Caller) -> None:
-    words = owned.app.flavour.words
+    words = owned.app.definition.names
     ids = [owned.app.add_item() for _ in range(2)]
     answer = owned.put(f"{words.item}/monitor", {words.items_field: ids, "monitored": False})
     assert (answer.status, [item["monitored"] for item in answer.json]) == (202, [False, False])

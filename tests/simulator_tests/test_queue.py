@@ -13,7 +13,7 @@ def episodes(call: Caller, count: int, **series: Any) -> list[int]:
 
 
 def test_the_queue_is_empty_at_first(any_app: Caller) -> None:
-    flag = any_app.app.flavour.words.unknown_flag
+    flag = any_app.app.definition.names.unknown_flag
     answer = any_app.get("queue", page=1, pageSize=20, **{flag: "true"}).json
     assert (answer["totalRecords"], answer["records"]) == (0, [])
 
@@ -50,9 +50,9 @@ def test_radarr_has_one_row_per_download(radarr: Caller) -> None:
 def test_unknown_items_need_the_flag_but_are_in_details(any_app: Caller) -> None:
     any_app.app.downloads.add([], title="Strange.Thing")
     assert any_app.records("queue") == []
-    flag = any_app.app.flavour.words.unknown_flag
+    flag = any_app.app.definition.names.unknown_flag
     (row,) = any_app.records("queue", **{flag: "true"})
-    words = any_app.app.flavour.words
+    words = any_app.app.definition.names
     assert not {words.item_field, words.parent_field} & set(row)
     assert [entry["id"] for entry in any_app.get("queue/details").json] == [row["id"]]
     status = any_app.get("queue/status").json
@@ -177,11 +177,11 @@ def test_bulk_removal_with_one_unknown_id_removes_nothing(sonarr: Caller) -> Non
 
 
 def test_a_queue_row_cannot_be_read_by_id(any_app: Caller) -> None:
-    assert any_app.get("queue/5").status == (500 if any_app.app.flavour.kind == "whisparr3old" else 405)
+    assert any_app.get("queue/5").status == (500 if any_app.app.definition.kind == "whisparr3old" else 405)
 
 
 def test_refresh_monitored_downloads_shows_what_the_client_got(any_app: Caller) -> None:
-    flag = {any_app.app.flavour.words.unknown_flag: "true"}
+    flag = {any_app.app.definition.names.unknown_flag: "true"}
     any_app.app.downloads.add([], title="Dropped.In", visible=False)
     assert any_app.records("queue", **flag) == []
     any_app.post("command", {"name": "RefreshMonitoredDownloads"})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.simulator import LibrarySpec, SimApp, SimClock
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.simulator_tests.caller import Caller
 from tests.simulator_tests.conftest import KINDS, WITHOUT_WANTED
 
@@ -117,7 +117,7 @@ def test_a_file_below_the_cutoff_of_profile_1_is_cutoff_unmet(
 ) -> None:
     """SDTV below HDTV-720p, MP3-192 below Lossless, PDF below AZW3; the owner's flag is as good as the item's."""
     app = wanting.app
-    if app.flavour.owner:
+    if app.definition.owner:
         app.add_item(app.add_owner(monitored=monitored), has_file=True, quality_id=1)
     else:
         app.add_item(monitored=monitored, has_file=True, quality_id=1)

@@ -107,7 +107,7 @@ def test_scenes_of_both_eros(whisparr3old: Caller, whisparr3: Caller) -> None:
     for call in (whisparr3old, whisparr3):
         item = call.app.library.add_scene(studio="Blue", performers=["Ann B"], release_date=OLD, last_search=OLD)
         call.app.library.add_movie(title="A Film")
-        shown[call.app.flavour.kind] = call.get(f"movie/{item}").json
+        shown[call.app.definition.kind] = call.get(f"movie/{item}").json
         assert [each["itemType"] for each in call.get("movie").json] == ["scene", "movie"]
     for record in shown.values():
         assert (record["studioTitle"], record["credits"][0]["personName"]) == ("Blue", "Ann B")
@@ -167,7 +167,7 @@ def test_studio_searches_tell_their_grabs_in_new_eros_only(eros: Caller) -> None
     item = eros.app.library.add_scene(studio="Blue")
     eros.app.searcher.force(item, "import")
     told = eros.run("StudiosSearch", studioIds=[1])["message"]
-    old = eros.app.flavour.kind == "whisparr3old"
+    old = eros.app.definition.kind == "whisparr3old"
     assert told == ("Completed" if old else "Studio search completed. 1 reports downloaded.")
 
 
@@ -179,17 +179,17 @@ def test_eros_lists_ids_and_reads_many(eros: Caller) -> None:
 
 
 def test_files_of_unknown_movies_are_passed_over_and_of_unknown_series_404(any_app: Caller) -> None:
-    flavour = any_app.app.flavour
+    definition = any_app.app.definition
     item = any_app.app.add_item(has_file=True)
-    if flavour.movie_like:
+    if definition.movie_like:
         assert [file["movieId"] for file in any_app.get("moviefile", movieId=[404, item]).json] == [item]
-    elif flavour.seasons:
+    elif definition.seasons:
         answer = any_app.get("episodefile", seriesId=404)
         assert (answer.status, answer.json["message"]) == (404, "Series with ID 404 does not exist")
 
 
 def test_a_seeded_eros_library_has_movies_and_scenes_of_some_studios(eros: Caller) -> None:
-    app = SimApp(eros.app.flavour.kind, library=LibrarySpec(movies=200), clock=SimClock.frozen())
+    app = SimApp(eros.app.definition.kind, library=LibrarySpec(movies=200), clock=SimClock.frozen())
     movies = Caller(app).get("movie").json
     assert {movie["itemType"] for movie in movies} == {"movie", "scene"}
     assert {movie["isAvailable"] for movie in movies} == {True, False}

@@ -23,7 +23,7 @@ from app.instances.schemas import InstanceIn, InstanceOut
 from app.main import create_app
 from app.settings.hunting import HuntingIn
 from tests.simulator import LibrarySpec, SimApp, SimClock, SimSettings, serve
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from worker.main import make_worker
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -73,7 +73,7 @@ class Rig:
     ) -> InstanceOut:
         """Serve `app` on loopback and make an instance of it."""
         url = await self._stack.enter_async_context(serve(app))
-        app_type = AppType(app.flavour.app_type)
+        app_type = AppType(app.definition.app_type)
         given = InstanceIn(
             name=name or f"{app_type} {len(self.apps) + 1}",
             enabled=enabled,
@@ -92,8 +92,8 @@ class Rig:
     def radarr(self, library: LibrarySpec | None = None, **config: Any) -> SimApp:
         return self.simulated("radarr", library, **config)
 
-    def simulated(self, flavour: AppKind, library: LibrarySpec | None = None, **config: Any) -> SimApp:
-        return SimApp(flavour, SimSettings(**config), library=library, clock=SimClock(self.clock))
+    def simulated(self, definition: AppKind, library: LibrarySpec | None = None, **config: Any) -> SimApp:
+        return SimApp(definition, SimSettings(**config), library=library, clock=SimClock(self.clock))
 
     async def hunt(self, instance: InstanceOut, **given: Any) -> HuntDetailOut:
         """Queue one hunt and run it here, as a worker would."""

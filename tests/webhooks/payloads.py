@@ -1,8 +1,8 @@
-"""What the apps send by Connect, Webhook: every event of each, in the shapes of arr contracts §6.6."""
+"""What the apps send by Connect, Webhook: every event of each, in the form that it has there."""
 
 from typing import Any
 
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 
 Body = dict[str, Any]
 

@@ -16,7 +16,7 @@ from app.hunting.store.outcomes import REFUSED
 from app.hunting.store.tracking import OutcomeTracker
 from app.instances.schemas import InstancePatch
 from tests.hunting.app_types import add, every_app
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support.rig import Rig
 from tests.webhooks.payloads import SAID
 from tests.webhooks.told import told
@@ -163,7 +163,7 @@ async def test_a_download_that_waits_for_a_person_is_known_without_any_request(r
 
 async def imported_after_all(one: Any) -> None:
     [download] = one.app.downloads.all.values()
-    one.app.chronicle.add(one.item, "downloadFolderImported", download_id=download.download_id, quality_id=5)
+    one.app.history.add(one.item, "downloadFolderImported", download_id=download.download_id, quality_id=5)
     one.app.downloads.forget(download)
     assert await one.tell("Download", download=download.download_id) == "looking"
     await one.read()

@@ -15,7 +15,7 @@ from app.instances.schemas import InstanceOut
 from tests.api.replies import data
 from tests.hunting.app_types import add
 from tests.simulator import SimApp
-from tests.simulator.flavours import AppKind
+from tests.simulator.definitions import AppKind
 from tests.support.rig import Rig
 from tests.webhooks.payloads import family_of, sent
 

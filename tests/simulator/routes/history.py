@@ -5,9 +5,9 @@
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator import errors
-from tests.simulator.flavour import Route
+from tests.simulator.definition import Route
+from tests.simulator.messages import Json, Reply, Request, json_reply, parse_date
 from tests.simulator.paging import integers, optional_integer, read_page, sorted_ids
-from tests.simulator.wire import Json, Reply, Request, json_reply, parse_date
 
 if TYPE_CHECKING:
     from sqlite3 import Row
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def list_history(app: "SimApp", request: Request) -> Reply:
-    shape, words = app.flavour.history, app.flavour.words
+    shape, names = app.definition.history, app.definition.names
     page = read_page(request, shape.keys, default_descending=True)
     rules: list[str] = ["1 = 1"]
     values: list[Any] = []
@@ -25,12 +25,12 @@ def list_history(app: "SimApp", request: Request) -> Reply:
     if (download_id := request.first("downloadId")) is not None:
         rules.append("h.download_id = ?")
         values.append(download_id)
-    if words.parent_field:
-        single = optional_integer(request, words.item_field)
+    if names.parent_field:
+        single = optional_integer(request, names.item_field)
         _any_of("h.item_id", [] if single is None else [single], rules, values)
     if "owners" in shape.filters:
-        column = "h.parent_id" if words.parent_field else "h.item_id"
-        _any_of(column, integers(request, words.owners_field), rules, values)
+        column = "h.parent_id" if names.parent_field else "h.item_id"
+        _any_of(column, integers(request, names.owners_field), rules, values)
     if "quality" in shape.filters:
         _any_of("h.quality_id", integers(request, "quality"), rules, values)
     where = f"WHERE {' AND '.join(rules)}"
@@ -58,17 +58,17 @@ def history_since(app: "SimApp", request: Request) -> Reply:
 
 def history_of_parent(app: "SimApp", request: Request) -> Reply:
     """history/series?seriesId[&seasonNumber], history/artist?artistId[&albumId] and so on, newest first."""
-    words = app.flavour.words
-    name = words.parent_field or words.item_field
+    names = app.definition.names
+    name = names.parent_field or names.item_field
     owner = optional_integer(request, name)
-    column = "parent_id" if words.parent_field else "item_id"
+    column = "parent_id" if names.parent_field else "item_id"
     rules, values = [f"{column} = ?"], [owner or 0]
     season = optional_integer(request, "seasonNumber")
-    if season is not None and app.flavour.seasons:
+    if season is not None and app.definition.seasons:
         rules.append("(SELECT season FROM items WHERE items.id = item_id) = ?")
         values.append(season)
-    item = optional_integer(request, words.item_field)
-    if item is not None and words.parent_field and not app.flavour.seasons:
+    item = optional_integer(request, names.item_field)
+    if item is not None and names.parent_field and not app.definition.seasons:
         rules.append("item_id = ?")
         values.append(item)
     _any_of("event", _event_words(app, request), rules, values)
@@ -80,7 +80,7 @@ def mark_failed(app: "SimApp", request: Request) -> Reply:
     """POST history/failed/{id}: blocklist, and search again if the app is set up so."""
     row = app.db.row("SELECT * FROM history WHERE id = ?", (request.path_id,))
     if row is None:
-        kind = "EntityHistory" if app.flavour.history.item_imported else f"{app.flavour.words.kind}History"
+        kind = "EntityHistory" if app.definition.history.item_imported else f"{app.definition.names.kind}History"
         raise errors.missing_row(kind, request.path_id)
     download = app.downloads.all.get(row["download_id"] or "")
     if download is not None:
@@ -92,7 +92,7 @@ def _event_words(app: "SimApp", request: Request) -> list[int]:
     text = request.first("eventType")
     if text is None:
         return []
-    by_word = {word.lower(): number for number, word in app.flavour.history.events.items()}
+    by_word = {word.lower(): number for number, word in app.definition.history.events.items()}
     number = by_word.get(text.lower(), int(text) if text.isdigit() else None)
     if number is None:
         raise errors.bad_value("eventType", text)
@@ -107,7 +107,7 @@ def _any_of(column: str, chosen: list[int], rules: list[str], values: list[Any])
 
 def _records(app: "SimApp", request: Request, rows: "list[Row]") -> list[Json]:
     return [
-        {**app.chronicle.record_json(row), **app.flavour.include_owners(app, row["item_id"], request)} for row in rows
+        {**app.history.record_json(row), **app.definition.include_owners(app, row["item_id"], request)} for row in rows
     ]
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator import errors
+from tests.simulator.definition import Route, SortKeys
 from tests.simulator.downloads import Download, QueueRow, queue_json
-from tests.simulator.flavour import Route, SortKeys
+from tests.simulator.messages import Json, Reply, Request, json_reply, stamp
 from tests.simulator.paging import Page, flag, integers, optional_integer, read_page
 from tests.simulator.routes.system import fields_of, id_list
-from tests.simulator.wire import Json, Reply, Request, json_reply, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -35,7 +35,7 @@ _SORT_VALUES: Mapping[str, Callable[[QueueRow], Any]] = {
 
 
 def list_queue(app: "SimApp", request: Request) -> Reply:
-    page = read_page(request, app.flavour.queue.keys)
+    page = read_page(request, app.definition.queue.keys)
     if page.size == 0 and page.page > 1:
         raise errors.message(500, "Attempted to divide by zero.")
     rows = _ordered(_filtered(app, request), page)
@@ -50,12 +50,12 @@ def list_queue(app: "SimApp", request: Request) -> Reply:
 
 def queue_details(app: "SimApp", request: Request) -> Reply:
     """Everything at once, unknown items included."""
-    words, rows = app.flavour.words, app.downloads.rows(app.clock.timestamp())
-    if words.parent_field is None:
-        owner = optional_integer(request, words.item_field)
+    names, rows = app.definition.names, app.downloads.rows(app.clock.timestamp())
+    if names.parent_field is None:
+        owner = optional_integer(request, names.item_field)
         rows = [row for row in rows if owner is None or row.item_id == owner]
     else:
-        owner, wanted = optional_integer(request, words.parent_field), integers(request, words.items_field)
+        owner, wanted = optional_integer(request, names.parent_field), integers(request, names.items_field)
         if owner is not None:
             rows = [row for row in rows if row.download.parent_id == owner]
         elif wanted:
@@ -105,47 +105,47 @@ def grab_pending(app: "SimApp", request: Request) -> Reply:
     if download is None or not download.pending:
         raise errors.not_found()
     download.status, download.grabbed = "downloading", True
-    app.chronicle.grabbed(download, app.clock.timestamp())
+    app.history.grabbed(download, app.clock.timestamp())
     return json_reply({})
 
 
 def _remove(app: "SimApp", request: Request, download: Download) -> None:
     from_client, blocklist = flag(request, "removeFromClient", True), flag(request, "blocklist", False)
     skip = flag(request, "skipRedownload", False)
-    change = app.flavour.queue.change_category and flag(request, "changeCategory", False)
+    change = app.definition.queue.change_category and flag(request, "changeCategory", False)
     now = app.clock.timestamp()
     if download.pending:
-        if (blocklist or app.flavour.queue.blocklists_pending) and download.item_ids:
+        if (blocklist or app.definition.queue.blocklists_pending) and download.item_ids:
             app.downloads.blocklist(download, now)
         app.downloads.forget(download)
         return
     if from_client and download.client_error is not None:
         # Nothing is removed and tracking goes on: the client is gone or does not answer.
         gone = download.client_error == ""
-        status = app.flavour.invalid_operation if gone else 500
+        status = app.definition.invalid_operation if gone else 500
         raise errors.message(status, download.client_error or "Sequence contains no matching element")
     app.downloads.forget(download)
     if blocklist:
         _blocklist(app, download, now, skip=skip)
     elif not from_client and not change and download.item_ids:
-        app.chronicle.record("downloadIgnored", download, now, {"message": "Manually ignored"})
+        app.history.record("downloadIgnored", download, now, {"message": "Manually ignored"})
 
 
 def _blocklist(app: "SimApp", download: Download, now: float, *, skip: bool) -> None:
-    if app.chronicle.was_grabbed(download.download_id):
+    if app.history.was_grabbed(download.download_id):
         app.downloads.fail(download, now, redownload=not skip and app.settings.auto_redownload_failed)
-    elif app.flavour.strict_blocklist:
+    elif app.definition.strict_blocklist:
         raise errors.message(400, "Unable to mark download as failed, no grabbed history available")
 
 
 def _filtered(app: "SimApp", request: Request) -> list[QueueRow]:
-    words, shape = app.flavour.words, app.flavour.queue
+    names, shape = app.definition.names, app.definition.queue
     rows = app.downloads.rows(app.clock.timestamp())
-    if not flag(request, words.unknown_flag, False):
+    if not flag(request, names.unknown_flag, False):
         rows = [row for row in rows if row.item_id is not None]
-    owners = integers(request, words.owners_field) if "owners" in shape.filters else []
+    owners = integers(request, names.owners_field) if "owners" in shape.filters else []
     if owners:
-        rows = [row for row in rows if (row.item_id if words.parent is None else row.download.parent_id) in owners]
+        rows = [row for row in rows if (row.item_id if names.parent is None else row.download.parent_id) in owners]
     qualities = integers(request, "quality") if "quality" in shape.filters else []
     if shape.single_quality:
         qualities = qualities[:1]
@@ -187,35 +187,35 @@ def _slice(rows: list[QueueRow], number: int, size: int) -> list[QueueRow]:
 def _records(app: "SimApp", request: Request, rows: list[QueueRow]) -> list[Json]:
     now = app.clock.timestamp()
     return [
-        app.flavour.fitted(app, "queue", {**_owners(app, request, row), **queue_json(row, app, now)}, row)
+        app.definition.fitted(app, "queue", {**_owners(app, request, row), **queue_json(row, app, now)}, row)
         for row in rows
     ]
 
 
 def _owners(app: "SimApp", request: Request, row: QueueRow) -> Json:
-    words, fields = app.flavour.words, app.flavour.queue.fields
-    shape: Json = {words.item_field: row.item_id}
-    if words.parent_field:
-        shape[words.parent_field] = row.download.parent_id
+    names, fields = app.definition.names, app.definition.queue.fields
+    shape: Json = {names.item_field: row.item_id}
+    if names.parent_field:
+        shape[names.parent_field] = row.download.parent_id
     if fields:
         shape |= fields(app, row)
-    return shape | app.flavour.include_owners(app, row.item_id, request)
+    return shape | app.definition.include_owners(app, row.item_id, request)
 
 
 def list_blocklist(app: "SimApp", request: Request) -> Reply:
     page = read_page(request, SortKeys({"date": "date_at"}, "date"), default_descending=True)
     rows = app.db.rows("SELECT * FROM blocklist ORDER BY date_at DESC, id DESC")
-    words, flavour = app.flavour.words, app.flavour
+    names, definition = app.definition.names, app.definition
     records = [
-        flavour.fitted(
+        definition.fitted(
             app,
             "blocklist",
             {
-                (words.parent_field or words.item_field): row["parent_id"],
-                words.items_field: json.loads(row["item_ids"]) if words.parent_field else None,
+                (names.parent_field or names.item_field): row["parent_id"],
+                names.items_field: json.loads(row["item_ids"]) if names.parent_field else None,
                 "sourceTitle": row["source_title"],
                 "languages": [{"id": 1, "name": "English"}],
-                "quality": flavour.catalogue.model(row["quality_id"]),
+                "quality": definition.catalogue.model(row["quality_id"]),
                 "customFormats": [],
                 "date": stamp(row["date_at"]),
                 "protocol": row["protocol"],

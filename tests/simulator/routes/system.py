@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulator import errors
 from tests.simulator.commands import command_json
-from tests.simulator.flavour import Route
-from tests.simulator.wire import Json, Reply, Request, json_reply, load, named, parse_date, present, stamp
+from tests.simulator.definition import Route
+from tests.simulator.messages import Json, Reply, Request, json_reply, load, named, parse_date, present, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -61,9 +61,9 @@ def date_window(app: "SimApp", request: Request) -> tuple[int, int]:
 
 def lost(app: "SimApp", kind: str, row_id: int) -> errors.ApiFault:
     """GET of an unknown id: the apps answer in three different ways."""
-    if app.flavour.lost_resource == "empty":
+    if app.definition.lost_resource == "empty":
         return errors.empty(404)
-    if app.flavour.lost_resource == "message":
+    if app.definition.lost_resource == "message":
         return errors.missing_row(kind, row_id)
     return errors.problem(404)
 
@@ -71,22 +71,22 @@ def lost(app: "SimApp", kind: str, row_id: int) -> errors.ApiFault:
 def known_owner(app: "SimApp", owner_id: int) -> None:
     """Lists of files look their owner up first: an unknown one is a 404."""
     if app.db.row("SELECT id FROM parents WHERE id = ?", (owner_id,)) is None:
-        raise errors.missing_row(app.flavour.words.parent_kind, owner_id)
+        raise errors.missing_row(app.definition.names.parent_kind, owner_id)
 
 
 def get_status(app: "SimApp", request: Request) -> Reply:
     del request
     database = "3.45.1" if app.settings.database == "sqLite" else "16.4"
     status = {
-        "appName": app.flavour.app_name,
-        "instanceName": app.settings.instance_name or app.flavour.app_name,
+        "appName": app.definition.app_name,
+        "instanceName": app.settings.instance_name or app.definition.app_name,
         "version": app.version,
         "buildTime": "2026-01-01T00:00:00Z",
         "isDebug": False,
         "isProduction": True,
         "isAdmin": False,
         "isUserInteractive": False,
-        "startupPath": f"/app/{app.flavour.app_name.lower()}/bin",
+        "startupPath": f"/app/{app.definition.app_name.lower()}/bin",
         "appData": "/config",
         "osName": "alpine",
         "osVersion": "3.22.1",
@@ -109,28 +109,28 @@ def get_status(app: "SimApp", request: Request) -> Reply:
         "databaseVersion": database,
         "databaseType": app.settings.database,
     }
-    return json_reply({**status, **app.flavour.status_fields})
+    return json_reply({**status, **app.definition.status_fields})
 
 
 def post_command(app: "SimApp", request: Request) -> Reply:
     now = app.clock.timestamp()
     command = app.commands.post(body_of(request), now)
-    location = f"{app.url_base}/{app.flavour.prefix}/command/{command.id}"
-    reply = json_reply(command_json(command, app.flavour), 201, headers=[("Location", location)])
+    location = f"{app.url_base}/{app.definition.prefix}/command/{command.id}"
+    reply = json_reply(command_json(command, app.definition), 201, headers=[("Location", location)])
     app.commands.start_next(now)
     return reply
 
 
 def list_commands(app: "SimApp", request: Request) -> Reply:
     del request
-    return json_reply([command_json(command, app.flavour) for command in app.commands.listed()])
+    return json_reply([command_json(command, app.definition) for command in app.commands.listed()])
 
 
 def get_command(app: "SimApp", request: Request) -> Reply:
     found = app.commands.find(request.path_id)
     if found is None:
         raise lost(app, "CommandModel", request.path_id)
-    return json_reply(command_json(found[0], app.flavour, in_memory=found[1]))
+    return json_reply(command_json(found[0], app.definition, in_memory=found[1]))
 
 
 def delete_command(app: "SimApp", request: Request) -> Reply:
@@ -140,7 +140,7 @@ def delete_command(app: "SimApp", request: Request) -> Reply:
 
 def list_profiles(app: "SimApp", request: Request) -> Reply:
     del request
-    library, catalogue = app.library, app.flavour.catalogue
+    library, catalogue = app.library, app.definition.catalogue
     return json_reply([catalogue.profile(profile, library.formats) for profile in library.profiles.values()])
 
 
@@ -148,7 +148,7 @@ def get_profile(app: "SimApp", request: Request) -> Reply:
     profile = app.library.profiles.get(request.path_id)
     if profile is None:
         raise lost(app, "QualityProfile", request.path_id)
-    return json_reply(app.flavour.catalogue.profile(profile, app.library.formats))
+    return json_reply(app.definition.catalogue.profile(profile, app.library.formats))
 
 
 def list_tags(app: "SimApp", request: Request) -> Reply:
@@ -171,7 +171,7 @@ def post_tag(app: "SimApp", request: Request) -> Reply:
     if not isinstance(label, str) or not label:
         raise errors.validation(("Label", "'Label' must not be empty.", "NotEmptyValidator"))
     tag_id = app.library.tag(label)
-    location = f"{app.url_base}/{app.flavour.prefix}/tag/{tag_id}"
+    location = f"{app.url_base}/{app.definition.prefix}/tag/{tag_id}"
     return json_reply({"label": label.lower(), "id": tag_id}, 201, headers=[("Location", location)])
 
 
@@ -184,14 +184,14 @@ def delete_tag(app: "SimApp", request: Request) -> Reply:
 
 def list_tag_details(app: "SimApp", request: Request) -> Reply:
     del request
-    owner, key = "parents" if app.flavour.owner else "items", app.flavour.words.owners_field
+    owner, key = "parents" if app.definition.owner else "items", app.definition.names.owners_field
     tagged = app.db.rows(f"SELECT id, tags FROM {owner} WHERE tags <> '[]'")  # noqa: S608 - one of two fixed names
     names = (
         *("delayProfileIds", "importListIds", "notificationIds", "restrictionIds", "releaseProfileIds"),
         *("indexerIds", "downloadClientIds", "autoTagIds"),
     )
     details = [
-        app.flavour.fitted(
+        app.definition.fitted(
             app,
             "tagdetail",
             {
@@ -211,7 +211,7 @@ def list_health(app: "SimApp", request: Request) -> Reply:
     del request
     problems = list(app.health)
     if app.indexers.searching == 0:
-        wiki = f"https://wiki.servarr.com/{app.flavour.app_name.lower()}/system#indexers"
+        wiki = f"https://wiki.servarr.com/{app.definition.app_name.lower()}/system#indexers"
         text = "No indexers available with Automatic Search enabled"
         problems.append({"source": "IndexerSearchCheck", "type": "warning", "message": text, "wikiUrl": wiki})
     return json_reply(problems)
@@ -227,7 +227,7 @@ def list_root_folders(app: "SimApp", request: Request) -> Reply:
         "unmappedFolders": [],
         "id": 1,
     }
-    return json_reply([app.flavour.fitted(app, "rootfolder", folder)])
+    return json_reply([app.definition.fitted(app, "rootfolder", folder)])
 
 
 def list_disks(app: "SimApp", request: Request) -> Reply:
@@ -238,14 +238,14 @@ def list_disks(app: "SimApp", request: Request) -> Reply:
 
 def list_indexers(app: "SimApp", request: Request) -> Reply:
     del request
-    return json_reply([app.flavour.fitted(app, "indexer", known.as_json()) for known in app.indexers.all.values()])
+    return json_reply([app.definition.fitted(app, "indexer", known.as_json()) for known in app.indexers.all.values()])
 
 
 def get_indexer(app: "SimApp", request: Request) -> Reply:
     known = app.indexers.all.get(request.path_id)
     if known is None:
         raise lost(app, "IndexerDefinition", request.path_id)
-    return json_reply(app.flavour.fitted(app, "indexer", known.as_json()))
+    return json_reply(app.definition.fitted(app, "indexer", known.as_json()))
 
 
 def list_custom_formats(app: "SimApp", request: Request) -> Reply:

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from tests.simulator.flavour import Route
+from tests.simulator.definition import Route
+from tests.simulator.messages import Reply, Request
 from tests.simulator.paging import flag, read_page, sorted_ids
-from tests.simulator.wire import Reply, Request
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -21,11 +21,11 @@ def list_cutoff(app: "SimApp", request: Request) -> Reply:
 
 
 def _list(app: "SimApp", request: Request, kind: Literal["missing", "cutoff"]) -> Reply:
-    page = read_page(request, app.flavour.missing_keys if kind == "missing" else app.flavour.cutoff_keys)
+    page = read_page(request, app.definition.missing_keys if kind == "missing" else app.definition.cutoff_keys)
     monitored = flag(request, "monitored", True)
     now = app.clock.timestamp()
     rule, parameters = app.wanted_rule(kind, monitored, now)
-    repeated = _EDITIONS if app.flavour.row_per_edition else ""
+    repeated = _EDITIONS if app.definition.row_per_edition else ""
     ids = sorted_ids(
         app.db,
         f"FROM items i {repeated}{rule}",
@@ -35,7 +35,7 @@ def _list(app: "SimApp", request: Request, kind: Literal["missing", "cutoff"]) -
         tie_block=app.settings.tie_block,
     )
     rows = app.db.by_ids("items", ids)
-    records = app.flavour.item_json(app, [rows[item_id] for item_id in ids], request)
+    records = app.definition.item_json(app, [rows[item_id] for item_id in ids], request)
     return page.envelope(app.wanted_total(kind, monitored, now), records)
 
 

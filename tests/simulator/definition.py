@@ -1,4 +1,4 @@
-"""What differs between the apps, as data: one `Flavour` per app; the rest of the simulator asks it."""
+"""What differs between the apps, as data: one `AppDefinition` per app."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from functools import cached_property
 from sqlite3 import Row
 from typing import TYPE_CHECKING, Any, Literal
 
+from tests.simulator.messages import Json, Reply, Request
 from tests.simulator.qualities import Catalogue
-from tests.simulator.wire import Json, Reply, Request
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -32,7 +32,7 @@ class CommandField:
 
 @dataclass(frozen=True, slots=True)
 class CommandKind:
-    """A command class: its own fields in declared order (dedupe compares in that order, §4.2) and its flags."""
+    """A command class: its own fields in declared order (duplicates are compared in that order) and its flags."""
 
     name: str
     fields: tuple[CommandField, ...] = ()
@@ -46,8 +46,8 @@ class CommandKind:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemWords:
-    """How an app calls the things that it searches for."""
+class ItemNames:
+    """The app's names of its items and their owners."""
 
     item: str  # "episode"
     items_field: str  # "episodeIds"
@@ -118,14 +118,14 @@ class HistoryShape:
 
 
 @dataclass(frozen=True)
-class Flavour:
+class AppDefinition:
     """One app in one version."""
 
     kind: AppKind
     app_type: Literal["sonarr", "radarr", "lidarr", "readarr", "whisparr"]
     app_name: str
     version: str
-    words: ItemWords
+    names: ItemNames
     movie_like: bool
     catalogue: Catalogue
     command_kinds: Mapping[str, CommandKind]  # by lower-case name
@@ -151,22 +151,22 @@ class Flavour:
     released_is_available: bool = False  # Whisparr v3 looks at nothing but the status
     body_has_type_exclusive: bool = False
     completion_message: str | None = None  # both older Whisparrs never say how many were grabbed
-    strict_blocklist: bool = False  # S5: blocklisting without a grab is a 400
+    strict_blocklist: bool = False  # Sonarr v5: blocklisting without a grab is a 400
     status_fields: Mapping[str, Any] = field(default_factory=dict)
     root_folder: str = "/tv"
-    # A relative of an app is told by what its resources lack or have besides (Appendix A).
+    # For an app made from another one: the fields that its resources lack or add.
     lacks: Mapping[str, frozenset[str]] = field(default_factory=dict)
     adds: Mapping[str, Callable[["SimApp", Any], Json]] = field(default_factory=dict)
 
     @property
     def item(self) -> str:
         """episode, movie, album or book."""
-        return self.words.item
+        return self.names.item
 
     @property
     def owner(self) -> str | None:
         """series, artist or author; None where items stand for themselves."""
-        return self.words.parent
+        return self.names.parent
 
     @cached_property
     def route_table(self) -> dict[str, dict[str, Handler]]:

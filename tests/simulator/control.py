@@ -1,4 +1,4 @@
-"""What really happened, for tests and benchmarks: the request log and the `/__sim/*` calls."""
+"""The request log, and the `/__sim/*` calls that show and change what a simulated app does."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulator.commands import command_json
 from tests.simulator.faults import Fault
-from tests.simulator.wire import Json, Reply, Request, json_reply, load, stamp
+from tests.simulator.messages import Json, Reply, Request, json_reply, load, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -70,7 +70,7 @@ class RequestLog:
         }
 
 
-def truth(app: "SimApp", request: Request) -> Reply:
+def control(app: "SimApp", request: Request) -> Reply:
     """Answer `/__sim/...`: no key, no faults, no latency."""
     name = request.path.removeprefix(PREFIX).strip("/")
     with app.db.lock:
@@ -84,7 +84,9 @@ def _searches(app: "SimApp") -> Json:
 
 
 def _commands(app: "SimApp") -> Json:
-    shown = [{**command_json(c, app.flavour), "posts": c.posts, "cancelled": c.cancelled} for c in app.commands.every]
+    shown = [
+        {**command_json(c, app.definition), "posts": c.posts, "cancelled": c.cancelled} for c in app.commands.every
+    ]
     return {"commands": shown}
 
 

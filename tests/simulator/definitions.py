@@ -1,6 +1,6 @@
-"""The registry of simulated apps: a new one is a module with a `Flavour` and one line here."""
+"""The registry of simulated apps: a new one is a module with a `AppDefinition` and one line here."""
 
-from tests.simulator.flavour import AppKind, Flavour
+from tests.simulator.definition import AppDefinition, AppKind
 from tests.simulator.lidarr import LIDARR
 from tests.simulator.radarr import RADARR
 from tests.simulator.readarr import READARR
@@ -8,9 +8,9 @@ from tests.simulator.sonarr import SONARR_4, SONARR_5
 from tests.simulator.whisparr2 import WHISPARR_2
 from tests.simulator.whisparr3 import WHISPARR_3, WHISPARR_3_OLD
 
-__all__ = ["AppKind", "flavour_of"]
+__all__ = ["AppKind", "definition_of"]
 
-_FLAVOURS: dict[AppKind, Flavour] = {
+_DEFINITIONS: dict[AppKind, AppDefinition] = {
     "sonarr": SONARR_4,
     "sonarr5": SONARR_5,
     "radarr": RADARR,
@@ -22,5 +22,5 @@ _FLAVOURS: dict[AppKind, Flavour] = {
 }
 
 
-def flavour_of(kind: AppKind) -> Flavour:
-    return _FLAVOURS[kind]
+def definition_of(kind: AppKind) -> AppDefinition:
+    return _DEFINITIONS[kind]

@@ -6,13 +6,13 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator.downloads import Download
-from tests.simulator.wire import Json, epoch_of, stamp
+from tests.simulator.messages import Json, epoch_of, stamp
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
 
 
-class Chronicle:
+class History:
     """Writes history rows, one per item, and turns them into records."""
 
     def __init__(self, app: "SimApp") -> None:
@@ -32,7 +32,7 @@ class Chronicle:
     ) -> int:
         """Add a history row directly; `event` is the app's word, e.g. `grabbed`."""
         moment = epoch_of(self._app.clock.timestamp() if date is None else date) or 0
-        quality = self._app.flavour.catalogue.usual if quality_id is None else quality_id
+        quality = self._app.definition.catalogue.usual if quality_id is None else quality_id
         return self._insert(item_id, event, moment, source_title, download_id, (quality, score), data or {})
 
     def grabbed(self, download: Download, now: float, *, source: str = "UserInvokedSearch") -> None:
@@ -62,7 +62,7 @@ class Chronicle:
 
     def replaced(self, item_id: int, download: Download, now: float) -> None:
         """The old files go when better ones are imported."""
-        event, data = self._app.flavour.history.file_deleted, {"reason": "Upgrade"}
+        event, data = self._app.definition.history.file_deleted, {"reason": "Upgrade"}
         for old in self._app.library.files_of(item_id):
             worth = (old["quality_id"], old["score"])
             self._insert(item_id, event, int(now), download.title, None, worth, data, old["part"])
@@ -99,7 +99,7 @@ class Chronicle:
             "item_id": item_id,
             "parent_id": item["parent_id"] if item else None,
             "part": part,
-            "event": self._app.flavour.event_number(event),
+            "event": self._app.definition.event_number(event),
             "date_at": date_at,
             "source_title": title,
             "download_id": download_id,
@@ -111,27 +111,27 @@ class Chronicle:
 
     def was_grabbed(self, download_id: str) -> bool:
         sql = "SELECT count(*) FROM history WHERE download_id = ? AND event = ?"
-        return self._app.db.number(sql, (download_id, self._app.flavour.event_number("grabbed"))) > 0
+        return self._app.db.number(sql, (download_id, self._app.definition.event_number("grabbed"))) > 0
 
     def record_json(self, row: Row) -> Json:
-        flavour = self._app.flavour
-        owners: Json = {flavour.words.item_field: row["item_id"]}
-        if flavour.words.parent_field:
-            owners[flavour.words.parent_field] = row["parent_id"]
-        if flavour.history.part_field:
-            owners[flavour.history.part_field] = row["item_id"] * 1000 + row["part"] if row["part"] else 0
+        definition = self._app.definition
+        owners: Json = {definition.names.item_field: row["item_id"]}
+        if definition.names.parent_field:
+            owners[definition.names.parent_field] = row["parent_id"]
+        if definition.history.part_field:
+            owners[definition.history.part_field] = row["item_id"] * 1000 + row["part"] if row["part"] else 0
         shape = {
             **owners,
             "sourceTitle": row["source_title"],
             "languages": [{"id": 1, "name": "English"}],
-            "quality": flavour.catalogue.model(row["quality_id"]),
+            "quality": definition.catalogue.model(row["quality_id"]),
             "customFormats": [],
             "customFormatScore": row["score"],
             "qualityCutoffNotMet": False,
             "date": stamp(row["date_at"]),
             "downloadId": row["download_id"],
-            "eventType": flavour.history.events[row["event"]],
+            "eventType": definition.history.events[row["event"]],
             "data": json.loads(row["data"]),
             "id": row["id"],
         }
-        return flavour.fitted(self._app, "history", shape, row)
+        return definition.fitted(self._app, "history", shape, row)

@@ -1,4 +1,4 @@
-"""What goes over the wire: requests, replies and the apps' JSON conventions."""
+"""HTTP requests and replies, and the apps' JSON conventions."""
 
 import json
 import re
@@ -50,13 +50,13 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """One HTTP answer; `from_pipeline` marks the error pipeline's, which lose the version header."""
+    """One HTTP answer; `by_error_handler`: the replies of the apps' error handler have no version header."""
 
     status: int = 200
     body: bytes = b""
     media: str | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
-    from_pipeline: bool = False
+    by_error_handler: bool = False
     bare: bool = False  # answered before the version and cache middleware (401, redirects, 503)
 
 

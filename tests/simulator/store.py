@@ -1,4 +1,4 @@
-"""What every simulated library can do: keep items, their files, profiles and tags, and say what is wanted."""
+"""Base of every simulated library: stores items, files, profiles and tags, and says what is wanted."""
 
 # ruff: noqa: S608 - table and column names are this package's own; values are always bound
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from tests.simulator.clock import SimClock
 from tests.simulator.database import Database
+from tests.simulator.messages import Json, epoch_of
 from tests.simulator.qualities import Catalogue, CustomFormat, Profile, stock_formats
-from tests.simulator.wire import Json, epoch_of
 
 Moment = datetime | float | None
 DAY = 86_400
@@ -27,7 +27,7 @@ def slug(title: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())
 
 
-class Shelf:
+class LibraryStore:
     """Direct changes and the truth; dates are aware datetimes or epoch seconds."""
 
     def __init__(
@@ -217,7 +217,7 @@ class Shelf:
         return {row["id"]: row["last_search_at"] for row in self.db.rows("SELECT id, last_search_at FROM items")}
 
     def missing_ids(self, *, monitored: bool = True) -> set[int]:
-        """The truth about wanted/missing at this moment."""
+        """What wanted/missing holds now, by the data."""
         rows = self.db.rows(
             "SELECT id FROM items WHERE wanted = ? AND parts_had < parts AND due_at <= ?",
             (int(monitored), int(self.clock.timestamp())),
@@ -225,7 +225,7 @@ class Shelf:
         return {row["id"] for row in rows}
 
     def cutoff_ids(self, *, monitored: bool = True) -> set[int]:
-        """The truth about wanted/cutoff at this moment."""
+        """What wanted/cutoff holds now, by the data."""
         rows = self.db.rows("SELECT id FROM items WHERE wanted = ? AND cutoff_unmet = 1", (int(monitored),))
         return {row["id"] for row in rows}
 

@@ -1,10 +1,10 @@
-"""Who answers first: the apps' middleware in their order, then the routes."""
+"""The apps' middleware in their order, then the routes."""
 
 from typing import TYPE_CHECKING
 
 from tests.simulator import errors
-from tests.simulator.flavour import Flavour, Handler
-from tests.simulator.wire import Json, Reply, Request, json_reply
+from tests.simulator.definition import AppDefinition, Handler
+from tests.simulator.messages import Json, Reply, Request, json_reply
 
 if TYPE_CHECKING:
     from tests.simulator.application import SimApp
@@ -16,7 +16,7 @@ _ACCEPTED = ("application/json", "*/*", "application/*")
 
 
 def answer(app: "SimApp", request: Request) -> Reply:
-    """Run one request through the pipeline and dress the reply with the headers it has in the app."""
+    """Run one request through middleware and routes, and add the headers that the app adds."""
     is_api = request.path.lower() == "/api" or request.path.lower().startswith("/api/")
     try:
         reply = _pass(app, request, is_api)
@@ -25,8 +25,8 @@ def answer(app: "SimApp", request: Request) -> Reply:
     if reply.status == 401:
         return reply
     origin = [("Access-Control-Allow-Origin", "*")] if is_api and "origin" in request.headers else []
-    version = [("X-Application-Version", app.version)] if is_api and not reply.from_pipeline else []
-    cache = [] if reply.bare else _ERROR_CACHE if reply.from_pipeline else _CACHE
+    version = [("X-Application-Version", app.version)] if is_api and not reply.by_error_handler else []
+    cache = [] if reply.bare else _ERROR_CACHE if reply.by_error_handler else _CACHE
     reply.headers = [*reply.headers, *origin, *version, *cache]
     return reply
 
@@ -39,16 +39,16 @@ def _pass(app: "SimApp", request: Request, is_api: bool) -> Reply:
     if app.url_base and not request.has_base:
         query = f"?{request.query_text}" if request.query_text else ""
         location = f"{app.url_base}{request.raw_path or request.path}{query}"
-        return Reply(app.flavour.base_redirect, headers=[("Location", location)], bare=True)
+        return Reply(app.definition.base_redirect, headers=[("Location", location)], bare=True)
     if app.clock.timestamp() < app.starting_until:
-        return starting(app.flavour, is_api)
+        return starting(app.definition, is_api)
     if request.path.lower().rstrip("/") == "/ping":
-        return _ping(app.flavour, request)
+        return _ping(app.definition, request)
     return _api(app, request) if is_api else _static(app, request)
 
 
-def starting(flavour: Flavour, is_api: bool) -> Reply:
-    text = f"{flavour.app_name} is starting up, please try again later"
+def starting(definition: AppDefinition, is_api: bool) -> Reply:
+    text = f"{definition.app_name} is starting up, please try again later"
     if is_api:
         reply = json_reply({"errorMessage": text}, 503)
         reply.bare = True
@@ -73,11 +73,11 @@ def _preflight(request: Request) -> Reply:
     return Reply(204, headers=headers, bare=True)
 
 
-def _ping(flavour: Flavour, request: Request) -> Reply:
-    if request.method == "HEAD" and flavour.head_ping:
+def _ping(definition: AppDefinition, request: Request) -> Reply:
+    if request.method == "HEAD" and definition.head_ping:
         return Reply(200, media="application/json; charset=utf-8")
     if request.method != "GET":
-        return _wrong_method(["GET", "HEAD"] if flavour.head_ping else ["GET"])
+        return _wrong_method(["GET", "HEAD"] if definition.head_ping else ["GET"])
     return json_reply({"status": "OK"})
 
 
@@ -85,11 +85,11 @@ def _api(app: "SimApp", request: Request) -> Reply:
     path = request.path.strip("/").lower()
     if path == "api":
         request.route = "api"
-        return json_reply(dict(app.flavour.api_index)) if request.method == "GET" else _wrong_method(["GET"])
-    prefix = app.flavour.prefix + "/"
+        return json_reply(dict(app.definition.api_index)) if request.method == "GET" else _wrong_method(["GET"])
+    prefix = app.definition.prefix + "/"
     if not path.startswith(prefix):
         return Reply(404)
-    methods = _find(app.flavour, request, path.removeprefix(prefix))
+    methods = _find(app.definition, request, path.removeprefix(prefix))
     if methods is None:
         return Reply(404)
     handler = methods.get(request.method)
@@ -115,9 +115,9 @@ def _wrong_method(allowed: list[str]) -> Reply:
     return Reply(405, headers=[("Allow", ", ".join(sorted(allowed)))])
 
 
-def _find(flavour: Flavour, request: Request, path: str) -> dict[str, Handler] | None:
+def _find(definition: AppDefinition, request: Request, path: str) -> dict[str, Handler] | None:
     """Exact routes first, then those that end in a whole number; anything else is unknown."""
-    table = flavour.route_table
+    table = definition.route_table
     request.route = path
     if path in table:
         return table[path]
@@ -145,13 +145,13 @@ def _static(app: "SimApp", request: Request) -> Reply:
         return Reply(404)
     if path == "/content/styles.css":
         return Reply(200, b"body{}", "text/css")
-    page = Reply(200, _PAGE % app.flavour.app_name.encode(), "text/html; charset=utf-8")
+    page = Reply(200, _PAGE % app.definition.app_name.encode(), "text/html; charset=utf-8")
     if path == "/login":
         return page
     if app.settings.authentication == "forms":
         return Reply(302, headers=[("Location", f"{app.url_base}/login?returnUrl={request.path}")])
     if app.settings.authentication == "basic":
-        challenge = ("WWW-Authenticate", f'Basic realm="{app.flavour.app_name}"')
+        challenge = ("WWW-Authenticate", f'Basic realm="{app.definition.app_name}"')
         return Reply(401, headers=[challenge], bare=True)
     if path == "/initialize.json":
         return json_reply(_initialize(app))
@@ -161,11 +161,11 @@ def _static(app: "SimApp", request: Request) -> Reply:
 def _initialize(app: "SimApp") -> Json:
     """What the web interface starts with; it hands out the key when there is no login."""
     return {
-        "apiRoot": f"{app.url_base}/{app.flavour.prefix}",
+        "apiRoot": f"{app.url_base}/{app.definition.prefix}",
         "apiKey": app.settings.api_key,
         "release": f"{app.version}-main",
         "version": app.version,
-        "instanceName": app.settings.instance_name or app.flavour.app_name,
+        "instanceName": app.settings.instance_name or app.definition.app_name,
         "theme": "auto",
         "branch": "main",
         "analytics": False,
