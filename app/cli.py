@@ -28,7 +28,7 @@ from app.api.server import BoundedProtocol
 from app.container import Container, open_container
 from app.core.config import Config, read_config
 from app.core.errors import HuntarrError, StartFailed
-from app.core.heartbeat import GATEWAYS, counted
+from app.core.heartbeat import GATEWAYS, registered
 from app.core.logging import setup_logging
 from app.core.migrations import migrate
 from app.core.redis import embedded_redis
@@ -254,8 +254,8 @@ def _let_go(container: Container) -> None:
 
 @asynccontextmanager
 async def _waiting(container: Container) -> AsyncIterator[None]:
-    """A gateway that leaves the hunting to others, but is counted."""
-    async with counted(container.redis, container.clock, GATEWAYS):
+    """A gateway that leaves the hunting to others, but is registered."""
+    async with registered(container.redis, container.clock, GATEWAYS):
         yield
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alembic import command
 
-from app.core.migrations import alembic_config, folder, newest
+from app.core.migrations import alembic_config, folder, newest_revision
 
 
 def main(name: str) -> int:
@@ -18,8 +18,8 @@ def main(name: str) -> int:
         config = alembic_config(f"sqlite+aiosqlite:///{Path(scratch) / 'scratch.db'}")
         config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
         command.upgrade(config, "head")
-        command.revision(config, name, autogenerate=True, rev_id=f"{int(newest()) + 1:04}")
-    [made] = (folder() / "versions").glob(f"{newest()}_*.py")
+        command.revision(config, name, autogenerate=True, rev_id=f"{int(newest_revision()) + 1:04}")
+    [made] = (folder() / "versions").glob(f"{newest_revision()}_*.py")
     for tidy in (["check", "--quiet", "--fix-only"], ["format", "--quiet"]):
         subprocess.run([Path(sys.executable).with_name("ruff"), *tidy, made], check=True)  # noqa: S603 - a tool of ours
     print(f"Made {made}: read it, then run make test.")

@@ -17,7 +17,7 @@ from app.core import migrations
 from app.core.config import Config
 from app.core.db import Database
 from app.core.errors import StartFailed
-from app.core.migrations import alembic_config, migrate, newest
+from app.core.migrations import alembic_config, migrate, newest_revision
 from app.tables import METADATA
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,9 +61,9 @@ def test_the_migrations_make_what_the_models_say(database_url: str) -> None:
     assert tables(database_url) == {*METADATA.tables, "alembic_version"}
 
 
-def test_there_is_one_head_and_it_is_the_newest() -> None:
+def test_there_is_one_head_and_it_is_the_newest_revision() -> None:
     script = ScriptDirectory.from_config(alembic_config("sqlite+aiosqlite:///:memory:"))
-    assert script.get_heads() == [newest()]
+    assert script.get_heads() == [newest_revision()]
     assert script.get_bases() == ["0001"]
 
 
@@ -127,10 +127,10 @@ def test_a_migration_that_fails_changes_nothing(
 ) -> None:
     broken = tmp_path / "alembic"
     shutil.copytree(migrations.folder(), broken)
-    (broken / "versions" / "9999_broken.py").write_text(BROKEN.format(newest=newest()))
+    (broken / "versions" / "9999_broken.py").write_text(BROKEN.format(newest=newest_revision()))
     monkeypatch.setattr(migrations, "SOURCE", broken)
     before = tables(database_url)
-    with pytest.raises(StartFailed, match=r"The database cannot be brought to this version's schema: .*nowhere.*\.$"):
+    with pytest.raises(StartFailed, match=r"The database cannot be upgraded to this version's schema: .*nowhere.*\.$"):
         asyncio.run(migrate(settings_of(database_url, tmp_path)))
     assert tables(database_url) == before
     monkeypatch.undo()

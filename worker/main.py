@@ -15,7 +15,7 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from app.container import Container
-from app.core.heartbeat import WORKERS, counted
+from app.core.heartbeat import WORKERS, registered
 from app.core.queue import (
     FOLLOW_UP,
     PROBE_INSTANCE,
@@ -105,7 +105,7 @@ def _cron(tick: ticks.Tick, **when: Any) -> CronJob:
 
 async def supervise(container: Container) -> None:
     """Work until cancelled. arq ends when it loses Redis; it is made anew then."""
-    async with counted(container.redis, container.clock, WORKERS):
+    async with registered(container.redis, container.clock, WORKERS):
         while True:
             worker = make_worker(container)
             try:

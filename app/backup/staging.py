@@ -24,7 +24,7 @@ from app.backup.scope import LEFT_OUT, saved_tables
 from app.backup.values import ColumnKind, kind_of, read
 from app.core.clock import Clock
 from app.core.db import Database
-from app.core.migrations import alembic_config, newest
+from app.core.migrations import alembic_config, newest_revision
 from app.settings.service import SettingsService
 
 REVISIONS: Final = "alembic_version"
@@ -41,7 +41,7 @@ async def staged(archive: Archive, place: Path, exchange: Exchange | None, clock
     url = f"sqlite+aiosqlite:///{place / 'staging.db'}"
     await on_disk(command.upgrade, alembic_config(url), said.schema_revision)
     await _load(url, archive, exchange)
-    if said.schema_revision != newest():
+    if said.schema_revision != newest_revision():
         try:
             await on_disk(command.upgrade, alembic_config(url), "head")
         except SQLAlchemyError:
@@ -60,9 +60,9 @@ def _check_version(said: Manifest) -> None:
     if said.schema_revision not in {one.revision for one in script.walk_revisions()}:
         raise Damaged(
             f"This backup was made by Huntarr {said.app_version} with the schema {said.schema_revision}, which this "
-            f"version does not know (it has {newest()}): update Huntarr first."
+            f"version does not know (it has {newest_revision()}): update Huntarr first."
         )
-    if said.schema_revision == newest():
+    if said.schema_revision == newest_revision():
         missing = {one.name for one in saved_tables()} ^ {entry.name for entry in said.tables}
         if missing:
             raise Damaged(f"The backup does not hold the tables of its schema; look at {min(missing)}.")

@@ -1,4 +1,4 @@
-"""The settings of the process: environment variables with the prefix `HUNTARR_`, read once at the start."""
+"""The configuration of the process: environment variables with the prefix `HUNTARR_`, read once at the start."""
 
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -23,7 +23,7 @@ REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class LogLevel(StrEnum):
-    """Standard levels, most talkative first."""
+    """Standard levels, lowest first."""
 
     DEBUG = "DEBUG"
     INFO = "INFO"
@@ -32,14 +32,14 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """`console` for people, `json` for collectors: one object a line."""
+    """`console` for people; `json` for collectors, one object a line."""
 
     CONSOLE = "console"
     JSON = "json"
 
 
 class Config(BaseSettings):
-    """One field a variable; the README's table is checked against this class."""
+    """One field for each variable. A test compares the table in the README with this class."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -191,12 +191,12 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _is_text(text: str) -> bool:
-    """False for bytes of the environment that are no UTF-8: they arrive as lone surrogates."""
+    """False when the environment held bytes that are not UTF-8: they arrive as lone surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def read_config(**given: Any) -> Config:
-    """The settings from the environment; a wrong value is one sentence (`StartFailed`) that never quotes it."""
+    """The configuration from the environment; `StartFailed`, which never quotes the value, when one is wrong."""
     try:
         return Config(**given)
     except ValidationError as failure:

@@ -1,4 +1,4 @@
-"""The data folder: made, and known to be usable before anything is begun in it."""
+"""The data folder: created and checked before anything else starts."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.core.errors import StartFailed
 
-WRITTEN = (
+FILES = (
     "huntarr.db",
     "huntarr.db-shm",
     "huntarr.db-wal",
@@ -16,17 +16,17 @@ WRITTEN = (
     "redis",
     "backups",
 )
-"""What a process writes there; a command that somebody ran as root leaves files that the service may not open."""
+"""What processes write there. A command that was run as root leaves files that the service may not open."""
 
 
 def prepare(folder: Path) -> None:
-    """Make it and write to it: a full disk, or files of another user, end the start here and not in the middle."""
+    """Create the folder and try to write to it; `StartFailed` when that fails or files belong to another user."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"\0")
     except OSError as failure:
-        raise StartFailed(f"HUNTARR_DATA_DIR is no folder that can be used: {failure.strerror}.") from None
-    for path in (folder / name for name in WRITTEN):
+        raise StartFailed(f"HUNTARR_DATA_DIR cannot be used: {failure.strerror}.") from None
+    for path in (folder / name for name in FILES):
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
             raise StartFailed(f"{path} cannot be written: give it to the user that Huntarr runs as.")

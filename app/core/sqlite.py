@@ -1,7 +1,7 @@
-"""aiosqlite with one trip to the thread of a connection for each statement, where SQLAlchemy makes four.
+"""aiosqlite with one call into the thread of a connection for each statement, where SQLAlchemy makes four.
 
-The cursor is made, the statement run, its rows read and the cursor closed in one go. A hunt has some eighty statements,
-and each trip costs more than most of them (`make bench`, "many instances"). A long result is read in pieces, as before.
+One call opens the cursor, runs the statement, reads its rows and closes the cursor. A hunt has some eighty statements,
+and each call costs more than most of them (`make bench`, "many instances"). A long result is read in pieces.
 """
 
 import asyncio
@@ -16,30 +16,30 @@ from weakref import WeakSet
 import aiosqlite
 from aiosqlite.context import contextmanager
 
-PIECE = 1000
-"""Rows that a statement brings back at once; what has more is left open."""
-CHUNK = 64
+FETCH_ROWS = 1000
+"""Rows that are read with the statement. The cursor of a longer result stays open."""
+CHUNK_ROWS = 64
 END_SECONDS = 1.0
 
 Rows = list[Any]
 
 
-class WholeCursor(aiosqlite.Cursor):
-    """A cursor that knows its result as soon as the statement has run."""
+class BufferedCursor(aiosqlite.Cursor):
+    """A cursor that reads its first rows together with the statement."""
 
-    def __init__(self, connection: "WholeConnection") -> None:
-        self.iter_chunk_size = CHUNK
+    def __init__(self, connection: "BufferedConnection") -> None:
+        self.iter_chunk_size = CHUNK_ROWS
         self._conn = connection
         self._open: sqlite3.Cursor | None = None
         self._rows: Rows = []
         self._facts: tuple[Any, int, int | None] = (None, -1, None)
 
-    async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> "WholeCursor":
-        await self._there(self._run, "execute", sql, parameters or ())
+    async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> "BufferedCursor":
+        await self._in_thread(self._run, "execute", sql, parameters or ())
         return self
 
-    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> "WholeCursor":
-        await self._there(self._run, "executemany", sql, parameters)
+    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> "BufferedCursor":
+        await self._in_thread(self._run, "executemany", sql, parameters)
         return self
 
     async def fetchone(self) -> Any:
@@ -49,19 +49,19 @@ class WholeCursor(aiosqlite.Cursor):
     async def fetchmany(self, size: int | None = None) -> Rows:
         wanted = size or 1
         if len(self._rows) < wanted and self._open is not None:
-            await self._there(self._read_on, max(wanted, PIECE))
+            await self._in_thread(self._read_on, max(wanted, FETCH_ROWS))
         found, self._rows = self._rows[:wanted], self._rows[wanted:]
         return found
 
     async def fetchall(self) -> Rows:
         if self._open is not None:
-            await self._there(self._read_on, None)
+            await self._in_thread(self._read_on, None)
         found, self._rows = self._rows, []
         return found
 
     async def close(self) -> None:
         if self._open is not None:
-            await self._there(self._finish)
+            await self._in_thread(self._finish)
 
     @property
     def description(self) -> Any:
@@ -75,22 +75,22 @@ class WholeCursor(aiosqlite.Cursor):
     def lastrowid(self) -> int | None:
         return self._facts[2]
 
-    async def _there(self, call: Callable[..., None], *arguments: Any) -> None:
+    async def _in_thread(self, call: Callable[..., None], *arguments: Any) -> None:
         await self._conn._execute(call, *arguments)  # type: ignore[no-untyped-call] # as aiosqlite's own cursors do
 
-    # What follows runs in the thread of the connection.
+    # The methods below run in the thread of the connection.
 
     def _run(self, how: str, sql: str, parameters: Iterable[Any]) -> None:
         self._finish()
         cursor = self._open = self._conn._conn.cursor()
         try:
             getattr(cursor, how)(sql, parameters)
-            self._rows = cursor.fetchmany(PIECE) if cursor.description else []
+            self._rows = cursor.fetchmany(FETCH_ROWS) if cursor.description else []
             self._facts = (cursor.description, cursor.rowcount, cursor.lastrowid)
         except BaseException:
             self._finish()
             raise
-        if len(self._rows) < PIECE:
+        if len(self._rows) < FETCH_ROWS:
             self._finish()
 
     def _read_on(self, size: int | None) -> None:
@@ -108,15 +108,15 @@ class WholeCursor(aiosqlite.Cursor):
             self._open = None
 
 
-class WholeConnection(aiosqlite.Connection):
-    """Its cursors cost no trip of their own."""
+class BufferedConnection(aiosqlite.Connection):
+    """A connection whose cursors cost no call of their own."""
 
     @contextmanager
     async def cursor(self) -> aiosqlite.Cursor:
-        return WholeCursor(self)
+        return BufferedCursor(self)
 
     async def begin(self, how: str) -> None:
-        """Begin a transaction, without all that SQLAlchemy does for a statement."""
+        """Begin a transaction, in less time than a statement of SQLAlchemy takes."""
         await self._execute(self._begin, how)  # type: ignore[no-untyped-call] # as aiosqlite's own methods do
 
     def _begin(self, how: str) -> None:
@@ -124,23 +124,23 @@ class WholeConnection(aiosqlite.Connection):
 
 
 class Connections:
-    """Makes the connections of one database, and knows when all that they do is done."""
+    """Opens the connections of one database, and waits for the end of their threads."""
 
     def __init__(self) -> None:
         self._threads: WeakSet[Thread] = WeakSet()
 
     def connect(self, database: str, **options: Any) -> aiosqlite.Connection:
-        """For `async_creator_fn` of SQLAlchemy: what `aiosqlite.connect` makes, with our cursors."""
+        """For `async_creator_fn` of SQLAlchemy: like `aiosqlite.connect`, with our cursors."""
         connector: Callable[[], sqlite3.Connection] = partial(sqlite3.connect, database, **options)
-        made = WholeConnection(connector, CHUNK)
-        made._thread.daemon = True  # as SQLAlchemy does it for its own
+        made = BufferedConnection(connector, CHUNK_ROWS)
+        made._thread.daemon = True  # as SQLAlchemy does for its own connections
         self._threads.add(made._thread)
         return made
 
-    async def ended(self) -> None:
-        """Wait for the threads of connections that were closed, or thrown away while a statement ran.
+    async def wait_closed(self) -> None:
+        """Wait for the threads of connections that were closed, or discarded while a statement ran.
 
-        One that ends later would report to an event loop that is gone.
+        A thread that ends later would report to an event loop that is gone.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 import structlog
 
 from app.core.errors import HuntarrError
-from app.core.logging import Line, tapped
+from app.core.logging import Line, listening
 from app.logs.buffer import Buffer
 from app.logs.lines import Entry, EntryKind, entry_of
 from app.logs.schemas import LogEntryOut
@@ -70,7 +70,7 @@ class LogWriter:
         self._ending.clear()
         task = asyncio.create_task(self._run())
         try:
-            with tapped(self.take_in):
+            with listening(self.take_in):
                 yield
         finally:
             await self._end(task)

@@ -92,7 +92,7 @@ async def test_what_is_nowhere_is_404(api: AsyncClient) -> None:
         ({"time": "03:00"}, "body", "give exactly one of cron, time and interval_minutes"),
         ({"interval_minutes": 5}, "body", "give exactly one of cron, time and interval_minutes"),
         ({"days": ["mon"]}, "body", "days go with time"),
-        ({"cron": "0 0 30 2 *"}, "body.cron", "never comes true: there is no day 30 in month 2"),
+        ({"cron": "0 0 30 2 *"}, "body.cron", "never matches: there is no day 30 in month 2"),
         ({"cron": "every day"}, "body.cron", "must have five fields"),
         ({"cron": "0 25 * * *"}, "body.cron", "has a bad hour"),
         ({"cron": None, "time": "3:00"}, "body.time", "pattern"),

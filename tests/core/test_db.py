@@ -1,4 +1,4 @@
-"""The engines of a process: how long a unit of work stands in line for a connection."""
+"""How long a unit of work waits for a connection."""
 
 import asyncio
 from pathlib import Path
@@ -11,10 +11,10 @@ from app.core.db import Database
 pytestmark = pytest.mark.asyncio
 
 
-async def test_a_long_line_for_the_writer_is_no_lost_database(tmp_path: Path) -> None:
+async def test_a_long_wait_for_the_writer_is_not_a_lost_database(tmp_path: Path) -> None:
     """Two hundred hunts of a busy worker once waited more than ten seconds, and failed."""
     db = Database(f"sqlite+aiosqlite:///{tmp_path / 'line.db'}")
-    line = db.engines[0].sync_engine.pool
+    pool = db.engines[0].sync_engine.pool
     done = []
 
     async def write(number: int) -> None:
@@ -25,4 +25,4 @@ async def test_a_long_line_for_the_writer_is_no_lost_database(tmp_path: Path) ->
     await asyncio.gather(*(write(number) for number in range(200)))
     await db.close()
     assert done == list(range(200))
-    assert line.timeout() >= 60  # type: ignore[attr-defined] # of a pool that queues
+    assert pool.timeout() >= 60  # type: ignore[attr-defined] # of a pool that queues

@@ -1,4 +1,4 @@
-"""Workers count as alive as long as they say so."""
+"""Workers count as alive until their expiry."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ async def redis() -> AsyncIterator[ArqRedis]:
 
 
 @pytest.mark.asyncio
-async def test_workers_count_until_their_time_is_over(redis: ArqRedis) -> None:
+async def test_workers_count_until_they_expire(redis: ArqRedis) -> None:
     assert await heartbeat.count_alive(redis, NOW) == 0
     await heartbeat.beat(redis, "a", NOW, TTL)
     await heartbeat.beat(redis, "b", NOW + timedelta(seconds=10), TTL)

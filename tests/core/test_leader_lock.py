@@ -1,4 +1,4 @@
-"""A turn: one at a time, taken over when its holder ends or dies, and what holds while Redis is away."""
+"""The leader lock: one holder at a time, taken over when it ends or dies, also while Redis is unavailable."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.rig import TestClock
 
 pytestmark = pytest.mark.asyncio
 
-KEY = "huntarr:test:turn"
+KEY = "huntarr:test:lock"
 
 
 @pytest_asyncio.fixture
@@ -23,13 +23,13 @@ async def redis(redis_url: str) -> AsyncIterator[ArqRedis]:
     await made.aclose()
 
 
-def turn(redis: ArqRedis, clock: TestClock, *, is_better_twice: bool = True) -> LeaderLock:
+def lock(redis: ArqRedis, clock: TestClock, *, is_better_twice: bool = True) -> LeaderLock:
     return LeaderLock(redis, KEY, seconds=6, is_better_twice=is_better_twice, timer=clock.monotonic)
 
 
-async def test_one_works_at_a_time_and_another_takes_over(redis: ArqRedis) -> None:
+async def test_one_holder_at_a_time_and_another_takes_over(redis: ArqRedis) -> None:
     clock = TestClock()
-    first, second = (turn(redis, clock) for _ in range(2))
+    first, second = (lock(redis, clock) for _ in range(2))
     assert await first.held()
     assert not await second.held()
     await first.release()
@@ -39,30 +39,30 @@ async def test_one_works_at_a_time_and_another_takes_over(redis: ArqRedis) -> No
     assert 0 < await redis.pttl(KEY) <= 6000
     await redis.delete(KEY)
     clock.forward(seconds=3)
-    assert await second.held(), "a Redis that was emptied is no reason to stop"
+    assert await second.held(), "an emptied Redis does not stop the job"
 
 
-async def test_turns_of_other_things_are_other_turns(redis: ArqRedis) -> None:
+async def test_locks_of_other_keys_are_independent(redis: ArqRedis) -> None:
     clock = TestClock()
     other = LeaderLock(redis, "huntarr:test:other", seconds=6, is_better_twice=True, timer=clock.monotonic)
-    assert await turn(redis, clock).held()
+    assert await lock(redis, clock).held()
     assert await other.held()
 
 
 @pytest.mark.parametrize("is_better_twice", [True, False])
 async def test_without_redis(tmp_path: Path, is_better_twice: bool) -> None:
     nobody = make_redis(RedisSettings(unix_socket_path=str(tmp_path / "nobody.sock")))
-    assert await turn(nobody, TestClock(), is_better_twice=is_better_twice).held() is is_better_twice
+    assert await lock(nobody, TestClock(), is_better_twice=is_better_twice).held() is is_better_twice
     await nobody.aclose()
 
 
-async def test_whoever_had_the_turn_keeps_it_while_redis_is_away(redis: ArqRedis) -> None:
+async def test_the_holder_keeps_the_lock_while_redis_is_unavailable(redis: ArqRedis) -> None:
     clock = TestClock()
-    holder, other = (turn(redis, clock, is_better_twice=False) for _ in range(2))
+    holder, other = (lock(redis, clock, is_better_twice=False) for _ in range(2))
     assert await holder.held()
     assert not await other.held()
     await redis.delete(KEY)
-    await redis.zadd(KEY, {"no": 1, "string": 2})  # the script fails: as good as no answer
+    await redis.zadd(KEY, {"no": 1, "string": 2})  # the script fails, as without Redis
     clock.forward(seconds=3)
     assert await holder.held()
     assert not await other.held()

@@ -1,4 +1,4 @@
-"""The chain of processors: what a line must not say, and who else gets it."""
+"""The chain of processors: secrets are masked, and listeners get every line."""
 
 import logging
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from app.core.logging import Line, hide_secrets, tapped, without_secrets
+from app.core.logging import Line, hide_secrets, listening, without_secrets
 from tests.logs.conftest import chain as chain  # the fixture
 
 SECRET = "c0ffee11c0ffee11c0ffee11"
@@ -50,8 +50,8 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
     assert without_secrets(text) == text
 
 
-class Teller:
-    """Somebody's object, that says too much when it is written down."""
+class Leaky:
+    """An object whose text holds a secret."""
 
     def __str__(self) -> str:
         return f"apikey={SECRET}"
@@ -63,13 +63,13 @@ class Teller:
         {"api_key": SECRET},
         {"headers": {"X-Token": [SECRET], "Cookie": {"a": SECRET}}},
         {"passwords": (SECRET, {SECRET})},
-        {"error": Teller()},
-        {"errors": [Teller(), {"deep": Teller()}]},
+        {"error": Leaky()},
+        {"errors": [Leaky(), {"deep": Leaky()}]},
         {"error": ValueError(f"token={SECRET}")},
         {"secret": SECRET.encode()},
     ],
 )
-def test_no_field_brings_a_secret_along(fields: dict[str, Any]) -> None:
+def test_no_field_holds_a_secret(fields: dict[str, Any]) -> None:
     assert SECRET not in repr(hide_secrets(None, "", {"event": "x", **fields}))
 
 
@@ -78,10 +78,10 @@ def test_plain_values_stay_and_others_become_text() -> None:
     assert hide_secrets(None, "", dict(fields)) == {**fields, "path": "/data"}
 
 
-def test_a_tap_gets_every_line_that_is_written(chain: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_listener_gets_every_line_that_is_written(chain: None, capsys: pytest.CaptureFixture[str]) -> None:
     lines: list[Line] = []
     log = structlog.get_logger("ours")
-    with tapped(lines.append), structlog.contextvars.bound_contextvars(hunt_id=7):
+    with listening(lines.append), structlog.contextvars.bound_contextvars(hunt_id=7):
         log.debug("said by us", unit="season", api_key=SECRET)
         logging.getLogger("theirs").error("said by %s: token=%s", "them", SECRET)
         logging.getLogger("arq").info("too chatty")
@@ -100,10 +100,10 @@ def test_a_tap_gets_every_line_that_is_written(chain: None, capsys: pytest.Captu
     assert "ValueError: apikey=********" in lines[2].fields["exception"]
 
 
-def test_the_level_holds_for_taps_too(chain: None) -> None:
+def test_the_level_holds_for_listeners_too(chain: None) -> None:
     lines: list[Line] = []
-    with tapped(lines.append):
+    with listening(lines.append):
         logging.getLogger().setLevel(logging.WARNING)
-        structlog.get_logger("ours").info("unheard")
-        structlog.get_logger("ours").warning("heard")
-    assert [line.event for line in lines] == ["heard"]
+        structlog.get_logger("ours").info("not logged")
+        structlog.get_logger("ours").warning("logged")
+    assert [line.event for line in lines] == ["logged"]

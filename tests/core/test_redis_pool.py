@@ -1,4 +1,4 @@
-"""The pool: a cancellation that comes in the middle of a command ends the task, whenever it comes."""
+"""A cancellation in the middle of a command ends the task, whenever it comes."""
 
 import asyncio
 

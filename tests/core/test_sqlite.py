@@ -1,4 +1,4 @@
-"""SQLite in one trip a statement: what comes back is what the driver itself would have given."""
+"""SQLite with one call a statement gives the results that the driver itself gives."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.db import Database
-from app.core.sqlite import PIECE
+from app.core.sqlite import FETCH_ROWS
 
 pytestmark = pytest.mark.asyncio
 
@@ -28,11 +28,11 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
     before = set(threading.enumerate())
     yield made
     await made.close()
-    assert set(threading.enumerate()) <= before, "also a statement that was cancelled has ended"
+    assert set(threading.enumerate()) <= before, "a cancelled statement has ended too"
 
 
-@pytest.mark.parametrize("many", [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7])
-async def test_a_result_is_whole_however_long(db: Database, many: int) -> None:
+@pytest.mark.parametrize("many", [1, FETCH_ROWS - 1, FETCH_ROWS, FETCH_ROWS + 1, 3 * FETCH_ROWS + 7])
+async def test_a_result_of_any_length_is_complete(db: Database, many: int) -> None:
     async with db.engines[1].connect() as connection:
         rows = (await connection.execute(text(COUNT), {"many": many})).scalars().all()
         streamed = await connection.stream(text(COUNT), {"many": many}, execution_options={"yield_per": 300})
@@ -40,7 +40,7 @@ async def test_a_result_is_whole_however_long(db: Database, many: int) -> None:
     assert rows == pieces == list(range(1, many + 1))
 
 
-async def test_what_a_write_did_is_told(db: Database) -> None:
+async def test_a_write_reports_its_rows(db: Database) -> None:
     insert = text("INSERT INTO notes (word) VALUES (:word) RETURNING id")
     async with db.engines[0].begin() as connection:
         assert (await connection.execute(insert, {"word": "a"})).scalar_one() == 1
@@ -59,7 +59,7 @@ async def begun_and_cancelled(db: Database) -> None:
         await run(session, COUNT + " WHERE i < 0", many=1_000_000)
 
 
-async def test_a_connection_is_of_use_after_a_failure_and_after_a_cancellation(db: Database) -> None:
+async def test_a_connection_works_after_a_failure_and_after_a_cancellation(db: Database) -> None:
     async with db.session() as session:
         await run(session, "INSERT INTO notes (word) VALUES ('once')")
     async with db.session() as session:

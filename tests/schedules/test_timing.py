@@ -142,9 +142,9 @@ def test_days_of_month_and_of_week(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("0 0 30 2 *", "never comes true: there is no day 30 in month 2"),
-        ("0 0 31 4,6 *", "never comes true: there is no day 31 in month 4,6"),
-        ("* * */20 * 1L", "never comes true: no day of the next 50 years is meant by it"),
+        ("0 0 30 2 *", "never matches: there is no day 30 in month 2"),
+        ("0 0 31 4,6 *", "never matches: there is no day 31 in month 4,6"),
+        ("* * */20 * 1L", "never matches: there is no such day in the next 50 years"),
         ("60 * * * *", "has a bad minute"),
         ("* 24 * * *", "has a bad hour"),
         ("* * 32 * *", "has a bad day-of-month"),
