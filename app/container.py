@@ -53,7 +53,6 @@ from app.notifications.clients import NotificationClients
 from app.notifications.delivery import Deliverer
 from app.notifications.routing import NotificationRouter
 from app.notifications.service import NotificationService
-from app.notifications.settings_cipher import SettingsCipher
 from app.notifications.webhook_client import WebhookClient
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
@@ -179,7 +178,6 @@ def _wire(
     actions = ActionServices(hunts, instances, settings, backup_planner.ask)
     told = WebhookHints(db, queue, engine.tracker, clock)
     logs = LogStore(db, settings, clock)
-    vault = SettingsCipher(box)
     stats = StatsService(db, redis, settings, clock)
     mqtt = MqttSettingsService(db, box, settings, clock)
     sources = Sources(stats, settings, bus, Commands(hunts, settings, trust.audit))
@@ -205,8 +203,8 @@ def _wire(
         app_webhooks=AppWebhooks(db, box, instances, told, clock),
         hooks=HookService(db, actions, clock),
         hook_tokens=WebhookTokens(db, clock),
-        notifications=NotificationService(db, vault, outlets, instances, clock),
-        deliverer=Deliverer(db, vault, outlets, clock),
+        notifications=NotificationService(db, box, outlets, instances, clock),
+        deliverer=Deliverer(db, box, outlets, clock),
         stats=stats,
         traffic=traffic,
         metrics=MetricsService(db, redis, settings, traffic, clock),

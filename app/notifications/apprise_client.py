@@ -1,4 +1,4 @@
-"""The way to Apprise: a process for every message (`courier.py`), a few at a time, killed when it is late."""
+"""Sends through Apprise: a process for every message, a few at a time, killed after a timeout."""
 
 import asyncio
 import json
@@ -16,34 +16,34 @@ from app.notifications.messages import DeliveryResult, Message
 
 log = structlog.get_logger(__name__)
 
-SECONDS: Final = 20.0  # 15 for the provider, the rest for the process to start
-AT_ONCE: Final = 4  # each needs some 55 MB while it lives
+TIMEOUT_SECONDS: Final = 20.0  # 15 for the provider, the rest for the process to start
+MAX_PROCESSES: Final = 4  # each needs some 55 MB while it lives
 GOOD_NEWS: Final = (EventName.MEDIA_IMPORTED, EventName.INSTANCE_ONLINE, EventName.BACKUP_CREATED)
 """Shown as success by services that use colours."""
-KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SYSTEMROOT")
+PASSED_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SYSTEMROOT")
 
 
 class AppriseClient:
-    """One a process. Neither our environment nor any secret stands where other programs could see it."""
+    """One per process. The subprocess gets no secret by argument or environment, where other programs could read it."""
 
-    def __init__(self, *, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
-        self._gate = asyncio.Semaphore(AT_ONCE)
+    def __init__(self, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._slots = asyncio.Semaphore(MAX_PROCESSES)
 
     async def send(self, urls: Sequence[str], message: Message) -> DeliveryResult:
-        """Whether every one of the addresses took the message."""
-        kind = "success" if message.type in GOOD_NEWS else message.level
-        order = {"urls": list(urls), "title": message.title, "body": message.body, "kind": kind}
-        return _answer(await self._run(order))
+        """Send to every address; the result is a success when all of them accepted the message."""
+        notify_type = "success" if message.type in GOOD_NEWS else message.level
+        request = {"urls": list(urls), "title": message.title, "body": message.body, "type": notify_type}
+        return _result(await self._run(request))
 
-    async def unknown(self, urls: Sequence[str]) -> list[int]:
-        """Which of the addresses Apprise cannot read; nothing is sent."""
+    async def unreadable(self, urls: Sequence[str]) -> list[int]:
+        """Indexes of the addresses that Apprise cannot read; nothing is sent."""
         report = await self._run({"urls": list(urls), "check": True})
-        return [int(place) for place in report.get("unknown", [])]
+        return [int(index) for index in report.get("unreadable", [])]
 
-    async def _run(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        async with self._gate:
-            courier = await asyncio.create_subprocess_exec(
+    async def _run(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        async with self._slots:
+            process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
                 "-m",
@@ -54,41 +54,42 @@ class AppriseClient:
                 stderr=asyncio.subprocess.DEVNULL,
             )
             try:
-                async with asyncio.timeout(self._seconds):
-                    said, _ = await courier.communicate(json.dumps(order).encode())
+                async with asyncio.timeout(self._timeout_seconds):
+                    output, _ = await process.communicate(json.dumps(request).encode())
             except TimeoutError:
-                return {"late": True}
+                return {"timed_out": True}
             finally:
-                if courier.returncode is None:
-                    courier.kill()
-                    await courier.wait()
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
         try:
-            report = json.loads(said)
+            report = json.loads(output)
         except ValueError:
-            log.error("the courier ended without a report", code=courier.returncode)
-            return {"broken": "courier"}
+            log.error("apprise subprocess ended without a report", code=process.returncode)
+            return {"crashed": True}
         return report if isinstance(report, dict) else {}
 
 
-def _answer(report: Mapping[str, Any]) -> DeliveryResult:
-    said = str(report.get("said") or "") or None
-    if report.get("late"):
+def _result(report: Mapping[str, Any]) -> DeliveryResult:
+    response = str(report.get("response") or "") or None
+    if report.get("timed_out"):
         return DeliveryResult(False, "The provider did not answer in time.")
     failed, count = len(report.get("failed", ())), int(report.get("count", 0))
     if count and not failed:
-        return DeliveryResult(True, "The provider took it." if count == 1 else f"All {count} providers took it.", said)
+        sentence = "The provider accepted it." if count == 1 else f"All {count} providers accepted it."
+        return DeliveryResult(True, sentence, response)
     if report.get("refused"):
-        return DeliveryResult(False, str(report["refused"][0]), said)
-    if report.get("broken"):
-        return DeliveryResult(False, "The provider's code broke over it; check the settings.", said)
-    if report.get("unknown"):
-        return DeliveryResult(False, "Apprise cannot read the address; check the settings.", said)
+        return DeliveryResult(False, str(report["refused"]), response)
+    if report.get("crashed"):
+        return DeliveryResult(False, "The provider's code failed; check the settings.", response)
+    if report.get("unreadable"):
+        return DeliveryResult(False, "Apprise cannot read the address; check the settings.", response)
     which = "The provider" if count == 1 else f"{failed} of {count} providers"
-    return DeliveryResult(False, f"{which} refused it or could not be reached.", said)
+    return DeliveryResult(False, f"{which} refused it or could not be reached.", response)
 
 
 def _environment() -> dict[str, str]:
-    """What Python and certificates need; no proxy, which would connect for us where no guard looks."""
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    """What Python and certificates need. No proxy: it would connect for us, out of the guard's sight."""
+    passed = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     root = str(Path(app.__file__).resolve().parents[1])
-    return {**kept, "PYTHONPATH": root, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+    return {**passed, "PYTHONPATH": root, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}

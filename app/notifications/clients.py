@@ -1,4 +1,4 @@
-"""The two ways out: HTTP of our own, and Apprise in a process of its own."""
+"""The two clients that providers send with: our own HTTP client, and Apprise in a subprocess."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from app.notifications.webhook_client import WebhookClient
 
 @dataclass(frozen=True, slots=True)
 class NotificationClients:
-    """What providers send with; one a process."""
+    """One per process."""
 
     web: WebhookClient
     apprise: AppriseClient

@@ -1,7 +1,7 @@
-"""Sends what waits: one delivery a connection at a time and in order, twenty in all, each claimed by one worker.
+"""Sends waiting deliveries: one at a time and in order for each connection, up to twenty connections at once.
 
-A claim is a row that holds for a minute. A worker that dies with it may have been heard or not, so the next one sends
-again, with the same message id. A connection that is down keeps only its own deliveries waiting.
+A worker claims a connection for a minute. If it dies with the claim, the message may or may not have been sent, so
+another worker sends it again with the same message id. A receiver that is down delays only its own deliveries.
 """
 
 import asyncio
@@ -20,51 +20,52 @@ from app.core.db import Database
 from app.core.errors import HuntarrError
 from app.core.loops import forever
 from app.notifications.clients import NotificationClients
-from app.notifications.digests import fold
-from app.notifications.messages import DeliveryResult, Message, discreet
+from app.notifications.digests import build_digest
+from app.notifications.messages import DeliveryResult, Message, redacted
 from app.notifications.models import ConnectionState, Delivery, DeliveryStatus, NotificationConnection
 from app.notifications.settings import ProviderSettings
-from app.notifications.settings_cipher import SettingsCipher
+from app.notifications.settings_cipher import decrypt_settings
+from app.secrets.box import SecretBox
 
 log = structlog.get_logger(__name__)
 
-WAITS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 565, 3000))
-"""After each failure but the last: five tries over one hour."""
-TRIES: Final = len(WAITS) + 1
+RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 565, 3000))
+"""After each failure but the last: five attempts within about an hour."""
+MAX_ATTEMPTS: Final = len(RETRY_DELAYS) + 1
 CLAIM: Final = timedelta(seconds=60)
-"""Longer than a try may take: who has claimed for so long is dead."""
+"""Longer than an attempt may take: a worker with an older claim is dead."""
 MAX_AHEAD: Final = timedelta(hours=2)
-"""No try is ever put off so far: a moment behind it was written before the clock was set back."""
-AT_ONCE: Final = 20
+"""No attempt is scheduled further ahead: a later time was written before the clock was set back."""
+MAX_CONNECTIONS: Final = 20
 POLL_SECONDS: Final = 0.5
 FAILED_SECONDS: Final = 2.0
-BROKEN: Final = "Something went wrong inside Huntarr; the log tells more."
+INTERNAL_ERROR: Final = "Something went wrong inside Huntarr; see the log."
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryClaim:
-    """The right to send one delivery; worth nothing when another worker took the connection over."""
+    """The right to send one delivery; void once another worker has claimed the connection."""
 
     token: str
     connection_id: int
     delivery_id: int
     message: Message
     settings: ProviderSettings | DeliveryResult
-    """An answer of our own where the stored settings cannot be read."""
+    """A failure result where the stored settings cannot be read."""
 
 
 class Deliverer:
-    """One a worker."""
+    """One per worker."""
 
-    def __init__(self, db: Database, vault: SettingsCipher, outlets: NotificationClients, clock: Clock) -> None:
+    def __init__(self, db: Database, box: SecretBox, clients: NotificationClients, clock: Clock) -> None:
         self._db = db
-        self._vault = vault
-        self._outlets = outlets
+        self._box = box
+        self._clients = clients
         self._clock = clock
         self._running: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Send until cancelled; what is on its way then is sent again by the next worker."""
+        """Send until cancelled. Messages being sent at that moment are sent again by the next worker."""
         try:
             await forever("notifications", self._start_due, pause_seconds=POLL_SECONDS, failed_seconds=FAILED_SECONDS)
         finally:
@@ -74,63 +75,62 @@ class Deliverer:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def deliver_due(self) -> int:
-        """Send all that is due now and wait for it; how many connections had something."""
+        """Send everything that is due now; the number of connections that had deliveries."""
         started = await self._start_due()
         await asyncio.gather(*self._running.values())
         return started
 
     async def _start_due(self) -> int:
-        free = AT_ONCE - len(self._running)
+        free = MAX_CONNECTIONS - len(self._running)
         if free <= 0:
             return 0
         async with self._db.reading() as session:
             due = (await session.exec(_due(self._clock()))).all()
         fresh = [connection_id for connection_id in due if connection_id not in self._running][:free]
         for connection_id in fresh:
-            task = asyncio.create_task(self._empty(connection_id))
+            task = asyncio.create_task(self._deliver_all(connection_id))
             self._running[connection_id] = task
-            task.add_done_callback(partial(self._ended, connection_id))
+            task.add_done_callback(partial(self._forget_task, connection_id))
         return len(fresh)
 
-    def _ended(self, connection_id: int, _task: asyncio.Task[None]) -> None:
+    def _forget_task(self, connection_id: int, _task: asyncio.Task[None]) -> None:
         del self._running[connection_id]
 
-    async def _empty(self, connection_id: int) -> None:
-        """Send what a connection has, in order, until nothing is due."""
+    async def _deliver_all(self, connection_id: int) -> None:
+        """Send the deliveries of a connection in order until none is due."""
         try:
             while (claim := await self._claim(connection_id)) is not None:
                 await self._finish(claim, await self._send(claim))
         except HuntarrError as failure:
-            log.warning("notifications of a connection wait", connection_id=connection_id, error=failure.message)
-        except Exception:  # the top of a task; the claim ends by itself
-            log.exception("notifications of a connection failed", connection_id=connection_id)
+            log.warning("notifications not sent: waiting", connection_id=connection_id, error=failure.message)
+        except Exception:  # the top of a task; the claim expires by itself
+            log.exception("sending notifications failed", connection_id=connection_id)
 
     async def _send(self, claim: DeliveryClaim) -> DeliveryResult:
         if isinstance(claim.settings, DeliveryResult):
             return claim.settings
         try:
-            answer = await claim.settings.send(self._outlets, claim.message)
-        except Exception as failure:  # a provider's mistake must not hold up the connection for ever
-            # Without the traceback's text: it may quote an address with its secrets.
-            log.error("provider broke", connection_id=claim.connection_id, error=type(failure).__name__)
-            answer = DeliveryResult(False, BROKEN)
-        return discreet(answer, claim.settings.secret_texts)
+            result = await claim.settings.send(self._clients, claim.message)
+        except Exception as failure:  # a provider's mistake must not block the connection for ever
+            # Without a traceback: its text may contain an address with secrets.
+            log.error("notification provider failed", connection_id=claim.connection_id, error=type(failure).__name__)
+            result = DeliveryResult(False, INTERNAL_ERROR)
+        return redacted(result, claim.settings.secret_texts)
 
     async def _claim(self, connection_id: int) -> DeliveryClaim | None:
         now = self._clock()
         async with self._db.session() as session:
             state = await session.get(ConnectionState, connection_id, with_for_update=True)
             connection = await session.get(NotificationConnection, connection_id)
-            if state is None or connection is None or not connection.enabled or _is_held(state, now):
+            if state is None or connection is None or not connection.enabled or _is_claimed(state, now):
                 return None
-            session.add(state)
             if state.digest_at is not None and state.digest_at <= now:
-                await fold(session, state, now)
+                await build_digest(session, state, now)
             head = await _head(session, connection_id)
             if head is None or head.next_try_at is None:
                 state.next_at = None
                 return None
-            if not _has_come(head.next_try_at, now):
+            if not _is_due(head.next_try_at, now):
                 state.next_at = head.next_try_at
                 return None
             token = secrets.token_hex(16)
@@ -139,11 +139,11 @@ class Deliverer:
 
     def _settings(self, connection: NotificationConnection) -> ProviderSettings | DeliveryResult:
         try:
-            return self._vault.open(connection)
+            return decrypt_settings(self._box, connection)
         except HuntarrError as failure:
             return DeliveryResult(False, failure.message)
 
-    async def _finish(self, claim: DeliveryClaim, answer: DeliveryResult) -> None:
+    async def _finish(self, claim: DeliveryClaim, result: DeliveryResult) -> None:
         now = self._clock()
         async with self._db.session() as session:
             state = await session.get(ConnectionState, claim.connection_id, with_for_update=True)
@@ -152,25 +152,24 @@ class Deliverer:
                 return
             state.claim = state.claimed_until = None
             state.next_at = now
-            state.last_error = None if answer.ok else answer.sentence
-            _note(row, answer, now)
+            state.last_error = None if result.ok else result.sentence
+            _apply(result, row, now)
             if row.status == DeliveryStatus.DELIVERED:
                 state.last_delivered_at = now
             elif row.status == DeliveryStatus.QUEUED:
                 state.next_at = row.next_try_at
-            session.add_all([state, row])
-        _tell(row)
+        _log_attempt(row)
 
 
 def _due(now: datetime):  # type: ignore[no-untyped-def]
-    """Connections that have something to send and that nobody is at, the longest waiting first."""
+    """Unclaimed connections with a due delivery, the longest waiting first."""
     state = ConnectionState
-    has_come = or_(col(state.next_at) <= now, col(state.next_at) > now + MAX_AHEAD, col(state.digest_at) <= now)
-    held = and_(col(state.claimed_until) > now, col(state.claimed_until) <= now + CLAIM)
+    is_due = or_(col(state.next_at) <= now, col(state.next_at) > now + MAX_AHEAD, col(state.digest_at) <= now)
+    claimed = and_(col(state.claimed_until) > now, col(state.claimed_until) <= now + CLAIM)
     return (
         select(state.connection_id)
         .join(NotificationConnection)
-        .where(col(NotificationConnection.enabled).is_(True), has_come, or_(col(state.claimed_until).is_(None), ~held))
+        .where(col(NotificationConnection.enabled).is_(True), is_due, or_(col(state.claimed_until).is_(None), ~claimed))
         .order_by(col(state.next_at), col(state.connection_id))
     )
 
@@ -182,35 +181,35 @@ async def _head(session: AsyncSession, connection_id: int) -> Delivery | None:
     return (await session.exec(query.order_by(col(Delivery.id)).limit(1))).first()
 
 
-def _is_held(state: ConnectionState, now: datetime) -> bool:
-    """A claim that reaches further than one can is none: the clock was set back."""
+def _is_claimed(state: ConnectionState, now: datetime) -> bool:
+    """Whether a claim is in force. One from further ahead is not: the clock was set back."""
     return state.claimed_until is not None and now < state.claimed_until <= now + CLAIM
 
 
-def _has_come(moment: datetime, now: datetime) -> bool:
-    return moment <= now or moment > now + MAX_AHEAD
+def _is_due(next_try_at: datetime, now: datetime) -> bool:
+    return next_try_at <= now or next_try_at > now + MAX_AHEAD
 
 
-def _note(row: Delivery, answer: DeliveryResult, now: datetime) -> None:
-    """What an answer makes of a delivery: the end, or the next try. Pure but for the row."""
+def _apply(result: DeliveryResult, row: Delivery, now: datetime) -> None:
+    """Finish the delivery or schedule its next attempt."""
     row.attempts += 1
-    row.error, row.answer = None if answer.ok else answer.sentence, answer.said
-    if answer.ok:
+    row.error, row.answer = None if result.ok else result.sentence, result.response_text
+    if result.ok:
         row.status, row.ended_at, row.next_try_at = DeliveryStatus.DELIVERED.value, now, None
-    elif row.attempts >= TRIES:
+    elif row.attempts >= MAX_ATTEMPTS:
         row.status, row.ended_at, row.next_try_at = DeliveryStatus.FAILED.value, now, None
     else:
-        row.next_try_at = now + max(WAITS[row.attempts - 1], answer.retry_after or timedelta(0))
+        row.next_try_at = now + max(RETRY_DELAYS[row.attempts - 1], result.retry_after or timedelta(0))
 
 
-def _tell(row: Delivery) -> None:
-    told = {"connection_id": row.connection_id, "delivery_id": row.id, "name": row.event, "attempts": row.attempts}
+def _log_attempt(row: Delivery) -> None:
+    fields = {"connection_id": row.connection_id, "delivery_id": row.id, "name": row.event, "attempts": row.attempts}
     if row.status == DeliveryStatus.DELIVERED:
-        log.info("notification delivered", **told)
+        log.info("notification delivered", **fields)
     elif row.status == DeliveryStatus.FAILED:
-        log.error("notification given up", **told, error=row.error)
+        log.error("notification failed", **fields, error=row.error)
     else:
-        log.warning("notification not delivered yet", **told, error=row.error)
+        log.warning("notification not delivered, will be retried", **fields, error=row.error)
 
 
 def _message(row: Delivery, now: datetime) -> Message:

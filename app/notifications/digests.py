@@ -1,4 +1,4 @@
-"""Several events in one message: counts, then a line for each."""
+"""A digest: several events in one message."""
 
 import secrets
 from collections import Counter
@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.schemas import UtcTime
 from app.events.rendering import Rendered
 from app.notifications.models import DIGEST, ConnectionState, Delivery, DeliveryStatus
-from app.notifications.routing import GRAVITY
+from app.notifications.routing import LEVELS
 
 _TIME: Final = TypeAdapter(UtcTime)
 
@@ -23,26 +23,26 @@ MAX_LINE_LENGTH: Final = 160
 MAX_EVENTS: Final = 100
 
 
-async def fold(session: AsyncSession, state: ConnectionState, now: datetime) -> None:
-    """Make one delivery of what was collected; what is too much for one follows in the next."""
-    mine = (
+async def build_digest(session: AsyncSession, state: ConnectionState, now: datetime) -> None:
+    """Turn collected deliveries into one digest; more than MAX_COLLECTED follow in the next digest."""
+    collected = (
         col(Delivery.connection_id) == state.connection_id,
         col(Delivery.status) == DeliveryStatus.COLLECTED.value,
     )
-    query = select(Delivery).where(*mine).order_by(col(Delivery.id)).limit(MAX_COLLECTED)
+    query = select(Delivery).where(*collected).order_by(col(Delivery.id)).limit(MAX_COLLECTED)
     rows = (await session.exec(query)).all()
     state.digest_at = now if len(rows) == MAX_COLLECTED else None
     if not rows:
         return
-    told = compose(rows)
+    text = digest_text(rows)
     digest = Delivery(
         connection_id=state.connection_id,
         message_id=f"dig_{secrets.token_urlsafe(12)}",
         event=DIGEST,
-        level=max((row.level for row in rows), key=[level.value for level in GRAVITY].index),
-        title=told.title,
-        body=told.body,
-        data=data_of(rows),
+        level=max((row.level for row in rows), key=[level.value for level in LEVELS].index),
+        title=text.title,
+        body=text.body,
+        data=digest_data(rows),
         happened_at=now,
         status=DeliveryStatus.QUEUED.value,
         next_try_at=now,
@@ -52,12 +52,12 @@ async def fold(session: AsyncSession, state: ConnectionState, now: datetime) -> 
     await session.flush()
     done = {"status": DeliveryStatus.DIGESTED.value, "digest_id": digest.id, "ended_at": now}
     last = col(Delivery.id) <= rows[-1].id
-    await session.exec(update(Delivery).where(*mine, last).values(**done))
+    await session.exec(update(Delivery).where(*collected, last).values(**done))
     state.next_at = state.next_at or now
 
 
-def compose(rows: Sequence[Delivery]) -> Rendered:
-    """For people. Pure."""
+def digest_text(rows: Sequence[Delivery]) -> Rendered:
+    """For people: counts, then a line for each event. Pure."""
     counts = ", ".join(f"{number} {name}" for name, number in Counter(row.event for row in rows).items())
     lines = [_line(row) for row in rows[:MAX_LINES]]
     more = [f"… and {len(rows) - MAX_LINES} more."] if len(rows) > MAX_LINES else []
@@ -65,16 +65,16 @@ def compose(rows: Sequence[Delivery]) -> Rendered:
     return Rendered(f"Huntarr: {len(rows)} {noun}", "\n".join([counts, *lines, *more]))
 
 
-def data_of(rows: Sequence[Delivery]) -> dict[str, Any]:
+def digest_data(rows: Sequence[Delivery]) -> dict[str, Any]:
     """For programs. Pure."""
     return {
-        "from": _said(rows[0].happened_at),
-        "to": _said(rows[-1].happened_at),
+        "from": _json_time(rows[0].happened_at),
+        "to": _json_time(rows[-1].happened_at),
         "total": len(rows),
         "counts": dict(Counter(row.event for row in rows)),
         "lines": [_line(row) for row in rows[:MAX_EVENTS]],
         "events": [
-            {"event_id": row.event_id, "type": row.event, "timestamp": _said(row.happened_at), "data": row.data}
+            {"event_id": row.event_id, "type": row.event, "timestamp": _json_time(row.happened_at), "data": row.data}
             for row in rows[:MAX_EVENTS]
         ],
         "left_out": max(0, len(rows) - MAX_EVENTS),
@@ -86,6 +86,6 @@ def _line(row: Delivery) -> str:
     return line if len(line) <= MAX_LINE_LENGTH else line[: MAX_LINE_LENGTH - 1] + "…"
 
 
-def _said(moment: datetime) -> str:
-    text: str = _TIME.dump_python(moment, mode="json")
+def _json_time(at: datetime) -> str:
+    text: str = _TIME.dump_python(at, mode="json")
     return text

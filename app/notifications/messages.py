@@ -1,4 +1,4 @@
-"""What goes out and what comes back, the same for every provider."""
+"""The message to a provider and the result of its delivery, the same for every provider."""
 
 import base64
 import re
@@ -12,7 +12,7 @@ from app.core.logging import without_secrets
 from app.core.schemas import SECRET_MASK
 
 MAX_SENTENCE_LENGTH: Final = 300
-MAX_ANSWER_LENGTH: Final = 500
+MAX_RESPONSE_LENGTH: Final = 500
 MIN_PIECE_LENGTH: Final = 6
 MIN_SECRET_LENGTH: Final = 3
 _PIECES: Final = re.compile(r"[/:@?&=#;,\s]+")
@@ -21,7 +21,7 @@ _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One notification. `data` is for programs, `title` and `body` are for people. `sent_at` is of this attempt."""
+    """One notification. `data` is for programs, `title` and `body` are for people. `sent_at`: time of this attempt."""
 
     id: str
     type: str
@@ -35,19 +35,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What a provider made of a message: a sentence of ours, and what it said itself."""
+    """The outcome of one attempt: a sentence for the user, and the text of the provider's response."""
 
     ok: bool
     sentence: str
-    said: str | None = None
+    response_text: str | None = None
     retry_after: timedelta | None = None
 
 
-def discreet(answer: DeliveryResult, secrets: Iterable[str]) -> DeliveryResult:
-    """The answer cut, cleaned and without the secrets of the connection, in whatever spelling it quotes them."""
+def redacted(result: DeliveryResult, secrets: Iterable[str]) -> DeliveryResult:
+    """The result shortened, cleaned, and without the connection's secrets in any spelling that a response may quote."""
     hidden = sorted(_spellings(secrets), key=len, reverse=True)
-    said = _cleaned(answer.said or "", hidden, MAX_ANSWER_LENGTH) or None
-    return replace(answer, sentence=_cleaned(answer.sentence, hidden, MAX_SENTENCE_LENGTH), said=said)
+    text = _cleaned(result.response_text or "", hidden, MAX_RESPONSE_LENGTH) or None
+    return replace(result, sentence=_cleaned(result.sentence, hidden, MAX_SENTENCE_LENGTH), response_text=text)
 
 
 def _cleaned(text: str, hidden: list[str], length: int) -> str:
@@ -58,7 +58,7 @@ def _cleaned(text: str, hidden: list[str], length: int) -> str:
 
 
 def _spellings(secrets: Iterable[str]) -> set[str]:
-    """Whole, and in the pieces of a URL or header; each as it is, quoted and unquoted."""
+    """Each secret as a whole and its parts as in a URL or header: plain, percent-encoded, decoded and as base64."""
     found: set[str] = set()
     for secret in secrets:
         pieces = {piece for piece in _PIECES.split(_SCHEME.sub("", secret)) if len(piece) >= MIN_PIECE_LENGTH}

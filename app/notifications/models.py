@@ -1,4 +1,4 @@
-"""The tables of the notifications: who is told of what, what is on its way there, and what came of it."""
+"""The tables of the notifications: connections, their state, and deliveries."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from app.core.db import UtcDateTime
 
 
 class DeliveryStatus(StrEnum):
-    """Where a delivery is; the last three are the end."""
+    """The last three are final."""
 
     COLLECTED = "collected"
     QUEUED = "queued"
@@ -22,11 +22,11 @@ class DeliveryStatus(StrEnum):
 
 WAITING = (DeliveryStatus.COLLECTED.value, DeliveryStatus.QUEUED.value)
 DIGEST = "digest"
-"""What a delivery that tells of several events has in the place of an event's name."""
+"""The `event` of a delivery that contains several events."""
 
 
 class NotificationConnection(SQLModel, table=True):
-    """Where notifications go and which, as the user configured it."""
+    """Where notifications are sent and which, as the user configured it."""
 
     __tablename__ = "notification_connections"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -36,12 +36,12 @@ class NotificationConnection(SQLModel, table=True):
     enabled: bool = True
     provider: str = Field(max_length=40)
     settings: str
-    """The provider's settings as JSON, sealed as a whole by the secret box."""
+    """The provider's settings as JSON, encrypted as a whole."""
     events: list[str] = Field(default_factory=list, sa_type=JSON)
-    """Names, or beginnings such as `hunt.*`: an event of tomorrow takes part."""
+    """Names, or prefixes such as `hunt.*`, which include events of later versions."""
     app_type: str = Field(max_length=20)
     instance_id: int | None = Field(default=None, foreign_key="instances.id", ondelete="CASCADE")
-    """With its instance the connection goes: without one it would be told of all of them."""
+    """Deleted with its instance: without one it would receive the events of all instances."""
     min_level: str = Field(max_length=10)
     digest_minutes: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
@@ -49,26 +49,26 @@ class NotificationConnection(SQLModel, table=True):
 
 
 class ConnectionState(SQLModel, table=True):
-    """What the workers know of a connection. Whoever writes a connection or its deliveries locks this row first."""
+    """The workers' state of a connection. Every writer of a connection or its deliveries locks this row first."""
 
     __tablename__ = "notification_states"
 
     connection_id: int = Field(primary_key=True, foreign_key="notification_connections.id", ondelete="CASCADE")
     next_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the first delivery that waits is to be sent; `None` when none waits."""
+    """When the first queued delivery is due; None when none is queued."""
     digest_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When what was collected becomes a delivery; `None` when nothing was."""
+    """When the collected deliveries become a digest; None when there are none."""
     claim: str | None = Field(default=None, max_length=32)
-    """Which attempt is on its way: one a connection, so that order is kept."""
+    """Token of the running attempt: one per connection, so that the order is kept."""
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """After this moment its worker counts as dead."""
+    """After this time its worker counts as dead."""
     last_delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_error: str | None = None
-    """What went wrong the last time; `None` after a success."""
+    """The last failure; None after a success."""
 
 
 class Delivery(SQLModel, table=True):
-    """One event, or digest, on its way to one connection."""
+    """One event or digest for one connection."""
 
     __tablename__ = "notification_deliveries"
     __table_args__ = (
@@ -89,7 +89,7 @@ class Delivery(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     connection_id: int = Field(foreign_key="notification_connections.id", ondelete="CASCADE")
     message_id: str = Field(max_length=64)
-    """The same for every attempt: by it a receiver knows a message that comes twice."""
+    """The same for every attempt, so that a receiver recognises a repeated message."""
     event_id: int | None = None
     event: str = Field(max_length=40)
     level: str = Field(max_length=10)
@@ -99,11 +99,11 @@ class Delivery(SQLModel, table=True):
     happened_at: datetime = Field(sa_type=UtcDateTime)
     status: str = Field(max_length=20)
     digest_id: int | None = None
-    """The delivery that told of it together with others."""
+    """The digest that contains it."""
     attempts: int = 0
     next_try_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = None
     answer: str | None = None
-    """What the provider said last, cut and without secrets."""
+    """The provider's last response, shortened and without secrets."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

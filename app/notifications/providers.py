@@ -1,4 +1,4 @@
-"""Which providers there are. Another one is a class of settings that sends, and its line here."""
+"""All providers. A new one is a subclass of ProviderSettings and its line here; docs/notifications.md lists it."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args, get_origin
@@ -11,7 +11,7 @@ from app.notifications import shortcuts
 from app.notifications.settings import ProviderSettings, is_secret
 from app.notifications.webhook import Webhook
 
-_KINDS: Final[tuple[type[ProviderSettings], ...]] = (
+_PROVIDERS: Final[tuple[type[ProviderSettings], ...]] = (
     Webhook,
     shortcuts.Apprise,
     shortcuts.Discord,
@@ -26,7 +26,7 @@ _KINDS: Final[tuple[type[ProviderSettings], ...]] = (
     shortcuts.Mqtt,
 )
 
-PROVIDERS: Final[Mapping[str, type[ProviderSettings]]] = {kind.word: kind for kind in _KINDS}
+PROVIDERS: Final[Mapping[str, type[ProviderSettings]]] = {provider.key: provider for provider in _PROVIDERS}
 
 
 class ProviderFieldOut(Out):
@@ -39,27 +39,27 @@ class ProviderFieldOut(Out):
     required: bool
     secret: bool = Field(description="Whether it is stored encrypted and never shown.")
     default: JsonValue
-    choices: list[JsonValue] | None = Field(description="The only values that it takes, if there are such.")
+    choices: list[JsonValue] | None = Field(description="The allowed values, where they are limited.")
     description: str
 
 
 class ProviderOut(Out):
-    """A way to send notifications, and what it must be told."""
+    """A way to send notifications, and its settings."""
 
-    name: str = Field(description="The word for `provider`.", examples=["telegram"])
+    name: str = Field(description="The value of `provider`.", examples=["telegram"])
     title: str = Field(examples=["Telegram"])
     description: str
     fields: list[ProviderFieldOut]
 
 
-def described() -> list[ProviderOut]:
-    """Every provider, from the models of its settings."""
+def describe_providers() -> list[ProviderOut]:
     return [
-        ProviderOut(name=kind.word, title=kind.title, description=kind.summary, fields=_fields(kind)) for kind in _KINDS
+        ProviderOut(name=key, title=provider.title, description=provider.summary, fields=_fields(provider))
+        for key, provider in PROVIDERS.items()
     ]
 
 
-def _fields(kind: type[ProviderSettings]) -> list[ProviderFieldOut]:
+def _fields(provider: type[ProviderSettings]) -> list[ProviderFieldOut]:
     return [
         ProviderFieldOut(
             name=name,
@@ -70,13 +70,13 @@ def _fields(kind: type[ProviderSettings]) -> list[ProviderFieldOut]:
             choices=list(get_args(field.annotation)) if get_origin(field.annotation) is Literal else None,
             description=field.description or "",
         )
-        for name, field in kind.model_fields.items()
+        for name, field in provider.model_fields.items()
     ]
 
 
 def _type(annotation: Any) -> str:
-    """As JSON knows it; of `X | None` that of X."""
-    arguments = [one for one in get_args(annotation) if one is not type(None)]
+    """The JSON type; for `X | None` that of X."""
+    arguments = [argument for argument in get_args(annotation) if argument is not type(None)]
     if annotation in (str, int, bool):
         return {str: "string", int: "integer", bool: "boolean"}[annotation]
     if get_origin(annotation) is list:

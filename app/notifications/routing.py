@@ -1,8 +1,9 @@
-"""Who is told of an event: decided in the pump's unit of work, so that each event has its deliveries exactly once."""
+"""Creates the deliveries of an event in the relay's transaction, so that each event has them exactly once."""
 
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -16,14 +17,14 @@ from app.events.payloads import Level
 from app.events.rendering import Rendered
 from app.notifications.models import ConnectionState, Delivery, DeliveryStatus, NotificationConnection
 
-GRAVITY = tuple(Level)
+LEVELS: Final = tuple(Level)
 
 
 def is_wanted(connection: NotificationConnection, event: RecordedEvent) -> bool:
-    """Whether the connection asks for the event: by name, gravity, app and instance. Pure."""
+    """Whether the connection wants the event, by name, level, app and instance. Pure."""
     return (
         connection.enabled
-        and GRAVITY.index(event.level) >= GRAVITY.index(Level(connection.min_level))
+        and LEVELS.index(event.level) >= LEVELS.index(Level(connection.min_level))
         and connection.app_type in (ALL, event.app_type)
         and connection.instance_id in (None, event.instance_id)
         and any(event.name in matching(pattern, DURABLE_EVENTS) for pattern in connection.events)
@@ -31,7 +32,7 @@ def is_wanted(connection: NotificationConnection, event: RecordedEvent) -> bool:
 
 
 class NotificationRouter:
-    """Turns events into deliveries that wait; sending them is the work of another."""
+    """Turns events into waiting deliveries; the Deliverer sends them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -54,15 +55,14 @@ class NotificationRouter:
         now, rendered = self._clock(), {event.id: event.payload.render() for _, event in pairs}
         for connection, event in pairs:
             state = states.get(connection.id or 0)
-            if state is not None:  # else it was deleted since we looked
+            if state is not None:  # else it was deleted meanwhile
                 session.add(_delivery(connection, event, rendered[event.id], now))
-                _wake(state, connection, now)
-                session.add(state)
+                _schedule(state, connection, now)
         await session.flush()
 
 
 async def _locked(session: AsyncSession, ids: set[int]) -> dict[int, ConnectionState]:
-    """The rows that every writer of a connection takes first; in one order, so that nobody waits in a circle."""
+    """Lock the state rows, as every writer does first, in order of id to prevent deadlocks."""
     query = select(ConnectionState).where(col(ConnectionState.connection_id).in_(ids))
     rows = await session.exec(query.order_by(col(ConnectionState.connection_id)).with_for_update())
     return {state.connection_id: state for state in rows.all()}
@@ -86,7 +86,7 @@ def _delivery(connection: NotificationConnection, event: RecordedEvent, rendered
     )
 
 
-def _wake(state: ConnectionState, connection: NotificationConnection, now: datetime) -> None:
+def _schedule(state: ConnectionState, connection: NotificationConnection, now: datetime) -> None:
     if connection.digest_minutes:
         state.digest_at = state.digest_at or now + timedelta(minutes=connection.digest_minutes)
     else:

@@ -1,4 +1,4 @@
-"""What callers send and read of connections and deliveries."""
+"""API schemas of connections and deliveries."""
 
 from typing import Annotated, Any, Final
 
@@ -14,7 +14,7 @@ from app.notifications.models import DeliveryStatus
 from app.notifications.providers import PROVIDERS
 
 MAX_EVENTS: Final = 100
-MAX_DIGEST: Final = 7 * 24 * 60
+MAX_DIGEST_MINUTES: Final = 7 * 24 * 60
 
 
 def _known_events(patterns: list[str]) -> list[str]:
@@ -24,18 +24,18 @@ def _known_events(patterns: list[str]) -> list[str]:
     return list(dict.fromkeys(patterns))
 
 
-def _known_provider(word: str) -> str:
-    if word not in PROVIDERS:
+def _known_provider(key: str) -> str:
+    if key not in PROVIDERS:
         raise ValueError(f"must be one of: {', '.join(PROVIDERS)}")
-    return word
+    return key
 
 
 Provider = Annotated[str, AfterValidator(_known_provider), Field(json_schema_extra={"enum": list(PROVIDERS)})]
 Settings = Annotated[
     dict[str, JsonValue],
     Field(
-        description="Of the provider: GET /api/notifications/providers lists them. Secrets may be left out, or sent "
-        "back as stars, where they are stored.",
+        description="The provider's settings: GET /api/notifications/providers lists them. Stored secrets may be left "
+        "out, or sent back as stars.",
         examples=[{"url": "https://example.com/hook"}],
     ),
 ]
@@ -51,18 +51,21 @@ EVENTS_FIELD: Final[dict[str, Any]] = {
 
 
 class ConnectionIn(In):
-    """A connection as a whole: where notifications go, and which."""
+    """A complete connection: where notifications are sent, and which."""
 
     name: ShortName = Field(examples=["Phone"])
     enabled: bool = True
     provider: Provider = Field(examples=["webhook"])
     settings: Settings
     events: Events = Field(**EVENTS_FIELD)
-    app_type: AppTypeOrAll = Field(ALL, description="Only what happens to this app; what has no app goes to `all`.")
-    instance_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Only what happens to this instance.")
-    min_level: Level = Field(Level.INFO, description="Nothing that is less grave.")
+    app_type: AppTypeOrAll = Field(ALL, description="Only events of this app; events without an app need `all`.")
+    instance_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Only events of this instance.")
+    min_level: Level = Field(Level.INFO, description="Only events of this level or a more serious one.")
     digest_minutes: int = Field(
-        0, ge=0, le=MAX_DIGEST, description="Collect for so long and send one message; 0 sends each at once."
+        0,
+        ge=0,
+        le=MAX_DIGEST_MINUTES,
+        description="Collect events for so many minutes into one message; 0 sends each at once.",
     )
 
 
@@ -78,20 +81,20 @@ class ConnectionTestIn(In):
     app_type: AppTypeOrAll | None = None
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     min_level: Level | None = None
-    digest_minutes: int | None = Field(None, ge=0, le=MAX_DIGEST)
+    digest_minutes: int | None = Field(None, ge=0, le=MAX_DIGEST_MINUTES)
 
 
 class ConnectionTestOut(Out):
-    """What the provider made of a test message."""
+    """The result of a test message."""
 
     ok: bool
-    message: str = Field(description="What happened, as a sentence.", examples=["The receiver took it (200)."])
-    answer: str | None = Field(description="What the provider said, shortened and without secrets.")
+    message: str = Field(description="What happened, as a sentence.", examples=["The receiver accepted it (200)."])
+    answer: str | None = Field(description="The provider's response, shortened and without secrets.")
     took_seconds: float
 
 
 class ConnectionOut(Out):
-    """A connection, and how it goes with it."""
+    """A connection and its last results."""
 
     id: int
     name: str
@@ -104,16 +107,16 @@ class ConnectionOut(Out):
     min_level: Level
     digest_minutes: int
     secret: str | None = Field(
-        None, description="Of a webhook: shown once, by the call that makes or changes it.", examples=[SECRET_MASK]
+        None, description="Of a webhook: shown once, by the call that creates or changes it.", examples=[SECRET_MASK]
     )
     last_delivered_at: UtcTime | None
-    last_error: str | None = Field(description="What went wrong the last time; null after a success.")
+    last_error: str | None = Field(description="The last failure; null after a success.")
     created_at: UtcTime
     updated_at: UtcTime
 
 
 class DeliveryOut(Out):
-    """One message to one connection, and what came of it."""
+    """One message to one connection, and its result."""
 
     id: int
     connection_id: int
@@ -124,11 +127,11 @@ class DeliveryOut(Out):
     title: str
     body: str
     status: DeliveryStatus
-    digest_id: int | None = Field(description="The digest that told of it.")
+    digest_id: int | None = Field(description="The digest that contains it.")
     attempts: int
     next_try_at: UtcTime | None
-    error: str | None = Field(description="What went wrong the last time.")
-    answer: str | None = Field(description="What the provider said last, shortened and without secrets.")
+    error: str | None = Field(description="The last failure.")
+    answer: str | None = Field(description="The provider's last response, shortened and without secrets.")
     happened_at: UtcTime
     created_at: UtcTime
     ended_at: UtcTime | None

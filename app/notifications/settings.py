@@ -1,4 +1,4 @@
-"""Settings of providers: which of them are secret, how they read, and how a stored secret is kept."""
+"""Settings of providers: which are secret, how they are masked, and how a stored secret survives a change."""
 
 from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
@@ -18,10 +18,10 @@ S = TypeVar("S", bound="ProviderSettings")
 
 
 def _host(text: str) -> str:
-    """A name or address without scheme, port and path; blocked ones are refused as in any URL."""
+    """A host name or IP address alone; blocked addresses are refused as in a URL."""
     host = checked_url(f"http://{text}").removeprefix("http://")
     if "/" in host or host.rpartition("]")[2].count(":"):
-        raise ValueError("must be a host alone, without port and path")
+        raise ValueError("must be a host without port and path")
     return host
 
 
@@ -35,29 +35,29 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 BaseUrl = Annotated[Line, AfterValidator(checked_url)]
 
 
-def hidden(default: Any = ..., *, travels: bool = True, **options: Any) -> Any:
-    """A field that is never shown. One that `travels` is sent to the provider, and so to no other than the first."""
-    return Field(default, json_schema_extra={"secret": True, "travels": travels}, **options)
+def secret_field(default: Any = ..., *, sent_to_provider: bool = True, **options: Any) -> Any:
+    """A field that is never shown. One that is sent to the provider is asked for again when the destination changes."""
+    return Field(default, json_schema_extra={"secret": True, "sent_to_provider": sent_to_provider}, **options)
 
 
 class ProviderSettings(In):
-    """The settings of one provider; a subclass and its line in `providers.py` are all that a provider is."""
+    """The settings of one provider. A provider is a subclass and its line in `providers.py`."""
 
-    word: ClassVar[str]
+    key: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
 
-    async def send(self, outlets: NotificationClients, message: Message) -> DeliveryResult:
-        """Hand the message over; every failure is an answer too."""
-        raise TypeError(f"{type(self).__name__} sends nothing")
+    async def send(self, clients: NotificationClients, message: Message) -> DeliveryResult:
+        """Send the message; a failure is a result, not an exception."""
+        raise TypeError(f"{type(self).__name__} does not implement send")
 
-    def place(self) -> str | None:
-        """Where secrets travel to; `None` when the secret itself says it, or there is only one such place."""
+    def destination(self) -> str | None:
+        """Where secrets are sent to; None when a secret itself contains it, or the provider has only one server."""
         return None
 
     @property
     def secret_texts(self) -> list[str]:
-        """Every secret in them, to be taken out of what a provider says."""
+        """All secrets, to remove them from responses."""
         found: list[str] = []
         for name in _secret_fields(type(self)):
             value = getattr(self, name)
@@ -65,32 +65,32 @@ class ProviderSettings(In):
         return [text for text in found if text]
 
     def masked(self) -> dict[str, JsonValue]:
-        """As callers read them."""
+        """As callers read them: with stars in place of secrets."""
         shown = self.model_dump(mode="json")
         return shown | {name: _masked(shown[name]) for name in _secret_fields(type(self))}
 
     @classmethod
     def read(cls, given: dict[str, JsonValue], stored: Self | None) -> Self:
-        """What a caller sends, with stored secrets where it leaves them out or sends stars; `Invalid` says what not."""
+        """Validate what a caller sends. A secret that is left out, or sent as stars, keeps its stored value."""
         values, kept = dict(given), []
         for name, field in _secret_fields(cls).items():
             before = getattr(stored, name) if stored is not None else None
-            values[name], is_kept = _completed(name, given.get(name, SECRET_MASK), before)
-            kept += [name] if is_kept and _extra(field).get("travels") else []
+            values[name], is_kept = _with_stored(name, given.get(name, SECRET_MASK), before)
+            kept += [name] if is_kept and _extra(field).get("sent_to_provider") else []
             if values[name] is None and not is_kept:
                 if field.is_required():
-                    raise _wrong(name, f"settings.{name} is needed.")
+                    raise _invalid(name, f"settings.{name} is needed.")
                 del values[name]
-        made = _validated(cls, values)
-        if kept and stored is not None and made.place() != stored.place():
+        settings = _validated(cls, values)
+        if kept and stored is not None and settings.destination() != stored.destination():
             names = " and ".join(f"settings.{name}" for name in kept)
-            raise _wrong(kept[0], f"It goes to another place now: give {names} with it.")
-        return made
+            raise _invalid(kept[0], f"The destination has changed: give {names} again.")
+        return settings
 
 
-def _validated(kind: type[S], values: dict[str, Any]) -> S:
+def _validated(provider: type[S], values: dict[str, Any]) -> S:
     try:
-        return kind.model_validate(values)
+        return provider.model_validate(values)
     except ValidationError as wrong:
         first = wrong.errors(include_url=False, include_input=False)[0]
         field = ".".join(["body", "settings", *(str(part) for part in first["loc"])])[:MAX_LINE_LENGTH]
@@ -105,8 +105,8 @@ def _extra(field: FieldInfo) -> dict[str, Any]:
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
-def _secret_fields(kind: type[ProviderSettings]) -> dict[str, FieldInfo]:
-    return {name: field for name, field in kind.model_fields.items() if is_secret(field)}
+def _secret_fields(provider: type[ProviderSettings]) -> dict[str, FieldInfo]:
+    return {name: field for name, field in provider.model_fields.items() if is_secret(field)}
 
 
 def _masked(value: JsonValue) -> JsonValue:
@@ -117,23 +117,23 @@ def _masked(value: JsonValue) -> JsonValue:
     return SECRET_MASK if value else None
 
 
-def _completed(name: str, value: JsonValue, before: Any) -> tuple[JsonValue, bool]:
-    """The value with what is stored in the place of stars, and whether any of it is stored."""
+def _with_stored(name: str, value: JsonValue, before: Any) -> tuple[JsonValue, bool]:
+    """The value with stored secrets in place of stars, and whether it contains any."""
     if value == SECRET_MASK:
         return before, before is not None
     if isinstance(value, list) and SECRET_MASK in value:
         if value != _masked(before):
-            raise _wrong(name, f"Give all of settings.{name} anew, or send them back as they were read.")
+            raise _invalid(name, f"Give all of settings.{name} again, or send them back as they were read.")
         return before, True
     if isinstance(value, dict):
         old = before if isinstance(before, dict) else {}
-        kept = [key for key, one in value.items() if one == SECRET_MASK]
+        kept = [key for key, text in value.items() if text == SECRET_MASK]
         for key in kept:
             if key not in old:
-                raise _wrong(name, f"There is no stored value of {key[:100]}: give it.")
+                raise _invalid(name, f"There is no stored value of {key[:100]}: give it.")
         return {**value, **{key: old[key] for key in kept}}, bool(kept)
     return value, False
 
 
-def _wrong(name: str, sentence: str) -> Invalid:
+def _invalid(name: str, sentence: str) -> Invalid:
     return Invalid(sentence, field=f"body.settings.{name}")

@@ -1,7 +1,4 @@
-"""The settings of a connection as they are stored: JSON, sealed as a whole."""
-
-import json
-from dataclasses import dataclass
+"""Provider settings as they are stored: JSON, encrypted as a whole."""
 
 from pydantic import ValidationError
 
@@ -12,21 +9,16 @@ from app.notifications.settings import ProviderSettings
 from app.secrets.box import SecretBox
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsCipher:
-    """The one place where settings are sealed and opened."""
+def encrypt_settings(box: SecretBox, settings: ProviderSettings) -> str:
+    return box.encrypt(settings.model_dump_json())
 
-    box: SecretBox
 
-    def seal(self, settings: ProviderSettings) -> str:
-        return self.box.encrypt(settings.model_dump_json())
-
-    def open(self, row: NotificationConnection) -> ProviderSettings:
-        """`Conflict` when this version, or this key, cannot read them."""
-        sealed, kind = self.box.try_decrypt(row.settings), PROVIDERS.get(row.provider)
-        try:
-            if sealed is None or kind is None:
-                raise ValueError(row.provider)
-            return kind.model_validate(json.loads(sealed))
-        except (ValidationError, ValueError):
-            raise Conflict("The stored settings of this connection cannot be read: give all of them anew.") from None
+def decrypt_settings(box: SecretBox, connection: NotificationConnection) -> ProviderSettings:
+    """`Conflict` when this version, or this key, cannot read them."""
+    plain, provider = box.try_decrypt(connection.settings), PROVIDERS.get(connection.provider)
+    try:
+        if plain is None or provider is None:
+            raise ValueError(connection.provider)
+        return provider.model_validate_json(plain)
+    except (ValidationError, ValueError):
+        raise Conflict("The stored settings of this connection cannot be read: give all of them again.") from None

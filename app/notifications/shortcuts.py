@@ -1,4 +1,4 @@
-"""Providers behind Apprise: its own addresses, and typed fields for the services that most people use."""
+"""Providers behind Apprise: any of its addresses, and typed settings for the most used services."""
 
 import re
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -6,10 +6,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from app.notifications.apprise_rules import MAX_URL_LENGTH, checked
+from app.notifications.apprise_rules import MAX_URL_LENGTH, check_address
 from app.notifications.clients import NotificationClients
 from app.notifications.messages import DeliveryResult, Message
-from app.notifications.settings import BaseUrl, Host, Line, Port, ProviderSettings, hidden
+from app.notifications.settings import BaseUrl, Host, Line, Port, ProviderSettings, secret_field
 
 DISCORD: Final = re.compile(
     r"https://(?:(?:canary|ptb)\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/(\d{10,25})/([\w-]{40,100})/?"
@@ -17,13 +17,15 @@ DISCORD: Final = re.compile(
 SLACK: Final = re.compile(r"https://hooks\.slack\.com/services/([A-Z0-9]+)/([A-Z0-9]+)/([A-Za-z0-9]+)/?")
 EMAIL: Final = r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$"
 
-# Patterns: no counted \w or \d, which stand for all of Unicode, and no counts of hundreds. A count is written out when
-# the pattern is compiled, anew for every field: that was 40 MB [tried].
+# Patterns use no counted \w or \d, which cover all of Unicode, and no counts of hundreds: compiling expands each count,
+# for every field again, which took 40 MB [tried].
 Token = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[!-~]+$")]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Email = Annotated[Line, StringConstraints(pattern=EMAIL)]
 AppriseUrl = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=5, max_length=MAX_URL_LENGTH), AfterValidator(checked)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=5, max_length=MAX_URL_LENGTH),
+    AfterValidator(check_address),
 ]
 
 
@@ -40,21 +42,21 @@ def _slack(url: str) -> str:
 
 
 class AppriseSettings(ProviderSettings):
-    """A provider that Apprise speaks to; a subclass says at which of Apprise's addresses."""
+    """A provider that is reached through Apprise; a subclass builds the Apprise addresses."""
 
     def addresses(self) -> list[str]:
         raise TypeError(f"{type(self).__name__} has no address")
 
-    async def send(self, outlets: NotificationClients, message: Message) -> DeliveryResult:
-        return await outlets.apprise.send(self.addresses(), message)
+    async def send(self, clients: NotificationClients, message: Message) -> DeliveryResult:
+        return await clients.apprise.send(self.addresses(), message)
 
 
 class Apprise(AppriseSettings):
-    word: ClassVar[str] = "apprise"
+    key: ClassVar[str] = "apprise"
     title: ClassVar[str] = "Apprise"
     summary: ClassVar[str] = "Any of Apprise's services, by its addresses."
 
-    urls: Annotated[list[AppriseUrl], Field(min_length=1, max_length=10)] = hidden(
+    urls: Annotated[list[AppriseUrl], Field(min_length=1, max_length=10)] = secret_field(
         description="Addresses as Apprise documents them, such as tgram://token/chat."
     )
 
@@ -63,12 +65,12 @@ class Apprise(AppriseSettings):
 
 
 class Discord(AppriseSettings):
-    word: ClassVar[str] = "discord"
+    key: ClassVar[str] = "discord"
     title: ClassVar[str] = "Discord"
     summary: ClassVar[str] = "A webhook of a Discord channel."
 
-    webhook_url: Annotated[Line, AfterValidator(_discord)] = hidden(description="Channel settings, Integrations.")
-    username: Line | None = Field(None, description="The name that it speaks under.")
+    webhook_url: Annotated[Line, AfterValidator(_discord)] = secret_field(description="Channel settings, Integrations.")
+    username: Line | None = Field(None, description="The sender's name.")
     thread_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{10,25}$")] | None = Field(
         None, description="A thread."
     )
@@ -80,13 +82,13 @@ class Discord(AppriseSettings):
 
 
 class Telegram(AppriseSettings):
-    word: ClassVar[str] = "telegram"
+    key: ClassVar[str] = "telegram"
     title: ClassVar[str] = "Telegram"
     summary: ClassVar[str] = "A bot that writes to a chat."
 
     bot_token: Annotated[
         str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{5,20}:[A-Za-z0-9_-]{20,100}$")
-    ] = hidden(description="As @BotFather shows it.")
+    ] = secret_field(description="As @BotFather shows it.")
     chat_id: Annotated[
         str, StringConstraints(strip_whitespace=True, pattern=r"^(-?[0-9]{1,30}|@?[A-Za-z][A-Za-z0-9_]{2,50})$")
     ] = Field(description="The chat's number, or a channel's name.")
@@ -99,12 +101,12 @@ class Telegram(AppriseSettings):
 
 
 class Slack(AppriseSettings):
-    word: ClassVar[str] = "slack"
+    key: ClassVar[str] = "slack"
     title: ClassVar[str] = "Slack"
     summary: ClassVar[str] = "An incoming webhook of Slack."
 
-    webhook_url: Annotated[Line, AfterValidator(_slack)] = hidden(description="As Slack shows it.")
-    username: Line | None = Field(None, description="The name that it speaks under.")
+    webhook_url: Annotated[Line, AfterValidator(_slack)] = secret_field(description="As Slack shows it.")
+    username: Line | None = Field(None, description="The sender's name.")
     channel: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^#?[\w-]+$", max_length=81)] | None = (
         Field(None, description="Another channel than the webhook's own, where Slack allows it.")
     )
@@ -117,15 +119,15 @@ class Slack(AppriseSettings):
 
 
 class EmailSettings(AppriseSettings):
-    word: ClassVar[str] = "email"
+    key: ClassVar[str] = "email"
     title: ClassVar[str] = "Email"
     summary: ClassVar[str] = "Mail through an SMTP server."
 
     host: Host = Field(description="The SMTP server.")
     port: Port = Field(587, description="Its port; 465 for tls.")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
-    username: Line | None = Field(None, description="The account; without one there is no log-in.")
-    password: Password | None = hidden(None, description="Its password.")
+    username: Line | None = Field(None, description="The account; without one there is no login.")
+    password: Password | None = secret_field(None, description="Its password.")
     from_address: Email = Field(description="The address it comes from.")
     to_addresses: Annotated[list[Email], Field(min_length=1, max_length=20)] = Field(
         description="The addresses it goes to."
@@ -138,7 +140,7 @@ class EmailSettings(AppriseSettings):
             raise ValueError("username and password go together")
         return self
 
-    def place(self) -> str:
+    def destination(self) -> str:
         return f"{self.host}:{self.port} {self.security} {self.verify_tls}"
 
     def addresses(self) -> list[str]:
@@ -150,14 +152,14 @@ class EmailSettings(AppriseSettings):
 
 
 class Pushover(AppriseSettings):
-    word: ClassVar[str] = "pushover"
+    key: ClassVar[str] = "pushover"
     title: ClassVar[str] = "Pushover"
     summary: ClassVar[str] = "Push messages by Pushover."
 
-    user_key: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9]{30}$")] = hidden(
+    user_key: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9]{30}$")] = secret_field(
         description="Your user or group key."
     )
-    api_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9]{30}$")] = hidden(
+    api_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9]{30}$")] = secret_field(
         description="The token of the application."
     )
     priority: int = Field(0, ge=-2, le=2, description="From -2, the lowest, to 2, an emergency.")
@@ -173,12 +175,12 @@ class Pushover(AppriseSettings):
 
 
 class Pushbullet(AppriseSettings):
-    word: ClassVar[str] = "pushbullet"
+    key: ClassVar[str] = "pushbullet"
     title: ClassVar[str] = "Pushbullet"
     summary: ClassVar[str] = "Push messages by Pushbullet."
 
     access_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]{10,100}$")] = (
-        hidden(description="Account settings, Access Tokens.")
+        secret_field(description="Account settings, Access Tokens.")
     )
     target: Line | None = Field(None, description="A device, an email address or #channel; else all devices.")
 
@@ -187,18 +189,18 @@ class Pushbullet(AppriseSettings):
 
 
 class Gotify(AppriseSettings):
-    word: ClassVar[str] = "gotify"
+    key: ClassVar[str] = "gotify"
     title: ClassVar[str] = "Gotify"
     summary: ClassVar[str] = "A Gotify server."
 
     url: BaseUrl = Field(description="The server, such as https://gotify.example.com.")
-    app_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]{5,100}$")] = hidden(
-        description="The token of the application."
+    app_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]{5,100}$")] = (
+        secret_field(description="The token of the application.")
     )
     priority: int = Field(5, ge=0, le=10, description="From 0 to 10.")
     verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
 
-    def place(self) -> str:
+    def destination(self) -> str:
         return _origin(self.url)
 
     def addresses(self) -> list[str]:
@@ -207,29 +209,29 @@ class Gotify(AppriseSettings):
 
 
 class Ntfy(AppriseSettings):
-    word: ClassVar[str] = "ntfy"
+    key: ClassVar[str] = "ntfy"
     title: ClassVar[str] = "ntfy"
     summary: ClassVar[str] = "ntfy.sh, or an ntfy server of your own."
 
     url: BaseUrl = Field("https://ntfy.sh", description="The server.")
-    topic: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")] = hidden(
-        description="The topic: whoever knows it can read it."
+    topic: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")] = secret_field(
+        description="The topic; everybody who knows it can read it."
     )
     priority: int = Field(3, ge=1, le=5, description="From 1 to 5.")
     access_token: (
         Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^tk_[A-Za-z0-9_]{10,100}$")] | None
-    ) = hidden(None, description="An access token (`tk_…`), or username and password.")
+    ) = secret_field(None, description="An access token (`tk_…`), or username and password.")
     username: Line | None = Field(None, description="The account.")
-    password: Password | None = hidden(None, description="Its password.")
+    password: Password | None = secret_field(None, description="Its password.")
     verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
 
     @model_validator(mode="after")
-    def _one_way_in(self) -> "Ntfy":
+    def _one_login(self) -> "Ntfy":
         if (self.username is None) != (self.password is None) or (self.username and self.access_token):
             raise ValueError("give an access_token, or username and password, or neither")
         return self
 
-    def place(self) -> str:
+    def destination(self) -> str:
         return _origin(self.url)
 
     def addresses(self) -> list[str]:
@@ -240,11 +242,11 @@ class Ntfy(AppriseSettings):
 
 
 class Notifiarr(AppriseSettings):
-    word: ClassVar[str] = "notifiarr"
+    key: ClassVar[str] = "notifiarr"
     title: ClassVar[str] = "Notifiarr"
-    summary: ClassVar[str] = "A Discord channel by way of Notifiarr."
+    summary: ClassVar[str] = "A Discord channel through Notifiarr."
 
-    api_key: Token = hidden(description="Your key, with the integration Passthrough.")
+    api_key: Token = secret_field(description="Your key, with the integration Passthrough.")
     channel_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{10,25}$")] = Field(
         description="The channel's number."
     )
@@ -254,7 +256,7 @@ class Notifiarr(AppriseSettings):
 
 
 class Mqtt(AppriseSettings):
-    word: ClassVar[str] = "mqtt"
+    key: ClassVar[str] = "mqtt"
     title: ClassVar[str] = "MQTT"
     summary: ClassVar[str] = "A topic of an MQTT broker."
 
@@ -264,8 +266,8 @@ class Mqtt(AppriseSettings):
     topic: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\w-]+(/[\w-]+)*$", max_length=200)] = (
         Field("huntarr", description="Where it is published.")
     )
-    username: Line | None = Field(None, description="The account; without one there is no log-in.")
-    password: Password | None = hidden(None, description="Its password.")
+    username: Line | None = Field(None, description="The account; without one there is no login.")
+    password: Password | None = secret_field(None, description="Its password.")
     qos: int = Field(0, ge=0, le=2, description="Quality of service.")
     retain: bool = Field(False, description="Whether the broker keeps the last message.")
     verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
@@ -276,7 +278,7 @@ class Mqtt(AppriseSettings):
             raise ValueError("a password needs a username")
         return self
 
-    def place(self) -> str:
+    def destination(self) -> str:
         return f"{self.host}:{self.port} {self.tls}"
 
     def addresses(self) -> list[str]:
@@ -310,6 +312,6 @@ def _origin(url: str) -> str:
 
 
 def _address(scheme: str, url: str, login: str = "") -> str:
-    """Apprise's form of an http or https address."""
+    """An http or https URL in the form of Apprise."""
     parts = urlsplit(url)
     return f"{scheme}{'s' if parts.scheme == 'https' else ''}://{login}{parts.netloc}{parts.path}"

@@ -1,4 +1,4 @@
-"""The webhook: JSON, signed as Standard Webhooks say, to a receiver of the user's own."""
+"""The webhook: JSON, signed according to Standard Webhooks, posted to the user's own receiver."""
 
 import base64
 import binascii
@@ -16,12 +16,12 @@ from app.core.schemas import Out, UtcTime
 from app.http.addresses import checked_url
 from app.notifications.clients import NotificationClients
 from app.notifications.messages import DeliveryResult, Message
-from app.notifications.settings import Line, ProviderSettings, hidden
+from app.notifications.settings import Line, ProviderSettings, secret_field
 
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how every secret begins, not one
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the prefix of every secret, not a secret
 KEY_BYTES: Final = (24, 64)
 MAX_HEADERS: Final = 20
-OURS: Final = frozenset(
+RESERVED_HEADERS: Final = frozenset(
     {"accept-encoding", "content-encoding", "content-length", "content-type", "expect", "host", "user-agent"}
 )
 HOP_BY_HOP: Final = frozenset(
@@ -42,15 +42,15 @@ _QUERY: Final = re.compile(r"[!$-;=?-Z_a-z~\[\]]*")
 
 
 def _target(text: str) -> str:
-    """As any address of ours, and with a query and a last slash, which receivers may insist on."""
+    """A URL that may have a query and a trailing slash, which some receivers need."""
     base, mark, query = text.partition("?")
     if not _QUERY.fullmatch(query):
-        raise ValueError("The query of the URL must be encoded, and there is no fragment (#).")
+        raise ValueError("The query of the URL must be encoded, and the URL must have no fragment (#).")
     return checked_url(base) + ("/" if base.endswith("/") else "") + mark + query
 
 
-def key_of(text: str) -> bytes:
-    """The key inside a `whsec_…`; `ValueError` when there is none."""
+def signing_key(text: str) -> bytes:
+    """The key in a `whsec_…` secret; `ValueError` when it is not one."""
     try:
         key = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
@@ -61,7 +61,7 @@ def key_of(text: str) -> bytes:
 
 
 def _signing_secret(text: str) -> str:
-    key_of(text)
+    signing_key(text)
     return text
 
 
@@ -76,7 +76,7 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 class WebhookBody(Out):
-    """What is posted: an event, or a digest of several."""
+    """The JSON body: an event, or a digest of several."""
 
     type: str
     timestamp: UtcTime
@@ -84,50 +84,52 @@ class WebhookBody(Out):
 
 
 class Webhook(ProviderSettings):
-    word: ClassVar[str] = "webhook"
+    key: ClassVar[str] = "webhook"
     title: ClassVar[str] = "Webhook"
-    summary: ClassVar[str] = "Signed JSON (Standard Webhooks) to an address of your own."
+    summary: ClassVar[str] = "Signed JSON (Standard Webhooks) to a URL of yours."
 
-    url: Annotated[Line, AfterValidator(_target)] = hidden(description="Where it is posted to, http or https.")
-    secret: Annotated[str, StringConstraints(max_length=200), AfterValidator(_signing_secret)] | None = hidden(
-        None, travels=False, description="`whsec_…`, to sign with; without one Huntarr makes it, and shows it once."
+    url: Annotated[Line, AfterValidator(_target)] = secret_field(description="The receiver, http or https.")
+    secret: Annotated[str, StringConstraints(max_length=200), AfterValidator(_signing_secret)] | None = secret_field(
+        None,
+        sent_to_provider=False,
+        description="`whsec_…`, to sign with; without one Huntarr creates it, and shows it once.",
     )
-    headers: dict[str, Annotated[str, StringConstraints(min_length=1, max_length=1000)]] = hidden(
-        {}, description="Headers of your own, such as Authorization."
+    headers: dict[str, Annotated[str, StringConstraints(min_length=1, max_length=1000)]] = secret_field(
+        {}, description="Your own headers, such as Authorization."
     )
     verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
 
     @field_validator("headers")
     @classmethod
-    def _are_own(cls, headers: dict[str, str]) -> dict[str, str]:
+    def _are_allowed(cls, headers: dict[str, str]) -> dict[str, str]:
         if len(headers) > MAX_HEADERS:
             raise ValueError(f"must be at most {MAX_HEADERS}")
         if len({name.lower() for name in headers}) < len(headers):
             raise ValueError("must not give a header twice")
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name):
-                raise ValueError("has a name that is none of a header")
-            if name.lower() in OURS | HOP_BY_HOP or name.lower().startswith("webhook-"):
-                raise ValueError(f"must not hold {name}: Huntarr sets it, or it is about the connection")
+                raise ValueError("contains an invalid header name")
+            if name.lower() in RESERVED_HEADERS | HOP_BY_HOP or name.lower().startswith("webhook-"):
+                raise ValueError(f"must not contain {name}: Huntarr sets it, or it is about the connection")
             if not (value.isascii() and value.isprintable()) or value != value.strip():
-                raise ValueError(f"has a value of {name} that is not printable ASCII")
+                raise ValueError(f"contains a value of {name} that is not printable ASCII")
         return headers
 
-    def place(self) -> str:
+    def destination(self) -> str:
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
 
     def signed_with(self, text: str) -> Self:
         return self.model_copy(update={"secret": text})
 
-    async def send(self, outlets: NotificationClients, message: Message) -> DeliveryResult:
-        """The same body and id for every attempt; the timestamp, and so the signature, are of this one."""
-        made = WebhookBody(type=message.type, timestamp=message.timestamp, data=message.data)
-        body, now = to_json(made), int(message.sent_at.timestamp())
+    async def send(self, clients: NotificationClients, message: Message) -> DeliveryResult:
+        """Body and id are the same for every attempt; timestamp and signature are of this one."""
+        content = WebhookBody(type=message.type, timestamp=message.timestamp, data=message.data)
+        body, now = to_json(content), int(message.sent_at.timestamp())
         headers = self.headers | {
             "Content-Type": "application/json",
             "webhook-id": message.id,
             "webhook-timestamp": str(now),
-            "webhook-signature": signature(key_of(self.secret or ""), message.id, now, body),
+            "webhook-signature": signature(signing_key(self.secret or ""), message.id, now, body),
         }
-        return await outlets.web.post(self.url, body, headers, verify_tls=self.verify_tls)
+        return await clients.web.post(self.url, body, headers, verify_tls=self.verify_tls)

@@ -1,4 +1,4 @@
-"""Notifications over HTTP: made, read, changed, tested and deleted, and no secret in any reply."""
+"""Notifications over HTTP: create, read, change, test and delete connections, and no secret in any reply."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from httpx import AsyncClient
 
 from tests.api.replies import data, error, field
 from tests.events.samples import search_sent
-from tests.notifications.connections import sent, told
+from tests.notifications.connections import emit, send_due
 from tests.notifications.receivers import Receiver, receiver
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
@@ -24,7 +24,7 @@ def body(there: Receiver | None = None, **given: Any) -> dict[str, Any]:
 
 
 @pytest.mark.storage
-async def test_a_connection_is_made_read_changed_and_deleted(rig: Rig, api: AsyncClient) -> None:
+async def test_a_connection_is_created_read_changed_and_deleted(rig: Rig, api: AsyncClient) -> None:
     made = data(await api.post(CONNECTIONS, json=body(events=["hunt.*", "search.sent"])), 201)
     secret = made.pop("secret")
     assert secret.startswith("whsec_")
@@ -70,7 +70,7 @@ async def test_a_connection_is_made_read_changed_and_deleted(rig: Rig, api: Asyn
         ({"provider": "apprise", "settings": {"urls": ["nothing://here"]}}, "body.settings.urls.0"),
     ],
 )
-async def test_what_cannot_be_is_refused_and_nothing_is_stored(
+async def test_invalid_connections_are_refused_and_not_stored(
     api: AsyncClient, given: dict[str, Any], wanted: str
 ) -> None:
     reply = await api.post(CONNECTIONS, json=body(**given))
@@ -86,10 +86,14 @@ async def test_a_connection_of_an_instance_must_fit_it(rig: Rig, api: AsyncClien
     assert error(refused, 422) == f"The instance {films} is a radarr: say that or all."
 
 
-async def test_a_test_waits_for_what_the_provider_says(api: AsyncClient) -> None:
-    with receiver(said=b"thanks") as there:
+async def test_a_test_returns_the_response_of_the_provider(api: AsyncClient) -> None:
+    with receiver(response=b"thanks") as there:
         unsaved = data(await api.post("/api/notifications/test", json=body(there)))
-        assert (unsaved["ok"], unsaved["message"], unsaved["answer"]) == (True, "The receiver took it (200).", "thanks")
+        assert (unsaved["ok"], unsaved["message"], unsaved["answer"]) == (
+            True,
+            "The receiver accepted it (200).",
+            "thanks",
+        )
         made = data(await api.post(CONNECTIONS, json=body(there)), 201)
         there.status = 410
         stored = data(await api.post("/api/notifications/test", json={"connection_id": made["id"]}))
@@ -102,12 +106,12 @@ async def test_a_test_waits_for_what_the_provider_says(api: AsyncClient) -> None
 
 
 @pytest.mark.storage
-async def test_what_was_delivered_can_be_read(rig: Rig, api: AsyncClient) -> None:
+async def test_deliveries_can_be_listed(rig: Rig, api: AsyncClient) -> None:
     with receiver() as there, receiver(status=500) as down:
         await api.post(CONNECTIONS, json=body(there))
         await api.post(CONNECTIONS, json=body(down, name="Down"))
-        await told(rig, search_sent(4))
-        await sent(rig)
+        await emit(rig, search_sent(4))
+        await send_due(rig)
     found = data(await api.get("/api/notifications/deliveries"))
     assert found["total"] == 2
     assert [(row["connection_id"], row["status"], row["error"]) for row in found["items"]] == [
@@ -121,8 +125,8 @@ async def test_what_was_delivered_can_be_read(rig: Rig, api: AsyncClient) -> Non
     assert [row["last_error"] for row in shown] == [None, "The receiver refused it (500)."]
 
 
-async def test_the_providers_say_what_they_must_be_told(api: AsyncClient) -> None:
-    found = {one["name"]: one for one in data(await api.get("/api/notifications/providers"))}
+async def test_providers_describe_their_settings(api: AsyncClient) -> None:
+    found = {provider["name"]: provider for provider in data(await api.get("/api/notifications/providers"))}
     assert list(found) == [
         "webhook",
         "apprise",
@@ -137,7 +141,7 @@ async def test_the_providers_say_what_they_must_be_told(api: AsyncClient) -> Non
         "notifiarr",
         "mqtt",
     ]
-    token = next(one for one in found["telegram"]["fields"] if one["name"] == "bot_token")
+    token = next(item for item in found["telegram"]["fields"] if item["name"] == "bot_token")
     assert token == {
         "name": "bot_token",
         "type": "string",

@@ -1,4 +1,4 @@
-"""Making connections, letting things happen, and reading what was delivered."""
+"""Create connections, emit events, and read the deliveries."""
 
 from typing import Any
 
@@ -9,28 +9,27 @@ from app.notifications.clients import NotificationClients
 from app.notifications.delivery import Deliverer
 from app.notifications.models import Delivery
 from app.notifications.schemas import ConnectionIn, ConnectionOut
-from app.notifications.settings_cipher import SettingsCipher
 from tests.events.samples import happen
 from tests.notifications.receivers import Receiver
 from tests.support.rig import Rig
 
 
-async def connected(rig: Rig, receiver: Receiver | None = None, **given: Any) -> ConnectionOut:
-    """A webhook to `receiver`, told of everything, if nothing else is said."""
+async def add_connection(rig: Rig, receiver: Receiver | None = None, **given: Any) -> ConnectionOut:
+    """By default a webhook to `receiver` for all events."""
     if receiver is not None:
         given = {"provider": "webhook", "settings": {"url": receiver.url}, **given}
     made = ConnectionIn.model_validate({"name": "Phone", "events": ["*"], **given})
     return await rig.container.notifications.create(made)
 
 
-async def told(rig: Rig, *events: Durable) -> None:
-    """Let them happen, and have them routed."""
+async def emit(rig: Rig, *events: Durable) -> None:
+    """Record the events and have them routed."""
     await happen(rig, *events)
     await rig.container.relay.relay_waiting()
 
 
-async def sent(rig: Rig, deliverer: Deliverer | None = None) -> None:
-    """Send all that is due at this moment of the test's clock."""
+async def send_due(rig: Rig, deliverer: Deliverer | None = None) -> None:
+    """Send everything that is due by the test's clock."""
     while await (deliverer or rig.container.deliverer).deliver_due():
         pass
 
@@ -45,6 +44,6 @@ async def statuses(rig: Rig) -> list[str]:
     return [row.status for row in await deliveries(rig)]
 
 
-def another_worker(rig: Rig, outlets: NotificationClients) -> Deliverer:
+def another_worker(rig: Rig, clients: NotificationClients) -> Deliverer:
     """A deliverer as in another process."""
-    return Deliverer(rig.container.db, SettingsCipher(rig.container.box), outlets, rig.clock)
+    return Deliverer(rig.container.db, rig.container.box, clients, rig.clock)

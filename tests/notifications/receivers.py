@@ -1,4 +1,4 @@
-"""Real counterparts on loopback: an HTTP receiver that can fail, and an SMTP server."""
+"""Real servers on loopback: an HTTP receiver that can fail, and an SMTP server."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.support.serving import NoLog, in_threads
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it came."""
+    """One request."""
 
     path: str
     headers: dict[str, str]
@@ -29,10 +29,10 @@ class Call:
 
 @dataclass
 class Receiver:
-    """Answers with `status` and keeps what comes; `gate`, when closed, keeps a caller waiting."""
+    """Answers with `status` and collects requests; while `gate` is cleared, callers wait."""
 
     status: int = 200
-    said: bytes = b"ok"
+    response: bytes = b"ok"
     reply_headers: dict[str, str] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     accepted: list[Call] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Receiver:
 
 @contextmanager
 def receiver(**given: Any) -> Iterator[Receiver]:
-    """Serve one for the time of the block."""
+    """A receiver for the duration of the block."""
     made = Receiver(**given)
     made.gate.set()
 
@@ -64,9 +64,9 @@ def receiver(**given: Any) -> Iterator[Receiver]:
             self.send_response(made.status)
             for name, value in made.reply_headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(made.said)))
+            self.send_header("Content-Length", str(len(made.response)))
             self.end_headers()
-            self.wfile.write(made.said)
+            self.wfile.write(made.response)
 
     with in_threads(Handler) as address:
         made.url = f"{address}/hook"

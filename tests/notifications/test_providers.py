@@ -1,4 +1,4 @@
-"""Providers: Apprise against real servers on loopback, what is refused of it, and that no secret comes back."""
+"""Providers: Apprise against real servers on loopback, which settings are refused, and that no secret is shown."""
 
 import email
 import json
@@ -9,16 +9,17 @@ import pytest
 
 from app.core.errors import Invalid
 from app.notifications.apprise_client import AppriseClient
-from app.notifications.messages import DeliveryResult, Message, discreet
-from app.notifications.providers import PROVIDERS, described
+from app.notifications.messages import DeliveryResult, Message, redacted
+from app.notifications.providers import PROVIDERS, describe_providers
 from app.notifications.schemas import ConnectionTestIn
 from app.notifications.settings import is_secret
 from app.notifications.shortcuts import AppriseSettings
 from tests.events.samples import hunt_completed, search_sent
 from tests.home_assistant.brokers import PythonBroker, home_of
-from tests.notifications.connections import connected, deliveries, sent, told
+from tests.notifications.connections import add_connection, deliveries, emit, send_due
 from tests.notifications.receivers import Receiver, receiver, smtp_server
 from tests.support.rig import Rig
+from tests.test_house_rules import table_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "webhook": {"url": "https://example.com/hook?token=abc"},
@@ -44,44 +45,49 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "notifiarr": {"api_key": "abcdef01-2345-6789", "channel_id": "12345678901"},
     "mqtt": {"host": "broker.example.com", "topic": "home/huntarr", "username": "h", "password": "geheim/1"},
 }
-"""Every provider, as a user would fill it in."""
+"""Example settings of every provider."""
 
 
 def at(there: Receiver, scheme: str) -> str:
     return there.url.replace("http://", f"{scheme}://")
 
 
-def test_every_provider_is_tried_here() -> None:
-    assert set(SETTINGS) == set(PROVIDERS) == {one.name for one in described()}
+def test_every_provider_is_tested_described_and_documented() -> None:
+    described = {provider.name: provider for provider in describe_providers()}
+    assert set(SETTINGS) == set(PROVIDERS) == set(described)
+    assert table_of("docs/notifications.md", "## Providers") == [
+        [f"`{key}`", provider.summary, ", ".join(f"`{name}`" for name in provider.model_fields)]
+        for key, provider in PROVIDERS.items()
+    ]
 
 
-@pytest.mark.parametrize("word", sorted(SETTINGS))
-def test_what_is_secret_is_never_read_and_need_not_be_given_again(word: str) -> None:
-    kind = PROVIDERS[word]
-    made = kind.read(SETTINGS[word], None)
+@pytest.mark.parametrize("key", sorted(SETTINGS))
+def test_secrets_are_never_shown_and_need_not_be_given_again(key: str) -> None:
+    provider = PROVIDERS[key]
+    made = provider.read(SETTINGS[key], None)
     shown = json.dumps(made.masked())
     for secret in made.secret_texts:
         assert secret not in shown
-    assert kind.read(made.masked(), made) == made, "stars stand for what is stored"
-    open_fields = {name: value for name, value in SETTINGS[word].items() if not is_secret(kind.model_fields[name])}
-    assert kind.read(open_fields, made) == made, "and so does a secret that is left out"
-    said = discreet(DeliveryResult(False, "No.", f"bad {' '.join(made.secret_texts)}"), made.secret_texts).said or ""
-    assert not [secret for secret in made.secret_texts if secret in said]
+    assert provider.read(made.masked(), made) == made, "stars stand for the stored secret"
+    open_fields = {name: value for name, value in SETTINGS[key].items() if not is_secret(provider.model_fields[name])}
+    assert provider.read(open_fields, made) == made, "a secret that is left out keeps its value"
+    result = redacted(DeliveryResult(False, "No.", f"bad {' '.join(made.secret_texts)}"), made.secret_texts)
+    assert not [secret for secret in made.secret_texts if secret in (result.response_text or "")]
 
 
 @pytest.mark.asyncio
-async def test_apprise_reads_the_address_of_every_short_cut() -> None:
-    made = [PROVIDERS[word].read(given, None) for word, given in sorted(SETTINGS.items())]
-    urls = [url for one in made if isinstance(one, AppriseSettings) for url in one.addresses()]
+async def test_apprise_can_read_the_addresses_of_every_provider() -> None:
+    made = [PROVIDERS[key].read(given, None) for key, given in sorted(SETTINGS.items())]
+    urls = [url for settings in made if isinstance(settings, AppriseSettings) for url in settings.addresses()]
     assert len(urls) == len(SETTINGS) - 1
-    assert await AppriseClient().unknown([*urls, "nothing://here"]) == [len(urls)]
+    assert await AppriseClient().unreadable([*urls, "nothing://here"]) == [len(urls)]
 
 
 @pytest.mark.parametrize(
-    ("word", "changed", "wanted"),
+    ("key", "changed", "wanted"),
     [
-        ("email", {"host": "evil.example.com"}, "It goes to another place now: give settings.password with it."),
-        ("gotify", {"url": "https://evil.example.com"}, "It goes to another place now: give settings.app_token"),
+        ("email", {"host": "evil.example.com"}, "The destination has changed: give settings.password again."),
+        ("gotify", {"url": "https://evil.example.com"}, "The destination has changed: give settings.app_token"),
         ("email", {"password": None, "username": None, "from_address": "x"}, "body.settings.from_address: "),
         ("discord", {"webhook_url": "https://evil.example.com/"}, "must be a webhook URL as Discord shows it"),
         ("apprise", {"urls": ["exec://rm"]}, "acts on the machine"),
@@ -91,29 +97,29 @@ async def test_apprise_reads_the_address_of_every_short_cut() -> None:
         ("webhook", {"url": "http://169.254.169.254/"}, "link-local"),
         ("webhook", {"url": "ftp://example.com/"}, "http"),
         ("webhook", {"secret": "whsec_short"}, "base64 of 24 to 64 bytes"),
-        ("webhook", {"headers": {"Host": "x"}}, "must not hold Host"),
+        ("webhook", {"headers": {"Host": "x"}}, "must not contain Host"),
         ("webhook", {"headers": {"X-A": "a\r\nb"}}, "not printable ASCII"),
         ("mqtt", {"topic": "home/#"}, "pattern"),
         ("ntfy", {"username": "me"}, "give an access_token, or username and password"),
         ("telegram", {"surprise": 1}, "body.settings.surprise: "),
     ],
 )
-def test_what_cannot_be_right_is_refused_with_a_sentence(word: str, changed: dict[str, Any], wanted: str) -> None:
-    kind = PROVIDERS[word]
-    stored = kind.read(SETTINGS[word], None)
+def test_invalid_settings_are_refused_with_a_sentence(key: str, changed: dict[str, Any], wanted: str) -> None:
+    provider = PROVIDERS[key]
+    stored = provider.read(SETTINGS[key], None)
     given = {**stored.masked(), **changed}
     with pytest.raises(Invalid) as refused:
-        kind.read({name: value for name, value in given.items() if value is not None}, stored)
+        provider.read({name: value for name, value in given.items() if value is not None}, stored)
     assert wanted in refused.value.message
     assert not [secret for secret in stored.secret_texts if secret in refused.value.message]
 
 
 @pytest.mark.asyncio
-async def test_apprise_delivers_what_happened(rig: Rig) -> None:
+async def test_apprise_delivers_events(rig: Rig) -> None:
     with receiver() as there:
-        await connected(rig, provider="apprise", settings={"urls": [at(there, "json")]})
-        await told(rig, hunt_completed(), search_sent(4))
-        await sent(rig)
+        await add_connection(rig, provider="apprise", settings={"urls": [at(there, "json")]})
+        await emit(rig, hunt_completed(), search_sent(4))
+        await send_due(rig)
     first, second = (call.json for call in there.accepted)
     assert (second["title"], second["message"], second["type"]) == (
         "TV: searching for Episode 4",
@@ -125,15 +131,15 @@ async def test_apprise_delivers_what_happened(rig: Rig) -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_a_provider_refuses_is_told_without_its_secret(rig: Rig) -> None:
-    with receiver(status=401, said=b"bad token s3cr3t-t0ken-of-mine") as there:
+async def test_the_response_of_a_provider_is_shown_without_its_secret(rig: Rig) -> None:
+    with receiver(status=401, response=b"bad token s3cr3t-t0ken-of-mine") as there:
         url = there.url.replace("http://", "json://user:s3cr3t-t0ken-of-mine@")
         made = ConnectionTestIn.model_validate({"provider": "apprise", "settings": {"urls": [url]}})
-        told_back = await rig.container.notifications.test(made)
-    assert not told_back.ok
-    assert told_back.message == "The provider refused it or could not be reached."
-    assert "bad token" in (told_back.answer or "")
-    assert "s3cr3t-t0ken" not in told_back.model_dump_json()
+        result = await rig.container.notifications.test(made)
+    assert not result.ok
+    assert result.message == "The provider refused it or could not be reached."
+    assert "bad token" in (result.answer or "")
+    assert "s3cr3t-t0ken" not in result.model_dump_json()
 
 
 @pytest.mark.asyncio
@@ -142,9 +148,9 @@ async def test_mail_arrives_at_all_addresses(rig: Rig) -> None:
     account = {"username": "me@example.com", "password": "p/@:?#%"}
     async with smtp_server(account["username"], account["password"]) as box:
         settings = SETTINGS["email"] | account | {"host": "127.0.0.1", "port": box.port, "security": "none"}
-        await connected(rig, provider="email", settings=settings)
-        await told(rig, search_sent(4))
-        await sent(rig)
+        await add_connection(rig, provider="email", settings=settings)
+        await emit(rig, search_sent(4))
+        await send_due(rig)
         assert [row.status for row in await deliveries(rig)] == ["delivered"]
     assert {to for mail in box.mails for to in mail.rcpt_tos} == {"you@example.com", "them@example.org"}
     content = box.mails[0].content
@@ -153,8 +159,8 @@ async def test_mail_arrives_at_all_addresses(rig: Rig) -> None:
 
 
 @pytest.mark.asyncio
-async def test_no_way_leads_apprise_to_a_metadata_address(rig: Rig) -> None:
-    """Behind a redirect, or in a spelling that only the connection itself shows."""
+async def test_apprise_never_connects_to_a_metadata_address(rig: Rig) -> None:
+    """Neither through a redirect, nor by a spelling that only the connection reveals."""
     message = Message(
         id="msg_1",
         type="test",
@@ -168,20 +174,20 @@ async def test_no_way_leads_apprise_to_a_metadata_address(rig: Rig) -> None:
     with receiver(status=307, reply_headers={"Location": "http://169.254.169.254/"}) as there:
         assert not (await AppriseClient().send([at(there, "json")], message)).ok
         assert len(there.calls) == 1
-    answer = await AppriseClient().send(["json://0xa9fea9fe/"], message)
-    assert answer.sentence == "It leads to a link-local, metadata, multicast or unspecified address."
+    result = await AppriseClient().send(["json://0xa9fea9fe/"], message)
+    assert result.sentence == "It points to a link-local, metadata, multicast or unspecified address."
 
 
 @pytest.mark.asyncio
-async def test_a_broker_is_told_under_the_topic(rig: Rig, tmp_path: Path) -> None:
+async def test_mqtt_publishes_under_the_topic(rig: Rig, tmp_path: Path) -> None:
     broker = PythonBroker(tmp_path)
     await broker.start()
     try:
         async with home_of(broker.port) as home:
             settings = {"host": "127.0.0.1", "port": broker.port, "topic": "home/huntarr"}
-            await connected(rig, provider="mqtt", settings=settings)
-            await told(rig, search_sent(4))
-            await sent(rig)
+            await add_connection(rig, provider="mqtt", settings=settings)
+            await emit(rig, search_sent(4))
+            await send_due(rig)
             assert [row.status for row in await deliveries(rig)] == ["delivered"]
             await home.until(lambda: bool(home.of("home/huntarr")))
             [payload] = home.of("home/huntarr")

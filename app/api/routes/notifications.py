@@ -11,7 +11,7 @@ from app.api.services import Notifications
 from app.api.tags import Tag
 from app.core.schemas import MessageReply, Page, Reply
 from app.notifications.models import DeliveryStatus
-from app.notifications.providers import ProviderOut, described
+from app.notifications.providers import ProviderOut, describe_providers
 from app.notifications.schemas import ConnectionIn, ConnectionOut, ConnectionTestIn, ConnectionTestOut, DeliveryOut
 
 router = ApiRouter(tag=Tag.NOTIFICATIONS, prefix="/api/notifications")
@@ -46,7 +46,7 @@ async def replace_connection(
     connection_id: RowId, body: ConnectionIn, notifications: Notifications, new_secret: NewSecret = False
 ) -> Reply[ConnectionOut]:
     """Everything anew; secrets may be left out, or sent back as stars. What waits is tried again at once."""
-    changed = await notifications.replace(connection_id, body, anew=new_secret)
+    changed = await notifications.replace(connection_id, body, renew_secret=new_secret)
     return Reply[ConnectionOut](data=changed, message="Connection saved")
 
 
@@ -69,7 +69,7 @@ async def test_notification(body: ConnectionTestIn, notifications: Notifications
 @router.get("/providers", summary="Providers and their settings")
 @read
 async def list_providers() -> Reply[list[ProviderOut]]:
-    return Reply[list[ProviderOut]](data=described())
+    return Reply[list[ProviderOut]](data=describe_providers())
 
 
 @router.get("/deliveries", summary="Deliveries, newest first")
