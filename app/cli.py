@@ -105,7 +105,7 @@ def _worker(_options: argparse.Namespace) -> int:
 
     async def work() -> int:
         await migrate(config)
-        async with _redis(config), open_container(config) as container, container.log_writer.running():
+        async with _redis(config), open_container(config) as container, container.logs.writer.running():
             await run_alone(container)
         return 0
 
@@ -125,7 +125,7 @@ def _reset_password(options: argparse.Namespace) -> int:
     async def reset() -> str:
         await migrate(config)
         async with open_container(config) as container:
-            return await container.trust.accounts.reset_password(password, disable_two_factor=options.disable_2fa)
+            return await container.auth.accounts.reset_password(password, disable_two_factor=options.disable_2fa)
 
     name = asyncio.run(reset())
     print(f"{name} has a new password; all sessions have ended.")  # noqa: T201 - the answer to the command
@@ -200,7 +200,7 @@ def _run(work: Coroutine[None, None, int]) -> int:
 async def _serving(config: Config, listener: socket.socket, *, works: bool) -> int:
     await migrate(config)
     # Opened here and not by the application: a start that fails says one sentence, and uvicorn would say many.
-    async with _redis(config), open_container(config) as container, container.log_writer.running():
+    async with _redis(config), open_container(config) as container, container.logs.writer.running():
         app = create_app(
             config, open_container=lambda _: nullcontext(container), background=_working if works else _waiting
         )
@@ -248,14 +248,14 @@ class Gateway(uvicorn.Server):
 
 def _let_go(container: Container) -> None:
     """Answer those who would wait for longer than we live."""
-    container.hub.end()
-    container.hunts.end_waits()
+    container.events.hub.end()
+    container.hunting.service.end_waits()
 
 
 @asynccontextmanager
 async def _waiting(container: Container) -> AsyncIterator[None]:
     """A gateway that leaves the hunting to others, but is registered."""
-    async with registered(container.redis, container.clock, GATEWAYS):
+    async with registered(container.infra.redis, container.infra.clock, GATEWAYS):
         yield
 
 
@@ -300,7 +300,7 @@ def _announce(config: Config, listener: socket.socket) -> None:
 
 async def _announce_setup(container: Container) -> None:
     """How to become the owner, as long as there is none. Not a line of the log: logs are kept and sent around."""
-    accounts = container.trust.accounts
+    accounts = container.auth.accounts
     if not await accounts.has_owner():
         text = (
             f"There is no owner yet: open /setup. From another machine it asks for this token: {accounts.setup_token()}"

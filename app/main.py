@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -10,7 +10,6 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.api import errors, openapi
-from app.api.deps import ApiContainer
 from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from app.api.idempotency import REPLAY_HEADER
 from app.api.middleware import RequestMiddleware
@@ -37,6 +36,7 @@ from app.api.routes import (
     settings as settings_routes,
 )
 from app.api.routing import ApiRouter, unmatched
+from app.container import Container
 from app.core.config import Config
 from app.metrics.http import HttpNumbers
 
@@ -73,9 +73,8 @@ CORS_REQUEST_HEADERS = (
 )
 CORS_REPLY_HEADERS = ("ETag", "X-Request-Id", "Retry-After", REPLAY_HEADER)
 
-C = TypeVar("C", bound=ApiContainer)
-OpenContainer = Callable[[Config], AbstractAsyncContextManager[C]]
-Background = Callable[[C], AbstractAsyncContextManager[object]]
+OpenContainer = Callable[[Config], AbstractAsyncContextManager[Container]]
+Background = Callable[[Container], AbstractAsyncContextManager[object]]
 
 
 class HuntarrApi(FastAPI):
@@ -88,8 +87,8 @@ class HuntarrApi(FastAPI):
 def create_app(
     config: Config | None = None,
     *,
-    open_container: OpenContainer[C] | None = None,
-    background: Background[C] | None = None,
+    open_container: OpenContainer | None = None,
+    background: Background | None = None,
     routers: Sequence[ApiRouter] = ROUTERS,
 ) -> FastAPI:
     """The application. `open_container` and `background` (such as the embedded worker) live as long as it serves."""
@@ -136,7 +135,7 @@ def _middleware(config: Config | None, numbers: HttpNumbers) -> list[Middleware]
 
 
 def _lifespan(
-    config: Config | None, open_container: OpenContainer[C] | None, background: Background[C] | None
+    config: Config | None, open_container: OpenContainer | None, background: Background | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]] | None:
     if config is None or open_container is None:
         return None

@@ -59,7 +59,7 @@ class FrugalWorker(Worker):
 
 def make_worker(container: Container, **options: Any) -> Worker:
     """arq's worker on its own pool of connections. Results are not kept: the rows tell what came of a job."""
-    redis = make_redis(redis_settings(container.config))
+    redis = make_redis(redis_settings(container.infra.config))
     chosen: dict[str, Any] = {"poll_delay": POLL_SECONDS, "cron_jobs": crons(), **options}
     return FrugalWorker(
         functions=[
@@ -105,7 +105,7 @@ def _cron(tick: ticks.Tick, **when: Any) -> CronJob:
 
 async def supervise(container: Container) -> None:
     """Work until cancelled. arq ends when it loses Redis; it is made anew then."""
-    async with registered(container.redis, container.clock, WORKERS):
+    async with registered(container.infra.redis, container.infra.clock, WORKERS):
         while True:
             worker = make_worker(container)
             try:
@@ -132,7 +132,12 @@ async def _close(worker: Worker) -> None:
 @asynccontextmanager
 async def embedded(container: Container) -> AsyncIterator[None]:
     """The worker inside another process, for the time of the block."""
-    loops = (supervise(container), container.relay.run(), container.deliverer.run(), container.publisher.run())
+    loops = (
+        supervise(container),
+        container.events.relay.run(),
+        container.notifications.deliverer.run(),
+        container.home_assistant.publisher.run(),
+    )
     running = [asyncio.create_task(loop) for loop in loops]
     try:
         yield

@@ -14,27 +14,27 @@ def container_of(ctx: dict[Any, Any]) -> Container:
 
 async def run_hunt(ctx: dict[Any, Any], hunt_id: int) -> None:
     """Run one hunt to its end."""
-    await container_of(ctx).runner.run(hunt_id)
+    await container_of(ctx).hunting.runner.run(hunt_id)
 
 
 async def follow_up(ctx: dict[Any, Any], instance_id: int) -> None:
     """Find out what came of the searches of an instance, and what changed in its app."""
-    await container_of(ctx).follow_up.run(instance_id)
+    await container_of(ctx).hunting.follow_up.run(instance_id)
 
 
 async def read_history(ctx: dict[Any, Any], instance_id: int) -> None:
     """Find out what came of the searches of an instance whose app told that something did."""
-    await container_of(ctx).follow_up.read(instance_id)
+    await container_of(ctx).hunting.follow_up.read(instance_id)
 
 
 async def run_schedule(ctx: dict[Any, Any], run_id: int) -> None:
     """Carry out one run of a schedule."""
-    await container_of(ctx).schedule_runner.run(run_id)
+    await container_of(ctx).schedules.runner.run(run_id)
 
 
 async def run_backup(ctx: dict[Any, Any]) -> None:
     """Make the backup that is due."""
-    await container_of(ctx).backup_planner.run()
+    await container_of(ctx).backups.planner.run()
 
 
 async def probe_instance(ctx: dict[Any, Any], instance_id: int) -> None:

@@ -19,27 +19,27 @@ Tick = Callable[[dict[Any, Any]], Coroutine[Any, Any, None]]
 
 async def due(ctx: dict[Any, Any]) -> None:
     """Automatic hunts whose time has come."""
-    await container_of(ctx).hunts.start_due()
+    await container_of(ctx).hunting.service.start_due()
 
 
 async def reconcile(ctx: dict[Any, Any]) -> None:
     """Hunts that nobody works on, because a ring was lost or a worker died."""
-    await container_of(ctx).hunts.reconcile()
+    await container_of(ctx).hunting.service.reconcile()
 
 
 async def schedules(ctx: dict[Any, Any]) -> None:
     """Schedules whose moment has come."""
-    await container_of(ctx).schedule_runner.fire_due()
+    await container_of(ctx).schedules.runner.fire_due()
 
 
 async def lost_runs(ctx: dict[Any, Any]) -> None:
     """Runs of schedules that nobody works on, because a ring was lost or a worker died."""
-    await container_of(ctx).schedule_runner.reconcile()
+    await container_of(ctx).schedules.runner.reconcile()
 
 
 async def backups(ctx: dict[Any, Any]) -> None:
     """Backups whose time has come."""
-    await container_of(ctx).backup_planner.tick()
+    await container_of(ctx).backups.planner.tick()
 
 
 async def follow_settings(ctx: dict[Any, Any]) -> None:
@@ -49,7 +49,7 @@ async def follow_settings(ctx: dict[Any, Any]) -> None:
 
 async def follow_ups(ctx: dict[Any, Any]) -> None:
     """Instances that are to be looked after, and those that nobody has asked yet."""
-    await container_of(ctx).hunts.ring_follow_ups()
+    await container_of(ctx).hunting.service.ring_follow_ups()
     await container_of(ctx).instances.ring_untested()
 
 
@@ -57,17 +57,17 @@ async def retention(ctx: dict[Any, Any]) -> None:
     """Old rows, in short transactions."""
     container = container_of(ctx)
     days = (await container.settings.general()).history_retention_days
-    await container.records.purge(days)
-    await container.schedules.purge(days)
-    await container.replays.purge(container.clock())
-    await container.trust.purge()
-    await purge_events(container.db, container.clock())
-    await purge_deliveries(container.db, container.clock())
+    await container.history.purge(days)
+    await container.schedules.service.purge(days)
+    await container.idempotency.purge(container.infra.clock())
+    await container.auth.purge()
+    await purge_events(container.infra.db, container.infra.clock())
+    await purge_deliveries(container.infra.db, container.infra.clock())
 
 
 async def log_retention(ctx: dict[Any, Any]) -> None:
     """Old log entries, and those beyond the number that each app type may have."""
-    await container_of(ctx).logs.purge()
+    await container_of(ctx).logs.store.purge()
 
 
 def quiet(tick: Tick) -> WorkerCoroutine:

@@ -35,7 +35,7 @@ def told(inner: Handler, operation: str, filters: frozenset[str]) -> Handler:
                 fields=sorted(_document(request))[:MAX_FIELDS],
             )
             try:
-                await container_of(request).audit.record(deed)
+                await container_of(request).auth.audit.record(deed)
             except HuntarrError as failure:  # the work is done: a lost row is not worth a 503
                 log.warning("deed not recorded", operation=operation, reason=failure.message)
         return response

@@ -215,7 +215,7 @@ class ApiRoute(APIRoute):
             if has_json:
                 await request.read_json()
             if is_replayable:
-                return await answer_once(request, container_of(request).replays, inner)
+                return await answer_once(request, container_of(request).idempotency, inner)
             response = await inner(request)
             return tagged(request, response) if has_etag else response
 
@@ -228,7 +228,7 @@ async def unmatched(scope: Scope, receive: Receive, send: Send) -> None:
         await WebSocketClose()(scope, receive, send)
         return
     request = Request(scope)
-    await Authenticator(container_of(request).credentials).caller(request)
+    await Authenticator(container_of(request).auth.credentials).caller(request)
     allowed: set[str] = set()
     for route in request.app.routes:
         if isinstance(route, ApiRoute) and route.takes_path(scope):
@@ -255,9 +255,9 @@ async def _let_in(request: BoundedRequest, permission: Permission, declared: Dec
     container = container_of(request)
     caller = await declared.look_up(request) if declared.look_up is not None else None
     if declared.takes_ticket and TICKET_COOKIE in request.cookies:
-        caller = by_ticket(request, container.box, container.clock())
+        caller = by_ticket(request, container.infra.box, container.infra.clock())
     if caller is None:
-        caller = await Authenticator(container.credentials).caller(request)
+        caller = await Authenticator(container.auth.credentials).caller(request)
     authorise(request, caller, permission)
     context_of(request.scope).caller = caller
 

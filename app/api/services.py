@@ -1,6 +1,7 @@
 """The services that routes call, as annotated dependencies."""
 
-from typing import Annotated, cast
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from fastapi import Depends, Path
 from starlette.requests import Request
@@ -35,93 +36,14 @@ from app.webhooks.app_webhooks import AppWebhooks
 from app.webhooks.service import HookService
 
 
-def services(request: Request) -> Container:
-    return cast(Container, container_of(request))
+def part(pick: Callable[[Container], object]) -> Any:
+    """The dependency that is `pick`ed from the container."""
 
+    # `async` although it waits for nothing: FastAPI runs plain functions in a thread.
+    async def get(request: Request) -> object:
+        return pick(container_of(request))
 
-# `async` although they wait for nothing: FastAPI runs plain functions in a thread.
-async def get_instances(request: Request) -> InstanceService:
-    return services(request).instances
-
-
-async def get_hunts(request: Request) -> HuntService:
-    return services(request).hunts
-
-
-async def get_plans(request: Request) -> Planner:
-    return services(request).planner
-
-
-async def get_records(request: Request) -> HistoryService:
-    return services(request).records
-
-
-async def get_general(request: Request) -> SettingsService:
-    return services(request).settings
-
-
-async def get_mqtt(request: Request) -> MqttSettingsService:
-    return services(request).mqtt
-
-
-async def get_schedules(request: Request) -> ScheduleService:
-    return services(request).schedules
-
-
-async def get_schedule_runs(request: Request) -> ScheduleRunner:
-    return services(request).schedule_runner
-
-
-async def get_app_webhooks(request: Request) -> AppWebhooks:
-    return services(request).app_webhooks
-
-
-async def get_hooks(request: Request) -> HookService:
-    return services(request).hooks
-
-
-async def get_notifications(request: Request) -> NotificationService:
-    return services(request).notifications
-
-
-async def get_stats(request: Request) -> StatsService:
-    return services(request).stats
-
-
-async def get_metrics_service(request: Request) -> MetricsService:
-    return services(request).metrics
-
-
-async def get_events(request: Request) -> EventHub:
-    return services(request).hub
-
-
-async def get_backups(request: Request) -> BackupService:
-    return services(request).backups
-
-
-async def get_logs(request: Request) -> LogStore:
-    return services(request).logs
-
-
-async def get_accounts(request: Request) -> AccountService:
-    return services(request).trust.accounts
-
-
-async def get_sessions(request: Request) -> SessionService:
-    return services(request).trust.sessions
-
-
-async def get_api_keys(request: Request) -> KeyService:
-    return services(request).trust.keys
-
-
-async def get_two_factor(request: Request) -> TwoFactorService:
-    return services(request).trust.two_factor
-
-
-async def get_trail(request: Request) -> AuditTrail:
-    return services(request).trust.audit
+    return Depends(get)
 
 
 async def get_origin(request: Request) -> Origin:
@@ -130,7 +52,7 @@ async def get_origin(request: Request) -> Origin:
 
 
 async def get_hunting_app(
-    app_type: Annotated[str, Path(max_length=50, json_schema_extra={"enum": [one.value for one in AppType]})],
+    app_type: Annotated[str, Path(max_length=50, json_schema_extra={"enum": [app_type.value for app_type in AppType]})],
 ) -> AppType:
     """The app type of a path; another word is no such place, so 404 and not 422."""
     if app_type not in AppType.__members__.values():
@@ -139,26 +61,26 @@ async def get_hunting_app(
     return AppType(app_type)
 
 
-Instances = Annotated[InstanceService, Depends(get_instances)]
-Hunts = Annotated[HuntService, Depends(get_hunts)]
-Plans = Annotated[Planner, Depends(get_plans)]
-Records = Annotated[HistoryService, Depends(get_records)]
-General = Annotated[SettingsService, Depends(get_general)]
-Notifications = Annotated[NotificationService, Depends(get_notifications)]
-Mqtt = Annotated[MqttSettingsService, Depends(get_mqtt)]
-Schedules = Annotated[ScheduleService, Depends(get_schedules)]
-ScheduleRuns = Annotated[ScheduleRunner, Depends(get_schedule_runs)]
-AppHooks = Annotated[AppWebhooks, Depends(get_app_webhooks)]
-UserHooks = Annotated[HookService, Depends(get_hooks)]
-Statistics = Annotated[StatsService, Depends(get_stats)]
-Metrics = Annotated[MetricsService, Depends(get_metrics_service)]
-Events = Annotated[EventHub, Depends(get_events)]
-Backups = Annotated[BackupService, Depends(get_backups)]
-Logs = Annotated[LogStore, Depends(get_logs)]
-Accounts = Annotated[AccountService, Depends(get_accounts)]
-Sessions = Annotated[SessionService, Depends(get_sessions)]
-ApiKeys = Annotated[KeyService, Depends(get_api_keys)]
-TwoFactor = Annotated[TwoFactorService, Depends(get_two_factor)]
-Trail = Annotated[AuditTrail, Depends(get_trail)]
+Instances = Annotated[InstanceService, part(lambda c: c.instances)]
+Hunts = Annotated[HuntService, part(lambda c: c.hunting.service)]
+Plans = Annotated[Planner, part(lambda c: c.hunting.planner)]
+History = Annotated[HistoryService, part(lambda c: c.history)]
+Settings = Annotated[SettingsService, part(lambda c: c.settings)]
+Mqtt = Annotated[MqttSettingsService, part(lambda c: c.home_assistant.settings)]
+Notifications = Annotated[NotificationService, part(lambda c: c.notifications.service)]
+Schedules = Annotated[ScheduleService, part(lambda c: c.schedules.service)]
+ScheduleRuns = Annotated[ScheduleRunner, part(lambda c: c.schedules.runner)]
+AppHooks = Annotated[AppWebhooks, part(lambda c: c.webhooks.apps)]
+UserHooks = Annotated[HookService, part(lambda c: c.webhooks.hooks)]
+Stats = Annotated[StatsService, part(lambda c: c.stats)]
+Metrics = Annotated[MetricsService, part(lambda c: c.metrics.service)]
+Events = Annotated[EventHub, part(lambda c: c.events.hub)]
+Backups = Annotated[BackupService, part(lambda c: c.backups.service)]
+Logs = Annotated[LogStore, part(lambda c: c.logs.store)]
+Accounts = Annotated[AccountService, part(lambda c: c.auth.accounts)]
+Sessions = Annotated[SessionService, part(lambda c: c.auth.sessions)]
+ApiKeys = Annotated[KeyService, part(lambda c: c.auth.keys)]
+TwoFactor = Annotated[TwoFactorService, part(lambda c: c.auth.two_factor)]
+Audit = Annotated[AuditTrail, part(lambda c: c.auth.audit)]
 CallOrigin = Annotated[Origin, Depends(get_origin)]
 HuntingApp = Annotated[AppType, Depends(get_hunting_app)]

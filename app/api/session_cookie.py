@@ -19,7 +19,7 @@ class SessionCookie:
     def __init__(self, request: Request, response: Response) -> None:
         tokens = session_tokens(request)
         self._token = tokens[0] if len(tokens) == 1 else ""
-        self._now = container_of(request).clock()
+        self._now = container_of(request).infra.clock()
         self._path = request.scope.get("root_path") or "/"
         self._is_https = context_of(request.scope).is_https
         self._response = response

@@ -6,8 +6,7 @@ import binascii
 from starlette.requests import Request
 
 from app.api.context import client_address
-from app.api.deps import MAX_ID
-from app.api.services import services
+from app.api.deps import MAX_ID, container_of
 from app.auth.callers import Caller
 from app.core.errors import NotAuthenticated
 from app.webhooks.tokens import SHAPE
@@ -29,7 +28,7 @@ async def app_caller(request: Request) -> Caller | None:
     token = _only(given)
     if not is_number or token is None:
         raise _wrong()
-    caller = await services(request).hook_tokens.of_app(token, int(number), client_address(request))
+    caller = await container_of(request).webhooks.tokens.of_app(token, int(number), client_address(request))
     if caller is None:
         raise _wrong()
     return caller
@@ -40,7 +39,7 @@ async def hook_caller(request: Request) -> Caller:
     token = _only([request.path_params["hook"]])
     caller = None
     if token is not None:
-        caller = await services(request).hook_tokens.of_hook(token, client_address(request))
+        caller = await container_of(request).webhooks.tokens.of_hook(token, client_address(request))
     if caller is None:
         raise _wrong()
     return caller

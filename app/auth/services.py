@@ -1,8 +1,6 @@
-"""All services of trust as one thing, made alike for gateway, worker and command line."""
+"""The services of authentication and the audit trail."""
 
 from dataclasses import dataclass
-
-from redis.asyncio import Redis
 
 from app.auth.audit import AuditTrail
 from app.auth.confirmation import Confirmation
@@ -13,10 +11,8 @@ from app.auth.passwords import Passwords
 from app.auth.service import AccountService
 from app.auth.sessions import SessionService
 from app.auth.two_factor import TwoFactorService
-from app.core.clock import Clock
-from app.core.config import Config
-from app.core.db import Database
-from app.secrets.box import SecretBox, key_digest
+from app.infra import Infra
+from app.secrets.box import key_digest
 from app.settings.service import SettingsService
 
 
@@ -41,25 +37,18 @@ class AuthServices:
         await self.credentials.settle()
         self.passwords.close()
 
-
-def make_auth(
-    config: Config,
-    db: Database,
-    redis: Redis,
-    box: SecretBox,
-    general: SettingsService,
-    clock: Clock,
-    *,
-    passwords: Passwords | None = None,
-) -> AuthServices:
-    passwords = passwords or Passwords()
-    key = config.api_key.get_secret_value() if config.api_key is not None else None
-    credentials = Credentials(db, clock, key_digest(key) if key is not None else None)
-    audit = AuditTrail(db, clock)
-    limit = FailureLimit(redis, clock)
-    confirmation = Confirmation(db, passwords, limit, audit)
-    sessions = SessionService(db, general, credentials, clock)
-    two_factor = TwoFactorService(db, box, confirmation, clock)
-    accounts = AccountService(db, box, passwords, limit, audit, sessions, two_factor, confirmation, credentials, clock)
-    keys = KeyService(db, credentials, clock)
-    return AuthServices(accounts, sessions, keys, two_factor, audit, credentials, passwords)
+    @classmethod
+    def build(cls, infra: Infra, settings: SettingsService, *, passwords: Passwords | None = None) -> "AuthServices":
+        db, box, clock = infra.db, infra.box, infra.clock
+        passwords = passwords or Passwords()
+        key = infra.config.api_key.get_secret_value() if infra.config.api_key is not None else None
+        credentials = Credentials(db, clock, key_digest(key) if key is not None else None)
+        audit = AuditTrail(db, clock)
+        limit = FailureLimit(infra.redis, clock)
+        confirmation = Confirmation(db, passwords, limit, audit)
+        sessions = SessionService(db, settings, credentials, clock)
+        two_factor = TwoFactorService(db, box, confirmation, clock)
+        accounts = AccountService(
+            db, box, passwords, limit, audit, sessions, two_factor, confirmation, credentials, clock
+        )
+        return cls(accounts, sessions, KeyService(db, credentials, clock), two_factor, audit, credentials, passwords)

@@ -4,26 +4,30 @@ import asyncio
 import tempfile
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import RedisSettings
 from asgi_lifespan import LifespanManager
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlmodel import SQLModel
 
 from app.api.routing import ApiRouter
-from app.auth.audit import AuditTrail
-from app.auth.callers import Caller, CallerKind, CredentialStore, Scope
-from app.core.clock import Clock
+from app.arr.http import ArrHttp
+from app.auth.callers import Caller, CallerKind, Scope
+from app.auth.credentials import Credentials
+from app.container import Container, build_container
 from app.core.config import Config
 from app.core.db import Database
+from app.core.queue import ArqQueue
 from app.core.redis import find_server, make_redis
-from app.idempotency.service import IdempotencyService
+from app.infra import Infra
 from app.main import ROUTERS, create_app
+from app.metrics.traffic import AppTraffic
 from app.secrets.box import SecretBox, key_digest
 
 FULL_KEY = "huntarr_full-0123456789012345678901234567890"
@@ -69,24 +73,10 @@ class Watch:
 
 
 @dataclass
-class KernelContainer:
-    """What a process owns, as far as the kernel asks for it."""
-
-    config: Config
-    clock: Clock
-    db: Database
-    redis: ArqRedis
-    box: SecretBox
-    replays: IdempotencyService
-    audit: AuditTrail
-    credentials: CredentialStore = field(default_factory=Store)
-
-
-@dataclass
 class Kernel:
     app: FastAPI
     client: AsyncClient
-    container: KernelContainer
+    container: Container
     watch: Watch
 
 
@@ -105,22 +95,17 @@ async def kernel(
     """The application with `routers` besides its own, and a client that sends no credentials by itself."""
     watch = Watch()
     config = config or Config(data_dir=folder)
-    made: list[KernelContainer] = []
-
-    @asynccontextmanager
-    async def open_container(given: Config) -> AsyncIterator[KernelContainer]:
-        db = await make_database(folder)
-        box = SecretBox("k" * 32)
-        pool = make_redis(redis or RedisSettings(unix_socket_path=str(folder / "nobody.sock")))
-        replays, audit = IdempotencyService(db, box, watch), AuditTrail(db, watch)
-        made.append(KernelContainer(given, watch, db, pool, box, replays, audit))
-        yield made[0]
-        await pool.aclose()
-        await db.close()
-
-    app = create_app(config, open_container=open_container, routers=[*routers, *ROUTERS])
-    async with LifespanManager(app) as alive, client_of(alive.app) as client:
-        yield Kernel(app, client, made[0], watch)
+    db = await make_database(folder)
+    pool = make_redis(redis or RedisSettings(unix_socket_path=str(folder / "nobody.sock")))
+    async with ArrHttp("test") as http:
+        infra = Infra(config, watch, db, pool, ArqQueue(pool), SecretBox("k" * 32), http)
+        container = build_container(infra, AppTraffic(db, pool))
+        container = replace(container, auth=replace(container.auth, credentials=cast(Credentials, Store())))
+        app = create_app(config, open_container=lambda _: nullcontext(container), routers=[*routers, *ROUTERS])
+        async with LifespanManager(app) as alive, client_of(alive.app) as client:
+            yield Kernel(app, client, container, watch)
+    await pool.aclose()
+    await db.close()
 
 
 def client_of(app: object, peer: str = "198.51.100.9") -> AsyncClient:

@@ -125,7 +125,7 @@ async def test_what_is_no_key(house: House, body: dict[str, Any]) -> None:
 async def test_there_is_an_end_to_keys(house: House) -> None:
     owner = await house.owner()
     now = house.rig.clock.now
-    async with house.rig.container.db.session() as session:
+    async with house.rig.container.infra.db.session() as session:
         session.add_all(
             ApiKey(user_id=1, name="n", scope="read", prefix="p", digest=f"{n:064}", created_at=now)
             for n in range(MAX_KEYS)
@@ -173,8 +173,8 @@ async def test_without_the_variable_there_is_no_key_but_the_owners(house: House)
     key = (await owner.key())["key"]
     settings = house.rig.config.model_copy(update={"api_key": None})
     async with open_container(settings, clock=house.rig.clock) as other:
-        assert await other.credentials.by_api_key(key_digest(KEY), "") is None
-        assert await other.credentials.by_api_key(key_digest(key), "") is not None
+        assert await other.auth.credentials.by_api_key(key_digest(KEY), "") is None
+        assert await other.auth.credentials.by_api_key(key_digest(key), "") is not None
     assert not (settings.data_dir / "api.key").exists()
 
 

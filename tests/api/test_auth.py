@@ -191,7 +191,7 @@ class Untouchable:
     """A container that lets itself be asked only who calls: a handler that ran would show."""
 
     def __init__(self) -> None:
-        self.credentials = Store()
+        self.auth = SimpleNamespace(credentials=Store())
 
     def __getattr__(self, name: str) -> object:
         raise AssertionError(f"a stranger's request reached {name}")
@@ -241,7 +241,7 @@ async def test_a_route_must_declare_exactly_one_permission(decorators: list[obje
 async def test_credentials_are_all_that_a_read_needs(tmp_path: Path) -> None:
     """Authentication needs the credentials and nothing else of the container."""
     app = create_app(Config(data_dir=tmp_path), routers=[notes()])
-    app.state.container = SimpleNamespace(credentials=Store())
+    app.state.container = SimpleNamespace(auth=SimpleNamespace(credentials=Store()))
 
     async with client_of(app) as client:
         assert (await client.get("/api/notes", headers=FULL)).status_code == 200

@@ -159,7 +159,7 @@ async def test_a_locked_database_is_a_503_and_nothing_is_half_written(rig: Rig, 
 
 async def test_a_database_that_is_gone_is_a_503(tmp_path: Path, database_url: str, redis_url: str) -> None:
     async with open_rig(database_url, redis_url, tmp_path) as rig, rig.gateway() as api:
-        await rig.container.db.close()
+        await rig.container.infra.db.close()
         _make_unusable(Path(rig.config.database.removeprefix("sqlite+aiosqlite:///")))
         for reply in (await api.get("/api/instances"), await api.get("/api/stats"), await api.post("/api/hunts")):
             error(reply, 503)

@@ -164,14 +164,14 @@ async def test_clearing_keeps_caps_cooldowns_and_statistics(
     assert await rows(api) == []
     assert [data(await api.get(path)) for path in ("/api/caps", "/api/state", "/api/stats/timeline?days=2")] == kept
     assert (await rig.container.stats.read()).totals == totals
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         assert (await session.exec(select(func.count()).select_from(ItemState))).one() == 12
         assert (await session.exec(select(func.count()).select_from(CapEntry))).one() == 12
 
 
 async def test_clearing_leaves_what_is_not_over(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=3)))
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         session.add(_search(made.id, outcome="pending"))
         session.add(_search(made.id, outcome="sending"))
         session.add(_search(made.id, outcome="nothing_found"))
@@ -185,13 +185,13 @@ async def test_retention_deletes_what_is_old_and_nothing_else(
 ) -> None:
     totals = (await rig.container.stats.read()).totals
     rig.clock.now = START + timedelta(days=366)
-    await rig.container.records.purge(0)
+    await rig.container.history.purge(0)
     assert len(await rows(api)) == 12
     rig.clock.now = START + timedelta(days=365, hours=1)
-    await rig.container.records.purge(365)
+    await rig.container.history.purge(365)
     assert len(await rows(api)) == 6
     assert data(await api.get("/api/hunts"))["total"] == 2
-    await rig.container.records.purge(1)
+    await rig.container.history.purge(1)
     assert await rows(api) == []
     assert data(await api.get("/api/state"))["total"] == 12
     assert (await rig.container.stats.read()).totals == totals
@@ -208,7 +208,7 @@ async def test_a_text_is_looked_for_in_so_many_searches_at_a_time(
     until: datetime | None = None
     pages = 0
     while pages == 0 or until is not None:
-        page = await rig.container.records.history(
+        page = await rig.container.history.history(
             HistoryFilter(search=" ", until=until), page=1, page_size=50, most_looked_through=5
         )
         assert page.total == len(page.items)
@@ -226,11 +226,11 @@ async def test_the_total_of_a_long_list_counts_new_rows_at_once(rig: Rig) -> Non
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
 
     async def total(**wanted: Any) -> int:
-        async with rig.container.db.reading() as session:
+        async with rig.container.infra.db.reading() as session:
             return await totals.of(session, Search, HistoryFilter(**wanted))
 
     async def add(*outcomes: str) -> None:
-        async with rig.container.db.session() as session:
+        async with rig.container.infra.db.session() as session:
             session.add_all(_search(made.id, outcome=outcome) for outcome in outcomes)
 
     assert await total() == 0
@@ -241,7 +241,7 @@ async def test_the_total_of_a_long_list_counts_new_rows_at_once(rig: Rig) -> Non
     await add("grabbed", "unknown")
     assert (await total(), await total(outcome="grabbed"), await total(instance_id=made.id)) == (7, 4, 7)
     assert await total(instance_id=99) == 0
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         await session.delete(await session.get_one(Search, 1))
     assert await total() == 7
     now = 10.0
@@ -274,7 +274,7 @@ async def test_no_filter_sorts_the_history_to_show_a_page(rig: Rig, api: AsyncCl
         if "LIMIT " in statement and not statement.startswith("EXPLAIN"):
             sent.append((statement, parameters))
 
-    event.listen(rig.container.db.engines[-1].sync_engine, "before_cursor_execute", note)
+    event.listen(rig.container.infra.db.engines[-1].sync_engine, "before_cursor_execute", note)
     since = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
     both: list[dict[str, str]] = [{}, {"app_type": "sonarr"}, {"instance_id": "1"}]
     for chosen in [*both, {"outcome": "grabbed"}, {"pass": "missing"}]:
@@ -283,7 +283,7 @@ async def test_no_filter_sorts_the_history_to_show_a_page(rig: Rig, api: AsyncCl
     for chosen in [*both, {"status": "completed"}]:
         data(await api.get("/api/hunts", params=chosen))
     assert len(sent) == 14
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         connection = await session.connection()
         for statement, parameters in sent:
             plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)

@@ -77,7 +77,7 @@ async def test_what_is_stored_is_no_token(rig: Rig, api: AsyncClient) -> None:
     token = (await made(api))["token"]
     assert token.startswith("huntarr_hook_")
     assert len(token) == len("huntarr_hook_") + 43
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         [row] = (await session.exec(select(Hook))).all()
     assert token not in row.model_dump_json()
 
@@ -176,7 +176,7 @@ async def test_what_another_version_stored_is_refused(rig: Rig, api: AsyncClient
     one = await made(api, "resume")
     changes: list[dict[str, Any]] = [{"action": "reboot"}, {"action": "pause", "params": {"hours": 1}}]
     for number, change in enumerate(changes):
-        async with rig.container.db.session() as session:
+        async with rig.container.infra.db.session() as session:
             row = await session.get_one(Hook, one["id"])
             row.sqlmodel_update(change)
             session.add(row)
@@ -204,7 +204,7 @@ async def test_the_trail_tells_which_hook_was_called(rig: Rig, api: AsyncClient,
     rig.clock.forward(seconds=1)
     await button.get(one["url"])
     await api.delete(f"{HOOKS}/{one['id']}")
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         deeds = (await session.exec(select(Audit).order_by(Audit.id))).all()  # type: ignore[arg-type] # a column
     assert [(deed.action, deed.auth, deed.actor, deed.target) for deed in deeds] == [
         ("create_hook", "api_key", "HUNTARR_API_KEY", {"id": "1"}),

@@ -87,7 +87,7 @@ class Shop:
 
 
 async def rows(k: Kernel) -> list[Replay]:
-    async with k.container.db.reading() as session:
+    async with k.container.infra.db.reading() as session:
         return list((await session.exec(select(Replay).order_by(col(Replay.id)))).all())
 
 

@@ -31,8 +31,8 @@ async def created(api: AsyncClient, **body: Any) -> dict[str, Any]:
 
 
 async def stored_key(rig: Rig, instance_id: int) -> str:
-    async with rig.container.db.reading() as session:
-        return rig.container.box.decrypt((await session.get_one(Instance, instance_id)).api_key)
+    async with rig.container.infra.db.reading() as session:
+        return rig.container.infra.box.decrypt((await session.get_one(Instance, instance_id)).api_key)
 
 
 @pytest.mark.storage
@@ -64,7 +64,7 @@ async def test_a_new_instance_is_tested_in_the_background(rig: Rig, api: AsyncCl
 
 async def test_a_lost_ring_for_the_test_is_rung_again(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
-    await rig.container.redis.flushall()
+    await rig.container.infra.redis.flushall()
     await rig.container.instances.ring_untested()
     await rig.work()
     assert data(await api.get(f"{SONARR}/{made.id}"))["online"] is True
@@ -188,7 +188,7 @@ async def test_a_secret_goes_in_and_never_comes_out(rig: Rig, api: AsyncClient) 
         await api.post(f"{SONARR}/test", json={**BODY, "url": "http://127.0.0.1:1"}),
     ]
     assert not [reply.text for reply in replies if SECRET in reply.text]
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         sealed = (await session.get_one(Instance, made["id"])).api_key
     assert SECRET not in sealed
 
@@ -270,7 +270,7 @@ async def test_a_deleted_instance_takes_its_state_along_and_leaves_its_history(r
     assert data(await api.delete(f"{SONARR}/{made.id}")) is None
     error(await api.get(f"{SONARR}/{made.id}"), 404)
     error(await api.delete(f"{SONARR}/{made.id}"), 404)
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         for table in (InstanceState, HuntState, ItemState, CapEntry, WalkCursor):
             assert (await session.exec(select(func.count()).select_from(table))).one() == 0, table
     items = data(await api.get("/api/history"))["items"]
@@ -487,7 +487,7 @@ async def test_a_test_does_not_end_the_rest_that_an_app_asked_for(rig: Rig, api:
 async def test_the_count_of_states_is_that_of_instances(rig: Rig, api: AsyncClient) -> None:
     for number in range(3):
         await created(api, url=f"http://sonarr{number}")
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         rows = (await session.exec(select(HuntState).where(col(HuntState.next_hunt_at).is_not(None)))).all()
     assert [row.instance_id for row in rows] == [1, 2, 3]
 

@@ -63,14 +63,14 @@ async def test_what_was_counted_counts_when_redis_goes(database_url: str, tmp_pa
             await house.make_owner()
             visitor = await house.visitor()
             assert [(await visitor.login(WRONG)).status_code for _ in range(4)] == [401] * 4
-            await rig.container.redis.shutdown(nosave=True)
+            await rig.container.infra.redis.shutdown(nosave=True)
             assert [(await visitor.login(WRONG)).status_code for _ in range(2)] == [401, 429]
 
 
 async def test_nothing_is_kept_for_ever(house: House) -> None:
     await house.make_owner()
     await (await house.visitor()).login(WRONG)
-    redis = house.rig.container.redis
+    redis = house.rig.container.infra.redis
     keys = [key async for key in redis.scan_iter("huntarr:failures:*")]
     assert len(keys) == 2
     assert all([0 < await redis.pttl(key) <= 300_000 for key in keys])

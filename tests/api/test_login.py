@@ -286,7 +286,7 @@ async def test_a_caller_who_gives_up_keeps_its_place_until_the_thread_is_free() 
 async def test_an_old_hash_is_renewed_at_the_next_login(house: House) -> None:
     await house.make_owner()
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    async with house.rig.container.db.session() as session:
+    async with house.rig.container.infra.db.session() as session:
         user = await session.get(User, 1)
         assert user is not None
         user.password_hash = weak

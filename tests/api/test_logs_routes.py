@@ -32,7 +32,7 @@ async def written(rig: Rig) -> None:
         entry(48, level=40, message="failed", context=json.dumps({"exception": TRACEBACK, "n": 1})),
         entry(49, level=20, message="a\r\n2026-11-23T12:00:00.000Z ERROR system forged \x1b[31m"),
     ]
-    await rig.container.logs.add(lines, {})
+    await rig.container.logs.store.add(lines, {})
 
 
 async def entries(api: AsyncClient, **params: Any) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ async def test_the_download_for_people_is_a_line_each_and_cannot_be_forged(api: 
 
 @pytest.mark.usefixtures("written")
 async def test_a_database_that_is_away_is_an_error_and_no_half_file(rig: Rig, api: AsyncClient) -> None:
-    async with rig.container.db.engines[0].begin() as connection:
+    async with rig.container.infra.db.engines[0].begin() as connection:
         await connection.exec_driver_sql("ALTER TABLE logs RENAME TO elsewhere")
     reply = await api.get(f"{LOGS}/export")
     assert "content-disposition" not in reply.headers
@@ -217,6 +217,6 @@ async def test_another_word_is_no_such_place(api: AsyncClient) -> None:
 
 
 async def _rows(rig: Rig, table: Any) -> list[str]:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         rows = (await session.exec(table.__table__.select())).all()
     return sorted(map(repr, rows))

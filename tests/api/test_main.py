@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from asgi_lifespan import LifespanManager
 
+from app.container import Container
 from app.core.config import Config
 from app.core.errors import StartFailed
 from app.main import create_app
-from tests.api.kernel import KernelContainer, kernel
+from tests.api.kernel import kernel
 
 
 @pytest.mark.asyncio
@@ -20,13 +21,13 @@ async def test_background_runs_inside_the_container(tmp_path: Path) -> None:
     events: list[str] = []
 
     @asynccontextmanager
-    async def open_container(config: Config) -> AsyncIterator[KernelContainer]:
+    async def open_container(config: Config) -> AsyncIterator[Container]:
         events.append("open")
         yield container
         events.append("close")
 
     @asynccontextmanager
-    async def background(given: KernelContainer) -> AsyncIterator[None]:
+    async def background(given: Container) -> AsyncIterator[None]:
         assert given is container
         events.append("start")
         yield
@@ -45,14 +46,14 @@ async def test_a_failed_start_closes_what_was_open(tmp_path: Path) -> None:
     events: list[str] = []
 
     @asynccontextmanager
-    async def open_container(config: Config) -> AsyncIterator[KernelContainer]:
+    async def open_container(config: Config) -> AsyncIterator[Container]:
         try:
             yield None  # type: ignore[misc] # nobody looks at it
         finally:
             events.append("closed")
 
     @asynccontextmanager
-    async def background(given: KernelContainer) -> AsyncIterator[None]:
+    async def background(given: Container) -> AsyncIterator[None]:
         raise StartFailed("No Redis.")
         yield
 

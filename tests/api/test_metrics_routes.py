@@ -94,7 +94,7 @@ async def test_what_was_withdrawn_is_counted_apart(rig: Rig) -> None:
     """A counter that falls has begun anew, says Prometheus, and adds all of it once more."""
     made = await hunted(rig)
     before = await scraped(rig)
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         await count_pass(session, "radarr", made["radarr"], "missing", rig.clock.now, searches=-1)
     after = await scraped(rig)
     of_pass = {"instance_id": str(made["radarr"]), "pass": "missing"}
@@ -112,7 +112,7 @@ async def test_deleted_instances_vanish(rig: Rig) -> None:
     ids = {dict(labels).get("instance_id") for _, labels in found.samples} - {None}
     assert ids == {str(made["sonarr"]), str(made["lidarr"])}
     assert found.total("huntarr_hunt_duration_seconds_count") == durations
-    left = [name.decode() for name in await rig.container.redis.hkeys("huntarr:metrics:apps:1")]  # type: ignore[misc] # redis-py's type of an answer
+    left = [name.decode() for name in await rig.container.infra.redis.hkeys("huntarr:metrics:apps:1")]  # type: ignore[misc] # redis-py's type of an answer
     assert not [name for name in left if name.startswith((f"requests:{made['radarr']}:", f"last:{made['radarr']}"))]
 
 
@@ -136,7 +136,7 @@ async def test_labels_come_from_us_and_never_from_callers(rig: Rig) -> None:
     for name, family in found.families.items():
         for sample in family.samples:
             assert set(sample.labels) - {"le"} == known.get(name, set()), sample
-    titles = {row.title for row in (await rig.container.records.history(HistoryFilter(), page=1, page_size=500)).items}
+    titles = {row.title for row in (await rig.container.history.history(HistoryFilter(), page=1, page_size=500)).items}
     assert titles
     assert not [title for title in titles for _, labels in found.samples if title in dict(labels).values()]
 
@@ -186,7 +186,7 @@ async def test_gateways_agree_on_what_they_share(rig: Rig) -> None:
     made = await hunted(rig)
     async with open_container(rig.config, clock=rig.clock) as other:
         await other.instances.probe(made["sonarr"])
-        await other.traffic.flush()
+        await other.metrics.traffic.flush()
         first = await scraped(rig)
         own, rig.container = rig.container, other
         second = await scraped(rig)
@@ -214,8 +214,8 @@ async def test_the_queue_and_who_lives(rig: Rig) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     async with rig.gateway() as api:
         data(await api.post("/api/hunts", json={"instance_id": made.id}), 202)
-    await beat(rig.container.redis, "one", rig.clock.now, timedelta(seconds=35))
-    await beat(rig.container.redis, "a gateway", rig.clock.now, timedelta(seconds=35), GATEWAYS)
+    await beat(rig.container.infra.redis, "one", rig.clock.now, timedelta(seconds=35))
+    await beat(rig.container.infra.redis, "a gateway", rig.clock.now, timedelta(seconds=35), GATEWAYS)
     began = rig.clock.now
     rig.clock.forward(seconds=20)
     found = await scraped(rig)

@@ -21,7 +21,7 @@ URL = f"mqtts://home:{SECRET}@broker.lan:8884"
 
 
 async def stored(rig: Rig) -> dict[str, Any]:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         section = await session.get(SettingsSection, SECTION)
         return dict(section.stored) if section is not None else {}
 
@@ -45,8 +45,8 @@ async def test_the_address_is_sealed_and_reads_as_stars(rig: Rig, api: AsyncClie
             assert (found["enabled"], found["broker_url"]) == (True, SECRET_MASK)
     assert SECRET not in repr(lines)
     assert "broker.lan" not in repr(await stored(rig))
-    assert rig.container.box.try_decrypt((await stored(rig))["broker_url"]) == URL
-    place = await rig.container.mqtt.place()
+    assert rig.container.infra.box.try_decrypt((await stored(rig))["broker_url"]) == URL
+    place = await rig.container.home_assistant.settings.place()
     assert place is not None
     assert (place.broker.host, place.broker.port, place.broker.is_tls) == ("broker.lan", 8884, True)
     assert (place.broker.user, place.broker.password) == ("home", "a pass:word@home")
@@ -58,7 +58,7 @@ async def test_stars_keep_it_and_null_takes_it_back(rig: Rig, api: AsyncClient) 
     data(await api.post(PATH, json={"broker_url": URL}))
     data(await api.post(PATH, json={"broker_url": SECRET_MASK, "topic_prefix": "cinema"}))
     data(await api.post(PATH, json={"discovery_prefix": "ha/2"}))
-    assert rig.container.box.try_decrypt((await stored(rig))["broker_url"]) == URL
+    assert rig.container.infra.box.try_decrypt((await stored(rig))["broker_url"]) == URL
     assert data(await api.post(PATH, json={"broker_url": None}))["broker_url"] is None
     assert "broker_url" not in await stored(rig)
 

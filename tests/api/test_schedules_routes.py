@@ -161,7 +161,7 @@ async def test_only_what_moves_a_schedule_reckons_its_next_run_anew(rig: Rig, ap
     off = data(await api.put(f"{SCHEDULES}/1", json={**every, "enabled": False}))
     assert (off["enabled"], off["next_run_at"]) == (False, None)
     rig.clock.forward(days=3)
-    assert await rig.container.schedule_runner.fire_due() == 0
+    assert await rig.container.schedules.runner.fire_due() == 0
     on = data(await api.put(f"{SCHEDULES}/1", json=every))
     assert on["next_run_at"] == "2026-11-26T13:59:00.000Z"
     assert data(await api.get(f"{SCHEDULES}/1/runs"))["items"] == []
@@ -189,7 +189,7 @@ async def test_a_run_by_hand_and_its_history(rig: Rig, api: AsyncClient) -> None
         "status": "queued",
         "message": None,
     }
-    await rig.container.schedule_runner.run(1)
+    await rig.container.schedules.runner.run(1)
     found = data(await api.get(f"{SCHEDULES}/1/runs"))
     assert (found["total"], found["page"], found["page_size"]) == (1, 1, 50)
     [run] = found["items"]
@@ -206,7 +206,7 @@ async def test_runs_are_newest_first_and_paged(rig: Rig, api: AsyncClient) -> No
     await made(api, action="resume", cron="0 * * * *")
     for _ in range(6):
         rig.clock.forward(minutes=10)
-        await rig.container.schedule_runner.fire_due()
+        await rig.container.schedules.runner.fire_due()
 
     async def hours(**params: int) -> list[str]:
         page = data(await api.get(f"{SCHEDULES}/1/runs", params=params))
@@ -236,7 +236,7 @@ async def test_a_change_of_the_general_time_zone_shows_at_once(rig: Rig, api: As
     data(await api.post("/api/settings/general", json={"timezone": "America/New_York"}))
     shown = [one["next_run_at"] for one in data(await api.get(SCHEDULES))]
     assert shown == ["2026-11-24T08:00:00.000Z", "2026-11-23T18:00:00.000Z"]
-    assert await rig.container.schedule_runner.fire_due() == 0
+    assert await rig.container.schedules.runner.fire_due() == 0
     assert [one["next_run_at"] for one in data(await api.get(SCHEDULES))] == shown
 
 
@@ -260,7 +260,7 @@ async def test_repeated_posts_are_one_and_the_trail_tells_who(rig: Rig, api: Asy
     assert "used for another request" in error(other, 409)
     data(await api.put(f"{SCHEDULES}/1", json=NIGHTLY))
     data(await api.delete(f"{SCHEDULES}/1"))
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         deeds = (await session.exec(select(Audit).order_by(Audit.id))).all()  # type: ignore[arg-type] # a column
     assert [(deed.action, deed.target) for deed in deeds] == [
         ("create_schedule", {"id": "1"}),

@@ -215,7 +215,7 @@ async def test_what_another_process_revoked_is_over_within_a_second(
     assert await is_in(visitor)
     async with open_container(house.rig.config, clock=house.rig.clock) as other:
         [row] = await house.rows(LoginSession)
-        await other.trust.sessions.revoke(row.id)
+        await other.auth.sessions.revoke(row.id)
     assert await is_in(visitor)  # still from memory
     now += credentials.FRESH_SECONDS + 0.001
     assert await is_in(visitor) is False
@@ -243,7 +243,7 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_kept(house: House) -
 async def test_the_oldest_sessions_give_way(house: House) -> None:
     visitor = await house.owner()
     now = house.rig.clock.now
-    async with house.rig.container.db.session() as session:
+    async with house.rig.container.infra.db.session() as session:
         session.add_all(
             LoginSession(
                 user_id=OWNER_ID,

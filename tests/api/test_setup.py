@@ -147,9 +147,9 @@ async def test_the_owner_of_the_environment_is_made_once_and_never_changed(rig: 
 
 async def test_one_token_in_all_processes_and_after_a_restart(rig: Rig) -> None:
     async with open_container(rig.config) as other:
-        assert other.trust.accounts.setup_token() == rig.container.trust.accounts.setup_token()
+        assert other.auth.accounts.setup_token() == rig.container.auth.accounts.setup_token()
     async with open_container(rig.config.model_copy(update={"redis_url": None})) as restarted:
-        assert restarted.trust.accounts.setup_token() == rig.container.trust.accounts.setup_token()
+        assert restarted.auth.accounts.setup_token() == rig.container.auth.accounts.setup_token()
 
 
 @pytest.mark.parametrize(

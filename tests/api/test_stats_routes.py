@@ -129,8 +129,8 @@ async def test_counters_outlive_their_instance(rig: Rig, api: AsyncClient) -> No
 async def test_queued_hunts_and_living_workers_are_counted(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     data(await api.post("/api/hunts", json={"instance_id": made.id}), 202)
-    await beat(rig.container.redis, "one", rig.clock.now, timedelta(seconds=35))
-    await beat(rig.container.redis, "two", rig.clock.now, timedelta(seconds=35))
+    await beat(rig.container.infra.redis, "one", rig.clock.now, timedelta(seconds=35))
+    await beat(rig.container.infra.redis, "two", rig.clock.now, timedelta(seconds=35))
     assert (await fresh(rig))["queue"] == {"queued": 1, "running": 0, "workers": 2}
     rig.clock.forward(seconds=36)
     assert (await fresh(rig))["queue"]["workers"] == 0
@@ -144,12 +144,12 @@ def statements(rig: Rig) -> Iterator[list[str]]:
     def note(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
         sent.append(statement)
 
-    for engine in rig.container.db.engines:
+    for engine in rig.container.infra.db.engines:
         event.listen(engine.sync_engine, "before_cursor_execute", note)
     try:
         yield sent
     finally:
-        for engine in rig.container.db.engines:
+        for engine in rig.container.infra.db.engines:
             event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 

@@ -82,7 +82,7 @@ async def test_the_address_is_shown_as_often_as_one_likes_until_it_is_rotated(
     assert await shown(api, films) == rotated
     assert error(await stranger.post(first["url"], json=TEST), 401) == WRONG
     assert data(await stranger.post(rotated["url"], json=TEST))["done"] == "noted"
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         [row] = (await session.exec(select(AppWebhook))).all()
     assert rotated["token"] not in row.model_dump_json()
 
@@ -136,10 +136,10 @@ async def test_a_token_goes_with_its_instance_and_through_a_new_secret_key(
 ) -> None:
     found = await shown(api, films)
     key = "another-key-another-key-another-key"
-    assert await reencrypt(rig.container.db, METADATA, rig.container.box, SecretBox(key)) >= 2
+    assert await reencrypt(rig.container.infra.db, METADATA, rig.container.infra.box, SecretBox(key)) >= 2
     config = rig.config.model_copy(update={"secret_key": SecretStr(key)})
     async with open_container(config, clock=rig.clock) as restarted:
-        again = await restarted.app_webhooks.show(films.app_type, films.id, lambda _: "")
+        again = await restarted.webhooks.apps.show(films.app_type, films.id, lambda _: "")
     assert again.token == found["token"]
     assert data(await stranger.post(found["url"], json=TEST))
     data(await api.delete(f"/api/instances/radarr/{films.id}"))

@@ -33,17 +33,17 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def make_owner() -> None:
     async with open_container(read_config()) as container:
-        await container.trust.accounts.set_up(SetupIn.model_validate({"username": "Ada", "password": OLD}), HERE)
-        await container.trust.accounts.login(LoginIn.model_validate({"username": "Ada", "password": OLD}), HERE)
+        await container.auth.accounts.set_up(SetupIn.model_validate({"username": "Ada", "password": OLD}), HERE)
+        await container.auth.accounts.login(LoginIn.model_validate({"username": "Ada", "password": OLD}), HERE)
 
 
 async def state(password: str) -> tuple[int, list[str], str]:
     """How many sessions there were, what the trail says, and who gets in with `password`."""
     async with open_container(read_config()) as container:
-        async with container.db.reading() as session:
+        async with container.infra.db.reading() as session:
             sessions = len((await session.exec(select(LoginSession))).all())
             actions = [row.action for row in (await session.exec(select(Audit))).all()]
-        opened = await container.trust.accounts.login(
+        opened = await container.auth.accounts.login(
             LoginIn.model_validate({"username": "Ada", "password": password}), HERE
         )
         return sessions, actions, opened.username

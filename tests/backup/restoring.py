@@ -11,7 +11,7 @@ from tests.support.rig import open_rig
 
 async def main(database_url: str, redis_url: str, folder: str, filename: str) -> None:
     async with open_rig(database_url, redis_url, Path(folder)) as rig:
-        await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
+        await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
 
 
 if __name__ == "__main__":

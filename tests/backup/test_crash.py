@@ -33,14 +33,14 @@ TRIP = {
 
 async def two_states(rig: Rig) -> tuple[str, Dump, Dump]:
     """The name of a backup, what is there now, and what a restore would make of it."""
-    await fill(rig.container.db)
-    made = await rig.container.backups.create(BackupIn(), OWNER)
-    saved = await seen(rig.container.db)
-    async with rig.container.db.session() as session:
+    await fill(rig.container.infra.db)
+    made = await rig.container.backups.service.create(BackupIn(), OWNER)
+    saved = await seen(rig.container.infra.db)
+    async with rig.container.infra.db.session() as session:
         connection = await session.connection()
         await connection.execute(text("DELETE FROM hunt_skips"))
         await connection.execute(text("UPDATE instances SET name = 'another'"))
-    return made.filename, await seen(rig.container.db), saved
+    return made.filename, await seen(rig.container.infra.db), saved
 
 
 async def seen(db: Database) -> Dump:
@@ -51,37 +51,37 @@ async def seen(db: Database) -> Dump:
 
 async def test_an_error_in_the_middle_changes_nothing(rig: Rig) -> None:
     filename, before, _ = await two_states(rig)
-    async with rig.container.db.session() as session:
-        for statement in TRIP["sqlite" if rig.container.db.is_sqlite else "postgresql"]:
+    async with rig.container.infra.db.session() as session:
+        for statement in TRIP["sqlite" if rig.container.infra.db.is_sqlite else "postgresql"]:
             await (await session.connection()).exec_driver_sql(statement)
     with pytest.raises(Conflict, match="the table ledger"):
-        await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
-    assert await seen(rig.container.db) == before
+        await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+    assert await seen(rig.container.infra.db) == before
     assert not (await rig.container.settings.general()).hunting_paused
     folder = rig.config.data_dir / "backups"
     assert not [one.name for one in folder.iterdir() if one.name.startswith(".work")]
-    async with rig.container.db.session() as session:
-        on = "" if rig.container.db.is_sqlite else " ON ledger"
+    async with rig.container.infra.db.session() as session:
+        on = "" if rig.container.infra.db.is_sqlite else " ON ledger"
         await (await session.connection()).exec_driver_sql(f"DROP TRIGGER trip{on}")
-    await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
-    assert await seen(rig.container.db) != before
+    await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+    assert await seen(rig.container.infra.db) != before
 
 
 async def test_one_that_is_cancelled_changes_nothing(rig: Rig) -> None:
     """While it waits for a hunt, which is when somebody loses patience."""
     filename, before, _ = await two_states(rig)
-    await rig.container.redis.set("huntarr:lease:1", "somebody", px=60_000)
-    restore = asyncio.create_task(rig.container.backups.restore(RestoreIn(filename=filename), OWNER))
+    await rig.container.infra.redis.set("huntarr:lease:1", "somebody", px=60_000)
+    restore = asyncio.create_task(rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER))
     while not (await rig.container.settings.general()).hunting_paused:  # noqa: ASYNC110 - a row says so, no event
         await asyncio.sleep(0.01)
     with pytest.raises(Conflict, match="Another restore"):
-        await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
+        await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
     with pytest.raises(Conflict, match="being restored"):
-        await rig.container.backups.delete(filename)
+        await rig.container.backups.service.delete(filename)
     restore.cancel()
     with pytest.raises(asyncio.CancelledError):
         await restore
-    assert await seen(rig.container.db) == before
+    assert await seen(rig.container.infra.db) == before
     assert not (await rig.container.settings.general()).hunting_paused
 
 
@@ -90,9 +90,9 @@ async def test_sigkill_leaves_one_of_the_two_states(rig: Rig, redis_url: str, tm
     """Whenever it comes: after the fsync of the copy of before, somewhere in or after the one transaction."""
     filename, _, saved = await two_states(rig)
     days = [StatDay(day=f"d{number}", app_type="sonarr", instance_id=number) for number in range(3000)]
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         session.add_all(days)
-    before = await seen(rig.container.db)
+    before = await seen(rig.container.infra.db)
     command = [
         sys.executable,
         "-m",
@@ -111,21 +111,21 @@ async def test_sigkill_leaves_one_of_the_two_states(rig: Rig, redis_url: str, tm
     await asyncio.sleep(delay)
     process.kill()
     process.wait(10)
-    after = await seen(rig.container.db)
+    after = await seen(rig.container.infra.db)
     assert after in (before, saved)
     assert [one.name for one in folder.glob("huntarr-pre_restore-*")], "what was there is kept, whatever came of it"
     rig.clock.forward(minutes=20)
     assert not (await rig.container.settings.general()).hunting_paused
-    await rig.container.backups.restore(RestoreIn(filename=filename), OWNER)
-    assert await seen(rig.container.db) == saved
+    await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+    assert await seen(rig.container.infra.db) == saved
 
 
 async def test_without_redis_nothing_is_restored(rig: Rig, tmp_path: Path) -> None:
     filename, before, _ = await two_states(rig)
     async with open_rig(rig.config.database, f"unix://{tmp_path / 'nobody.sock'}", tmp_path) as deaf:
         with pytest.raises(Unavailable, match="Redis is not available"):
-            await deaf.container.backups.restore(RestoreIn(filename=filename), OWNER)
-    assert await seen(rig.container.db) == before
+            await deaf.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+    assert await seen(rig.container.infra.db) == before
     assert not (await rig.container.settings.general()).hunting_paused
 
 
@@ -139,13 +139,13 @@ async def test_it_waits_for_hunts_but_not_for_ever(rig: Rig) -> None:
         assert (await rig.container.settings.general()).hunting_paused
         return {instance.id} if asked < 3 else set()
 
-    async with HuntingQuiesce(rig.container.db, rig.container.settings, held).of_all():
+    async with HuntingQuiesce(rig.container.infra.db, rig.container.settings, held).of_all():
         assert asked == 3
 
     async def always(ids: object) -> set[int]:
         return {instance.id}
 
-    async with HuntingQuiesce(rig.container.db, rig.container.settings, always, wait_seconds=0).of_all():
+    async with HuntingQuiesce(rig.container.infra.db, rig.container.settings, always, wait_seconds=0).of_all():
         pass
 
 
@@ -156,7 +156,7 @@ async def test_a_pause_of_the_user_is_left_alone(rig: Rig) -> None:
         raise OSError("gone")
 
     with pytest.raises(Unavailable):
-        await HuntingQuiesce(rig.container.db, rig.container.settings, nobody).of_all().__aenter__()
+        await HuntingQuiesce(rig.container.infra.db, rig.container.settings, nobody).of_all().__aenter__()
     assert (await rig.container.settings.general()).hunting_paused
 
 

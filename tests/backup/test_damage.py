@@ -56,8 +56,8 @@ class Bench:
         path = self.folder / "by-hand.zip"
         await asyncio.to_thread(shutil.copyfile, bad, path)
         with pytest.raises(HuntarrError) as restored:
-            await self.rig.container.backups.restore(RestoreIn(filename=path.name, **given), OWNER)
-        assert await dump(self.rig.container.db) == self.before
+            await self.rig.container.backups.service.restore(RestoreIn(filename=path.name, **given), OWNER)
+        assert await dump(self.rig.container.infra.db) == self.before
         assert sorted(one.name for one in self.folder.iterdir() if one.suffix == ".zip") == sorted(
             [path.name, self.good.name]
         ), "no backup of before was made: it never came to that"
@@ -66,7 +66,7 @@ class Bench:
 
     async def refused_upload(self, bad: Path) -> str:
         with pytest.raises(HuntarrError) as refused:
-            await arrived(self.rig.container.backups, bad)
+            await arrived(self.rig.container.backups.service, bad)
         assert [one.name for one in self.folder.iterdir() if one.name.startswith((".work", "huntarr"))] == [
             self.good.name
         ]
@@ -75,10 +75,10 @@ class Bench:
 
 @pytest_asyncio.fixture
 async def bench(rig: Rig) -> AsyncIterator[Bench]:
-    await fill(rig.container.db)
-    row = await rig.container.backups.create(BackupIn(), OWNER)
-    good = await rig.container.backups.path_of(row.filename)
-    yield Bench(rig, good, await dump(rig.container.db), good.parent)
+    await fill(rig.container.infra.db)
+    row = await rig.container.backups.service.create(BackupIn(), OWNER)
+    good = await rig.container.backups.service.path_of(row.filename)
+    yield Bench(rig, good, await dump(rig.container.infra.db), good.parent)
 
 
 def without(name: str) -> Change:
@@ -290,8 +290,8 @@ async def test_another_key_is_told_before_anything_changes(
     (tmp_path / "other").mkdir()
     with sqlite_template.copy(tmp_path / "other") as url:
         async with open_rig(url, redis_url, tmp_path / "other", secret="o" * 40) as other:
-            backups = other.container.backups
-            before = await dump(other.container.db)
+            backups = other.container.backups.service
+            before = await dump(other.container.infra.db)
             row = await arrived(backups, bench.good)
             assert (row.key_fits, row.has_passphrase) == (False, False)
             with pytest.raises(Conflict, match="encrypted with another key"):
@@ -300,33 +300,33 @@ async def test_another_key_is_told_before_anything_changes(
             (bench.folder.parent / "other" / "backups" / "lying.zip").write_bytes(lying.read_bytes())
             with pytest.raises(Conflict, match="does not open"):
                 await backups.restore(RestoreIn(filename="lying.zip"), OWNER)
-            assert await dump(other.container.db) == before
+            assert await dump(other.container.infra.db) == before
 
 
 def _claim(members: dict[str, bytes], rig: Rig) -> None:
-    manifest(members, key_fingerprint=fingerprint(rig.container.box))
+    manifest(members, key_fingerprint=fingerprint(rig.container.infra.box))
     sealed = json.dumps({"sealed": "gAAAAA" + "x" * 100})
     put(members, "settings", [{**rows_of(members, "settings")[0], "name": "key_check", "stored": sealed}])
 
 
 async def test_a_wrong_passphrase_is_told(bench: Bench) -> None:
-    backups = bench.rig.container.backups
+    backups = bench.rig.container.backups.service
     made = await backups.create(BackupIn.model_validate({"passphrase": PASSPHRASE}), OWNER)
     with pytest.raises(Invalid, match="under a passphrase"):
         await backups.restore(RestoreIn(filename=made.filename), OWNER)
     given = {"filename": made.filename, "passphrase": "another passphrase"}
     with pytest.raises(Invalid, match="not the passphrase"):
         await backups.restore(RestoreIn.model_validate(given), OWNER)
-    assert await dump(bench.rig.container.db) == bench.before
+    assert await dump(bench.rig.container.infra.db) == bench.before
 
 
 @pytest.mark.storage
 @pytest.mark.parametrize("revision", ["0001", "0010"])
 async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path, revision: str) -> None:
     """A backup as that version would have made it: the tables and columns that it had, and nothing else."""
-    await fill(rig.container.db)
-    row = await rig.container.backups.create(BackupIn(), OWNER)
-    path = await rig.container.backups.path_of(row.filename)
+    await fill(rig.container.infra.db)
+    row = await rig.container.backups.service.create(BackupIn(), OWNER)
+    path = await rig.container.backups.service.path_of(row.filename)
     old = await asyncio.to_thread(shape_at, revision, tmp_path / "old.db")
     before: dict[str, list[dict[str, Any]]] = {}
 
@@ -342,8 +342,8 @@ async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path, revision: str
                 del members[f"tables/{name}.ndjson"]
 
     changed(path, path.parent / "old.zip", grow_old)
-    await rig.container.backups.restore(RestoreIn(filename="old.zip"), OWNER)
-    again = await rig.container.backups.create(BackupIn(), OWNER)
+    await rig.container.backups.service.restore(RestoreIn(filename="old.zip"), OWNER)
+    again = await rig.container.backups.service.create(BackupIn(), OWNER)
     after: dict[str, list[dict[str, Any]]] = {}
 
     def look(members: dict[str, bytes]) -> None:
@@ -351,7 +351,7 @@ async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path, revision: str
             after[name] = as_of(old, members, name)
         assert "users" in old or rows_of(members, "users") == []
 
-    changed(await rig.container.backups.path_of(again.filename), path.parent / "again.zip", look)
+    changed(await rig.container.backups.service.path_of(again.filename), path.parent / "again.zip", look)
     assert before
     for name, rows in before.items():
         raised = {"fence"} if name == "instance_states" else set()
@@ -382,22 +382,22 @@ def shape_at(revision: str, path: Path) -> dict[str, set[str]]:
 @pytest.mark.storage
 async def test_what_only_this_database_refuses_changes_nothing(rig: Rig) -> None:
     """SQLite takes texts of any length and larger numbers than PostgreSQL: such a file is restored there or not."""
-    await fill(rig.container.db)
-    row = await rig.container.backups.create(BackupIn(), OWNER)
-    path = await rig.container.backups.path_of(row.filename)
-    before = await dump(rig.container.db)
+    await fill(rig.container.infra.db)
+    row = await rig.container.backups.service.create(BackupIn(), OWNER)
+    path = await rig.container.backups.service.path_of(row.filename)
+    before = await dump(rig.container.infra.db)
 
     def grow(members: dict[str, bytes]) -> None:
         rows = rows_of(members, "hunt_skips")
         put(members, "hunt_skips", [{**rows[0], "title": "x" * 5000}, *rows[1:]])
 
     changed(path, path.parent / "long.zip", grow)
-    if rig.container.db.is_sqlite:
-        await rig.container.backups.restore(RestoreIn(filename="long.zip"), OWNER)
+    if rig.container.infra.db.is_sqlite:
+        await rig.container.backups.service.restore(RestoreIn(filename="long.zip"), OWNER)
         return
     with pytest.raises(Conflict, match="the table hunt_skips"):
-        await rig.container.backups.restore(RestoreIn(filename="long.zip"), OWNER)
-    assert _but_settings(await dump(rig.container.db)) == _but_settings(before)
+        await rig.container.backups.service.restore(RestoreIn(filename="long.zip"), OWNER)
+    assert _but_settings(await dump(rig.container.infra.db)) == _but_settings(before)
     assert not (await rig.container.settings.general()).hunting_paused
 
 

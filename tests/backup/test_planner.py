@@ -26,11 +26,11 @@ async def tick(rig: Rig) -> None:
 
 
 async def kinds(rig: Rig) -> list[BackupKind]:
-    return [row.kind for row in await rig.container.backups.all()]
+    return [row.kind for row in await rig.container.backups.service.all()]
 
 
 async def plan(rig: Rig) -> BackupPlan:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         return (await session.exec(select(BackupPlan))).one()
 
 
@@ -50,7 +50,7 @@ async def test_one_backup_a_day_however_many_workers_tick(rig: Rig) -> None:
     for day in (1, 2):
         rig.clock.forward(minutes=2)
         await asyncio.gather(*(tick(rig) for _ in range(5)))
-        await asyncio.gather(*(rig.container.backup_planner.run() for _ in range(3)), rig.work())
+        await asyncio.gather(*(rig.container.backups.planner.run() for _ in range(3)), rig.work())
         await tick(rig)
         await rig.work()
         assert await kinds(rig) == [BackupKind.SCHEDULED] * day
@@ -94,12 +94,12 @@ async def test_other_settings_count_from_now_on(rig: Rig) -> None:
 @pytest.mark.storage
 async def test_a_backup_whose_worker_died_is_made_by_another(rig: Rig) -> None:
     await due(rig)
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         row = (await session.exec(select(BackupPlan))).one()
         row.claimed_at, row.attempts = rig.clock.now, 1
         session.add(row)
-    await rig.container.redis.flushall()
-    await rig.container.backup_planner.run()
+    await rig.container.infra.redis.flushall()
+    await rig.container.backups.planner.run()
     assert await kinds(rig) == [], "somebody is at it"
     rig.clock.forward(minutes=2)
     await tick(rig)
@@ -116,7 +116,7 @@ async def due(rig: Rig) -> None:
 
 async def test_a_file_whose_row_was_not_written_is_not_made_again(rig: Rig) -> None:
     await due(rig)
-    await rig.container.backups.scheduled()
+    await rig.container.backups.service.scheduled()
     await rig.work()
     assert await kinds(rig) == [BackupKind.SCHEDULED]
     assert (await plan(rig)).due_at is None
@@ -142,10 +142,10 @@ async def test_one_that_fails_is_tried_again_and_given_up(rig: Rig) -> None:
 
 async def test_the_plan_is_this_installations_own(rig: Rig) -> None:
     """A restore neither brings back what was due long ago nor forgets what is due now."""
-    made = await rig.container.backups.create(BackupIn(), OWNER)
+    made = await rig.container.backups.service.create(BackupIn(), OWNER)
     await due(rig)
     before = await plan(rig)
-    await rig.container.backups.restore(RestoreIn(filename=made.filename), OWNER)
+    await rig.container.backups.service.restore(RestoreIn(filename=made.filename), OWNER)
     assert await plan(rig) == before
 
 
@@ -160,7 +160,7 @@ async def in_folder(rig: Rig, redis_url: str, folder: Path) -> AsyncIterator[Rig
 @pytest.mark.storage
 async def test_retention_counts_each_kind(rig: Rig) -> None:
     await change(rig, backup_retention=2)
-    backups = rig.container.backups
+    backups = rig.container.backups.service
     by_hand = rig.config.data_dir / "backups" / "mine.zip"
     names = []
     for _ in range(4):
@@ -176,7 +176,7 @@ async def test_retention_counts_each_kind(rig: Rig) -> None:
 
 async def test_retention_spares_the_one_that_is_restored(rig: Rig, redis_url: str) -> None:
     await change(rig, backup_retention=1)
-    backups = rig.container.backups
+    backups = rig.container.backups.service
     first = await backups.create(BackupIn(), OWNER)
     rig.clock.forward(minutes=1)
     done = await backups.restore(RestoreIn(filename=first.filename), OWNER)
@@ -188,4 +188,4 @@ async def test_retention_spares_the_one_that_is_restored(rig: Rig, redis_url: st
         again.before.filename,
     }
     async with in_folder(rig, redis_url, rig.config.data_dir / "elsewhere") as other:
-        assert await other.container.backups.all() == [], "a backup lives where it was made"
+        assert await other.container.backups.service.all() == [], "a backup lives where it was made"

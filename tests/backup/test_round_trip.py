@@ -32,34 +32,34 @@ FENCE = ("hunt_states.fence",)
 
 
 async def made(rig: Rig, **given: Any) -> Path:
-    row = await rig.container.backups.create(BackupIn(**given), OWNER)
-    return await rig.container.backups.path_of(row.filename)
+    row = await rig.container.backups.service.create(BackupIn(**given), OWNER)
+    return await rig.container.backups.service.path_of(row.filename)
 
 
 async def test_sqlite_to_postgresql_and_back(
     rig: Rig, postgres: stores.Postgres, sqlite_template: stores.SqliteTemplate, redis_url: str, tmp_path: Path
 ) -> None:
-    await fill(rig.container.db)
-    before = await dump(rig.container.db, but=FENCE)
+    await fill(rig.container.infra.db)
+    before = await dump(rig.container.infra.db, but=FENCE)
     assert all(len(rows) >= 20 for rows in before.values()), {name: len(rows) for name, rows in before.items()}
     first = await made(rig)
     for name in ("there", "back"):
         (tmp_path / name).mkdir()
     with postgres.copy() as there, sqlite_template.copy(tmp_path / "back") as back:
         async with open_rig(there, redis_url, tmp_path / "there") as second:
-            filename = (await arrived(second.container.backups, first)).filename
-            await second.container.backups.restore(RestoreIn(filename=filename), OWNER)
-            assert await dump(second.container.db, but=FENCE) == before
-            [again, *_] = [row for row in await second.container.backups.all() if row.filename == filename]
+            filename = (await arrived(second.container.backups.service, first)).filename
+            await second.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+            assert await dump(second.container.infra.db, but=FENCE) == before
+            [again, *_] = [row for row in await second.container.backups.service.all() if row.filename == filename]
             assert again.database is DatabaseKind.SQLITE
             second_file = await made(second)
             assert manifest_of(second_file).database is DatabaseKind.POSTGRESQL
-            ids = await last_ids(second.container.db)
+            ids = await last_ids(second.container.infra.db)
         async with open_rig(back, redis_url, tmp_path / "back") as third:
-            filename = (await arrived(third.container.backups, second_file)).filename
-            await third.container.backups.restore(RestoreIn(filename=filename), OWNER)
-            assert await dump(third.container.db, but=FENCE) == before
-            now = await last_ids(third.container.db)
+            filename = (await arrived(third.container.backups.service, second_file)).filename
+            await third.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+            assert await dump(third.container.infra.db, but=FENCE) == before
+            now = await last_ids(third.container.infra.db)
     given = {
         name: value for name, value in ids.items() if METADATA.tables[name].dialect_options["sqlite"]["autoincrement"]
     }
@@ -68,25 +68,27 @@ async def test_sqlite_to_postgresql_and_back(
 
 @pytest.mark.storage
 async def test_a_restore_brings_back_what_was_there(rig: Rig) -> None:
-    await fill(rig.container.db)
-    before = await dump(rig.container.db, but=FENCE)
+    await fill(rig.container.infra.db)
+    before = await dump(rig.container.infra.db, but=FENCE)
     path = await made(rig, note="ünïcode")
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         connection = await session.connection()
         await connection.execute(text("DELETE FROM ledger"))
         await connection.execute(text("UPDATE instances SET name = 'another'"))
         session.add(Audit(at=START, action="kept", address=""))
         session.add(SettingsSection(name="new", stored={}, updated_at=START))
-    other = await dump(rig.container.db, but=FENCE)
+    other = await dump(rig.container.infra.db, but=FENCE)
     assert other != before
-    done = await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
+    done = await rig.container.backups.service.restore(RestoreIn(filename=path.name), OWNER)
     assert done.restored.note == "ünïcode"
     assert done.before.kind is BackupKind.PRE_RESTORE
-    assert await dump(rig.container.db, but=FENCE) == before
-    async with rig.container.db.reading() as session:
+    assert await dump(rig.container.infra.db, but=FENCE) == before
+    async with rig.container.infra.db.reading() as session:
         assert [row.action for row in (await session.exec(select(Audit))).all()] == ["kept"]
-    await rig.container.backups.restore(RestoreIn(filename=done.before.filename), OWNER)
-    without = {name: rows for name, rows in (await dump(rig.container.db, but=FENCE)).items() if name != "settings"}
+    await rig.container.backups.service.restore(RestoreIn(filename=done.before.filename), OWNER)
+    without = {
+        name: rows for name, rows in (await dump(rig.container.infra.db, but=FENCE)).items() if name != "settings"
+    }
     assert without == {name: rows for name, rows in other.items() if name != "settings"}
 
 
@@ -94,7 +96,7 @@ async def test_a_restore_brings_back_what_was_there(rig: Rig) -> None:
 async def test_ids_go_on_from_the_highest_that_was_ever_given(rig: Rig) -> None:
     path = await made(rig)
     one = await rig.add(rig.sonarr())
-    await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
+    await rig.container.backups.service.restore(RestoreIn(filename=path.name), OWNER)
     two = await rig.add(rig.sonarr())
     assert two.id > one.id
 
@@ -103,7 +105,7 @@ async def test_ids_go_on_from_the_highest_that_was_ever_given(rig: Rig) -> None:
 async def test_a_backup_is_one_moment_while_others_write(rig: Rig) -> None:
     """Two numbers whose sum never changes, in the first and the last row of a table that is read in many steps."""
     rows = [StatTotal(app_type="sonarr", instance_id=number, hunted=500) for number in range(3000)]
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         session.add_all(rows)
     is_over = False
     moves = 0
@@ -112,7 +114,7 @@ async def test_a_backup_is_one_moment_while_others_write(rig: Rig) -> None:
     async def move() -> None:
         nonlocal moves
         while not is_over:
-            async with rig.container.db.session() as session:
+            async with rig.container.infra.db.session() as session:
                 for number, by in ((0, 1), (2999, -1)):
                     row = await session.get_one(StatTotal, ("sonarr", number))
                     row.hunted += by
@@ -160,9 +162,9 @@ async def test_a_passphrase_carries_secrets_to_another_key(
     (tmp_path / "other").mkdir()
     with sqlite_template.copy(tmp_path / "other") as url:
         async with open_rig(url, redis_url, tmp_path / "other", secret="o" * 40) as other:
-            filename = (await arrived(other.container.backups, path)).filename
+            filename = (await arrived(other.container.backups.service, path)).filename
             given = RestoreIn.model_validate({"filename": filename, "passphrase": PASSPHRASE})
-            await other.container.backups.restore(given, OWNER)
+            await other.container.backups.service.restore(given, OWNER)
             other.apps[instance.id] = app
             assert (await other.hunt(instance)).status == "completed"
         async with open_rig(url, redis_url, tmp_path / "other", secret="o" * 40) as again:
@@ -172,7 +174,7 @@ async def test_a_passphrase_carries_secrets_to_another_key(
 @pytest.mark.storage
 async def test_running_hunts_of_a_backup_go_on_as_after_a_crash(rig: Rig) -> None:
     instance = await rig.add(rig.sonarr())
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         session.add(
             Hunt(
                 instance_id=instance.id,
@@ -187,10 +189,10 @@ async def test_running_hunts_of_a_backup_go_on_as_after_a_crash(rig: Rig) -> Non
         )
     path = await made(rig)
     rig.clock.forward(days=3)
-    await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
-    await rig.container.hunts.reconcile()
+    await rig.container.backups.service.restore(RestoreIn(filename=path.name), OWNER)
+    await rig.container.hunting.service.reconcile()
     await rig.work()
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         assert [hunt.status for hunt in (await session.exec(select(Hunt))).all()] == [HuntStatus.COMPLETED]
 
 
@@ -198,12 +200,12 @@ async def test_running_hunts_of_a_backup_go_on_as_after_a_crash(rig: Rig) -> Non
 async def test_whoever_hunts_during_a_restore_writes_nothing_afterwards(rig: Rig) -> None:
     instance = await rig.add(rig.sonarr())
     path = await made(rig)
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         state = await session.get_one(HuntState, instance.id)
         state.fence = held = 41
         session.add(state)
-    await rig.container.backups.restore(RestoreIn(filename=path.name), OWNER)
-    async with rig.container.db.reading() as session:
+    await rig.container.backups.service.restore(RestoreIn(filename=path.name), OWNER)
+    async with rig.container.infra.db.reading() as session:
         assert (await session.get_one(HuntState, instance.id)).fence > held
 
 

@@ -37,11 +37,11 @@ def instance_offline(error: str = "Nothing listens there.") -> InstanceOffline:
 
 async def happen(rig: Rig, *events: Durable) -> None:
     """Record them in one unit of work, as the fact's own would."""
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         for event in events:
             await record_event(session, event, rig.clock.now)
 
 
 async def stored(rig: Rig) -> list[Event]:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         return list((await session.exec(select(Event).order_by(Event.id))).all())  # type: ignore[arg-type]

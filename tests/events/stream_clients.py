@@ -56,8 +56,8 @@ class Served:
 
 @asynccontextmanager
 async def gateway(rig: Rig, *, bus: EventBus | None = None, **options: Any) -> AsyncIterator[Served]:
-    hub = EventHub(bus or rig.container.bus, rig.clock, **options)
-    container = replace(rig.container, hub=hub)
+    hub = EventHub(bus or rig.container.events.bus, rig.clock, **options)
+    container = replace(rig.container, events=replace(rig.container.events, hub=hub))
     app = create_app(rig.config, open_container=lambda _: nullcontext(container))
     config = uvicorn.Config(
         app, http=Watchful, ws="none", log_config=None, port=0, server_header=False, timeout_graceful_shutdown=15

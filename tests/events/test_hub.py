@@ -16,7 +16,7 @@ class HeldBus(EventBus):
     """Its reader waits until a test lets it go on."""
 
     def __init__(self, rig: Rig) -> None:
-        super().__init__(rig.container.redis, rig.clock)
+        super().__init__(rig.container.infra.redis, rig.clock)
         self.gate = asyncio.Event()
 
     async def follow(self, after: StreamId, count: int, wait_seconds: float) -> list[StreamEntry]:
@@ -51,7 +51,7 @@ async def test_a_client_that_is_ahead_of_the_reader_gets_nothing_twice(rig: Rig)
 
 
 async def test_what_happens_while_a_client_reads_what_it_missed_comes_behind_it(rig: Rig) -> None:
-    bus = EventBus(rig.container.redis, rig.clock)
+    bus = EventBus(rig.container.infra.redis, rig.clock)
     hub = EventHub(bus, rig.clock)
     await bus.publish(*(QueueChanged(queued=number, running=0) for number in range(250)))
     with hub.listening(None, StreamId(1)) as listener:

@@ -62,17 +62,19 @@ class DyingBus(EventBus):
 
 def relay_of(rig: Rig, *routers: Router, bus: EventBus | None = None) -> EventRelay:
     container = rig.container
-    return EventRelay(container.db, container.redis, bus or container.bus, container.clock, routers=routers)
+    return EventRelay(
+        container.infra.db, container.infra.redis, bus or container.events.bus, container.infra.clock, routers=routers
+    )
 
 
 async def routed(rig: Rig) -> list[int]:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         rows = (await session.exec(select(Audit).order_by(Audit.id))).all()  # type: ignore[arg-type]
     return [row.target["event"] for row in rows]
 
 
 async def streamed(rig: Rig) -> list[dict[str, Any]]:
-    found = await rig.container.bus.between(StreamId(), StreamId(2**63), 5000)
+    found = await rig.container.events.bus.between(StreamId(), StreamId(2**63), 5000)
     return [json.loads(entry.data) for entry in found]
 
 
@@ -83,7 +85,7 @@ async def told(rig: Rig) -> list[int]:
 async def nobody(rig: Rig) -> EventRelay:
     """A relay of a process that reaches no Redis."""
     redis = make_redis(RedisSettings(unix_socket_path=str(rig.config.data_dir / "nobody.sock")))
-    return EventRelay(rig.container.db, redis, EventBus(redis, rig.clock), rig.clock)
+    return EventRelay(rig.container.infra.db, redis, EventBus(redis, rig.clock), rig.clock)
 
 
 @pytest.mark.storage
@@ -123,7 +125,7 @@ async def test_a_message_says_all_of_the_event(rig: Rig) -> None:
 @pytest.mark.storage
 async def test_an_event_exists_exactly_when_its_fact_does(rig: Rig) -> None:
     async def fact() -> None:
-        async with rig.container.db.session() as session:
+        async with rig.container.infra.db.session() as session:
             await record_event(session, search_sent(), rig.clock.now)
             raise LookupError
 
@@ -151,7 +153,7 @@ async def test_two_relays_at_once_route_nothing_twice(rig: Rig) -> None:
 @pytest.mark.storage
 @pytest.mark.parametrize("is_after", [False, True])
 async def test_a_relay_that_dies_around_the_stream_costs_no_event_and_doubles_none(rig: Rig, is_after: bool) -> None:
-    clerk, dying = Clerk(), DyingBus(rig.container.redis, rig.clock)
+    clerk, dying = Clerk(), DyingBus(rig.container.infra.redis, rig.clock)
     dying.is_after = is_after
     await happen(rig, search_sent(), hunt_completed())
     with pytest.raises(Killed):
@@ -190,7 +192,7 @@ async def test_a_router_that_fails_on_an_event_loses_only_that_one(rig: Rig) -> 
 
 async def test_an_event_of_another_version_holds_nothing_up(rig: Rig) -> None:
     await happen(rig, search_sent(), search_sent(), search_sent())
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         await session.exec(update(Event).where(Event.id == 1).values(name="moon.landed"))  # type: ignore[arg-type]
         await session.exec(update(Event).where(Event.id == 2).values(payload={"x": 1}))  # type: ignore[arg-type]
     clerk = Clerk()
@@ -229,7 +231,7 @@ async def test_the_stream_keeps_about_the_last_thousand(rig: Rig) -> None:
     kept = await told(rig)
     assert kept == list(range(kept[0], 1601))
     assert 1000 <= len(kept) < 1200
-    assert await rig.container.redis.xlen(STREAM) == len(kept)
+    assert await rig.container.infra.redis.xlen(STREAM) == len(kept)
 
 
 @pytest.mark.storage
@@ -238,8 +240,8 @@ async def test_routed_events_are_kept_for_a_week(rig: Rig) -> None:
     await relay_of(rig).relay_waiting()
     await happen(rig, hunt_completed())
     rig.clock.forward(seconds=RETENTION.total_seconds())
-    assert await purge(rig.container.db, rig.clock.now) == 0
-    assert await purge(rig.container.db, rig.clock.now + timedelta(seconds=1)) == 700
+    assert await purge(rig.container.infra.db, rig.clock.now) == 0
+    assert await purge(rig.container.infra.db, rig.clock.now + timedelta(seconds=1)) == 700
     assert [row.name for row in await stored(rig)] == ["hunt.completed"], "it was never routed"
 
 

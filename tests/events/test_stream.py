@@ -37,7 +37,7 @@ def line(number: int, text: str = "") -> LogLine:
 
 
 async def publish(rig: Rig, *numbers: int, text: str = "") -> None:
-    await rig.container.bus.publish(*(line(number, text) for number in numbers))
+    await rig.container.events.bus.publish(*(line(number, text) for number in numbers))
 
 
 def numbers(messages: list[Message]) -> list[int]:
@@ -47,8 +47,8 @@ def numbers(messages: list[Message]) -> list[int]:
 async def test_what_happens_comes_at_once_and_in_order(rig: Rig) -> None:
     async with gateway(rig) as served, client(served) as one:
         await happen(rig, search_sent(), hunt_completed())
-        await rig.container.bus.publish(QueueChanged(queued=1, running=0, workers=1))
-        await rig.container.relay.relay_waiting()
+        await rig.container.events.bus.publish(QueueChanged(queued=1, running=0, workers=1))
+        await rig.container.events.relay.relay_waiting()
         found = await one.take(3)
     assert [message.name for message in found] == ["queue", "search.sent", "hunt.completed"]
     assert [message.data["type"] for message in found] == ["queue", "search.sent", "hunt.completed"]
@@ -124,7 +124,7 @@ async def test_it_says_when_what_was_missed_is_no_longer_there(rig: Rig) -> None
             [ready] = await again.take(1)
             first = numbers(await again.take(1))[0]
             rest = numbers(await again.take(1600 - first))
-        await rig.container.redis.delete(STREAM)
+        await rig.container.infra.redis.delete(STREAM)
         async with client(served, ready=False, after=one.last_place or "") as later:
             [emptied] = await later.take(1)
     assert ready.data["data"] == {"resumed": True, "complete": False}
@@ -167,7 +167,7 @@ async def test_only_what_is_asked_for(rig: Rig) -> None:
         client(served, types="*") as every,
     ):
         await happen(rig, search_sent(), instance_offline(), hunt_completed())
-        await rig.container.relay.relay_waiting()
+        await rig.container.events.relay.relay_waiting()
         await publish(rig, 1)
         assert [message.name for message in await some.take(2)] == ["hunt.completed", "log"]
         assert [message.name for message in await one.take(1)] == ["instance.offline"]
@@ -320,14 +320,14 @@ async def test_redis_that_is_lost_ends_no_stream(rig: Rig, tmp_path: Path) -> No
 async def test_a_redis_that_was_emptied_goes_on_with_lower_ids(rig: Rig) -> None:
     """As after a failover to a machine whose clock is behind."""
     async with gateway(rig) as served, client(served) as one:
-        await rig.container.redis.xadd(STREAM, {"name": "log", "data": "{}"}, id="9999999999999-0")
+        await rig.container.infra.redis.xadd(STREAM, {"name": "log", "data": "{}"}, id="9999999999999-0")
         await one.take(1)
-        await rig.container.redis.delete(STREAM)
-        await rig.container.redis.client_kill_filter(_type="normal", skipme=True)
+        await rig.container.infra.redis.delete(STREAM)
+        await rig.container.infra.redis.client_kill_filter(_type="normal", skipme=True)
         async with asyncio.timeout(20):
             heard = asyncio.create_task(one.take(1))
             while not heard.done():
-                await EventBus(rig.container.redis, rig.clock).publish(line(1))
+                await EventBus(rig.container.infra.redis, rig.clock).publish(line(1))
                 await asyncio.sleep(0.1)
         assert numbers(await heard) == [1]
 

@@ -31,9 +31,12 @@ QUICK = PublishTiming(poll=0.05, states=0.3, gap=0.05, lease=1, first_rest=0.05,
 
 def publisher_of(rig: Rig, tempo: PublishTiming = QUICK) -> Publisher:
     inside = rig.container
-    commands = Commands(inside.hunts, inside.settings, inside.trust.audit)
+    commands = Commands(inside.hunting.service, inside.settings, inside.auth.audit)
     return Publisher(
-        inside.mqtt, Sources(inside.stats, inside.settings, inside.bus, commands), inside.redis, tempo=tempo
+        inside.home_assistant.settings,
+        Sources(inside.stats, inside.settings, inside.events.bus, commands),
+        inside.infra.redis,
+        tempo=tempo,
     )
 
 
@@ -49,7 +52,9 @@ async def publishing(rig: Rig, tempo: PublishTiming = QUICK) -> AsyncIterator[as
 
 async def set_up(rig: Rig, broker: TestBroker, **more: Any) -> None:
     url = f"mqtt://127.0.0.1:{broker.port}"
-    await rig.container.mqtt.update(MqttIn.model_validate({"enabled": True, "broker_url": url, **more}))
+    await rig.container.home_assistant.settings.update(
+        MqttIn.model_validate({"enabled": True, "broker_url": url, **more})
+    )
 
 
 async def logged(lines: Sequence[Any], event: str, times: int) -> None:
@@ -121,11 +126,11 @@ async def test_buttons_and_the_switch_do_what_the_api_does(rig: Rig, broker: Tes
             await home.until(lambda paused=paused: home.json("huntarr/state")["paused"] == paused)  # type: ignore[misc]
         await home.send(f"huntarr/instances/{made.id}/command", "hunt")
         await home.until(lambda: home.json("huntarr/state")["queued"] == 1)
-    hunts = await rig.container.hunts.page(HuntFilter(), page=1, page_size=10)
+    hunts = await rig.container.hunting.service.page(HuntFilter(), page=1, page_size=10)
     assert [(hunt.instance_id, hunt.trigger, hunt.status) for hunt in hunts.items] == [
         (made.id, "manual", HuntStatus.QUEUED)
     ]
-    told = await rig.container.trust.audit.page(action=None, page=1, page_size=10)
+    told = await rig.container.auth.audit.page(action=None, page=1, page_size=10)
     assert [(row.action, row.address) for row in reversed(told.items)] == [
         ("pause_hunting", "mqtt"),
         ("resume_hunting", "mqtt"),
@@ -150,7 +155,7 @@ async def test_what_is_not_understood_is_ignored(rig: Rig, broker: TestBroker) -
                 await home.send("huntarr/instances/01/command", "hunt")
                 await home.send("huntarr/command", "pause")
                 await home.until(lambda: home.json("huntarr/state")["paused"] == "ON")
-    assert (await rig.container.hunts.page(HuntFilter(), page=1, page_size=10)).total == 0
+    assert (await rig.container.hunting.service.page(HuntFilter(), page=1, page_size=10)).total == 0
     ignored = [line for line in lines if line["event"] == "mqtt command ignored"]
     assert len({(line["topic"], line["payload"]) for line in ignored}) == 1 + 3 * 6 + 1
     assert [line["reason"] for line in lines if line["event"] == "mqtt command not done"] == [
@@ -162,7 +167,7 @@ async def test_what_is_not_understood_is_ignored(rig: Rig, broker: TestBroker) -
 async def test_events_are_told_at_once(rig: Rig, broker: TestBroker) -> None:
     await set_up(rig, broker)
     inside = rig.container
-    relay = EventRelay(inside.db, inside.redis, inside.bus, inside.clock)
+    relay = EventRelay(inside.infra.db, inside.infra.redis, inside.events.bus, inside.infra.clock)
     await happen(rig, instance_offline("of before"))
     await relay.relay_waiting()
     async with publishing(rig, PublishTiming(poll=0.05, states=60, gap=0.05)), home_of(broker.port) as home:
@@ -208,9 +213,9 @@ async def test_switched_off_it_clears_up_and_says_that_it_is_away(rig: Rig, brok
     await set_up(rig, broker)
     async with publishing(rig), home_of(broker.port) as home:
         await home.until(lambda: len(home.configs()) == 2)
-        await rig.container.mqtt.update(MqttIn.model_validate({"enabled": False}))
+        await rig.container.home_assistant.settings.update(MqttIn.model_validate({"enabled": False}))
         await home.until(lambda: home.kept == {"huntarr/status": b"offline"})
-        await rig.container.mqtt.update(MqttIn.model_validate({"enabled": True}))
+        await rig.container.home_assistant.settings.update(MqttIn.model_validate({"enabled": True}))
         await home.until(lambda: len(home.configs()) == 2 and is_up(home))
 
 
@@ -219,7 +224,7 @@ async def test_switched_off_while_no_worker_ran(rig: Rig, broker: TestBroker) ->
     async with home_of(broker.port) as home:
         async with publishing(rig):
             await home.until(lambda: "huntarr/state" in home.kept)
-        await rig.container.mqtt.update(MqttIn.model_validate({"enabled": False}))
+        await rig.container.home_assistant.settings.update(MqttIn.model_validate({"enabled": False}))
         assert home.configs()
         async with publishing(rig):
             await home.until(lambda: home.kept == {"huntarr/status": b"offline"})
@@ -229,7 +234,7 @@ async def test_other_prefixes_are_another_place(rig: Rig, broker: TestBroker) ->
     await set_up(rig, broker)
     async with publishing(rig), home_of(broker.port) as home:
         await home.until(lambda: "huntarr/state" in home.kept)
-        await rig.container.mqtt.update(
+        await rig.container.home_assistant.settings.update(
             MqttIn.model_validate({"topic_prefix": "cinema/huntarr", "discovery_prefix": "ha"})
         )
         await home.until(lambda: "cinema/huntarr/state" in home.kept)
@@ -254,7 +259,7 @@ async def test_a_broker_that_comes_back_is_told_everything_again(rig: Rig, broke
 
 async def test_other_settings_are_tried_at_once(rig: Rig, broker: TestBroker) -> None:
     gone = f"mqtt://127.0.0.1:{free_port()}"
-    await rig.container.mqtt.update(MqttIn.model_validate({"enabled": True, "broker_url": gone}))
+    await rig.container.home_assistant.settings.update(MqttIn.model_validate({"enabled": True, "broker_url": gone}))
     with capture_logs() as lines:
         async with publishing(rig, PublishTiming(poll=0.05, states=0.3, gap=0.05, first_rest=3600, longest_rest=3600)):
             await logged(lines, "nothing is published over mqtt", 1)
@@ -280,7 +285,7 @@ async def test_one_worker_publishes_and_another_takes_over(rig: Rig, broker: Tes
             await home.until(lambda: home.json("huntarr/state")["paused"] == "ON")
             assert home.of("huntarr/status") == [b"online"]
             assert len(home.of("huntarr/state")) == 2, "each change is told by one"
-            await rig.container.redis.set(LEASE, "somebody else's", px=400)
+            await rig.container.infra.redis.set(LEASE, "somebody else's", px=400)
             await home.until(lambda: home.of("huntarr/status").count(b"online") == 2)
             assert is_up(home), "who loses the turn says nothing against its holder"
 
@@ -298,7 +303,7 @@ async def test_a_worker_that_is_killed_is_seen_to_be_away(
             await home.until(lambda: home.kept["huntarr/status"] == b"offline")
             assert home.configs(), "its entities stay, as not available"
             worker.start()
-            await rig.container.redis.delete(LEASE)
+            await rig.container.infra.redis.delete(LEASE)
             await home.until(lambda: is_up(home))
             assert await worker.stop() == 0
             await home.until(lambda: home.kept["huntarr/status"] == b"offline")

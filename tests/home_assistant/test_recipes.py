@@ -155,7 +155,9 @@ async def test_streams_tell(place: MqttTarget, command: str) -> None:
         async with asyncio.timeout(20):
             while b"The Wire" not in line:
                 await happen(place.rig, found)
-                await EventRelay(inside.db, inside.redis, inside.bus, inside.clock).relay_waiting()
+                await EventRelay(
+                    inside.infra.db, inside.infra.redis, inside.events.bus, inside.infra.clock
+                ).relay_waiting()
                 line = await said.readline()
     finally:
         process.terminate()

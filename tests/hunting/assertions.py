@@ -13,7 +13,7 @@ UNSETTLED = {Outcome.SENDING, Outcome.PENDING}
 
 async def check_books(rig: Rig, app: SimApp) -> None:
     """Nothing is open, nothing was searched twice, every counter fits."""
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         hunts = (await session.exec(select(Hunt))).all()
         searches = (await session.exec(select(Search))).all()
         caps = (await session.exec(select(CapEntry))).all()

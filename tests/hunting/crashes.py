@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -14,8 +14,7 @@ from app.http.client import TRIES
 from app.http.messages import Method, Param
 from app.hunting.running.runner import HuntRunner
 from app.hunting.running.sender import Timing
-from app.hunting.services import make_hunting
-from app.hunting.store.events import HuntBroadcaster
+from app.hunting.services import HuntingServices
 from tests.support.rig import Rig
 
 
@@ -90,22 +89,15 @@ async def stepping_runner(rig: Rig, step: Step, *, lease_seconds: float = 5) -> 
         await rig.clock.sleep(seconds)
         await step("after a wait")
 
-    made = rig.container
+    own = rig.container
     db, http = SteppingDatabase(rig.config.database, step), SteppingHttp(step)
-    pace = Timing(sleep=sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4))
-    engine = make_hunting(
-        db,
-        made.redis,
-        http,
-        made.instances,
-        made.settings,
-        HuntBroadcaster(db, made.bus),
-        rig.clock,
-        lease_seconds=lease_seconds,
-        pace=pace,
+    timing = Timing(sleep=sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4))
+    infra = replace(own.infra, db=db, http=http)
+    hunting = HuntingServices.build(
+        infra, own.settings, own.instances, own.events.bus, lease_seconds=lease_seconds, timing=timing
     )
     try:
-        yield engine.runner
+        yield hunting.runner
     finally:
         await http.aclose()
         await db.close()

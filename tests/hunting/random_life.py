@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +18,7 @@ from app.arr.models import AppType
 from app.counters.models import StatPass, StatTotal
 from app.hunting.running.sender import Timing
 from app.hunting.schemas import HuntIn
-from app.hunting.services import HuntingServices, make_hunting
-from app.hunting.store.events import HuntBroadcaster
+from app.hunting.services import HuntingServices
 from app.hunting.store.models import OPEN, CapEntry, Hunt, HuntState, HuntStatus, Outcome, Search
 from app.hunting.store.outcomes import LOST_AFTER
 from app.instances.schemas import InstanceOut, InstancePatch
@@ -73,9 +72,10 @@ class Life:
                 self.app.faults.add(share=share_of_faults / 3, **fault)
         passes = rng.choice([None, None, ["missing"], ["cutoff"], ["upgrade"], ["missing", "upgrade"]])
         given: dict[str, Any] = {"limit": rng.randint(1, 10)} if rng.random() < 0.2 else {}
-        [hunt] = await self.rig.container.hunts.start(HuntIn(instance_id=self.instance.id, passes=passes, **given))
+        body = HuntIn(instance_id=self.instance.id, passes=passes, **given)
+        [hunt] = await self.rig.container.hunting.service.start(body)
         await self.engine.runner.run(hunt.id)
-        ended = await self.rig.container.hunts.get(hunt.id)
+        ended = await self.rig.container.hunting.service.get(hunt.id)
         self.statuses[ended.status] += 1
         assert ended.status not in OPEN, (ended.status, ended.message)
         assert "internal error" not in (ended.message or ""), ended.message
@@ -104,7 +104,7 @@ class Life:
     async def check(self) -> Counter[str]:
         """The books against the truth; how many searches had which outcome."""
         assert not self.app.crashes, self.app.crashes[0]
-        async with self.rig.container.db.reading() as session:
+        async with self.rig.container.infra.db.reading() as session:
             hunts = (await session.exec(select(Hunt))).all()
             searches = (await session.exec(select(Search).order_by(col(Search.id)))).all()
             caps = (await session.exec(select(CapEntry))).all()
@@ -217,7 +217,7 @@ class Life:
             self.app.rss_grab(self.rng.choice(missing), outcome=self.rng.choice(["import", "import_failed"]))
 
     async def _follow_up_at(self) -> datetime | None:
-        async with self.rig.container.db.reading() as session:
+        async with self.rig.container.infra.db.reading() as session:
             state = await session.get_one(HuntState, self.instance.id)
         return state.follow_up_at
 
@@ -267,19 +267,11 @@ async def live(rig: Rig, kind: AppKind, seed: int) -> AsyncIterator[Life]:
         release_grace_hours=0,
         added_grace_hours=0,
     )
-    made = rig.container
-    pace = Timing(sleep=rig.clock.sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4, 8, 15))
+    own = rig.container
+    timing = Timing(sleep=rig.clock.sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4, 8, 15))
     async with ArrHttp("test", sleep=rig.clock.sleep, clock=rig.clock) as http:
-        engine = make_hunting(
-            made.db,
-            made.redis,
-            http,
-            made.instances,
-            made.settings,
-            HuntBroadcaster(made.db, made.bus),
-            rig.clock,
-            pace=pace,
-        )
+        infra = replace(own.infra, http=http)
+        engine = HuntingServices.build(infra, own.settings, own.instances, own.events.bus, timing=timing)
         yield Life(rig, app, instance, engine, rng)
 
 

@@ -64,7 +64,7 @@ async def test_what_is_below_its_cutoff_is_searched_and_compared(rig: Rig, kind:
 async def test_the_plan_is_the_hunt_for_every_app(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, LibrarySpec(cutoff_share=0.3), grab_share=0, tie_block=1)
     instance = await rig.add(app, missing_batch=4, cutoff_batch=3, upgrade_batch=2, min_gap_seconds=0)
-    plan = await rig.container.planner.plan(instance.id)
+    plan = await rig.container.hunting.planner.plan(instance.id)
     hunt = await rig.hunt(instance)
     wanted = {item.media_key for one in plan.passes for item in one.items if item.decision is Reason.SEARCH}
     assert {item.media_key for item in hunt.items if item.search_id} == wanted
@@ -81,14 +81,14 @@ async def test_an_owner_is_one_search_that_costs_what_it_covers(rig: Rig, kind: 
         for number in range(1, 4):
             add_to(app, owner, number)
     instance = await rig.add(app, **PLAIN, missing_batch=5, missing_mode=app.definition.owner)
-    plan = await rig.container.planner.plan(instance.id)
+    plan = await rig.container.hunting.planner.plan(instance.id)
     hunt = await rig.hunt(instance)
     assert (hunt.searched, plan.searches, plan.units) == (2, 2, 6)
     assert hunt.skipped == {"missing": {"covered": 4}}
     assert {item.media_key for item in hunt.items if item.search_id} == {
         f"{app.definition.owner}:{one}" for one in owners
     }
-    [caps] = await rig.container.records.caps()
+    [caps] = await rig.container.history.caps()
     assert caps.hour.used == 6
     again = await rig.hunt(instance)
     assert again.skipped == {"missing": {"cooldown": 6}}, "a search of the owner counts for all that it has"
@@ -200,7 +200,7 @@ async def test_the_upgrade_walk_reaches_everything_at_twenty_requests_a_hunt(rig
 async def test_an_app_without_scores_says_so_and_asks_for_nothing(rig: Rig) -> None:
     app = rig.simulated("readarr", LibrarySpec(missing_share=0))
     instance = await rig.add(app, missing_batch=0, cutoff_batch=0, upgrade_batch=5)
-    plan = await rig.container.planner.plan(instance.id)
+    plan = await rig.container.hunting.planner.plan(instance.id)
     assert plan.passes[2].error is not None
     assert "no custom-format scores" in plan.passes[2].error
     assert (await rig.hunt(instance)).status is HuntStatus.COMPLETED

@@ -69,7 +69,7 @@ def posts(app: SimApp) -> int:
 
 
 async def rows(rig: Rig) -> tuple[list[Search], list[CapEntry], list[ItemState], InstanceState]:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         searches = (await session.exec(select(Search).order_by(col(Search.id)))).all()
         caps = (await session.exec(select(CapEntry))).all()
         ledger = (await session.exec(select(ItemState))).all()

@@ -92,7 +92,7 @@ def choice(number: int) -> Selected:
 
 async def holding(rig: Rig) -> FencedLease:
     instance = await rig.add(rig.sonarr(LibrarySpec.with_missing(1)))
-    [hunt] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
+    [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     return FencedLease(hunt.id, instance.id, instance.name, instance.app_type, 0)
 
 
@@ -102,7 +102,7 @@ async def test_two_reservers_at_once_never_overshoot_a_cap(rig: Rig) -> None:
     """Random times, random refusals; every entry that stays is one that fitted in its windows."""
     lease, rng = await holding(rig), random.Random(3)
     settings = HuntingSettings(hourly_cap=4, daily_cap=11)
-    ledgers = [SearchStore(rig.container.db, rig.container.settings, rig.clock) for _ in range(2)]
+    ledgers = [SearchStore(rig.container.infra.db, rig.container.settings, rig.clock) for _ in range(2)]
     number = 0
     for _ in range(40):
         rig.clock.forward(minutes=rng.choice((0, 1, 20, 45, 300)))
@@ -113,7 +113,7 @@ async def test_two_reservers_at_once_never_overshoot_a_cap(rig: Rig) -> None:
         for one in await asyncio.gather(*calls):
             if isinstance(one, int) and rng.random() < 0.2:
                 await ledgers[0].refused(lease, one, "refused")
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         spent = [Spent(row.reserved_at, row.units) for row in (await session.exec(select(CapEntry))).all()]
     assert len(spent) > 25
     assert most_in(spent, HOUR) <= 4
@@ -124,7 +124,7 @@ async def test_two_reservers_at_once_never_overshoot_a_cap(rig: Rig) -> None:
 @pytest.mark.asyncio
 async def test_the_last_unit_goes_to_one_of_many_reservers(rig: Rig) -> None:
     lease = await holding(rig)
-    ledgers = [SearchStore(rig.container.db, rig.container.settings, rig.clock) for _ in range(2)]
+    ledgers = [SearchStore(rig.container.infra.db, rig.container.settings, rig.clock) for _ in range(2)]
     settings = HuntingSettings(hourly_cap=3)
     calls = [ledgers[number % 2].reserve(lease, HuntPass.MISSING, choice(number), settings) for number in range(12)]
     got = await asyncio.gather(*calls)
@@ -137,7 +137,7 @@ async def test_the_last_unit_goes_to_one_of_many_reservers(rig: Rig) -> None:
 @pytest.mark.storage
 @pytest.mark.asyncio
 async def test_a_search_that_ran_keeps_its_units_and_one_that_was_refused_gives_its_cooldown_back(rig: Rig) -> None:
-    lease, ledger = await holding(rig), rig.container.runner._ledger
+    lease, ledger = await holding(rig), rig.container.hunting.runner._ledger
     settings = HuntingSettings(hourly_cap=10)
     kept = await ledger.reserve(lease, HuntPass.MISSING, choice(1), settings)
     assert isinstance(kept, int)
@@ -149,6 +149,6 @@ async def test_a_search_that_ran_keeps_its_units_and_one_that_was_refused_gives_
     again = await ledger.reserve(lease, HuntPass.MISSING, replace(choice(1), failed_searches=1), settings)
     assert isinstance(again, int)
     await ledger.refused(lease, again, "the app said no")
-    known = await ItemStateStore(rig.container.db).item_states(lease.instance_id, HuntPass.MISSING, ["episode:1"])
+    known = await ItemStateStore(rig.container.infra.db).item_states(lease.instance_id, HuntPass.MISSING, ["episode:1"])
     [record] = known.by_key["episode:1"]
     assert (record.last_searched_at, record.failed_searches) == (before, 1)

@@ -32,7 +32,7 @@ async def hunted_instance(rig: Rig) -> tuple[SimApp, InstanceOut]:
 
 
 async def queued(rig: Rig, instance: InstanceOut) -> int:
-    [hunt] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
+    [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     return hunt.id
 
 
@@ -56,8 +56,8 @@ async def test_a_hunt_survives_the_death_of_its_worker_at_every_step(rig: Rig) -
         if not died:
             break
         steps.append(fuse.steps[-1])
-        await rig.container.runner.run(hunt_id)
-        hunt = await rig.container.hunts.get(hunt_id)
+        await rig.container.hunting.runner.run(hunt_id)
+        hunt = await rig.container.hunting.service.get(hunt_id)
         assert hunt.status in (HuntStatus.COMPLETED, HuntStatus.PARTIAL), (fuse.steps[-1], hunt.message)
         assert sum(item.search_id is not None for item in hunt.items) == 3
     await check_books(rig, app)
@@ -85,10 +85,10 @@ async def test_a_hunt_survives_a_database_that_fails_at_every_step(rig: Rig) -> 
                 await runner.run(hunt_id)
         if passed <= at:
             break
-        found = await rig.container.hunts.get(hunt_id)
+        found = await rig.container.hunting.service.get(hunt_id)
         interrupted += found.status is HuntStatus.RUNNING
-        await rig.container.runner.run(hunt_id)
-        ended = await rig.container.hunts.get(hunt_id)
+        await rig.container.hunting.runner.run(hunt_id)
+        ended = await rig.container.hunting.service.get(hunt_id)
         assert ended.status in (HuntStatus.COMPLETED, HuntStatus.PARTIAL), (at, ended.message)
         assert sum(item.search_id is not None for item in ended.items) == 3
     await check_books(rig, app)
@@ -105,8 +105,8 @@ async def test_a_hunt_survives_workers_that_die_one_after_the_other(rig: Rig) ->
         for _ in range(3):
             async with stepping_runner(rig, Fuse(rng.randrange(60))) as runner:
                 deaths += await dies(runner, hunt_id)
-        await rig.container.runner.run(hunt_id)
-        hunt = await rig.container.hunts.get(hunt_id)
+        await rig.container.hunting.runner.run(hunt_id)
+        hunt = await rig.container.hunting.service.get(hunt_id)
         assert hunt.status is HuntStatus.COMPLETED
         assert hunt.searched <= 3
     assert deaths > 15
@@ -124,15 +124,15 @@ async def test_a_search_of_a_dead_worker_is_settled_without_another_hunt(rig: Ri
 
     async with stepping_runner(rig, dies_after_post) as runner:
         assert await dies(runner, hunt_id)
-    await rig.container.hunts.cancel(hunt_id)
-    await rig.container.runner.run(hunt_id)
-    hunt = await rig.container.hunts.get(hunt_id)
+    await rig.container.hunting.service.cancel(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
+    hunt = await rig.container.hunting.service.get(hunt_id)
     assert hunt.status is HuntStatus.CANCELLED
     rig.clock.forward(minutes=3)
-    await rig.container.follow_up.run(instance.id)
+    await rig.container.hunting.follow_up.run(instance.id)
     await check_books(rig, app)
     assert len(app.searcher.records) == 1
-    hunt = await rig.container.hunts.get(hunt_id)
+    hunt = await rig.container.hunting.service.get(hunt_id)
     assert hunt.searched == 1
 
 
@@ -142,8 +142,8 @@ async def test_a_hunt_whose_workers_always_die_ends_as_failed(rig: Rig) -> None:
     for _ in range(10):
         async with stepping_runner(rig, Fuse(4)) as runner:
             assert await dies(runner, hunt_id)
-    await rig.container.runner.run(hunt_id)
-    hunt = await rig.container.hunts.get(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
+    hunt = await rig.container.hunting.service.get(hunt_id)
     assert (hunt.status, hunt.reason) == (HuntStatus.FAILED, "gave_up")
     await check_books(rig, app)
 
@@ -156,7 +156,7 @@ async def test_a_hunt_survives_being_cancelled_at_any_moment(rig: Rig) -> None:
     for _ in range(40):
         rig.clock.forward(hours=1)
         hunt_id = await queued(rig, instance)
-        task = asyncio.create_task(rig.container.runner.run(hunt_id))
+        task = asyncio.create_task(rig.container.hunting.runner.run(hunt_id))
         for _ in range(rng.randrange(400)):
             if task.done():
                 break
@@ -164,8 +164,8 @@ async def test_a_hunt_survives_being_cancelled_at_any_moment(rig: Rig) -> None:
         task.cancel()
         [outcome] = await asyncio.gather(task, return_exceptions=True)
         cancelled += isinstance(outcome, asyncio.CancelledError)
-        await rig.container.runner.run(hunt_id)
-        hunt = await rig.container.hunts.get(hunt_id)
+        await rig.container.hunting.runner.run(hunt_id)
+        hunt = await rig.container.hunting.service.get(hunt_id)
         assert hunt.status is HuntStatus.COMPLETED, hunt.message
     assert cancelled > 20
     await check_books(rig, app)

@@ -24,7 +24,7 @@ PLAIN: dict[str, Any] = {"cutoff_batch": 0, "min_gap_seconds": 0, "hourly_cap": 
 
 async def follow(rig: Rig, instance: InstanceOut, *, minutes: int = 6) -> None:
     rig.clock.forward(minutes=minutes)
-    await rig.container.follow_up.run(instance.id)
+    await rig.container.hunting.follow_up.run(instance.id)
 
 
 async def only_search(rig: Rig, instance: InstanceOut) -> SearchOut:
@@ -78,7 +78,7 @@ async def test_nothing_found_is_told_soon_also_where_the_command_says_nothing(ri
     _, instance, _ = await hunted(rig, kind, "nothing")
     await follow(rig, instance)
     assert (await only_search(rig, instance)).outcome is Outcome.NOTHING_FOUND
-    [state] = (await rig.container.records.states(instance_id=None, status=None, page=1, page_size=10)).items
+    [state] = (await rig.container.history.states(instance_id=None, status=None, page=1, page_size=10)).items
     assert state.fruitless == 1
 
 
@@ -90,7 +90,7 @@ async def test_a_download_that_fails_fails_the_search_and_backs_the_item_off(rig
     row = await only_search(rig, instance)
     assert row.outcome is Outcome.IMPORT_FAILED
     assert row.message
-    [state] = (await rig.container.records.states(instance_id=None, status=None, page=1, page_size=10)).items
+    [state] = (await rig.container.history.states(instance_id=None, status=None, page=1, page_size=10)).items
     assert (state.fruitless, state.last_outcome) == (1, Outcome.IMPORT_FAILED)
 
 
@@ -185,7 +185,7 @@ async def test_a_history_that_cannot_be_read_is_read_later_from_where_it_was(rig
 
 async def test_an_app_whose_clock_is_wrong_is_understood_by_its_own_clock(rig: Rig) -> None:
     app, instance, _ = await hunted(rig, "radarr", "import")
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         row = (await session.exec(select(Search))).one()
         assert row.command_began_at is not None
         ahead = timedelta(days=3)
@@ -213,10 +213,10 @@ async def test_an_app_is_asked_at_most_three_times_in_ten_minutes_between_its_hu
 
 
 async def follow_if_due(rig: Rig, instance: InstanceOut) -> None:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         state = await session.get_one(HuntState, instance.id)
     if state.follow_up_at is None or state.follow_up_at <= rig.clock.now:
-        await rig.container.follow_up.run(instance.id)
+        await rig.container.hunting.follow_up.run(instance.id)
 
 
 async def test_an_instance_with_nothing_open_is_asked_three_times_a_day(rig: Rig) -> None:
@@ -239,7 +239,7 @@ async def test_an_instance_with_nothing_open_is_asked_three_times_a_day(rig: Rig
 
 
 async def states(rig: Rig, status: StateStatus | None = None) -> list[Any]:
-    found = await rig.container.records.states(instance_id=None, status=status, page=1, page_size=50)
+    found = await rig.container.history.states(instance_id=None, status=status, page=1, page_size=50)
     return list(found.items)
 
 
@@ -267,7 +267,7 @@ async def look_for_changes(rig: Rig, instance: InstanceOut) -> None:
 
 
 async def reason_of_only(rig: Rig, instance: InstanceOut) -> Reason:
-    plan = await rig.container.planner.plan(instance.id)
+    plan = await rig.container.hunting.planner.plan(instance.id)
     [item] = plan.passes[0].items
     return item.decision
 
@@ -335,7 +335,7 @@ async def test_a_release_date_that_passes_wakes_a_parked_movie(rig: Rig) -> None
 
 async def test_a_reset_wakes_a_parked_item(rig: Rig) -> None:
     _, instance, item = await parked_item(rig)
-    await rig.container.records.reset_state(StateResetIn(instance_id=instance.id, media_key=f"movie:{item}"))
+    await rig.container.history.reset_state(StateResetIn(instance_id=instance.id, media_key=f"movie:{item}"))
     assert await reason_of_only(rig, instance) is Reason.SEARCH
     assert await states(rig, StateStatus.PARKED) == []
 
@@ -348,7 +348,7 @@ async def test_what_an_app_does_not_tell_is_asked_for_again_tomorrow(rig: Rig) -
     for _ in range(12):
         await follow(rig, instance, minutes=11)
     assert app.log.counts["GET customformat"] == 1
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         marks = (await session.exec(select(AppSnapshot).order_by(col(AppSnapshot.instance_id)))).one()
     assert marks.formats is None
     assert marks.formats_at is not None

@@ -23,24 +23,24 @@ PLENTY = LibrarySpec.with_missing(200)
 
 async def automatic(rig: Rig, instance: InstanceOut) -> HuntDetailOut:
     """Let its time come and run the hunt that the tick queues."""
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         hunt_state = await session.get_one(HuntState, instance.id)
         hunt_state.next_hunt_at = rig.clock.now
-    assert await rig.container.hunts.start_due() == 1
-    async with rig.container.db.reading() as session:
+    assert await rig.container.hunting.service.start_due() == 1
+    async with rig.container.infra.db.reading() as session:
         query = select(Hunt.id).where(Hunt.instance_id == instance.id, Hunt.status == HuntStatus.QUEUED.value)
         hunt_id = (await session.exec(query)).one() or 0
-    await rig.container.runner.run(hunt_id)
-    return await rig.container.hunts.get(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
+    return await rig.container.hunting.service.get(hunt_id)
 
 
 async def state_of(rig: Rig, instance: InstanceOut) -> InstanceState:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         return await session.get_one(InstanceState, instance.id)
 
 
 async def hunt_state_of(rig: Rig, instance: InstanceOut) -> HuntState:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         return await session.get_one(HuntState, instance.id)
 
 
@@ -66,10 +66,10 @@ async def test_a_pause_skips_every_hunt_without_a_request(rig: Rig) -> None:
 async def test_an_instance_that_was_disabled_after_the_hunt_was_queued_is_left_alone(rig: Rig) -> None:
     app = rig.sonarr(PLENTY)
     instance = await rig.add(app)
-    [hunt] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
+    [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     await rig.container.instances.update(instance.app_type, instance.id, InstancePatch(enabled=False))
-    await rig.container.runner.run(hunt.id)
-    assert verdict(await rig.container.hunts.get(hunt.id)) == (HuntStatus.SKIPPED, "disabled")
+    await rig.container.hunting.runner.run(hunt.id)
+    assert verdict(await rig.container.hunting.service.get(hunt.id)) == (HuntStatus.SKIPPED, "disabled")
     assert app.log.total == 0
 
 
@@ -205,7 +205,7 @@ async def test_another_app_at_the_address_is_not_searched(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(5))
     radarr = await rig.add(app)
     url = radarr.url
-    await rig.container.records.delete_instance(radarr.app_type, radarr.id)
+    await rig.container.history.delete_instance(radarr.app_type, radarr.id)
     given = InstanceIn(name="wrong", url=url, api_key=app.settings.api_key)
     wrong = await rig.container.instances.create(AppType.SONARR, given)
     hunt = await rig.hunt(wrong)

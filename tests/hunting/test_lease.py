@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio
 async def hunted_instance(rig: Rig) -> tuple[SimApp, InstanceOut, int]:
     app = rig.sonarr(LibrarySpec.with_missing(100), grab_share=0, command_seconds=2)
     instance = await rig.add(app, missing_mode="episode", missing_batch=4, cutoff_batch=0)
-    [hunt] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
+    [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     return app, instance, hunt.id
 
 
@@ -32,8 +32,10 @@ async def nothing(_step: str) -> None:
 async def test_of_two_workers_at_one_hunt_one_works(rig: Rig) -> None:
     app, _, hunt_id = await hunted_instance(rig)
     async with stepping_runner(rig, nothing) as other:
-        await asyncio.gather(rig.container.runner.run(hunt_id), other.run(hunt_id), rig.container.runner.run(hunt_id))
-    hunt = await rig.container.hunts.get(hunt_id)
+        await asyncio.gather(
+            rig.container.hunting.runner.run(hunt_id), other.run(hunt_id), rig.container.hunting.runner.run(hunt_id)
+        )
+    hunt = await rig.container.hunting.service.get(hunt_id)
     assert (hunt.status, hunt.searched) == (HuntStatus.COMPLETED, 4)
     assert len(searches_of(app)) == 4
     await check_books(rig, app)
@@ -52,12 +54,12 @@ async def test_a_worker_that_was_overtaken_while_it_was_held_up_writes_nothing(r
     async def is_overtaken(step: str) -> None:
         passed.append(step)
         if step == held_up_at and passed.count(step) == 2:
-            await rig.container.redis.delete(f"huntarr:lease:{instance.id}")
-            await rig.container.runner.run(hunt_id)
+            await rig.container.infra.redis.delete(f"huntarr:lease:{instance.id}")
+            await rig.container.hunting.runner.run(hunt_id)
 
     async with stepping_runner(rig, is_overtaken, lease_seconds=600) as slow:
         await slow.run(hunt_id)
-    hunt = await rig.container.hunts.get(hunt_id)
+    hunt = await rig.container.hunting.service.get(hunt_id)
     assert hunt.status is HuntStatus.COMPLETED
     assert sum(item.search_id is not None for item in hunt.items) == 4
     assert set(searches_of(app).values()) == {1}
@@ -80,7 +82,7 @@ async def test_a_worker_learns_within_the_lease_that_it_was_overtaken(rig: Rig) 
     async with stepping_runner(rig, waits, lease_seconds=0.3) as slow:
         task = asyncio.create_task(slow.run(hunt_id))
         await held_up.wait()
-        await rig.container.redis.set(f"huntarr:lease:{instance.id}", "somebody else", px=600_000)
+        await rig.container.infra.redis.set(f"huntarr:lease:{instance.id}", "somebody else", px=600_000)
         await asyncio.wait_for(task, 10)
     assert task.cancelling() == 0
 
@@ -90,12 +92,12 @@ async def test_an_emptied_redis_neither_doubles_nor_loses_a_hunt(rig: Rig) -> No
 
     async def redis_forgets(step: str) -> None:
         if step == "after a wait":
-            await rig.container.redis.flushall()
+            await rig.container.infra.redis.flushall()
 
     async with stepping_runner(rig, redis_forgets, lease_seconds=0.3) as runner:
         await asyncio.gather(runner.run(hunt_id), _again_and_again(rig, hunt_id))
-    await rig.container.runner.run(hunt_id)
-    hunt = await rig.container.hunts.get(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
+    hunt = await rig.container.hunting.service.get(hunt_id)
     assert hunt.status is HuntStatus.COMPLETED
     assert set(searches_of(app).values()) == {1}
     await check_books(rig, app)
@@ -103,7 +105,7 @@ async def test_an_emptied_redis_neither_doubles_nor_loses_a_hunt(rig: Rig) -> No
 
 async def _again_and_again(rig: Rig, hunt_id: int) -> None:
     for _ in range(10):
-        await rig.container.runner.run(hunt_id)
+        await rig.container.hunting.runner.run(hunt_id)
         await asyncio.sleep(0)
 
 
@@ -122,8 +124,8 @@ async def test_a_stopped_worker_gives_its_lease_back_at_once(rig: Rig) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert await Leases(rig.container.redis, seconds=5).held([instance.id]) == set()
-    await rig.container.runner.run(hunt_id)
-    hunt = await rig.container.hunts.get(hunt_id)
+    assert await Leases(rig.container.infra.redis, seconds=5).held([instance.id]) == set()
+    await rig.container.hunting.runner.run(hunt_id)
+    hunt = await rig.container.hunting.service.get(hunt_id)
     assert (hunt.status, hunt.searched) == (HuntStatus.COMPLETED, 4)
     await check_books(rig, app)

@@ -21,7 +21,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 async def reasons(rig: Rig, app: SimApp, **hunting: Any) -> dict[int, Reason]:
     """What the plan of a new instance says of each item."""
     instance = await rig.add(app, **{**PLAIN, **hunting})
-    plan = await rig.container.planner.plan(instance.id)
+    plan = await rig.container.hunting.planner.plan(instance.id)
     return {
         int(item.media_key.split(":")[1]): item.decision
         for one in plan.passes

@@ -30,7 +30,7 @@ async def hunted(rig: Rig, *, seconds: float = 2, **hunting: object) -> tuple[Si
     app = rig.sonarr(LibrarySpec.with_missing(100), grab_share=0, command_seconds=seconds, tie_block=1)
     settings = {"missing_mode": "episode", "missing_batch": 5, "cutoff_batch": 0, **hunting}
     instance = await rig.add(app, **settings)  # type: ignore[arg-type] # settings of a hunt
-    [hunt] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
+    [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     return app, instance, hunt.id
 
 
@@ -46,23 +46,25 @@ async def run_and_do(rig: Rig, hunt_id: int, at: str, times: int, action: Action
 
     async with stepping_runner(rig, step) as runner:
         await runner.run(hunt_id)
-    return await rig.container.hunts.get(hunt_id)
+    return await rig.container.hunting.service.get(hunt_id)
 
 
 async def test_a_queued_hunt_that_was_cancelled_never_starts(rig: Rig) -> None:
     app, _, hunt_id = await hunted(rig)
-    cancelled = await rig.container.hunts.cancel(hunt_id)
+    cancelled = await rig.container.hunting.service.cancel(hunt_id)
     assert cancelled.status is HuntStatus.CANCELLED
-    await rig.container.runner.run(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
     assert app.log.total == 0
-    assert (await rig.container.hunts.get(hunt_id)).started_at is None
+    assert (await rig.container.hunting.service.get(hunt_id)).started_at is None
     with pytest.raises(Conflict):
-        await rig.container.hunts.cancel(hunt_id)
+        await rig.container.hunting.service.cancel(hunt_id)
 
 
 async def test_a_running_hunt_stops_before_its_next_search(rig: Rig) -> None:
     app, _, hunt_id = await hunted(rig)
-    hunt = await run_and_do(rig, hunt_id, "after POST /api/v3/command", 2, lambda: rig.container.hunts.cancel(hunt_id))
+    hunt = await run_and_do(
+        rig, hunt_id, "after POST /api/v3/command", 2, lambda: rig.container.hunting.service.cancel(hunt_id)
+    )
     assert (hunt.status, hunt.reason, hunt.searched) == (HuntStatus.CANCELLED, "cancelled", 2)
     assert len(app.commands.every) == 2
     assert hunt.skipped["missing"]["cancelled"] == 3
@@ -72,11 +74,11 @@ async def test_a_hunt_that_waits_for_a_slow_search_ends_soon_after_its_cancellat
     """The app works on what it has begun; the hunt does not wait for it, and a later look tells what came of it."""
     app, instance, hunt_id = await hunted(rig, seconds=800, missing_batch=2)
     began_at = rig.clock.now
-    hunt = await run_and_do(rig, hunt_id, "after a wait", 6, lambda: rig.container.hunts.cancel(hunt_id))
+    hunt = await run_and_do(rig, hunt_id, "after a wait", 6, lambda: rig.container.hunting.service.cancel(hunt_id))
     assert (hunt.status, hunt.searched) == (HuntStatus.CANCELLED, 2)
     assert rig.clock.now - began_at < timedelta(minutes=2)
     rig.clock.forward(minutes=14)
-    await rig.container.follow_up.run(instance.id)
+    await rig.container.hunting.follow_up.run(instance.id)
     await check_books(rig, app)
     assert len(app.searcher.records) == 2
 
@@ -84,12 +86,12 @@ async def test_a_hunt_that_waits_for_a_slow_search_ends_soon_after_its_cancellat
 async def test_a_command_that_the_app_has_not_begun_is_taken_back_and_costs_nothing(rig: Rig) -> None:
     app, instance, hunt_id = await hunted(rig, seconds=60, missing_batch=2)
     app.commands.workers = 1
-    hunt = await run_and_do(rig, hunt_id, "after a wait", 5, lambda: rig.container.hunts.cancel(hunt_id))
+    hunt = await run_and_do(rig, hunt_id, "after a wait", 5, lambda: rig.container.hunting.service.cancel(hunt_id))
     assert (hunt.status, hunt.searched) == (HuntStatus.CANCELLED, 1)
     rig.clock.forward(minutes=5)
-    await rig.container.follow_up.run(instance.id)
+    await rig.container.hunting.follow_up.run(instance.id)
     assert len(app.searcher.records) == 1
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         assert len((await session.exec(select(CapEntry))).all()) == 1
         cooldowns = [row.last_searched_at is not None for row in (await session.exec(select(ItemState))).all()]
     assert sorted(cooldowns) == [False, True]
@@ -102,7 +104,7 @@ async def test_a_command_that_the_app_has_not_begun_is_taken_back_and_costs_noth
 async def test_a_cancellation_is_not_slept_through(rig: Rig) -> None:
     _, _, hunt_id = await hunted(rig, min_gap_seconds=600)
     began_at = rig.clock.now
-    hunt = await run_and_do(rig, hunt_id, "after a wait", 3, lambda: rig.container.hunts.cancel(hunt_id))
+    hunt = await run_and_do(rig, hunt_id, "after a wait", 3, lambda: rig.container.hunting.service.cancel(hunt_id))
     assert (hunt.status, hunt.searched) == (HuntStatus.CANCELLED, 1)
     assert rig.clock.now - began_at < timedelta(minutes=1)
 
@@ -124,10 +126,10 @@ async def test_an_instance_that_is_deleted_in_the_middle_ends_its_hunt(rig: Rig)
         hunt_id,
         "after POST /api/v3/command",
         2,
-        lambda: rig.container.records.delete_instance(instance.app_type, instance.id),
+        lambda: rig.container.history.delete_instance(instance.app_type, instance.id),
     )
-    await rig.container.runner.run(hunt_id)
-    hunt = await rig.container.hunts.get(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
+    hunt = await rig.container.hunting.service.get(hunt_id)
     assert (hunt.status, hunt.reason) == (HuntStatus.CANCELLED, "deleted")
     assert not {item.outcome for item in hunt.items} & {Outcome.SENDING, Outcome.PENDING}
     assert len(app.commands.every) == 2
@@ -167,7 +169,7 @@ async def test_a_dry_run_decides_like_the_next_hunt_and_changes_nothing(rig: Rig
     instance = await rig.add(app, missing_batch=3, exclude_tags=["keep", "anime", "no-hunt"])
     dry = await rig.hunt(instance, dry_run=True)
     assert (dry.status, dry.searched) == (HuntStatus.COMPLETED, 0)
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         assert (await session.exec(select(CapEntry))).all() == []
         assert (await session.exec(select(ItemState))).all() == []
         assert (await session.exec(select(WalkCursor))).all() == []
@@ -189,8 +191,8 @@ async def test_a_hunt_that_a_second_worker_takes_over_keeps_to_its_batch(rig: Ri
     async with stepping_runner(rig, dies_at_the_third) as first:
         with pytest.raises(Killed):
             await first.run(hunt_id)
-    await rig.container.runner.run(hunt_id)
-    hunt = await rig.container.hunts.get(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
+    hunt = await rig.container.hunting.service.get(hunt_id)
     assert (hunt.status, hunt.searched) == (HuntStatus.COMPLETED, 5)
     assert len(app.searcher.records) == 5
 
@@ -201,7 +203,7 @@ async def test_two_workers_with_a_crash_between_them_keep_to_the_cap(rig: Rig) -
     async with stepping_runner(rig, Fuse(45)) as first:
         with pytest.raises(Killed):
             await first.run(hunt_id)
-    await rig.container.runner.run(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
     await asyncio.gather(*(rig.hunt(instance) for _ in range(3)))
     await rig.hunt(instance)
     assert len(app.commands.every) <= 7
@@ -210,7 +212,7 @@ async def test_two_workers_with_a_crash_between_them_keep_to_the_cap(rig: Rig) -
 
 async def test_the_gap_holds_between_two_hunts_too(rig: Rig) -> None:
     app, instance, hunt_id = await hunted(rig, seconds=0.05, min_gap_seconds=30, missing_batch=2)
-    await rig.container.runner.run(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
     await rig.hunt(instance)
     times = [record.at for record in app.log.records if record.method == "POST"]
     assert len(times) == 4
@@ -230,18 +232,18 @@ async def test_never_more_than_two_searches_are_out(rig: Rig) -> None:
         await runner.run(hunt_id)
     assert most == 2
     assert len(app.searcher.records) == 6
-    assert (await rig.container.hunts.get(hunt_id)).searched == 6
+    assert (await rig.container.hunting.service.get(hunt_id)).searched == 6
     assert instance.id
 
 
 async def test_a_search_that_takes_too_long_is_left_to_a_later_look(rig: Rig) -> None:
     app, instance, hunt_id = await hunted(rig, seconds=1500, missing_batch=1, command_timeout_minutes=5)
     began_at = rig.clock.now
-    await rig.container.runner.run(hunt_id)
-    hunt = await rig.container.hunts.get(hunt_id)
+    await rig.container.hunting.runner.run(hunt_id)
+    hunt = await rig.container.hunting.service.get(hunt_id)
     [item] = [one for one in hunt.items if one.search_id]
     assert (hunt.status, item.outcome) == (HuntStatus.COMPLETED, Outcome.PENDING)
     assert timedelta(minutes=5) <= rig.clock.now - began_at < timedelta(minutes=7)
     rig.clock.forward(minutes=21)
-    await rig.container.follow_up.run(instance.id)
+    await rig.container.hunting.follow_up.run(instance.id)
     await check_books(rig, app)

@@ -20,7 +20,7 @@ PLAIN: dict[str, Any] = {"cutoff_batch": 0, "min_gap_seconds": 0}
 
 
 async def streamed(rig: Rig, name: str) -> int:
-    entries = await rig.container.redis.xrange(STREAM)
+    entries = await rig.container.infra.redis.xrange(STREAM)
     return sum(fields[b"name"].decode() == name for _, fields in entries)
 
 
@@ -33,7 +33,7 @@ async def test_a_hunt_is_told_from_its_begin_to_the_import(rig: Rig, kind: AppKi
     await rig.hunt(instance)
     for _ in range(4):
         rig.clock.forward(minutes=6)
-        await rig.container.follow_up.run(instance.id)
+        await rig.container.hunting.follow_up.run(instance.id)
     events = {event.name: event for event in await stored(rig)}
     assert set(events) == {"hunt.started", "hunt.completed", "search.sent", "media.grabbed", "media.imported"}
     assert {event.instance_id for event in events.values()} == {instance.id}
@@ -54,7 +54,7 @@ async def test_a_failed_import_and_a_failed_hunt_are_told_as_such(rig: Rig) -> N
     await rig.hunt(instance)
     for _ in range(2):
         rig.clock.forward(minutes=6)
-        await rig.container.follow_up.run(instance.id)
+        await rig.container.hunting.follow_up.run(instance.id)
     app.faults.add(kind="status", status=500, path="wanted/missing")
     hunt = await rig.hunt(instance)
     assert hunt.status is HuntStatus.FAILED
@@ -105,7 +105,7 @@ async def test_what_is_rolled_back_is_not_told(rig: Rig) -> None:
 async def test_the_moment_is_streamed_and_not_stored(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(5))
     instance = await rig.add(app, **PLAIN)
-    await rig.container.hunts.start(HuntIn(instance_id=instance.id))
+    await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     await rig.work()
     assert await streamed(rig, "queue") >= 3
     assert await streamed(rig, "hunt.progress") >= 1

@@ -110,8 +110,8 @@ async def exported(store: LogStore, wanted: LogFilter) -> list[LogEntryOut]:
 
 async def fill(rig: Rig, entries: Sequence[Entry]) -> LogStore:
     for start in range(0, len(entries), 200):
-        await rig.container.logs.add(entries[start : start + 200], {})
-    return rig.container.logs
+        await rig.container.logs.store.add(entries[start : start + 200], {})
+    return rig.container.logs.store
 
 
 async def test_every_filter_finds_what_it_says(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ async def test_every_filter_finds_what_it_says(rig: Rig, monkeypatch: pytest.Mon
         assert page.total == len(expected), wanted
         assert [one.id for one in await all_pages(store, wanted, 7)] == expected, wanted
         assert [one.id for one in await exported(store, wanted)] == expected[::-1], wanted
-    await check_counts(rig.container.db)
+    await check_counts(rig.container.infra.db)
 
 
 async def test_long_lists_are_read_in_bounded_parts(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ async def test_long_lists_are_read_in_bounded_parts(rig: Rig, monkeypatch: pytes
 async def test_a_search_that_finds_nothing_yet_says_where_to_go_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "SEARCHED", 10)
     await fill(rig, [entry(0, message="needle"), *(entry(number) for number in range(1, 25))])
-    store, wanted = rig.container.logs, LogFilter(search="needle")
+    store, wanted = rig.container.logs.store, LogFilter(search="needle")
     page = await store.page(wanted, limit=5, before_id=None)
     assert (page.entries, page.total, page.total_is_exact) == ([], 0, False)
     assert page.next_before_id == FIRST + 15_000
@@ -158,19 +158,19 @@ async def test_a_search_that_finds_nothing_yet_says_where_to_go_on(rig: Rig, mon
 
 async def test_lines_of_the_same_moment_are_all_kept(rig: Rig) -> None:
     """Within a batch, and between processes that know nothing of each other."""
-    store = rig.container.logs
-    other = LogStore(rig.container.db, rig.container.settings, rig.clock)
+    store = rig.container.logs.store
+    other = LogStore(rig.container.infra.db, rig.container.settings, rig.clock)
     await store.add([entry(0, message=f"a{number}") for number in range(5)], {})
     batches = [[entry(0, message=f"{name}{number}") for number in range(5)] for name in "bcdefgh"]
     await asyncio.gather(*((store, other)[number % 2].add(batch, {}) for number, batch in enumerate(batches)))
-    found = await stored(rig.container.db)
+    found = await stored(rig.container.infra.db)
     assert {row.message for row in found} == {f"{name}{number}" for name in "abcdefgh" for number in range(5)}
     assert [row.id for row in found] == list(range(FIRST, FIRST + 40))
-    await check_counts(rig.container.db)
+    await check_counts(rig.container.infra.db)
 
 
 async def test_late_lines_stand_where_they_belong(rig: Rig) -> None:
-    store = rig.container.logs
+    store = rig.container.logs.store
     await store.add([entry(10), entry(30)], {})
     await store.add([entry(20), entry(0)], {})
     page = await store.page(LogFilter(), limit=10, before_id=None)
@@ -190,11 +190,11 @@ async def test_the_place_in_the_list_outlives_its_entry(rig: Rig) -> None:
 async def test_statistics_are_read_from_the_counts(rig: Rig) -> None:
     entries = some_entries(250)
     await fill(rig, entries)
-    await rig.container.logs.add([entry(900)], {EntryKind("sonarr", 1, 10): 3, EntryKind("system", 0, 20): 1})
+    await rig.container.logs.store.add([entry(900)], {EntryKind("sonarr", 1, 10): 3, EntryKind("system", 0, 20): 1})
     statements: list[str] = []
-    for engine in rig.container.db.engines:
+    for engine in rig.container.infra.db.engines:
         event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    stats = await rig.container.logs.stats()
+    stats = await rig.container.logs.store.stats()
     read = [one for one in statements if "BEGIN" not in one.upper()[:6]]
     assert len(read) == 2
     assert not any("count(" in one.lower() for one in read)
@@ -207,24 +207,24 @@ async def test_statistics_are_read_from_the_counts(rig: Rig) -> None:
 
 
 async def test_an_empty_log_has_statistics_too(rig: Rig) -> None:
-    stats = await rig.container.logs.stats()
+    stats = await rig.container.logs.store.stats()
     assert (stats.total, stats.oldest, stats.newest, stats.size_bytes) == (0, None, None, 0)
     assert set(stats.by_app) == set(SOURCES)
 
 
 async def test_the_retention_is_by_age_and_by_number(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "DELETED", 50)  # so that there are many batches
-    store = rig.container.logs
+    store = rig.container.logs.store
     old = [entry(number, id=FIRST - (31 * 86_400_000 + number) * 1000) for number in range(120)]
     many = [entry(number, app_type="sonarr", level=(10, 40)[number % 2]) for number in range(230)]
     await fill(rig, [*old, *many, *(entry(number) for number in range(90))])
     await rig.container.settings.update_general(GeneralIn.model_validate({"log_max_entries_per_app": 100}))
     await ticks.log_retention({"container": rig.container})
-    found = await stored(rig.container.db)
+    found = await stored(rig.container.infra.db)
     assert [row.message for row in found if row.app_type == "sonarr"] == [f"line {n}" for n in range(130, 230)]
     assert sum(row.app_type == "system" for row in found) == 90
     assert (await store.stats()).total == 190
-    await check_counts(rig.container.db)
+    await check_counts(rig.container.infra.db)
     assert await store.clean_up(LogCleanupIn()) == 0
 
 
@@ -242,9 +242,9 @@ async def test_the_retention_is_by_age_and_by_number(rig: Rig, monkeypatch: pyte
 async def test_a_clean_up_does_what_it_is_asked(rig: Rig, given: dict[str, Any], left: int) -> None:
     yesterday = [entry(number, id=FIRST - (86_400_000 + number + 1) * 1000) for number in range(20)]
     await fill(rig, [*yesterday, *(entry(number) for number in range(20))])
-    assert await rig.container.logs.clean_up(LogCleanupIn.model_validate(given)) == 40 - left
-    assert len(await stored(rig.container.db)) == left
-    await check_counts(rig.container.db)
+    assert await rig.container.logs.store.clean_up(LogCleanupIn.model_validate(given)) == 40 - left
+    assert len(await stored(rig.container.infra.db)) == left
+    await check_counts(rig.container.infra.db)
 
 
 async def test_clearing_takes_one_kind_or_all_and_forgets_what_was_dropped(rig: Rig) -> None:
@@ -256,10 +256,10 @@ async def test_clearing_takes_one_kind_or_all_and_forgets_what_was_dropped(rig: 
     stats = await store.stats()
     assert (stats.total, stats.by_app["sonarr"]) == (201 - sonarr, 0)
     assert stats.dropped == {"DEBUG": 0, "INFO": 1, "WARNING": 0, "ERROR": 0}
-    await check_counts(rig.container.db)
+    await check_counts(rig.container.infra.db)
     assert await store.clear(None) == 201 - sonarr
     assert (await store.stats()).dropped == {"DEBUG": 0, "INFO": 0, "WARNING": 0, "ERROR": 0}
-    await check_counts(rig.container.db)
+    await check_counts(rig.container.infra.db)
 
 
 async def test_clean_ups_and_writers_at_once_keep_the_books_right(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +271,7 @@ async def test_clean_ups_and_writers_at_once_keep_the_books_right(rig: Rig, monk
         store.clean_up(LogCleanupIn(max_entries_per_app=20)),
         *(store.add(batch, {}) for batch in later),
     )
-    await check_counts(rig.container.db)
+    await check_counts(rig.container.infra.db)
 
 
 async def test_an_export_ends_although_lines_keep_coming(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

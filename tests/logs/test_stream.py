@@ -19,12 +19,12 @@ def told(fields: Mapping[bytes, bytes]) -> tuple[str, str, str, int | None]:
 @pytest.mark.usefixtures("chain")
 async def test_stored_lines_are_streamed_but_those_for_debugging(rig: Rig) -> None:
     log = structlog.get_logger("app.hunting.running.runner")
-    async with rig.container.log_writer.running():
+    async with rig.container.logs.writer.running():
         with structlog.contextvars.bound_contextvars(app_type="radarr", instance_id=7):
             log.warning("instance is offline")
         log.debug("nothing of interest")
         log.info("all is well")
-    entries = await rig.container.redis.xrange(STREAM)
+    entries = await rig.container.infra.redis.xrange(STREAM)
     assert [fields[b"name"] for _, fields in entries][:1] == [b"log"]
     found = [told(fields) for _, fields in entries]
     assert ("warning", "radarr", "instance is offline", 7) in found

@@ -40,7 +40,7 @@ class Shutter(LogStore):
     """The real store behind a door: closed, the database is away; stuck, it does not even answer."""
 
     def __init__(self, rig: Rig) -> None:
-        super().__init__(rig.container.db, rig.container.settings, rig.clock)
+        super().__init__(rig.container.infra.db, rig.container.settings, rig.clock)
         self.is_closed = False
         self.is_stuck = False
         self.poison: str | None = None
@@ -62,7 +62,7 @@ def writer(store: LogStore, **given: Any) -> LogWriter:
 
 
 async def messages(rig: Rig) -> list[str]:
-    return [row.message for row in await stored(rig.container.db)]
+    return [row.message for row in await stored(rig.container.infra.db)]
 
 
 async def wait_for(rig: Rig, *wanted: str) -> list[str]:
@@ -71,39 +71,39 @@ async def wait_for(rig: Rig, *wanted: str) -> list[str]:
 
 @pytest.mark.storage
 async def test_lines_are_stored_with_their_ids_and_without_secrets(rig: Rig) -> None:
-    async with writer(rig.container.logs).running():
+    async with writer(rig.container.logs.store).running():
         with structlog.contextvars.bound_contextvars(hunt_id=7, instance_id=3, request_id="abc"):
             log.info("search sent", app_type="sonarr", unit="season", api_key="c0ffee", url="http://x/?apikey=c0ffee")
         logging.getLogger("some.library").warning("from a library, token=c0ffee")
         await asyncio.to_thread(log.error, "from a thread")
-    ours, library, thread = await stored(rig.container.db)
+    ours, library, thread = await stored(rig.container.infra.db)
     assert (ours.app_type, ours.instance_id, ours.hunt_id, ours.request_id) == ("sonarr", 3, 7, "abc")
     assert (ours.message, ours.logger, ours.level) == ("search sent", "app.tests", 20)
     assert json.loads(ours.context) == {"unit": "season", "api_key": "********", "url": "http://x/?apikey=********"}
     assert (library.logger, library.message, library.level) == ("some.library", "from a library, token=********", 30)
     assert (library.app_type, library.instance_id, library.request_id) == ("system", None, None)
     assert (thread.message, thread.level) == ("from a thread", 40)
-    await check_counts(rig.container.db)
+    await check_counts(rig.container.infra.db)
 
 
 async def test_two_hundred_lines_are_not_waited_with(rig: Rig) -> None:
-    async with writer(rig.container.logs, gather_seconds=NEVER).running():
+    async with writer(rig.container.logs.store, gather_seconds=NEVER).running():
         for number in range(200):
             log.info("line %s", number)
         assert len(await wait_for(rig, "line 199")) == 200
 
 
 async def test_a_single_line_is_stored_soon(rig: Rig) -> None:
-    async with writer(rig.container.logs).running():
+    async with writer(rig.container.logs.store).running():
         log.info("alone")
         assert await wait_for(rig, "alone") == ["alone"]
 
 
 async def test_at_the_end_everything_is_stored(rig: Rig) -> None:
-    async with writer(rig.container.logs, gather_seconds=NEVER).running():
+    async with writer(rig.container.logs.store, gather_seconds=NEVER).running():
         for number in range(1050):
             log.info("line", number=number)
-    assert len(await stored(rig.container.db)) == 1050
+    assert len(await stored(rig.container.infra.db)) == 1050
     log.info("after the end")
     assert "after the end" not in await messages(rig)
 
@@ -122,7 +122,7 @@ async def test_while_the_database_is_away_the_important_lines_wait(rig: Rig) -> 
             log.error("error %s", number, app_type="sonarr")
         store.is_closed = False
         await wait_for(rig, "log lines are stored again")
-    found = await stored(rig.container.db)
+    found = await stored(rig.container.infra.db)
     assert [row.message for row in found] == [
         "first",
         "info 18",
@@ -133,14 +133,14 @@ async def test_while_the_database_is_away_the_important_lines_wait(rig: Rig) -> 
     told = found[-1]
     assert (told.level, told.logger) == (30, "app.logs.writer")
     assert json.loads(told.context)["dropped"] == {"DEBUG": 20, "INFO": 18}
-    stats = await rig.container.logs.stats()
+    stats = await rig.container.logs.store.stats()
     assert stats.dropped == {"DEBUG": 20, "INFO": 18, "WARNING": 0, "ERROR": 0}
-    await check_counts(rig.container.db)
+    await check_counts(rig.container.infra.db)
 
 
 async def test_what_the_database_says_of_itself_goes_the_same_way(rig: Rig) -> None:
     """No door here: the table is really gone for a while."""
-    [engine, _] = rig.container.db.engines
+    [engine, _] = rig.container.infra.db.engines
 
     async def rename(old: str, new: str) -> None:
         async with engine.begin() as connection:
@@ -157,13 +157,13 @@ async def test_what_the_database_says_of_itself_goes_the_same_way(rig: Rig) -> N
 
 
 async def test_a_flood_is_told_once_it_is_over(rig: Rig) -> None:
-    async with writer(rig.container.logs, buffer=Buffer(most_lines=100)).running():
+    async with writer(rig.container.logs.store, buffer=Buffer(most_lines=100)).running():
         for number in range(150):  # the writer has no turn in between
             log.debug("line %s", number)
         await wait_for(rig, "log lines came faster than they could be stored")
     found = await messages(rig)
     assert found[:-1] == [f"line {number}" for number in range(50, 150)]
-    assert (await rig.container.logs.stats()).dropped["DEBUG"] == 50  # type: ignore[index] # the words are the keys
+    assert (await rig.container.logs.store.stats()).dropped["DEBUG"] == 50  # type: ignore[index] # the words are the keys
 
 
 async def test_nobody_who_logs_waits(rig: Rig) -> None:
@@ -196,7 +196,7 @@ async def test_a_line_that_no_database_takes_does_not_stop_the_others(rig: Rig) 
         log.info("later")
         found = await wait_for(rig, "later", "log lines are stored again")
     assert found == ["later", "log lines are stored again"]
-    assert (await rig.container.logs.stats()).dropped["ERROR"] == 1  # type: ignore[index] # the words are the keys
+    assert (await rig.container.logs.store.stats()).dropped["ERROR"] == 1  # type: ignore[index] # the words are the keys
 
 
 @pytest.mark.storage
@@ -208,15 +208,15 @@ async def test_the_writers_own_work_makes_no_new_lines(rig: Rig) -> None:
 
     engine_log = logging.getLogger("sqlalchemy.engine")
     engine_log.setLevel(logging.INFO)
-    for engine in rig.container.db.engines:  # each statement is a line from now on
+    for engine in rig.container.infra.db.engines:  # each statement is a line from now on
         engine.sync_engine.echo = True
     try:
-        async with writer(rig.container.logs, publish=publish).running():
+        async with writer(rig.container.logs.store, publish=publish).running():
             for number, one in enumerate(done):
                 log.info("line %s", number)
                 await one.wait()
     finally:
-        for engine in rig.container.db.engines:
+        for engine in rig.container.infra.db.engines:
             engine.sync_engine.echo = False
         engine_log.setLevel(logging.NOTSET)
     assert await messages(rig) == ["line 0", "line 1"]
@@ -229,10 +229,10 @@ async def test_stored_entries_are_published(rig: Rig) -> None:
     async def publish(entries: Sequence[LogEntryOut]) -> None:
         heard.extend(entries)
 
-    async with writer(rig.container.logs, publish=publish).running():
+    async with writer(rig.container.logs.store, publish=publish).running():
         log.info("one", app_type="radarr", number=1)
         log.debug("two")
-    page = await rig.container.logs.page(LogFilter(), limit=10, before_id=None)
+    page = await rig.container.logs.store.page(LogFilter(), limit=10, before_id=None)
     assert heard == page.entries[::-1]
     assert [(one.message, one.app_type, one.context) for one in heard] == [
         ("one", "radarr", {"number": 1}),
@@ -246,7 +246,7 @@ async def test_a_publisher_that_fails_changes_nothing(rig: Rig, fault: Exception
         log.warning("said by the publisher")  # in the writer's task: not stored, or it would go round
         raise fault
 
-    async with writer(rig.container.logs, publish=publish).running():
+    async with writer(rig.container.logs.store, publish=publish).running():
         log.info("one")
         await wait_for(rig, "one")
         log.info("two")
@@ -258,12 +258,12 @@ async def test_lines_from_many_threads_all_arrive(rig: Rig) -> None:
         for number in range(100):
             log.info("line", name=name, number=number)
 
-    async with writer(rig.container.logs).running():
+    async with writer(rig.container.logs.store).running():
         threads = [threading.Thread(target=talk, args=(name,)) for name in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             await asyncio.to_thread(thread.join)
-    found = [json.loads(row.context) for row in await stored(rig.container.db)]
+    found = [json.loads(row.context) for row in await stored(rig.container.infra.db)]
     assert {(one["name"], one["number"]) for one in found} == {(a, b) for a in range(4) for b in range(100)}
     assert len(found) == 400

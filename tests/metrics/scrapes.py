@@ -8,7 +8,7 @@ from httpx import AsyncClient
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.metrics.service import MetricsService
+from app.metrics.services import MetricsServices
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
 
@@ -68,7 +68,7 @@ def parsed(text: str, reader: Callable[[str], Iterable[Metric]] = text_string_to
 def renewed(rig: Rig) -> None:
     """As five seconds later: nothing that was read before is kept."""
     own = rig.container
-    metrics = MetricsService(own.db, own.redis, own.settings, own.traffic, own.clock)
+    metrics = MetricsServices.build(own.infra, own.settings, own.metrics.traffic)
     rig.container = replace(own, metrics=metrics)
 
 
@@ -96,7 +96,7 @@ async def hunted(rig: Rig) -> dict[str, int]:
         made[name] = instance.id
         await rig.hunt(instance)
         rig.clock.forward(minutes=30)
-        await rig.container.follow_up.run(instance.id)
+        await rig.container.hunting.follow_up.run(instance.id)
         await rig.hunt(instance)
     return made
 

@@ -32,13 +32,13 @@ async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> 
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     nowhere = rig.config.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
     away = make_redis(redis_settings(nowhere))
-    traffic = AppTraffic(rig.container.db, away)
+    traffic = AppTraffic(rig.container.infra.db, away)
     traffic.observe(Exchange(made.url, "GET", "/", 200, 0.2, 10))
     await traffic.flush()
     traffic.observe(Exchange(made.url, "GET", "/", None, 70.0, 0))
     traffic.observe(Exchange(made.url, "GET", "/", 200, 0.4, 10))
     await traffic.flush()
-    back = AppTraffic(rig.container.db, rig.container.redis)
+    back = AppTraffic(rig.container.infra.db, rig.container.infra.redis)
     back._seen = traffic._seen
     await back.flush()
     await back.flush()
@@ -52,7 +52,7 @@ async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> 
 
 @pytest.mark.asyncio
 async def test_addresses_that_are_only_tested_cost_no_memory_and_no_label(rig: Rig) -> None:
-    traffic = AppTraffic(rig.container.db, rig.container.redis)
+    traffic = AppTraffic(rig.container.infra.db, rig.container.infra.redis)
     for number in range(MAX_PLACES + 50):
         traffic.observe(Exchange(f"http://10.0.0.1:{number}", "GET", "/", 200, 0.2, 10))
     assert len(traffic._seen) == MAX_PLACES

@@ -19,24 +19,24 @@ async def add_connection(rig: Rig, receiver: Receiver | None = None, **given: An
     if receiver is not None:
         given = {"provider": "webhook", "settings": {"url": receiver.url}, **given}
     made = ConnectionIn.model_validate({"name": "Phone", "events": ["*"], **given})
-    return await rig.container.notifications.create(made)
+    return await rig.container.notifications.service.create(made)
 
 
 async def emit(rig: Rig, *events: Durable) -> None:
     """Record the events and have them routed."""
     await happen(rig, *events)
-    await rig.container.relay.relay_waiting()
+    await rig.container.events.relay.relay_waiting()
 
 
 async def send_due(rig: Rig, deliverer: Deliverer | None = None) -> None:
     """Send everything that is due by the test's clock."""
-    while await (deliverer or rig.container.deliverer).deliver_due():
+    while await (deliverer or rig.container.notifications.deliverer).deliver_due():
         pass
 
 
 async def deliveries(rig: Rig) -> list[Delivery]:
     """The oldest first."""
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         return list((await session.exec(select(Delivery).order_by(col(Delivery.id)))).all())
 
 
@@ -46,4 +46,4 @@ async def statuses(rig: Rig) -> list[str]:
 
 def another_worker(rig: Rig, clients: NotificationClients) -> Deliverer:
     """A deliverer as in another process."""
-    return Deliverer(rig.container.db, rig.container.box, clients, rig.clock)
+    return Deliverer(rig.container.infra.db, rig.container.infra.box, clients, rig.clock)

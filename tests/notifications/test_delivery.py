@@ -146,7 +146,7 @@ async def test_a_receiver_that_hangs_delays_no_other(rig: Rig) -> None:
         await add_connection(rig, hanging, name="hangs")
         await add_connection(rig, well, name="well")
         await emit(rig, search_sent(1), search_sent(2))
-        deliverer = rig.container.deliverer
+        deliverer = rig.container.notifications.deliverer
         running = asyncio.create_task(deliverer.run())
         async with asyncio.timeout(10):
             while len(well.accepted) < 2:  # noqa: ASYNC110 - a thread counts
@@ -272,8 +272,8 @@ async def test_a_connection_of_an_instance_gets_its_events_only_and_is_deleted_w
         await emit(rig, *(InstanceOffline(**offline, instance_id=number) for number in (films.id, films.id + 1)))
         await send_due(rig)
         assert [call.json["data"]["instance_id"] for call in there.calls] == [films.id]
-    await rig.container.records.delete_instance(AppType.RADARR, films.id)
-    assert await rig.container.notifications.all() == []
+    await rig.container.history.delete_instance(AppType.RADARR, films.id)
+    assert await rig.container.notifications.service.all() == []
     assert await deliveries(rig) == []
 
 
@@ -284,12 +284,12 @@ async def test_deliveries_wait_while_their_connection_is_disabled(rig: Rig) -> N
         await send_due(rig)
         body = {"name": "Phone", "provider": "webhook", "settings": {}, "events": ["*"]}
         off, on = (ConnectionIn.model_validate({**body, "enabled": enabled}) for enabled in (False, True))
-        await rig.container.notifications.replace(made.id, off)
+        await rig.container.notifications.service.replace(made.id, off)
         there.status = 200
         rig.clock.forward(hours=2)
         await send_due(rig)
         assert there.accepted == []
-        await rig.container.notifications.replace(made.id, on)
+        await rig.container.notifications.service.replace(made.id, on)
         await send_due(rig)
         assert len(there.accepted) == 1
 
@@ -300,7 +300,7 @@ async def test_waiting_deliveries_follow_a_successful_test_at_once(rig: Rig) -> 
         await emit(rig, search_sent())
         await send_due(rig)
         there.status = 200
-        await rig.container.notifications.test(ConnectionTestIn(connection_id=made.id))
+        await rig.container.notifications.service.test(ConnectionTestIn(connection_id=made.id))
         await send_due(rig)
         assert [call.json["type"] for call in there.accepted] == ["test", "search.sent"]
 
@@ -309,7 +309,7 @@ async def test_waiting_deliveries_follow_a_successful_test_at_once(rig: Rig) -> 
 async def test_unreadable_settings_block_no_other_connection(rig: Rig) -> None:
     with receiver() as there:
         broken, well = await add_connection(rig, there), await add_connection(rig, there)
-        async with rig.container.db.session() as session:
+        async with rig.container.infra.db.session() as session:
             await session.exec(
                 update(NotificationConnection).where(col(NotificationConnection.id) == broken.id).values(settings="x")
             )
@@ -382,10 +382,10 @@ async def test_deliveries_are_kept_for_a_month_and_wait_for_three_days_at_most(r
         await add_connection(rig, down, name="down")
         await emit(rig, search_sent())
         await send_due(rig)
-        await purge(rig.container.db, rig.clock.now + MAX_WAIT)
+        await purge(rig.container.infra.db, rig.clock.now + MAX_WAIT)
         assert await statuses(rig) == ["delivered", "queued"]
-        await purge(rig.container.db, rig.clock.now + MAX_WAIT + timedelta(seconds=1))
+        await purge(rig.container.infra.db, rig.clock.now + MAX_WAIT + timedelta(seconds=1))
         assert await statuses(rig) == ["delivered", "failed"]
         await send_due(rig)
-        await purge(rig.container.db, rig.clock.now + RETENTION + timedelta(seconds=1))
+        await purge(rig.container.infra.db, rig.clock.now + RETENTION + timedelta(seconds=1))
         assert await deliveries(rig) == []

@@ -135,7 +135,7 @@ async def test_the_response_of_a_provider_is_shown_without_its_secret(rig: Rig) 
     with receiver(status=401, response=b"bad token s3cr3t-t0ken-of-mine") as there:
         url = there.url.replace("http://", "json://user:s3cr3t-t0ken-of-mine@")
         made = ConnectionTestIn.model_validate({"provider": "apprise", "settings": {"urls": [url]}})
-        result = await rig.container.notifications.test(made)
+        result = await rig.container.notifications.service.test(made)
     assert not result.ok
     assert result.message == "The provider refused it or could not be reached."
     assert "bad token" in (result.answer or "")

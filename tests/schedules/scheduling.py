@@ -29,7 +29,7 @@ async def scheduled(rig: Rig, action: str = "resume", **given: Any) -> ScheduleO
     if not {"cron", "time", "interval_minutes"} & set(given):
         given["cron"] = "0 * * * *"
     made = ScheduleIn.model_validate({"name": "S", "action": action, **given})
-    return await rig.container.schedules.create(made)
+    return await rig.container.schedules.service.create(made)
 
 
 async def runs_of(rig: Rig, schedule_id: int | None = None) -> list[ScheduleRun]:
@@ -37,18 +37,18 @@ async def runs_of(rig: Rig, schedule_id: int | None = None) -> list[ScheduleRun]
     query = select(ScheduleRun).order_by(col(ScheduleRun.id))
     if schedule_id is not None:
         query = query.where(ScheduleRun.schedule_id == schedule_id)
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         return list((await session.exec(query)).all())
 
 
 async def hunts_of(rig: Rig) -> list[Hunt]:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         return list((await session.exec(select(Hunt).order_by(col(Hunt.id)))).all())
 
 
 async def fired(rig: Rig) -> list[ScheduleRun]:
     """Fire what is due, let a real worker carry it out; all runs."""
-    await rig.container.schedule_runner.fire_due()
+    await rig.container.schedules.runner.fire_due()
     await rig.work()
     return await runs_of(rig)
 
@@ -63,12 +63,12 @@ async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]
     """A runner of its own, as in another process, that takes a step around every unit of work."""
     made = rig.container
     db = SteppingDatabase(rig.config.database, step)
-    queue = ArqQueue(made.redis)
-    leases, ticker = Leases(made.redis, seconds=5), HuntBroadcaster(db, made.bus)
+    queue = ArqQueue(made.infra.redis)
+    leases, ticker = Leases(made.infra.redis, seconds=5), HuntBroadcaster(db, made.events.bus)
     hunts = HuntService(db, queue, made.settings, RowCounts(), leases, ticker, rig.clock)
-    tester = ConnectionTester(queue, made.http, made.settings)
-    instances = InstanceService(db, made.box, made.settings, tester, HuntTimetable(rig.clock), rig.clock)
-    actions = ActionServices(hunts, instances, made.settings, made.backup_planner.ask)
+    tester = ConnectionTester(queue, made.infra.http, made.settings)
+    instances = InstanceService(db, made.infra.box, made.settings, tester, HuntTimetable(rig.clock), rig.clock)
+    actions = ActionServices(hunts, instances, made.settings, made.backups.planner.ask)
     try:
         yield ScheduleRunner(db, queue, made.settings, actions, rig.clock)
     finally:

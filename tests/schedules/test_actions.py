@@ -16,7 +16,7 @@ from tests.test_house_rules import table_of
 
 async def run_now(rig: Rig, action: str, **given: Any) -> ScheduleRun:
     made = await scheduled(rig, action, **given)
-    await rig.container.schedule_runner.start(made.id)
+    await rig.container.schedules.runner.start(made.id)
     await rig.work()
     [run] = await runs_of(rig, made.id)
     return run
@@ -80,7 +80,7 @@ async def test_a_backup_that_was_asked_for_is_made(rig: Rig) -> None:
     run = await run_now(rig, "backup")
     assert run.status == "completed"
     await rig.work()
-    [made] = await rig.container.backups.all()
+    [made] = await rig.container.backups.service.all()
     assert made.kind == "scheduled"
 
 
@@ -99,8 +99,8 @@ async def test_a_hunt_that_is_open_is_joined(rig: Rig) -> None:
     hunted = await instance(rig)
     made = await scheduled(rig, "hunt", instance_id=hunted)
     for _ in range(2):
-        run = await rig.container.schedule_runner.start(made.id)
-        await rig.container.schedule_runner.run(run.id)
+        run = await rig.container.schedules.runner.start(made.id)
+        await rig.container.schedules.runner.run(run.id)
     assert len(await hunts_of(rig)) == 1
     first, second = await runs_of(rig)
     assert first.hunt_ids == second.hunt_ids == [1]
@@ -123,12 +123,12 @@ async def test_what_another_version_wrote_is_a_failed_run(rig: Rig) -> None:
         ({"params": {"gone": 1}}, "The params do not fit the action hunt: save the schedule again."),
         ({"action": "dance"}, "There is no action dance."),
     ):
-        async with rig.container.db.session() as session:
+        async with rig.container.infra.db.session() as session:
             row = await session.get_one(Schedule, made.id)
             for name, value in values.items():
                 setattr(row, name, value)
             session.add(row)
-        await rig.container.schedule_runner.start(made.id)
+        await rig.container.schedules.runner.start(made.id)
         await rig.work()
         last = (await runs_of(rig))[-1]
         assert (last.status, last.message) == ("failed", sentence)
@@ -144,13 +144,13 @@ async def test_without_redis_a_run_is_put_off_and_in_the_end_given_up(
     nowhere = f"unix://{tmp_path / 'nobody.sock'}"
     async with open_rig(database_url, nowhere, tmp_path) as cut_off:
         cut_off.clock.now = rig.clock.now
-        assert await cut_off.container.schedule_runner.fire_due() == 1  # written, and rung for later
+        assert await cut_off.container.schedules.runner.fire_due() == 1  # written, and rung for later
         [run] = await runs_of(rig)
         for _ in range(10):
-            await cut_off.container.schedule_runner.run(run.id or 0)
+            await cut_off.container.schedules.runner.run(run.id or 0)
             assert [one.status for one in await runs_of(rig)] == ["running"]
             cut_off.clock.forward(minutes=1)
-        await cut_off.container.schedule_runner.run(run.id or 0)
+        await cut_off.container.schedules.runner.run(run.id or 0)
     [run] = await runs_of(rig)
     assert (run.status, run.message) == ("failed", GAVE_UP)
 
@@ -160,12 +160,12 @@ async def test_a_run_that_was_put_off_is_done_when_redis_is_back(rig: Rig, tmp_p
     await instance(rig)
     await scheduled(rig, "hunt")
     rig.clock.forward(hours=1)
-    await rig.container.schedule_runner.fire_due()
+    await rig.container.schedules.runner.fire_due()
     async with open_rig(database_url, f"unix://{tmp_path / 'nobody.sock'}", tmp_path) as cut_off:
         cut_off.clock.now = rig.clock.now
-        await cut_off.container.schedule_runner.run(1)
+        await cut_off.container.schedules.runner.run(1)
     rig.clock.forward(minutes=1)
-    await rig.container.schedule_runner.run(1)
+    await rig.container.schedules.runner.run(1)
     [run] = await runs_of(rig)
     assert (run.status, run.attempts, len(await hunts_of(rig))) == ("completed", 2, 1)
 
@@ -177,11 +177,11 @@ async def test_a_schedule_goes_with_its_instance_and_is_never_about_all(rig: Rig
     await scheduled(rig, "hunt", instance_id=gone)
     other = await scheduled(rig, "hunt", instance_id=stays)
     rig.clock.forward(hours=1)
-    await rig.container.schedule_runner.fire_due()
-    await rig.container.records.delete_instance(AppType.RADARR, gone)
+    await rig.container.schedules.runner.fire_due()
+    await rig.container.history.delete_instance(AppType.RADARR, gone)
     for run_id in (1, 2):
-        await rig.container.schedule_runner.run(run_id)
-    assert [one.id for one in await rig.container.schedules.all()] == [other.id]
+        await rig.container.schedules.runner.run(run_id)
+    assert [one.id for one in await rig.container.schedules.service.all()] == [other.id]
     assert [hunt.instance_id for hunt in await hunts_of(rig)] == [stays]
     assert [run.status for run in await fired(rig)] == ["completed"]
 

@@ -40,7 +40,7 @@ async def three_workers(rig: Rig) -> AsyncIterator[list[Container]]:
 async def tick(workers: list[Container]) -> None:
     """All at once, as their crons do; and again, because a tick may come twice."""
     for _ in range(2):
-        await asyncio.gather(*(ticks.schedules({"container": one}) for one in workers))
+        await asyncio.gather(*(ticks.schedules({"container": worker}) for worker in workers))
 
 
 def shown(runs: list[ScheduleRun], schedule: ScheduleOut, zone: str) -> list[str]:
@@ -117,7 +117,7 @@ async def test_a_hunt_that_a_schedule_queued_is_one_and_says_so(rig: Rig) -> Non
     async with three_workers(rig) as workers:
         await tick(workers)
         [run] = await runs_of(rig)
-        await asyncio.gather(*(one.schedule_runner.run(run.id or 0) for one in workers for _ in range(2)))
+        await asyncio.gather(*(worker.schedules.runner.run(run.id or 0) for worker in workers for _ in range(2)))
     hunts = await hunts_of(rig)
     assert [(hunt.instance_id, hunt.trigger, hunt.passes, hunt.limit) for hunt in hunts] == [
         (first, "schedule", ["missing"], 3),
@@ -125,7 +125,7 @@ async def test_a_hunt_that_a_schedule_queued_is_one_and_says_so(rig: Rig) -> Non
     ]
     [run] = await runs_of(rig)
     assert (run.status, run.message, run.hunt_ids) == ("completed", "2 hunts queued.", [hunt.id for hunt in hunts])
-    last = (await rig.container.schedules.get(made.id)).last_run
+    last = (await rig.container.schedules.service.get(made.id)).last_run
     assert last is not None
     assert (last.status, last.message) == (RunStatus.COMPLETED, "2 hunts queued.")
 
@@ -150,7 +150,7 @@ async def test_what_was_missed_runs_once_or_is_one_note(
     assert [(f"{run.due_at:%H:%M}", run.status) for run in runs] == expected
     assert {run.message for run in runs if run.status == RunStatus.MISSED} <= {MISSED}
     assert len(await fired(rig)) == len(expected)
-    following = (await rig.container.schedules.get(made.id)).next_run_at
+    following = (await rig.container.schedules.service.get(made.id)).next_run_at
     assert following is not None
     assert rig.clock.now < following <= rig.clock.now + timedelta(days=1)
 
@@ -165,8 +165,8 @@ async def test_a_clock_that_is_set_back_fires_nothing_twice(rig: Rig) -> None:
     rig.clock.forward(minutes=-45)
     # Even when it is reckoned anew meanwhile: what is written down does not come again.
     body = {"name": "S", "action": "resume", "cron": "*/10 * * * *"}
-    await rig.container.schedules.replace(made.id, ScheduleIn.model_validate({**body, "enabled": False}))
-    await rig.container.schedules.replace(made.id, ScheduleIn.model_validate(body))
+    await rig.container.schedules.service.replace(made.id, ScheduleIn.model_validate({**body, "enabled": False}))
+    await rig.container.schedules.service.replace(made.id, ScheduleIn.model_validate(body))
     for _ in range(5):
         await fired(rig)
         rig.clock.forward(minutes=10)
@@ -197,14 +197,14 @@ async def test_wherever_a_worker_dies_the_moment_is_run_once_and_hunts_once(rig:
         at += 1
         assert [hunt.instance_id for hunt in await hunts_of(rig)] == [hunted] * at, fuse.steps
         await _end_hunts(rig)
-        await rig.container.schedules.delete(made.id)
+        await rig.container.schedules.service.delete(made.id)
     assert at >= 12
 
 
 async def _end_hunts(rig: Rig) -> None:
     for hunt in await hunts_of(rig):
         if hunt.status == HuntStatus.QUEUED:
-            await rig.container.hunts.cancel(hunt.id or 0)
+            await rig.container.hunting.service.cancel(hunt.id or 0)
 
 
 async def _fire_and_run(rig: Rig, fuse: Fuse) -> bool:
@@ -224,7 +224,7 @@ async def _fire_and_run(rig: Rig, fuse: Fuse) -> bool:
 async def test_a_claim_holds_for_a_minute_and_a_late_worker_writes_nothing(rig: Rig) -> None:
     await scheduled(rig)
     rig.clock.forward(hours=1)
-    await rig.container.schedule_runner.fire_due()
+    await rig.container.schedules.runner.fire_due()
     [run] = await runs_of(rig)
     async with stepping_runner(rig, Fuse(2)) as runner:  # after the claim
         with pytest.raises(Killed):
@@ -232,14 +232,14 @@ async def test_a_claim_holds_for_a_minute_and_a_late_worker_writes_nothing(rig: 
     [run] = await runs_of(rig)
     assert (run.status, run.attempts) == ("running", 1)
     rig.clock.forward(seconds=59)
-    await rig.container.schedule_runner.run(run.id or 0)
+    await rig.container.schedules.runner.run(run.id or 0)
     assert [one.attempts for one in await runs_of(rig)] == [1]
     rig.clock.forward(seconds=1)
-    await rig.container.schedule_runner.run(run.id or 0)
+    await rig.container.schedules.runner.run(run.id or 0)
     [run] = await runs_of(rig)
     assert (run.status, run.attempts) == ("completed", 2)
-    await rig.container.schedule_runner.run(run.id or 0)
-    await rig.container.schedule_runner.run(4711)
+    await rig.container.schedules.runner.run(run.id or 0)
+    await rig.container.schedules.runner.run(4711)
     assert [one.attempts for one in await runs_of(rig)] == [2]
 
 
@@ -247,7 +247,7 @@ async def test_a_claim_holds_for_a_minute_and_a_late_worker_writes_nothing(rig: 
 async def test_a_worker_that_was_held_up_writes_nothing_over_the_one_after_it(rig: Rig, is_over: bool) -> None:
     await scheduled(rig)
     rig.clock.forward(hours=1)
-    await rig.container.schedule_runner.fire_due()
+    await rig.container.schedules.runner.fire_due()
 
     async def held_up(_step: str) -> None:
         steps.append(_step)
@@ -272,7 +272,7 @@ async def test_hunts_are_found_again_when_two_workers_died_over_them(rig: Rig) -
     await instance(rig)
     await scheduled(rig, "hunt")
     rig.clock.forward(hours=1)
-    await rig.container.schedule_runner.fire_due()
+    await rig.container.schedules.runner.fire_due()
     for steps in (6, 2):  # with its hunt queued; with nothing but the claim
         async with stepping_runner(rig, Fuse(steps)) as dying:
             with pytest.raises(Killed):
@@ -280,7 +280,7 @@ async def test_hunts_are_found_again_when_two_workers_died_over_them(rig: Rig) -
         await _end_hunts(rig)
         rig.clock.forward(minutes=1)
     assert len(await hunts_of(rig)) == 1
-    await rig.container.schedule_runner.run(1)
+    await rig.container.schedules.runner.run(1)
     [run] = await runs_of(rig)
     assert (run.status, run.hunt_ids, len(await hunts_of(rig))) == ("completed", [1], 1)
 
@@ -288,8 +288,8 @@ async def test_hunts_are_found_again_when_two_workers_died_over_them(rig: Rig) -
 async def test_lost_rings_are_rung_again_and_what_is_too_old_is_given_up(rig: Rig) -> None:
     await scheduled(rig, time="13:00")
     rig.clock.forward(hours=1)
-    await rig.container.schedule_runner.fire_due()
-    await rig.container.redis.flushall()
+    await rig.container.schedules.runner.fire_due()
+    await rig.container.infra.redis.flushall()
     await rig.work()
     assert [run.status for run in await runs_of(rig)] == ["queued"]
     rig.clock.forward(seconds=31)
@@ -297,8 +297,8 @@ async def test_lost_rings_are_rung_again_and_what_is_too_old_is_given_up(rig: Ri
     await rig.work()
     assert [run.status for run in await runs_of(rig)] == ["completed"]
     rig.clock.now = START + timedelta(days=1, hours=1)
-    await rig.container.schedule_runner.fire_due()
-    await rig.container.redis.flushall()
+    await rig.container.schedules.runner.fire_due()
+    await rig.container.infra.redis.flushall()
     rig.clock.forward(hours=2)
     await ticks.lost_runs({"container": rig.container})
     await rig.work()
@@ -310,7 +310,7 @@ async def test_a_claim_from_the_future_is_none(rig: Rig) -> None:
     """The clock was wrong when it was made."""
     await scheduled(rig)
     rig.clock.forward(hours=1)
-    await rig.container.schedule_runner.fire_due()
+    await rig.container.schedules.runner.fire_due()
     [run] = await runs_of(rig)
     async with stepping_runner(rig, Fuse(2)) as runner:
         with pytest.raises(Killed):
@@ -324,14 +324,14 @@ async def test_a_claim_from_the_future_is_none(rig: Rig) -> None:
 async def test_a_run_over_which_every_worker_dies_is_given_up(rig: Rig) -> None:
     await scheduled(rig)
     rig.clock.forward(hours=1)
-    await rig.container.schedule_runner.fire_due()
+    await rig.container.schedules.runner.fire_due()
     [run] = await runs_of(rig)
     for _ in range(10):
         async with stepping_runner(rig, Fuse(2)) as runner:
             with pytest.raises(Killed):
                 await runner.run(run.id or 0)
         rig.clock.forward(seconds=60)
-    await rig.container.schedule_runner.run(run.id or 0)
+    await rig.container.schedules.runner.run(run.id or 0)
     [run] = await runs_of(rig)
     assert (run.status, run.attempts) == ("failed", 10)
 
@@ -344,7 +344,7 @@ async def test_another_time_zone_moves_the_schedules_that_have_none_of_their_own
     await rig.container.settings.update_general(GeneralIn.model_validate({"timezone": "America/New_York"}))
 
     async def next_runs() -> list[datetime | None]:
-        return [(await rig.container.schedules.get(one.id)).next_run_at for one in (general, own, steps)]
+        return [(await rig.container.schedules.service.get(one.id)).next_run_at for one in (general, own, steps)]
 
     at_one, new_york = START + HOUR, datetime(2026, 11, 23, 18, tzinfo=UTC)
     assert await next_runs() == [new_york, at_one, at_one]
@@ -365,7 +365,7 @@ async def test_retention_keeps_the_newest_and_the_latest(rig: Rig, monkeypatch: 
         await fired(rig)
 
     async def kept(schedule: ScheduleOut) -> Page[Any]:
-        return await rig.container.schedules.runs(schedule.id, page=1, page_size=50)
+        return await rig.container.schedules.service.runs(schedule.id, page=1, page_size=50)
 
     await ticks.retention({"container": rig.container})
     assert [run.due_at.hour for run in (await kept(often)).items] == [21, 20, 19, 18, 17]

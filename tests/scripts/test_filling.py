@@ -29,11 +29,11 @@ async def test_counters_agree_with_rows_and_indexes_are_back(database_url: str, 
             await container.instances.create(AppType.RADARR, given)
     await asyncio.to_thread(_filled, database_url, tmp_path)
     async with open_container(config) as container:
-        history = await container.records.history(HistoryFilter(), page=1, page_size=1)
+        history = await container.history.history(HistoryFilter(), page=1, page_size=1)
         totals = (await container.stats.read()).totals
         days = (await container.stats.timeline(366, None)).days
-        logs = await container.logs.page(LogFilter(), limit=ROWS, before_id=None)
-        kept = await container.logs.stats()
+        logs = await container.logs.store.page(LogFilter(), limit=ROWS, before_id=None)
+        kept = await container.logs.store.stats()
     assert history.total == totals.hunted + totals.upgraded == ROWS
     assert sum(day.hunted for day in days) == totals.hunted
     assert len(logs.entries) == kept.total == ROWS

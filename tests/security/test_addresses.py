@@ -11,11 +11,8 @@ import pytest
 from httpx import AsyncClient
 
 from app.arr.http import ArrHttp
-from app.core.queue import ArqQueue
+from app.container import build_container
 from app.http.pools import PoolPerOrigin
-from app.hunting.store.timetable import HuntTimetable
-from app.instances.service import InstanceService
-from app.instances.tester import ConnectionTester
 from tests.arr.servers import answer, saying, serve
 from tests.support.rig import Rig
 
@@ -46,9 +43,7 @@ async def gateway(rig: Rig, names: Names) -> AsyncIterator[AsyncClient]:
     transport = PoolPerOrigin(ssl.create_default_context(), resolve=names)
     old = rig.container
     async with ArrHttp("1", transport=transport) as http:
-        tester = ConnectionTester(ArqQueue(old.redis), http, old.settings)
-        instances = InstanceService(old.db, old.box, old.settings, tester, HuntTimetable(old.clock), old.clock)
-        rig.container = replace(old, http=http, instances=instances)
+        rig.container = build_container(replace(old.infra, http=http), old.metrics.traffic)
         async with rig.gateway() as client:
             yield client
     rig.container = old

@@ -40,7 +40,7 @@ class House:
 
     @property
     def trust(self) -> AuthServices:
-        return self.rig.container.trust
+        return self.rig.container.auth
 
     async def visitor(self, peer: str = "203.0.113.7", host: str = "huntarr.example", **headers: str) -> "Visitor":
         """Somebody with an address and an empty cookie jar."""
@@ -65,7 +65,7 @@ class House:
         return visitor
 
     async def rows(self, table: type[Any]) -> list[Any]:
-        async with self.rig.container.db.reading() as session:
+        async with self.rig.container.infra.db.reading() as session:
             return list((await session.exec(select(table).order_by(table.id))).all())
 
     async def actions(self) -> list[str]:
@@ -157,7 +157,7 @@ async def open_house(rig: Rig, *, beside: House | None = None, **changes: Any) -
         app = create_app(config, open_container=opened)
         async with AsyncExitStack() as stack, LifespanManager(app) as alive:
             house = House(rig, app, alive.app, stack, lines)
-            house.secrets.add(rig.container.trust.accounts.setup_token())
+            house.secrets.add(rig.container.auth.accounts.setup_token())
             yield house
             await _assert_discreet(house)
 

@@ -68,7 +68,7 @@ class FastClock:
         return float(struct.unpack_from("d", self._ahead)[0])
 
     @property
-    def pace(self) -> Timing:
+    def timing(self) -> Timing:
         return Timing(sleep=self.sleep, monotonic=self.monotonic, polls=(1, 2, 4))
 
 
@@ -171,8 +171,8 @@ async def main(arguments: Sequence[str]) -> None:
     setup_logging(LogLevel.INFO, LogFormat.CONSOLE)
     clock = FastClock(options.epoch, options.speed, options.jumps)
     async with (
-        open_container(config, clock=clock, lease_seconds=LEASE_SECONDS, pace=clock.pace) as container,
-        container.log_writer.running(),
+        open_container(config, clock=clock, lease_seconds=LEASE_SECONDS, timing=clock.timing) as container,
+        container.logs.writer.running(),
     ):
         if options.role == "gateway":
             await _serve(config, container, options.port)
@@ -184,7 +184,7 @@ async def main(arguments: Sequence[str]) -> None:
 async def _serve(config: Config, container: Container, port: int) -> None:
     app = create_app(config, open_container=lambda _: nullcontext(container))
     server = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="on")
-    await Gateway(container.hub.end, server).serve()
+    await Gateway(container.events.hub.end, server).serve()
 
 
 @asynccontextmanager

@@ -97,13 +97,13 @@ class Rig:
 
     async def hunt(self, instance: InstanceOut, **given: Any) -> HuntDetailOut:
         """Queue one hunt and run it here, as a worker would."""
-        [hunt] = await self.container.hunts.start(HuntIn(instance_id=instance.id, **given))
-        await self.container.runner.run(hunt.id)
-        return await self.container.hunts.get(hunt.id)
+        [hunt] = await self.container.hunting.service.start(HuntIn(instance_id=instance.id, **given))
+        await self.container.hunting.runner.run(hunt.id)
+        return await self.container.hunting.service.get(hunt.id)
 
     async def history(self, instance: InstanceOut, *, page_size: int = 500) -> Page[SearchOut]:
         """The searches of the instance, newest first."""
-        return await self.container.records.history(HistoryFilter(instance_id=instance.id), page=1, page_size=page_size)
+        return await self.container.history.history(HistoryFilter(instance_id=instance.id), page=1, page_size=page_size)
 
     async def work(self) -> None:
         """Let a real worker empty the queue."""
@@ -147,9 +147,9 @@ async def open_rig(
         secret_key=SecretStr(secret),
         api_key=SecretStr(KEY),
     )
-    pace = Timing(sleep=clock.sleep, monotonic=clock.monotonic, polls=polls)
+    timing = Timing(sleep=clock.sleep, monotonic=clock.monotonic, polls=polls)
     async with (
         AsyncExitStack() as stack,
-        open_container(config, clock=clock, lease_seconds=lease_seconds, pace=pace) as container,
+        open_container(config, clock=clock, lease_seconds=lease_seconds, timing=timing) as container,
     ):
         yield Rig(config, container, clock, stack)

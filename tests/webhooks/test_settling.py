@@ -76,7 +76,8 @@ async def test_an_app_that_tells_all_the_time_is_asked_once_a_minute(rig: Rig) -
         one.app.settings.download_seconds = 10**6
         for download in one.app.downloads.all.values():
             download.finish_at = download.settle_at = rig.clock.now.timestamp() + 10**6
-        hint = WebhookHints(rig.container.db, NoRedis(), OutcomeTracker(rig.container.db, rig.clock), rig.clock)
+        db = rig.container.infra.db
+        hint = WebhookHints(db, NoRedis(), OutcomeTracker(db, rig.clock), rig.clock)
         names = {f"movie:{one.item}"}
         for _ in range(600):
             assert await hint.happened(one.instance.id, names, None)
@@ -84,7 +85,7 @@ async def test_an_app_that_tells_all_the_time_is_asked_once_a_minute(rig: Rig) -
             due = await one.due_at()
             assert due is not None
             if due <= rig.clock.now:
-                await rig.container.follow_up.read(one.instance.id)
+                await rig.container.hunting.follow_up.read(one.instance.id)
         assert 9 <= len(one.asked) <= 11
         assert set(one.asked) == {"history/since"}
 
@@ -101,12 +102,13 @@ class NoRedis:
 
 async def test_a_ring_that_is_lost_costs_a_minute_at_most(rig: Rig) -> None:
     async with told(rig, "radarr", "import") as one:
-        hint = WebhookHints(rig.container.db, NoRedis(), OutcomeTracker(rig.container.db, rig.clock), rig.clock)
+        db = rig.container.infra.db
+        hint = WebhookHints(db, NoRedis(), OutcomeTracker(db, rig.clock), rig.clock)
         assert await hint.happened(one.instance.id, {f"movie:{one.item}"}, None)
         assert await one.due_at() == rig.clock.now + SETTLES_IN
         assert await one.rings() == 0
         rig.clock.forward(seconds=60)
-        await rig.container.hunts.ring_follow_ups()
+        await rig.container.hunting.service.ring_follow_ups()
         await rig.work()
         assert "history/since" in one.asked
 
@@ -203,13 +205,13 @@ async def test_a_season_search_is_found_by_its_episodes(rig: Rig) -> None:
 
 async def test_while_a_hunt_is_at_the_instance_the_look_waits_for_its_end(rig: Rig) -> None:
     async with told(rig, "radarr", "import") as one:
-        [hunt] = await rig.container.hunts.start(HuntIn(instance_id=one.instance.id))
+        [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=one.instance.id))
         assert await one.tell("Grab") == "looking"
         await one.read()
         assert one.asked == []
-        await rig.container.hunts.cancel(hunt.id)
+        await rig.container.hunting.service.cancel(hunt.id)
         rig.clock.forward(seconds=30)
-        await rig.container.hunts.ring_follow_ups()
+        await rig.container.hunting.service.ring_follow_ups()
         await rig.work()
         assert "history/since" in one.asked
         assert (await one.search()).release_title is not None
@@ -235,5 +237,5 @@ async def test_two_looks_at_once_are_one(rig: Rig) -> None:
         add(one.app)
         await one.tell("Grab")
         rig.clock.forward(seconds=5)
-        await asyncio.gather(*(rig.container.follow_up.read(one.instance.id) for _ in range(4)))
+        await asyncio.gather(*(rig.container.hunting.follow_up.read(one.instance.id) for _ in range(4)))
         assert one.asked == ["history/since"]

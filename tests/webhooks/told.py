@@ -51,19 +51,19 @@ class Told:
     async def read(self, *, seconds: float = 5) -> None:
         """What a worker does when the ring comes."""
         self.rig.clock.forward(seconds=seconds)
-        await self.rig.container.follow_up.read(self.instance.id)
+        await self.rig.container.hunting.follow_up.read(self.instance.id)
 
     async def search(self) -> SearchOut:
         [row] = (await self.rig.history(self.instance)).items
         return row
 
     async def due_at(self) -> datetime | None:
-        async with self.rig.container.db.reading() as session:
+        async with self.rig.container.infra.db.reading() as session:
             return (await session.get_one(HuntState, self.instance.id)).follow_up_at
 
     async def rings(self) -> int:
         """Looks that wait in the queue."""
-        return sum(job.function == READ_HISTORY for job in await self.rig.container.redis.queued_jobs())
+        return sum(job.function == READ_HISTORY for job in await self.rig.container.infra.redis.queued_jobs())
 
     @property
     def asked(self) -> list[str]:

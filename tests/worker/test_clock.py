@@ -84,7 +84,7 @@ async def test_memory_that_was_cleared_ahead_of_time_is_cleared_once(rig: Rig) -
     instance = await rig.add(app, **SETTINGS)
     await rig.hunt(instance)
     rig.clock.now += WRONG
-    await rig.container.records.reset_state(StateResetIn(instance_id=instance.id))
+    await rig.container.history.reset_state(StateResetIn(instance_id=instance.id))
     rig.clock.now -= WRONG
     for _ in range(4):
         rig.clock.forward(hours=1)
@@ -107,11 +107,11 @@ async def test_caps_that_were_used_up_ahead_of_time_are_free_after_an_hour(rig: 
 async def test_a_hunt_that_was_queued_ahead_of_time_is_rung_for(rig: Rig) -> None:
     _, instance = await hunted(rig)
     rig.clock.now += WRONG
-    [hunt] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
-    await rig.container.redis.flushall()
+    [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
+    await rig.container.infra.redis.flushall()
     rig.clock.now -= WRONG
     await minutes(rig, 5)
-    assert (await rig.container.hunts.get(hunt.id)).status == "completed"
+    assert (await rig.container.hunting.service.get(hunt.id)).status == "completed"
 
 
 async def test_a_backup_comes_the_next_night(rig: Rig) -> None:
@@ -120,16 +120,16 @@ async def test_a_backup_comes_the_next_night(rig: Rig) -> None:
     await ticks.backups(ctx(rig))
     await rig.work()
     rig.clock.now -= WRONG
-    before = len(await rig.container.backups.all())
+    before = len(await rig.container.backups.service.all())
     for _ in range(24):
         rig.clock.forward(hours=1)
         await ticks.backups(ctx(rig))
         await rig.work()
-    assert len(await rig.container.backups.all()) == before + 1
+    assert len(await rig.container.backups.service.all()) == before + 1
 
 
 async def test_workers_that_died_ahead_of_time_do_not_count(rig: Rig) -> None:
-    redis, now = rig.container.redis, rig.clock.now
+    redis, now = rig.container.infra.redis, rig.clock.now
     await heartbeat.beat(redis, "dead", now + WRONG, heartbeat.COUNTS_FOR)
     assert await heartbeat.count_alive(redis, now) == 0
     await heartbeat.beat(redis, "alive", now, heartbeat.COUNTS_FOR)

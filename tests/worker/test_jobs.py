@@ -12,7 +12,7 @@ pytestmark = pytest.mark.asyncio
 
 
 async def test_jobs_that_run_elsewhere_are_passed_over_in_one_request(rig: Rig) -> None:
-    redis = rig.container.redis
+    redis = rig.container.infra.redis
     jobs = [f"hunt:{number}:0:0" for number in range(50)]
     await redis.mset(dict.fromkeys((in_progress_key_prefix + job for job in jobs), b"1"))
     worker = make_worker(rig.container, cron_jobs=[])

@@ -31,7 +31,7 @@ def stores(database_url: str, redis_url: str, tmp_path: Path) -> Stores:
 async def hunted(stores: Stores, app: SimApp, clock: FastClock) -> AsyncIterator[tuple[Container, int]]:
     async with (
         serve(app) as url,
-        open_container(stores.config, clock=clock, lease_seconds=LEASE_SECONDS, pace=clock.pace) as container,
+        open_container(stores.config, clock=clock, lease_seconds=LEASE_SECONDS, timing=clock.timing) as container,
     ):
         hunting = {"missing_batch": 6, "cutoff_batch": 0, "min_gap_seconds": 0}
         given = InstanceIn(
@@ -43,7 +43,7 @@ async def hunted(stores: Stores, app: SimApp, clock: FastClock) -> AsyncIterator
 async def until(container: Container, hunt_id: int, *, searched: int = 0, over: bool = False) -> HuntDetailOut:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        hunt = await container.hunts.get(hunt_id)
+        hunt = await container.hunting.service.get(hunt_id)
         if hunt.status not in OPEN or (not over and hunt.searched >= searched):
             return hunt
         await asyncio.sleep(0.02)
@@ -56,15 +56,15 @@ async def test_sigterm_hands_the_running_hunt_to_the_next_worker(stores: Stores)
     app = SimApp("radarr", settings, library=LibrarySpec.with_missing(50), clock=SimClock(clock))
     worker = HuntarrProcess("worker", stores, clock)
     async with hunted(stores, app, clock) as (container, instance_id):
-        [hunt] = await container.hunts.start(HuntIn(instance_id=instance_id))
+        [hunt] = await container.hunting.service.start(HuntIn(instance_id=instance_id))
         worker.start()
         try:
             found = await until(container, hunt.id, searched=2)
             assert found.status is HuntStatus.RUNNING
             assert await worker.stop(20) == 0, worker.output
-            handed_back = await container.hunts.get(hunt.id)
+            handed_back = await container.hunting.service.get(hunt.id)
             assert handed_back.status is HuntStatus.RUNNING
-            assert await Leases(container.redis, seconds=5).held([instance_id]) == set()
+            assert await Leases(container.infra.redis, seconds=5).held([instance_id]) == set()
             worker.start()
             ended = await until(container, hunt.id, over=True)
         finally:

@@ -26,7 +26,7 @@ def ctx(rig: Rig) -> dict[Any, Any]:
 
 
 async def rows(rig: Rig, table: Any) -> list[Any]:
-    async with rig.container.db.reading() as session:
+    async with rig.container.infra.db.reading() as session:
         return list((await session.exec(select(table))).all())
 
 
@@ -72,7 +72,7 @@ async def test_a_cancelled_automatic_hunt_does_not_end_the_series(rig: Rig) -> N
         await ticks.due(ctx(rig))
         hunts = await rows(rig, Hunt)
         assert len(hunts) == number
-        await rig.container.hunts.cancel(hunts[-1].id)
+        await rig.container.hunting.service.cancel(hunts[-1].id)
     assert instance.enabled
 
 
@@ -86,8 +86,8 @@ async def test_a_disabled_instance_is_never_due(rig: Rig) -> None:
 
 async def test_a_hunt_whose_ring_was_lost_is_rung_again(rig: Rig) -> None:
     [instance] = await some_instances(rig, 1)
-    await rig.container.hunts.start(HuntIn(instance_id=instance.id))
-    await rig.container.redis.flushall()
+    await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
+    await rig.container.infra.redis.flushall()
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.QUEUED]
     await ticks.reconcile(ctx(rig))
@@ -101,19 +101,19 @@ async def test_a_hunt_whose_ring_was_lost_is_rung_again(rig: Rig) -> None:
 
 async def test_a_hunt_whose_worker_died_is_taken_up_when_its_lease_is_over(rig: Rig) -> None:
     [instance] = await some_instances(rig, 1)
-    [hunt] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
-    await rig.container.redis.flushall()
+    [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
+    await rig.container.infra.redis.flushall()
     async with stepping_runner(rig, Fuse(30)) as dying:
         with pytest.raises(Killed):
             await dying.run(hunt.id)
-    await rig.container.redis.set(f"huntarr:lease:{instance.id}", "the dead one", px=60_000)
+    await rig.container.infra.redis.set(f"huntarr:lease:{instance.id}", "the dead one", px=60_000)
     await ticks.reconcile(ctx(rig))
     await rig.work()
-    assert (await rig.container.hunts.get(hunt.id)).status is HuntStatus.RUNNING
-    await rig.container.redis.delete(f"huntarr:lease:{instance.id}")
+    assert (await rig.container.hunting.service.get(hunt.id)).status is HuntStatus.RUNNING
+    await rig.container.infra.redis.delete(f"huntarr:lease:{instance.id}")
     await ticks.reconcile(ctx(rig))
     await rig.work()
-    assert (await rig.container.hunts.get(hunt.id)).status is HuntStatus.COMPLETED
+    assert (await rig.container.hunting.service.get(hunt.id)).status is HuntStatus.COMPLETED
     await check_books(rig, rig.apps[instance.id])
 
 
@@ -151,13 +151,13 @@ async def test_an_instance_that_rests_is_not_asked_about_old_searches(rig: Rig) 
     app = rig.radarr(LibrarySpec.with_missing(30), command_seconds=400)
     instance = await rig.add(app, command_timeout_minutes=1)
     await rig.hunt(instance)
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         state = await session.get_one(InstanceState, instance.id)
         state.online, state.rest_until = False, rig.clock.now + timedelta(minutes=10)
         session.add(state)
     rig.clock.forward(minutes=3)
     app.log.reset()
-    await rig.container.follow_up.run(instance.id)
+    await rig.container.hunting.follow_up.run(instance.id)
     assert app.log.total == 0
 
 
@@ -168,7 +168,7 @@ async def test_retention_deletes_what_is_old_and_nothing_that_a_hunt_needs(rig: 
     await rig.hunt(instance)
     rig.clock.forward(days=60)
     await rig.hunt(instance)
-    [waiting] = await rig.container.hunts.start(HuntIn(instance_id=instance.id))
+    [waiting] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     keep = GeneralIn.model_validate({"history_retention_days": 30})
     await rig.container.settings.update_general(keep)
     await ticks.retention(ctx(rig))
@@ -178,8 +178,8 @@ async def test_retention_deletes_what_is_old_and_nothing_that_a_hunt_needs(rig: 
     assert len(await rows(rig, ItemState)) == 6
     assert len(await rows(rig, CapEntry)) == 3
     assert {one.hunt_id for one in await rows(rig, Skip)} <= {hunt.id for hunt in hunts}
-    await rig.container.runner.run(waiting.id)
-    assert (await rig.container.hunts.get(waiting.id)).searched == 3
+    await rig.container.hunting.runner.run(waiting.id)
+    assert (await rig.container.hunting.service.get(waiting.id)).searched == 3
     assert len({record.item_ids for record in app.searcher.records}) == 9
 
 
@@ -194,9 +194,9 @@ async def test_a_job_that_comes_twice_or_too_late_does_nothing(rig: Rig) -> None
     [instance] = await some_instances(rig, 1)
     hunt = await rig.hunt(instance)
     before = rig.apps[instance.id].log.total
-    await rig.container.runner.run(hunt.id)
-    await rig.container.runner.run(4711)
-    await rig.container.follow_up.run(4711)
+    await rig.container.hunting.runner.run(hunt.id)
+    await rig.container.hunting.runner.run(4711)
+    await rig.container.hunting.follow_up.run(4711)
     assert rig.apps[instance.id].log.total == before
 
 

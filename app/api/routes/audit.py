@@ -1,4 +1,4 @@
-"""The audit trail: who changed what, when and from where."""
+"""The audit audit: who changed what, when and from where."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import Query
 
 from app.api.deps import Paging
 from app.api.routing import ApiRouter, read
-from app.api.services import Trail
+from app.api.services import Audit
 from app.api.tags import Tag
 from app.auth.schemas import AuditOut
 from app.core.schemas import Page, Reply
@@ -18,7 +18,7 @@ Action = Annotated[str | None, Query(max_length=64, description="One action, suc
 
 @router.get("", summary="Changes and log-ins, newest first")
 @read
-async def list_audit(trail: Trail, paging: Paging, action: Action = None) -> Reply[Page[AuditOut]]:
+async def list_audit(audit: Audit, paging: Paging, action: Action = None) -> Reply[Page[AuditOut]]:
     """Kept for a year."""
-    found = await trail.page(action=action, page=paging.page, page_size=paging.page_size)
+    found = await audit.page(action=action, page=paging.page, page_size=paging.page_size)
     return Reply[Page[AuditOut]](data=found)

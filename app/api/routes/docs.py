@@ -37,7 +37,7 @@ async def get_document(request: Request, container: CurrentContainer) -> Respons
     """The committed `openapi.json`, byte for byte; made at the first call and kept with the application."""
     state = request.app.state
     if not hasattr(state, "document"):
-        state.document = render(document(request.app, base_url=container.config.base_url)).encode()
+        state.document = render(document(request.app, base_url=container.infra.config.base_url)).encode()
     return Response(state.document, media_type="application/json")
 
 
@@ -57,7 +57,7 @@ async def get_docs(request: Request, container: CurrentContainer) -> Response:
     shown = FileResponse(STATIC / "docs.html", media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
     shown.set_cookie(
         tickets.TICKET_COOKIE,
-        tickets.issue(container.box, container.clock()),
+        tickets.issue(container.infra.box, container.infra.clock()),
         max_age=int(tickets.VALID_FOR.total_seconds()),
         path=f"{request.scope.get('root_path', '')}/docs",
         secure=context_of(request.scope).is_https,

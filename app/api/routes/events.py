@@ -101,7 +101,7 @@ def _place(text: str | None) -> StreamId | None:
 async def _is_let_in(request: Request) -> bool:
     """Whether the key or the session is still good; when nobody can tell, it is asked again at the next heartbeat."""
     try:
-        await Authenticator(container_of(request).credentials).caller(request)
+        await Authenticator(container_of(request).auth.credentials).caller(request)
     except (NotAuthenticated, TooManyRequests):
         return False
     except Unavailable:

@@ -12,10 +12,11 @@ from starlette.responses import Response
 
 from app import __version__
 from app.api.context import context_of
-from app.api.deps import ApiContainer, CurrentContainer
+from app.api.deps import CurrentContainer
 from app.api.errors import RETRY_AFTER
 from app.api.routing import ApiRouter, public, read
 from app.api.tags import Tag
+from app.container import Container
 from app.core import heartbeat
 from app.core.errors import HuntarrError, Unavailable
 from app.core.schemas import ErrorReply, Out, Reply
@@ -111,7 +112,7 @@ async def get_ready(request: Request, container: CurrentContainer) -> Reply[Read
     )
 
 
-async def _checked(name: str, check: Callable[[ApiContainer], Awaitable[str]], container: ApiContainer) -> PartOut:
+async def _checked(name: str, check: Callable[[Container], Awaitable[str]], container: Container) -> PartOut:
     started = time.perf_counter()
     is_ok = False
     try:
@@ -126,19 +127,19 @@ async def _checked(name: str, check: Callable[[ApiContainer], Awaitable[str]], c
     return PartOut(ok=is_ok, latency_ms=round((time.perf_counter() - started) * 1000, 1), detail=detail)
 
 
-async def _database(container: ApiContainer) -> str:
-    async with container.db.reading() as session:
+async def _database(container: Container) -> str:
+    async with container.infra.db.reading() as session:
         await session.exec(select(1))
     return "Answers."
 
 
-async def _redis(container: ApiContainer) -> str:
-    await container.redis.ping()
+async def _redis(container: Container) -> str:
+    await container.infra.redis.ping()
     return "Answers."
 
 
-async def _worker(container: ApiContainer) -> str:
-    alive = await heartbeat.count_alive(container.redis, container.clock())
+async def _worker(container: Container) -> str:
+    alive = await heartbeat.count_alive(container.infra.redis, container.infra.clock())
     if not alive:
         raise Unavailable("No worker is alive.")
     return f"{alive} alive."

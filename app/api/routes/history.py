@@ -10,7 +10,7 @@ from app.api.deps import Paging
 from app.api.openapi import errors
 from app.api.routes.hunts import InstanceFilter
 from app.api.routing import ApiRouter, full, read
-from app.api.services import Records
+from app.api.services import History
 from app.api.tags import Tag
 from app.arr.models import AppType, HuntPass
 from app.core.row_counts import HistoryFilter
@@ -45,7 +45,7 @@ Moment = Annotated[datetime, AfterValidator(_aware)]
 @router.get("/history", summary="Searches, newest first")
 @read
 async def list_history(
-    records: Records,
+    history: History,
     paging: Paging,
     app_type: AppType | None = None,
     instance_id: InstanceFilter = None,
@@ -57,39 +57,39 @@ async def list_history(
 ) -> Reply[HistoryPage]:
     """One row a search: what was asked for, why, and what came of it."""
     wanted = HistoryFilter(app_type, instance_id, hunt_pass, outcome, search, since, until)
-    found = await records.history(wanted, page=paging.page, page_size=paging.page_size)
+    found = await history.history(wanted, page=paging.page, page_size=paging.page_size)
     return Reply[HistoryPage](data=found)
 
 
 @router.delete("/history", summary="Clear the history")
 @full
 async def delete_history(
-    records: Records, app_type: AppType | None = None, instance_id: InstanceFilter = None
+    history: History, app_type: AppType | None = None, instance_id: InstanceFilter = None
 ) -> Reply[DeletedOut]:
     """Of one type, one instance, or all; cooldowns, caps and statistics do not change."""
-    deleted = await records.clear_history(HistoryFilter(app_type, instance_id))
+    deleted = await history.clear_history(HistoryFilter(app_type, instance_id))
     return Reply[DeletedOut](data=DeletedOut(deleted=deleted), message="History cleared")
 
 
 @router.get("/state", summary="What is remembered of items")
 @read
 async def list_state(
-    records: Records, paging: Paging, instance_id: InstanceFilter = None, status: StateStatus | None = None
+    history: History, paging: Paging, instance_id: InstanceFilter = None, status: StateStatus | None = None
 ) -> Reply[Page[StateOut]]:
     """Cooldowns and fruitless searches, the latest search first."""
-    found = await records.states(instance_id=instance_id, status=status, page=paging.page, page_size=paging.page_size)
+    found = await history.states(instance_id=instance_id, status=status, page=paging.page, page_size=paging.page_size)
     return Reply[Page[StateOut]](data=found)
 
 
 @router.post("/state/reset", summary="Forget searches", responses=errors(404))
 @full
-async def reset_state(body: StateResetIn, records: Records) -> Reply[StateResetOut]:
+async def reset_state(body: StateResetIn, history: History) -> Reply[StateResetOut]:
     """Items may be searched again at once, although the app remembers a search; history and caps stay."""
-    return Reply[StateResetOut](data=await records.reset_state(body), message="State reset")
+    return Reply[StateResetOut](data=await history.reset_state(body), message="State reset")
 
 
 @router.get("/caps", summary="Searches used and left")
 @read
-async def list_caps(records: Records) -> Reply[list[InstanceCapsOut]]:
+async def list_caps(history: History) -> Reply[list[InstanceCapsOut]]:
     """Per instance, in the last 60 minutes and 24 hours."""
-    return Reply[list[InstanceCapsOut]](data=await records.caps())
+    return Reply[list[InstanceCapsOut]](data=await history.caps())

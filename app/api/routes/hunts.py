@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.api.deps import Paging, RowId
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, etag, full, read
-from app.api.services import General, Hunts, Plans
+from app.api.services import Hunts, Plans, Settings
 from app.api.tags import Tag
 from app.arr.models import AppType
 from app.core.row_counts import HuntFilter
@@ -79,7 +79,7 @@ async def cancel_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntOut]:
 
 @router.post("/hunting/pause", summary="Pause all hunting", responses=errors())
 @full
-async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)], settings: General) -> Reply[PauseOut]:
+async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)], settings: Settings) -> Reply[PauseOut]:
     """No hunt starts, running ones stop before their next search; it survives a restart."""
     paused = await settings.pause(body.minutes)
     return Reply[PauseOut](data=PauseOut.model_validate(paused), message="Hunting paused")
@@ -87,5 +87,5 @@ async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)],
 
 @router.post("/hunting/resume", summary="Resume hunting")
 @full
-async def resume_hunting(settings: General) -> Reply[PauseOut]:
+async def resume_hunting(settings: Settings) -> Reply[PauseOut]:
     return Reply[PauseOut](data=PauseOut.model_validate(await settings.resume()), message="Hunting resumed")

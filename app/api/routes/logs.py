@@ -93,7 +93,8 @@ async def export_logs(
     kind: Annotated[LogFile, Query(alias="format", description="Objects, or lines to read.")] = LogFile.NDJSON,
 ) -> Response:
     """All entries that fit, the oldest first, one a line, as a stream."""
-    name = f"huntarr-logs-{container.clock().astimezone(UTC):%Y%m%dT%H%M%SZ}.{'txt' if kind is LogFile.TEXT else kind}"
+    now, suffix = container.infra.clock().astimezone(UTC), "txt" if kind is LogFile.TEXT else kind
+    name = f"huntarr-logs-{now:%Y%m%dT%H%M%SZ}.{suffix}"
     return StreamingResponse(
         rendered(await logs.export(wanted), kind),
         media_type=MEDIA_TYPES[kind],

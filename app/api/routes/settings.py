@@ -2,7 +2,7 @@
 
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, etag, full, read
-from app.api.services import General, HuntingApp, Instances, Mqtt
+from app.api.services import HuntingApp, Instances, Mqtt, Settings
 from app.api.tags import Tag
 from app.core.schemas import Out, Reply
 from app.home_assistant.settings import MqttIn, MqttSettings
@@ -24,7 +24,7 @@ class AllSettingsOut(Out):
 @router.get("", summary="All sections")
 @read
 @etag
-async def get_settings(settings: General, mqtt: Mqtt) -> Reply[AllSettingsOut]:
+async def get_settings(settings: Settings, mqtt: Mqtt) -> Reply[AllSettingsOut]:
     """Secrets read as stars."""
     sections = {**await settings.sections(), "mqtt": await mqtt.read()}
     return Reply[AllSettingsOut](data=AllSettingsOut.model_validate(sections))
@@ -33,13 +33,13 @@ async def get_settings(settings: General, mqtt: Mqtt) -> Reply[AllSettingsOut]:
 @router.get("/general", summary="General settings")
 @read
 @etag
-async def get_general_settings(settings: General) -> Reply[GeneralSettings]:
+async def get_general_settings(settings: Settings) -> Reply[GeneralSettings]:
     return Reply[GeneralSettings](data=await settings.general())
 
 
 @router.post("/general", summary="Change general settings", responses=errors())
 @full
-async def update_general_settings(body: GeneralIn, settings: General) -> Reply[GeneralSettings]:
+async def update_general_settings(body: GeneralIn, settings: Settings) -> Reply[GeneralSettings]:
     """Any subset; all of it is taken or nothing."""
     return Reply[GeneralSettings](data=await settings.update_general(body), message="Settings saved")
 
@@ -61,7 +61,7 @@ async def update_mqtt_settings(body: MqttIn, mqtt: Mqtt) -> Reply[MqttSettings]:
 @router.get("/{app_type}", summary="Hunting defaults of an app type", responses=errors(404))
 @read
 @etag
-async def get_hunting_settings(app_type: HuntingApp, settings: General) -> Reply[HuntingSettings]:
+async def get_hunting_settings(app_type: HuntingApp, settings: Settings) -> Reply[HuntingSettings]:
     """What holds for every instance of the type that does not say otherwise."""
     return Reply[HuntingSettings](data=await settings.hunting(app_type))
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, etag, full, read
-from app.api.services import Statistics
+from app.api.services import Stats
 from app.api.tags import Tag
 from app.arr.models import AppType
 from app.core.schemas import MessageReply, Reply
@@ -19,7 +19,7 @@ router = ApiRouter(tag=Tag.STATS, prefix="/api/stats")
 @router.get("", summary="Everything a dashboard shows", response_model=Reply[StatsOut])
 @read
 @etag
-async def get_stats(stats: Statistics) -> Response:
+async def get_stats(stats: Stats) -> Response:
     """One answer, at most a second old, made to be polled every few seconds."""
     answer = await stats.reply()
     return Response(answer.body, media_type="application/json", headers={"ETag": answer.tag})
@@ -28,7 +28,7 @@ async def get_stats(stats: Statistics) -> Response:
 @router.get("/timeline", summary="Counts per day")
 @read
 async def get_timeline(
-    stats: Statistics,
+    stats: Stats,
     days: Annotated[int, Query(ge=1, le=366, description="Days back, today included.")] = 30,
     app_type: AppType | None = None,
 ) -> Reply[TimelineOut]:
@@ -38,7 +38,7 @@ async def get_timeline(
 
 @router.post("/reset", summary="Set the totals back to zero", responses=errors())
 @full
-async def reset_stats(body: StatsResetIn, stats: Statistics) -> MessageReply:
+async def reset_stats(body: StatsResetIn, stats: Stats) -> MessageReply:
     """Of one app type or of all; the timeline, the history and the caps stay."""
     await stats.reset(body.app_type)
     return MessageReply(message="Counters set to zero")

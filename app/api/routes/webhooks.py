@@ -9,7 +9,7 @@ from app.api.context import context_of
 from app.api.deps import CurrentCaller, RowId
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, app_token, full, hook_token, read, untold
-from app.api.services import AppHooks, HuntingApp, UserHooks, services
+from app.api.services import AppHooks, HuntingApp, Settings, UserHooks
 from app.api.tags import Tag
 from app.api.webhook_tokens import app_caller, hook_caller
 from app.arr.webhooks import AppCall
@@ -37,8 +37,8 @@ class OwnAddress:
         return f"{self._base}/api/webhooks/hooks/{token}"
 
 
-async def get_own_address(request: Request) -> OwnAddress:
-    general = await services(request).settings.general()
+async def get_own_address(request: Request, settings: Settings) -> OwnAddress:
+    general = await settings.general()
     if general.public_url is not None:
         return OwnAddress(general.public_url)
     scheme = "https" if context_of(request.scope).is_https else "http"
