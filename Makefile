@@ -26,7 +26,7 @@ demo: $(DEV) ## run the service with a simulated Sonarr and Radarr, and hunt
 	@$(BIN)/python -m scripts.demo $(ARGS)
 
 test: $(DEV) ## run all tests (ARGS="tests/core -k lease" for some)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 lint: $(DEV) ## every check that is not a test
 	@$(BIN)/ruff check --quiet .

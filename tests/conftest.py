@@ -10,6 +10,7 @@ import structlog
 
 from tests.support import stores
 from tests.support.house import House, open_house
+from tests.support.leaks import no_leaks
 from tests.support.rig import Rig, open_rig
 
 DATABASES = ("sqlite", "postgresql")
@@ -20,6 +21,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
         both = metafunc.definition.get_closest_marker("storage") is not None
         metafunc.parametrize("database", DATABASES if both else DATABASES[:1], scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow tests begin first, so that at the end no core waits for one of them."""
+    items.sort(key=lambda item: item.get_closest_marker("process") is None)
+
+
+@pytest_asyncio.fixture
+async def leak_check() -> AsyncIterator[None]:
+    async with no_leaks():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def leak_check_of_coroutines(request: pytest.FixtureRequest) -> None:
+    """Every test that is a coroutine is checked, after all its fixtures have ended."""
+    if request.node.get_closest_marker("asyncio") is not None:
+        request.getfixturevalue("leak_check")
 
 
 @pytest.fixture(autouse=True)

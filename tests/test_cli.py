@@ -31,7 +31,7 @@ from app.logs import writer
 from tests.support import stores
 from worker import main as worker
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "a-value-that-must-not-be-shown"

@@ -21,7 +21,7 @@ from app.core.migrations import alembic_config, migrate, newest_revision
 from app.tables import METADATA
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.storage
+pytestmark = [pytest.mark.process, pytest.mark.storage]
 
 
 def tables(url: str) -> set[str]:

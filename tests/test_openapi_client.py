@@ -15,6 +15,8 @@ from app.cli import DOCUMENT
 from tests.simulator import LibrarySpec
 from tests.support.rig import KEY, Rig
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = "huntarr_generated"
 

@@ -18,6 +18,8 @@ from app.cli import command_line
 from app.core.config import PREFIX, Config
 from tests.test_cli import END_SECONDS
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 
 

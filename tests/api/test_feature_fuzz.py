@@ -16,7 +16,7 @@ from tests.api.replies import data, error
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig, open_rig
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 
 CLOSED_PORT = "http://127.0.0.1:1"
 DOCUMENT = create_app().openapi()

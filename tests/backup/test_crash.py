@@ -19,7 +19,7 @@ from app.counters.models import StatDay
 from tests.backup.contents import OWNER, Dump, dump, fill
 from tests.support.rig import Rig, open_rig
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.storage]
+pytestmark = [pytest.mark.process, pytest.mark.asyncio, pytest.mark.storage]
 
 TRIP = {
     "sqlite": ["CREATE TRIGGER trip BEFORE INSERT ON ledger BEGIN SELECT RAISE(ABORT, 'the power is gone'); END"],

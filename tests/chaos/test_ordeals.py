@@ -9,7 +9,7 @@ from tests.chaos.faults import TRIALS
 from tests.chaos.kill import BLOWS, blows
 from tests.chaos.ordeal import Report, undergo
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.asyncio, pytest.mark.timeout(240)]
 
 
 def well(report: Report) -> bool:

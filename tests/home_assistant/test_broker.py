@@ -18,7 +18,7 @@ from app.http.addresses import BlockedAddress
 from tests.home_assistant.brokers import MOSQUITTO, Mosquitto, TestBroker
 from tests.support.serving import free_port
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 

@@ -24,7 +24,7 @@ from tests.support.huntarr_process import FastClock, HuntarrProcess, Stores
 from tests.support.rig import START, Rig
 from tests.support.serving import free_port
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 
 QUICK = PublishTiming(poll=0.05, states=0.3, gap=0.05, lease=1, first_rest=0.05, longest_rest=0.2)
 

@@ -28,7 +28,7 @@ from tests.simulator import LibrarySpec
 from tests.support.rig import KEY, Rig
 from tests.test_house_rules import ROOT, rows_of, table_of
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 
 PAGES = ("docs/recipes.md", "docs/home-assistant.md")
 HOST = "http://huntarr:9705"

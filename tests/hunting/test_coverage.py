@@ -15,7 +15,7 @@ from tests.hunting.libraries import LONG_AGO, fill_movies, fill_series, searches
 from tests.simulator import SimApp
 from tests.support.rig import Rig
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 
 BATCH = 10
 YEAR_IN_HOURS = 8760

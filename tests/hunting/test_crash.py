@@ -17,7 +17,7 @@ from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.simulator import LibrarySpec, SimApp
 from tests.support.rig import Rig
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.asyncio, pytest.mark.timeout(120)]
 
 BATCH: dict[str, Any] = {"missing_batch": 2, "cutoff_batch": 1, "hourly_cap": 400, "min_gap_seconds": 1}
 

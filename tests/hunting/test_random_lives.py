@@ -7,6 +7,8 @@ from tests.hunting.random_life import lead_a_life
 from tests.simulator.definitions import AppKind
 from tests.support.rig import Rig
 
+pytestmark = pytest.mark.process
+
 
 @every_app
 @pytest.mark.asyncio

@@ -15,6 +15,8 @@ from tests.metrics.scrapes import asked, hunted, metrics_in, renewed
 from tests.support.rig import Rig
 from tests.test_house_rules import table_of
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 SCRAPING = ROOT / "deploy/prometheus/prometheus.yml"

@@ -21,6 +21,8 @@ from tests.notifications.receivers import Receiver, receiver, smtp_server
 from tests.support.rig import Rig
 from tests.test_house_rules import table_of
 
+pytestmark = pytest.mark.process
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "webhook": {"url": "https://example.com/hook?token=abc"},
     "apprise": {"urls": ["tgram://12345678:abcdefghijklmnopqrstuvwxyz/9"]},

@@ -16,7 +16,7 @@ from scripts.bench.filling import APPS, fill
 from scripts.bench.homes import POSTGRESQL, SQLITE, Home
 from tests.support.huntarr_process import Stores
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 ROWS = 1_000
 
 

@@ -28,7 +28,7 @@ from tests.support.service import ROOT, Service, command, environment, running
 from tests.support.serving import NoLog, free_port, in_threads
 from tests.support.stores import Postgres
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 
 PLANTED = {
     "app": "c0ffee11c0ffee11c0ffee11c0ffee11",

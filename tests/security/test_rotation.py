@@ -31,6 +31,8 @@ from app.settings.models import SettingsSection
 from app.tables import METADATA
 from tests.support.service import ROOT, command, environment, running
 
+pytestmark = pytest.mark.process
+
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 OLD, NEW = "old-key-old-key-old-key-old-key-old-key", "new-key-new-key-new-key-new-key-new-key"
 API_KEY = "0123456789abcdef0123456789abcdef"

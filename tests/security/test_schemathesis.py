@@ -15,7 +15,7 @@ from tests.support.service import Service, running
 # Requests to each operation: enough to see what breaks at once, few enough for every run of the tests.
 EXAMPLES = {"key": 6, "session": 4, "stranger": 2}
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ import pytest
 
 from tests.simulator import LibrarySpec, SimApp, SimClock, SimHost, SimSettings, serve
 
+pytestmark = pytest.mark.process
+
 KEY = {"X-Api-Key": SimSettings().api_key}
 ROOT = Path(__file__).parents[2]
 

@@ -19,7 +19,7 @@ from tests.hunting.libraries import searches_of
 from tests.simulator import LibrarySpec, SimApp, SimClock, SimSettings, serve
 from tests.support.huntarr_process import LEASE_SECONDS, FastClock, HuntarrProcess, Stores
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.asyncio, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
