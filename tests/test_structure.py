@@ -5,9 +5,6 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.test_house_rules import ROOT, named, table_of, texts, tracked
 
@@ -62,7 +59,8 @@ def test_constructors_take_few_arguments() -> None:
 
 
 def test_no_class_name_stands_twice() -> None:
-    count = Counter(node.name for _, tree in trees("app/*.py") for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    nodes = (node for _, tree in trees("app/*.py") for node in ast.walk(tree))
+    count = Counter(node.name for node in nodes if isinstance(node, ast.ClassDef))
     assert {name for name, times in count.items() if times > 1} == set()
 
 
@@ -78,9 +76,7 @@ def names_in(tree: ast.Module) -> Iterator[str]:
 
 
 def test_no_retired_name_comes_back() -> None:
-    found = {
-        f"{name}: {word}" for name, tree in trees(*PROGRAMS) for word in names_in(tree) if RETIRED.match(word)
-    }
+    found = {f"{name}: {word}" for name, tree in trees(*PROGRAMS) for word in names_in(tree) if RETIRED.match(word)}
     assert {entry for entry in found if entry.rpartition(" ")[2] not in KEPT} == set()
 
 
@@ -122,10 +118,3 @@ def test_the_architecture_page_lists_every_package() -> None:
 
 def test_the_glossary_is_short() -> None:
     assert len(table_of("docs/architecture.md", "## The words")) <= MAX_GLOSSARY_WORDS
-
-
-@pytest.mark.parametrize("path", sorted({path for path in tracked("*/__init__.py")}))
-def test_packages_say_nothing_in_their_init(path: Path) -> None:
-    """An `__init__` that imports hides where things are; only the version of the program stands in one."""
-    allowed = {"app/__init__.py", "tests/simulator/__init__.py"}
-    assert named(path) in allowed or path.read_text() == ""

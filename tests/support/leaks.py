@@ -1,7 +1,6 @@
 """A check that a test leaves no task and no open file, socket or database connection behind."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,13 +29,13 @@ def open_files() -> set[str]:
     """
     folder = Path("/proc/self/fd")
     found = set()
-    for name in os.listdir(folder) if folder.is_dir() else ():
+    for entry in folder.iterdir() if folder.is_dir() else ():
         try:
-            target = os.readlink(folder / name)
+            target = str(entry.readlink())
         except OSError:  # closed meanwhile: the listing itself is one of them
             continue
         if target.startswith(("socket:", "/")) and not target.startswith(("/proc", "/dev")):
-            found.add(f"{name} {target}")
+            found.add(f"{entry.name} {target}")
     return found
 
 
