@@ -21,7 +21,7 @@ from app.events.relay import EventRelay
 from app.events.services import EventServices
 from app.history.service import HistoryService
 from app.home_assistant.services import HomeAssistantServices
-from app.hunting.running.sender import Timing
+from app.hunting.running.timing import Timing
 from app.hunting.services import HuntingServices
 from app.hunting.store.lease import LEASE_SECONDS
 from app.hunting.store.timetable import HuntTimetable

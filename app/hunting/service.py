@@ -17,7 +17,7 @@ from app.core.schemas import Page
 from app.counters.rollup import count_hunt
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntItemOut, HuntOut
 from app.hunting.selection.policy import Reason
-from app.hunting.store.clock_skew import ahead, is_ahead, put_right
+from app.hunting.store.clock_skew import ahead, clamp_future, is_ahead
 from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.lease import Leases
 from app.hunting.store.models import OPEN, Hunt, HuntState, HuntStatus, Outcome, Search, Skip, Trigger
@@ -85,7 +85,7 @@ class HuntService:
             for instance, state, hunt_state in found:
                 every = interval(effective(defaults[AppType(instance.app_type)], instance.overrides))
                 if is_ahead(state, hunt_state, now):
-                    await put_right(session, state, hunt_state, now, every)
+                    await clamp_future(session, state, hunt_state, now, every)
                 else:
                     # The hunt counts anew from its start; this holds if it never comes to that.
                     hunt_state.next_hunt_at = now + every

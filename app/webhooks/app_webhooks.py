@@ -68,10 +68,10 @@ class AppWebhooks:
         if (
             call.event is AppEvent.MANUAL_INTERACTION
             and call.download_id is not None
-            and await self._told.is_stuck(instance_id, call.download_id, _discreet(call.problem))
+            and await self._told.on_stuck(instance_id, call.download_id, _discreet(call.problem))
         ):
             return "settled"
-        is_ours = await self._told.happened(instance_id, names_of(call), call.download_id)
+        is_ours = await self._told.on_download_event(instance_id, names_of(call), call.download_id)
         return "looking" if is_ours else "passed_over"
 
     async def _made(self, app_type: AppType, instance_id: int, *, is_new: bool) -> AppWebhook:

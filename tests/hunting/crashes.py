@@ -13,7 +13,7 @@ from app.http.bodies import MAX_BODY_BYTES, Json
 from app.http.client import TRIES
 from app.http.messages import Method, Param
 from app.hunting.running.runner import HuntRunner
-from app.hunting.running.sender import Timing
+from app.hunting.running.timing import Timing
 from app.hunting.services import HuntingServices
 from tests.support.rig import Rig
 

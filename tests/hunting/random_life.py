@@ -16,7 +16,7 @@ from sqlmodel import col, select
 from app.arr.http import ArrHttp
 from app.arr.models import AppType
 from app.counters.models import StatPass, StatTotal
-from app.hunting.running.sender import Timing
+from app.hunting.running.timing import Timing
 from app.hunting.schemas import HuntIn
 from app.hunting.services import HuntingServices
 from app.hunting.store.models import OPEN, CapEntry, Hunt, HuntState, HuntStatus, Outcome, Search

@@ -18,7 +18,7 @@ from app.hunting.selection.policy import Candidate
 from app.hunting.selection.selector import Selected
 from app.hunting.store.caps import DAY, HOUR, Spent, caps
 from app.hunting.store.item_states import ItemStateStore
-from app.hunting.store.lease import FencedLease
+from app.hunting.store.lease import HuntLease
 from app.hunting.store.models import CapEntry, Outcome
 from app.hunting.store.searches import SearchStore
 from app.settings.hunting import HuntingSettings
@@ -90,10 +90,10 @@ def choice(number: int) -> Selected:
     return Selected(Candidate(f"episode:{number}", "An episode", "episode", True, item_id=number), "never searched")
 
 
-async def holding(rig: Rig) -> FencedLease:
+async def holding(rig: Rig) -> HuntLease:
     instance = await rig.add(rig.sonarr(LibrarySpec.with_missing(1)))
     [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
-    return FencedLease(hunt.id, instance.id, instance.name, instance.app_type, 0)
+    return HuntLease(instance.id, instance.name, instance.app_type, 0, hunt.id)
 
 
 @pytest.mark.storage
@@ -137,7 +137,7 @@ async def test_the_last_unit_goes_to_one_of_many_reservers(rig: Rig) -> None:
 @pytest.mark.storage
 @pytest.mark.asyncio
 async def test_a_search_that_ran_keeps_its_units_and_one_that_was_refused_gives_its_cooldown_back(rig: Rig) -> None:
-    lease, ledger = await holding(rig), rig.container.hunting.runner._ledger
+    lease, ledger = await holding(rig), SearchStore(rig.container.infra.db, rig.container.settings, rig.clock)
     settings = HuntingSettings(hourly_cap=10)
     kept = await ledger.reserve(lease, HuntPass.MISSING, choice(1), settings)
     assert isinstance(kept, int)

@@ -22,7 +22,7 @@ from app.cli import Gateway
 from app.container import Container, open_container
 from app.core.config import Config, LogFormat, LogLevel
 from app.core.logging import setup_logging
-from app.hunting.running.sender import Timing
+from app.hunting.running.timing import Timing
 from app.main import create_app
 from tests.support.rig import KEY, SECRET
 from worker import ticks

@@ -17,7 +17,7 @@ from app.container import Container, open_container
 from app.core.config import Config
 from app.core.row_counts import HistoryFilter
 from app.core.schemas import Page
-from app.hunting.running.sender import Timing
+from app.hunting.running.timing import Timing
 from app.hunting.schemas import HuntDetailOut, HuntIn, SearchOut
 from app.instances.schemas import InstanceIn, InstanceOut
 from app.main import create_app

@@ -9,11 +9,12 @@ import pytest
 from app.core.errors import Unavailable
 from app.core.queue import NOW
 from app.hunting.running.follow_up import BETWEEN_READS
-from app.hunting.running.webhook_hints import SETTLES_IN, WebhookHints
+from app.hunting.running.webhook_hints import READ_AFTER, WebhookHints
 from app.hunting.schemas import HuntIn
+from app.hunting.store.followed import FollowedSearches
 from app.hunting.store.models import Outcome
 from app.hunting.store.outcomes import REFUSED
-from app.hunting.store.tracking import OutcomeTracker
+from app.hunting.store.searches import SearchStore
 from app.instances.schemas import InstancePatch
 from tests.hunting.app_types import add, every_app
 from tests.simulator.definitions import AppKind
@@ -71,16 +72,21 @@ async def test_a_burst_is_one_look(rig: Rig) -> None:
         assert one.asked == ["history/since"] * 2
 
 
+def hints_without_redis(rig: Rig) -> WebhookHints:
+    db, clock = rig.container.infra.db, rig.clock
+    searches = SearchStore(db, rig.container.settings, clock)
+    return WebhookHints(db, NoRedis(), searches, FollowedSearches(db, clock), clock)
+
+
 async def test_an_app_that_tells_all_the_time_is_asked_once_a_minute(rig: Rig) -> None:
     async with told(rig, "radarr", "import") as one:
         one.app.settings.download_seconds = 10**6
         for download in one.app.downloads.all.values():
             download.finish_at = download.settle_at = rig.clock.now.timestamp() + 10**6
-        db = rig.container.infra.db
-        hint = WebhookHints(db, NoRedis(), OutcomeTracker(db, rig.clock), rig.clock)
+        hint = hints_without_redis(rig)
         names = {f"movie:{one.item}"}
         for _ in range(600):
-            assert await hint.happened(one.instance.id, names, None)
+            assert await hint.on_download_event(one.instance.id, names, None)
             rig.clock.forward(seconds=1)
             due = await one.due_at()
             assert due is not None
@@ -102,10 +108,9 @@ class NoRedis:
 
 async def test_a_ring_that_is_lost_costs_a_minute_at_most(rig: Rig) -> None:
     async with told(rig, "radarr", "import") as one:
-        db = rig.container.infra.db
-        hint = WebhookHints(db, NoRedis(), OutcomeTracker(db, rig.clock), rig.clock)
-        assert await hint.happened(one.instance.id, {f"movie:{one.item}"}, None)
-        assert await one.due_at() == rig.clock.now + SETTLES_IN
+        hint = hints_without_redis(rig)
+        assert await hint.on_download_event(one.instance.id, {f"movie:{one.item}"}, None)
+        assert await one.due_at() == rig.clock.now + READ_AFTER
         assert await one.rings() == 0
         rig.clock.forward(seconds=60)
         await rig.container.hunting.service.ring_follow_ups()

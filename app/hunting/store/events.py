@@ -1,4 +1,4 @@
-"""What the engine tells the world: events from its rows, recorded with the facts, and the progress of the moment."""
+"""Events of hunts and searches: those stored with their fact, and the progress that is only published."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -26,12 +26,11 @@ from app.events.payloads import (
     SearchSent,
 )
 from app.hunting.store.caps import Caps
-from app.hunting.store.lease import FencedLease
+from app.hunting.store.lease import FencedLease, HuntLease
 from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search
 from app.hunting.store.reasons import HuntReason
 
-CAP_TOLD_FOR = timedelta(hours=1)
-"""A cap that stays used up is told once in this time."""
+CAP_EVENT_EVERY = timedelta(hours=1)
 MEDIA: Mapping[Outcome, type[MediaGrabbed] | type[MediaImported] | type[MediaImportFailed]] = {
     Outcome.GRABBED: MediaGrabbed,
     Outcome.IMPORTED: MediaImported,
@@ -46,7 +45,7 @@ def hunt_started(hunt: Hunt) -> Durable:
 
 
 def hunt_ended(hunt: Hunt, next_hunt_at: datetime | None) -> Durable:
-    """A hunt of which nothing could be done has failed; one that a gate held back has come to its end."""
+    """`hunt.failed` if the hunt has failed, else `hunt.completed`."""
     kind = HuntFailed if hunt.status == HuntStatus.FAILED else HuntCompleted
     return kind(
         **_of_hunt(hunt),
@@ -67,8 +66,8 @@ def search_sent(search: Search) -> Durable:
     return SearchSent(**_of_search(search), picked=search.picked, command_id=search.command_id)
 
 
-def came_of(search: Search, outcome: Outcome) -> Durable | None:
-    """What there is to tell of a search that came to this outcome."""
+def outcome_event(search: Search, outcome: Outcome) -> Durable | None:
+    """The event of a search that reached this outcome, if there is one."""
     kind = MEDIA.get(outcome)
     if kind is None or search.instance_id is None:
         return None
@@ -89,11 +88,10 @@ def came_of(search: Search, outcome: Outcome) -> Durable | None:
     )
 
 
-async def tell_of_cap(session: AsyncSession, lease: FencedLease, used: Caps, now: datetime) -> None:
-    """A cap that the last unit was taken from, unless that was told a short while ago."""
-    if used.closed_by is None or await was_recorded(
-        session, EventName.CAP_REACHED, lease.instance_id, now - CAP_TOLD_FOR
-    ):
+async def record_cap_reached(session: AsyncSession, lease: FencedLease, used: Caps, now: datetime) -> None:
+    """Store the event of a cap that is used up now, at most once in `CAP_EVENT_EVERY`."""
+    since = now - CAP_EVENT_EVERY
+    if used.closed_by is None or await was_recorded(session, EventName.CAP_REACHED, lease.instance_id, since):
         return
     window = used.day if used.closed_by is HuntReason.DAILY_CAP else used.hour
     event = CapReached(
@@ -109,7 +107,7 @@ async def tell_of_cap(session: AsyncSession, lease: FencedLease, used: Caps, now
 
 
 class HuntBroadcaster:
-    """The events of the moment: how far a hunt has come, and how many wait."""
+    """Publishes how far a hunt has come, and how many hunts wait."""
 
     def __init__(self, db: Database, bus: EventBus) -> None:
         self._db = db
@@ -122,9 +120,8 @@ class HuntBroadcaster:
         queued, running = (counts.get(status.value, 0) for status in (HuntStatus.QUEUED, HuntStatus.RUNNING))
         await self._bus.publish(QueueChanged(queued=queued, running=running))
 
-    async def progress(
-        self, lease: FencedLease, *, hunt_pass: HuntPass, searched: int, planned: int | None, title: str | None = None
-    ) -> None:
+    async def progress(self, lease: HuntLease, hunt_pass: HuntPass, searched: int, planned: int) -> None:
+        """`searched` of `planned` searches were sent."""
         await self._bus.publish(
             HuntProgress(
                 app_type=AppType(lease.app_type),
@@ -134,7 +131,6 @@ class HuntBroadcaster:
                 hunt_pass=hunt_pass,
                 searched=searched,
                 planned=planned,
-                title=title,
             )
         )
 

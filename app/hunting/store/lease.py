@@ -1,7 +1,7 @@
-"""The lease of an instance: at most one worker hunts it, also when one of them was only slow and not dead.
+"""The lease of an instance: at most one worker hunts it, also when another one was only slow and not dead.
 
-Redis holds who works on it, for a short time that is renewed. The fence, a number in the database that grows with
-every holder, is what protects the data: a write with an older number is refused, whatever Redis says.
+Redis holds who works on it, for a short time that is renewed. What protects the data is the fence, a number in the
+database that grows with every holder: a write with an older number is refused, whatever Redis says.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.db import Database
 from app.core.redis_lease import RedisLease
 from app.hunting.store.models import HuntState
 from app.instances.models import InstanceState
@@ -28,11 +29,17 @@ LEASE_SECONDS = 45.0
 class FencedLease:
     """The right to write for an instance, as long as `fence` is the newest."""
 
-    hunt_id: int
     instance_id: int
     instance_name: str
     app_type: str
     fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class HuntLease(FencedLease):
+    """The lease of a worker that runs a hunt."""
+
+    hunt_id: int
 
 
 class LeaseLost(Exception):
@@ -48,7 +55,10 @@ class Leases:
 
     @asynccontextmanager
     async def hold(self, instance_id: int) -> AsyncIterator[bool]:
-        """Hold the instance for the block; false when somebody else does. The block is cancelled if it is lost."""
+        """Hold the instance for the block; false when somebody else does.
+
+        If the lease is lost, the block is cancelled and `LeaseLost` raised.
+        """
         lease = RedisLease(self._redis, _key(instance_id), seconds=self._seconds)
         holder = asyncio.current_task()
         renewal: asyncio.Task[None] | None = None
@@ -70,11 +80,11 @@ class Leases:
                 await asyncio.shield(lease.release())
 
     async def held(self, instance_ids: Sequence[int]) -> set[int]:
-        """Those of the instances that somebody works on now."""
+        """Those of the instances that a worker holds now."""
         if not instance_ids:
             return set()
-        found = await self._redis.mget([_key(one) for one in instance_ids])
-        return {one for one, holder in zip(instance_ids, found, strict=True) if holder is not None}
+        found = await self._redis.mget([_key(instance_id) for instance_id in instance_ids])
+        return {instance_id for instance_id, holder in zip(instance_ids, found, strict=True) if holder is not None}
 
     async def _renew(self, lease: RedisLease, holder: "asyncio.Task[object] | None") -> None:
         while True:
@@ -83,27 +93,40 @@ class Leases:
                 if not await lease.take():
                     break
             except (RedisError, OSError):
-                log.warning("lease not renewed: no redis")  # the fence still protects the data
+                log.warning("lease not renewed: Redis unavailable")  # the fence still protects the data
         if holder is not None:
             holder.cancel()
 
 
-async def check_fence(session: AsyncSession, instance_id: int, fence: int) -> HuntState:
-    """Lock the instance's `HuntState` for this unit of work; `LeaseLost` when it is gone or another worker's."""
-    query = select(HuntState).where(col(HuntState.instance_id) == instance_id).with_for_update()
+@asynccontextmanager
+async def fenced(db: Database, lease: FencedLease) -> AsyncIterator[tuple[AsyncSession, HuntState]]:
+    """A unit of work of the holder, with the locked `HuntState` of the instance.
+
+    Raises `LeaseLost` when another worker has taken the instance over, or the instance is gone.
+    """
+    async with db.session() as session:
+        yield session, await _check_fence(session, lease)
+
+
+@asynccontextmanager
+async def fenced_with_state(
+    db: Database, lease: FencedLease
+) -> AsyncIterator[tuple[AsyncSession, InstanceState, HuntState]]:
+    """The same for a write that also changes what was observed of the instance; locks both rows."""
+    async with db.session() as session:
+        state = await session.get(InstanceState, lease.instance_id, with_for_update=True)
+        hunt_state = await _check_fence(session, lease)
+        if state is None:
+            raise LeaseLost
+        yield session, state, hunt_state
+
+
+async def _check_fence(session: AsyncSession, lease: FencedLease) -> HuntState:
+    query = select(HuntState).where(col(HuntState.instance_id) == lease.instance_id).with_for_update()
     hunt_state = (await session.exec(query)).first()
-    if hunt_state is None or hunt_state.fence != fence:
+    if hunt_state is None or hunt_state.fence != lease.fence:
         raise LeaseLost
     return hunt_state
-
-
-async def check_fence_of_state(session: AsyncSession, instance_id: int, fence: int) -> tuple[InstanceState, HuntState]:
-    """The same for a write that also changes what was observed of the instance; locks both rows."""
-    state = await session.get(InstanceState, instance_id, with_for_update=True)
-    hunt_state = await check_fence(session, instance_id, fence)
-    if state is None:
-        raise LeaseLost
-    return state, hunt_state
 
 
 def _key(instance_id: int) -> str:

@@ -1,0 +1,171 @@
+"""The passes of one hunt over its app: settle what was left behind, read the queue, select and send, wait, tag."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from app.arr.errors import ArrError
+from app.arr.models import HuntPass
+from app.hunting.running.context import App, HuntContext, RunningServices
+from app.hunting.running.gates import by_queue, queue_unreadable
+from app.hunting.running.sender import SearchSender, Sent
+from app.hunting.selection.app_reader import QueueFacts
+from app.hunting.selection.policy import Reason
+from app.hunting.store.cap_entries import used_caps
+from app.hunting.store.lease import fenced, fenced_with_state
+from app.hunting.store.reasons import EarlyEnd, HuntReason
+from app.instances import health
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class HuntSummary:
+    """What the passes of a hunt came to so far."""
+
+    searches: int = 0
+    pretended: int = 0
+    """Searches that a dry run would have sent."""
+    pretended_units: int = 0
+    errors: int = 0
+    early_end: EarlyEnd | None = None
+    message: str | None = None
+    """The first error."""
+    is_over: bool = False
+    """Whether no further pass may begin."""
+
+    def failed(self, message: str) -> None:
+        self.errors += 1
+        self.message = self.message or message
+
+
+class HuntRun:
+    """One hunt whose app is known; writes what came of it into `summary`."""
+
+    def __init__(self, services: RunningServices, context: HuntContext, app: App, summary: HuntSummary) -> None:
+        self._services = services
+        self._context = context
+        self._summary = summary
+        self._sender = SearchSender(services, context, app.client(services.http))
+        self._reader = services.reader(
+            app, context.hunting, context.lease.instance_id, services.clock(), pretends=context.dry_run
+        )
+
+    async def run(self) -> None:
+        """`ArrError` when the app cannot be used any more."""
+        await self._settle()
+        queue = await self._queue()
+        if self._summary.early_end is not None:
+            return
+        failure: ArrError | None = None
+        try:
+            for hunt_pass in self._context.passes:
+                if not self._summary.is_over and self._reader.refusal(hunt_pass) is None:
+                    await self._pass(hunt_pass, queue)
+        except ArrError as error:
+            failure = error
+        await self._sender.drain()
+        if failure is not None:
+            raise failure
+        await self._tag()
+
+    async def _settle(self) -> None:
+        searches = await self._services.followed.unsettled(self._context.lease.instance_id)
+        if not searches:
+            return
+        try:
+            await self._sender.settle(searches)
+        except ArrError as failure:
+            if failure.ends_all:
+                raise
+            log.warning("searches not settled", error=failure.message)  # the next follow-up tries again
+
+    async def _queue(self) -> QueueFacts:
+        try:
+            queue = await self._reader.queue()
+        except ArrError as failure:
+            self._summary.early_end = queue_unreadable(failure)
+            return QueueFacts()
+        if queue.total is not None:
+            async with fenced(self._services.db, self._context.lease) as (_, hunt_state):
+                hunt_state.queue_total = queue.total
+            await self._services.searches.settle_by_queue(self._context.lease, queue.stuck)
+        self._summary.early_end = by_queue(self._context.hunting, queue)
+        return queue
+
+    async def _pass(self, hunt_pass: HuntPass, queue: QueueFacts) -> None:
+        context, summary = self._context, self._summary
+        batch = await self._batch(hunt_pass)
+        if batch <= 0:
+            return
+        try:
+            selection, pager = await self._reader.select(
+                hunt_pass, queue=queue, batch=batch, left=await self._units_left()
+            )
+        except ArrError as failure:
+            if failure.ends_all:
+                raise
+            log.warning("pass failed", hunt_pass=hunt_pass, error=failure.message)
+            summary.failed(f"{hunt_pass}: {failure.message}")
+            return
+        judged = [item for item in selection.evaluated if context.dry_run or item.decision.reason is not Reason.SEARCH]
+        cursor = None
+        if context.dry_run:
+            summary.pretended += len(selection.selected)
+            summary.pretended_units += selection.units
+        else:
+            await self._reader.with_files(hunt_pass, selection)
+            planned = summary.searches + len(selection.selected)
+            await self._services.broadcaster.progress(context.lease, hunt_pass, summary.searches, planned)
+            sent = await self._sender.send(hunt_pass, selection.selected)
+            judged += sent.left
+            summary.searches += len(sent.searched)
+            cursor = pager.cursor_after(sent.searched, selection.left | {item.candidate.key for item in sent.left})
+            await self._after_sending(sent)
+        await self._services.passes.end(context.lease, hunt_pass, judged, cursor, pager.total)
+
+    async def _batch(self, hunt_pass: HuntPass) -> int:
+        """Searches left to this pass: its batch or the caller's limit, less what was sent, by a dead worker too."""
+        context, followed = self._context, self._services.followed
+        batch = context.hunting.of(hunt_pass).batch
+        if batch == 0:  # the pass is off, whoever asks
+            return 0
+        if context.limit is None:
+            return batch - await followed.count_sent(context.lease.hunt_id, hunt_pass)
+        return context.limit - self._summary.pretended - await followed.count_sent(context.lease.hunt_id)
+
+    async def _units_left(self) -> int | None:
+        """Search units that the caps still allow; `None` without a cap."""
+        context, services = self._context, self._services
+        async with services.db.reading() as session:
+            used = await used_caps(session, context.lease.instance_id, context.hunting, services.clock())
+        return None if used.left is None else max(0, used.left - self._summary.pretended_units)
+
+    async def _after_sending(self, sent: Sent) -> None:
+        if sent.stop is not None:
+            self._summary.is_over = True
+            self._summary.early_end = stopped_by(sent.stop)
+        if sent.trouble is not None:
+            self._summary.is_over = True
+            self._summary.failed(sent.trouble.message)
+            async with fenced_with_state(self._services.db, self._context.lease) as (_, state, _hunt_state):
+                health.seen_trouble(state, sent.trouble, self._services.clock())
+
+    async def _tag(self) -> None:
+        """Write the user's label onto what this hunt searched, also before its worker died."""
+        label = self._context.hunting.tag_searched
+        if label is None:
+            return
+        ids = await self._services.followed.searched_owners(self._context.lease.hunt_id)
+        if not ids:
+            return
+        try:
+            await self._reader.tag(ids, label)
+        except ArrError as failure:
+            log.warning("searched items not tagged", label=label, error=failure.message)
+
+
+def stopped_by(reason: HuntReason) -> EarlyEnd:
+    """Why a running hunt sends no further search."""
+    messages = {HuntReason.CANCELLED: "It was cancelled.", HuntReason.PAUSED: "All hunting was paused."}
+    return EarlyEnd(reason, messages.get(reason, "The cap is used up."))
