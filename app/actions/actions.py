@@ -14,8 +14,8 @@ from pydantic import Field
 
 from app.arr.models import AppType, HuntPass
 from app.core.errors import NotFound
-from app.core.row_counts import HuntFilter
 from app.core.schemas import In
+from app.hunting.filters import HuntFilter
 from app.hunting.schemas import HuntIn, HuntOut, PauseIn
 from app.hunting.service import HuntService
 from app.hunting.store.models import Trigger

@@ -1,9 +1,8 @@
-"""How many rows a filter of a growing list finds, without counting a million of them on every page."""
+"""How many rows of a growing table a filter finds, without counting a million of them for every page."""
 
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement
@@ -11,67 +10,22 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.arr.models import AppType, HuntPass
-from app.hunting.store.models import Hunt, HuntStatus, Outcome, Search
-
-SHORT = 20_000
-LASTS_SECONDS = 10.0
-SHARE = 200
-"""A count serves so much longer than it took: however long the table, counting is half a percent of the time."""
+SHORT_TABLE_ROWS = 20_000
+MIN_AGE_SECONDS = 10.0
+AGE_FACTOR = 200
+"""A count is kept for so many times the time that it took: counting takes half a percent of the time at most."""
 MAX_KEPT = 500
 
 
-class Filter(Hashable, Protocol):
-    """What a caller asks a list for; equal filters find the same rows."""
+class RowFilter(Hashable, Protocol):
+    """Which rows a caller asks for; equal filters find the same rows."""
 
     def terms(self, table: Any = ...) -> list[ColumnElement[bool]]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class HuntFilter:
-    """Which hunts."""
-
-    instance_id: int | None = None
-    app_type: AppType | None = None
-    status: HuntStatus | None = None
-
-    def terms(self, table: Any = Hunt) -> list[ColumnElement[bool]]:
-        return _equal(
-            (table.instance_id, self.instance_id), (table.app_type, self.app_type), (table.status, self.status)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryFilter:
-    """Which searches; `search` is a part of the title, `until` itself is left out."""
-
-    app_type: AppType | None = None
-    instance_id: int | None = None
-    hunt_pass: HuntPass | None = None
-    outcome: Outcome | None = None
-    search: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def terms(self, table: Any = Search) -> list[ColumnElement[bool]]:
-        terms = _equal(
-            (table.app_type, self.app_type),
-            (table.instance_id, self.instance_id),
-            (table.hunt_pass, self.hunt_pass),
-            (table.outcome, self.outcome),
-        )
-        if self.search:
-            terms.append(col(table.title).icontains(self.search, autoescape=True))
-        if self.since is not None:
-            terms.append(col(table.searched_at) >= self.since)
-        if self.until is not None:
-            terms.append(col(table.searched_at) < self.until)
-        return terms
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """`rows` up to the row `newest`; it serves until `until`."""
+class KeptCount:
+    """`rows` up to the id `newest`; it is valid until `until` of the timer."""
 
     rows: int
     newest: int
@@ -79,19 +33,17 @@ class Count:
 
 
 class RowCounts:
-    """Counts of one process. A short table is counted every time; of a long one a count serves for ten seconds, of a
-    very long one for longer.
+    """The counts of one process. A short table is counted every time, a long one once in ten seconds or more rarely.
 
-    Rows that came since are added exactly. What that leaves is an old row that changed or went: such a total may be
-    that old.
+    Rows that were added since are counted exactly. Rows that changed or were deleted since are not seen.
     """
 
-    def __init__(self, *, timer: Callable[[], float] = time.monotonic, short: int = SHORT) -> None:
+    def __init__(self, *, timer: Callable[[], float] = time.monotonic, short: int = SHORT_TABLE_ROWS) -> None:
         self._timer = timer
         self._short = short
-        self._kept: dict[tuple[Any, Filter], Count] = {}
+        self._kept: dict[tuple[Any, RowFilter], KeptCount] = {}
 
-    async def of(self, session: AsyncSession, table: Any, wanted: Filter) -> int:
+    async def of(self, session: AsyncSession, table: Any, wanted: RowFilter) -> int:
         """The number of rows of `table` that fit."""
         newest = (await session.exec(select(func.max(table.id)))).one() or 0
         kept = self._kept.get((table, wanted))
@@ -99,17 +51,18 @@ class RowCounts:
         if kept is None or newest <= self._short or began >= kept.until:
             rows = (await session.exec(select(func.count()).select_from(table).where(*wanted.terms()))).one()
             now = self._timer()
-            self._keep(table, wanted, Count(rows, newest, now + max(LASTS_SECONDS, SHARE * (now - began))))
+            age = max(MIN_AGE_SECONDS, AGE_FACTOR * (now - began))
+            self._keep(table, wanted, KeptCount(rows, newest, now + age))
             return rows
-        # Cut off first, with a limit, or SQLite walks the index of a filter and not the few rows that are new.
+        # The limit makes SQLite read the few new rows first, and not all rows of the filter's index.
         new = select(table).where(col(table.id) > kept.newest).order_by(col(table.id)).limit(newest).subquery()
         query = select(func.count()).select_from(new).where(*wanted.terms(aliased(table, new)))
         return kept.rows + (await session.exec(query)).one()
 
     async def page(
-        self, session: AsyncSession, query: Any, table: Any, wanted: Filter, *, page: int, page_size: int
+        self, session: AsyncSession, query: Any, table: Any, wanted: RowFilter, *, page: int, page_size: int
     ) -> tuple[Sequence[Any], int]:
-        """The rows of one page of `query` and how many there are in all; a page that is not full tells that itself."""
+        """The rows of one page of `query`, and the total; a page that is not full needs no count."""
         offset = (page - 1) * page_size
         rows = (await session.exec(query.where(*wanted.terms()).offset(offset).limit(page_size))).all()
         if len(rows) < page_size and (rows or offset == 0):
@@ -120,11 +73,12 @@ class RowCounts:
         """Count anew: rows were deleted."""
         self._kept.clear()
 
-    def _keep(self, table: Any, wanted: Filter, count: Count) -> None:
+    def _keep(self, table: Any, wanted: RowFilter, count: KeptCount) -> None:
         if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
         self._kept[table, wanted] = count
 
 
-def _equal(*pairs: tuple[Any, Any]) -> list[ColumnElement[bool]]:
+def equal_terms(*pairs: tuple[Any, Any]) -> list[ColumnElement[bool]]:
+    """Column equals value, for each value that is given."""
     return [col(column) == value for column, value in pairs if value is not None]

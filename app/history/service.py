@@ -1,21 +1,20 @@
 """Reading what the hunts left behind: history, the state of items, caps; and forgetting on request."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement
-from sqlmodel import and_, case, col, delete, false, func, or_, select, update
+from sqlmodel import case, col, delete, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
-from app.core.pagination import page_of
 from app.core.retention import delete_in_batches
-from app.core.row_counts import HistoryFilter, RowCounts
+from app.core.row_counts import RowCounts
 from app.core.schemas import Page
+from app.history.filters import HistoryFilter
+from app.history.item_states import ItemStatePages
 from app.hunting.schemas import (
     CapOut,
     HistoryPage,
@@ -24,9 +23,8 @@ from app.hunting.schemas import (
     StateOut,
     StateResetIn,
     StateResetOut,
-    StateStatus,
 )
-from app.hunting.selection.policy import Rules, wait_after
+from app.hunting.selection.policy import StateStatus
 from app.hunting.store.caps import DAY, HOUR, Window
 from app.hunting.store.models import (
     OPEN,
@@ -52,7 +50,6 @@ LOOKED_THROUGH = 300_000
 """A text is looked for in so many searches at a time: half a second on a small machine, years of a small history."""
 SKIPS_LAST = timedelta(days=30)
 GONE = "The instance was deleted."
-MAX_STEPS = 200
 
 
 class HistoryService:
@@ -130,18 +127,11 @@ class HistoryService:
         self, *, instance_id: int | None, status: StateStatus | None, page: int, page_size: int
     ) -> Page[StateOut]:
         """Ledger rows, the latest search first, with the cooldown that the settings of now give them."""
-        now = self._clock()
         async with self._db.reading() as session:
             settings = await self._settings(session, instance_id)
-            marks = {row.instance_id: row for row in (await session.exec(select(AppSnapshot))).all()}
-            wanted = and_(col(ItemState.instance_id).in_(settings), col(ItemState.last_searched_at).is_not(None))
-            if status is not None:
-                wanted = and_(wanted, _has_status(status, settings, marks, now))
-            keys = (col(ItemState.instance_id), col(ItemState.media_key), col(ItemState.hunt_pass))
-            query = select(ItemState).where(wanted).order_by(col(ItemState.last_searched_at).desc(), *keys)
-            rows, total = await page_of(session, query, page=page, page_size=page_size)
-        items = [_state(row, settings[row.instance_id], marks.get(row.instance_id), now) for row in rows]
-        return Page[StateOut](items=items, total=total, page=page, page_size=page_size)
+            snapshots = {row.instance_id: row for row in (await session.exec(select(AppSnapshot))).all()}
+            pages = ItemStatePages(settings, snapshots, self._clock())
+            return await pages.read(session, status, page=page, page_size=page_size)
 
     async def reset_state(self, given: StateResetIn) -> StateResetOut:
         """Forget searches, the apps' own record of them too; the history and the caps stay as they are."""
@@ -179,102 +169,6 @@ class HistoryService:
         defaults = await self._defaults.all_hunting_defaults(session)
         rows = (await session.exec(query)).all()
         return {row.id or 0: effective(defaults[AppType(row.app_type)], row.overrides) for row in rows}
-
-
-def _waits(settings: HuntingSettings, hunt_pass: HuntPass) -> list[timedelta]:
-    """The cooldown after 0, 1, 2 … fruitless searches; the last one holds from there on."""
-    rules = Rules(
-        cooldown=timedelta(hours=settings.of(hunt_pass).cooldown_hours),
-        backoff_factor=settings.backoff_factor,
-        backoff_max=timedelta(days=settings.backoff_max_days),
-    )
-    waits = [wait_after(rules, 0)]
-    while (longer := wait_after(rules, len(waits))) > waits[-1] and len(waits) < MAX_STEPS:
-        waits.append(longer)
-    return waits
-
-
-def _has_status(
-    status: StateStatus, settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppSnapshot], now: datetime
-) -> ColumnElement[bool]:
-    parked, cooling = _parked(settings, marks), _cooling(settings, marks, now)
-    if status is StateStatus.PARKED:
-        return parked
-    return and_(cooling, ~parked) if status is StateStatus.COOLDOWN else and_(~cooling, ~parked)
-
-
-def _parked(settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppSnapshot]) -> ColumnElement[bool]:
-    """Rows with too many fruitless searches; what changed in the item itself is only seen at the next look at it."""
-    terms: list[ColumnElement[bool]] = [false()]
-    for instance_id, one in settings.items():
-        if one.park_after:
-            ours = col(ItemState.instance_id) == instance_id
-            terms.append(and_(ours, _fruitless(marks.get(instance_id)) >= one.park_after))
-    return and_(_counts(), or_(*terms))
-
-
-def _cooling(
-    settings: Mapping[int, HuntingSettings], marks: Mapping[int, AppSnapshot], now: datetime
-) -> ColumnElement[bool]:
-    """Rows that are cooling down; instances with the same cooldowns, and no changes, share their terms."""
-    groups: dict[tuple[HuntPass, tuple[timedelta, ...], int], list[int]] = {}
-    for instance_id, one in settings.items():
-        for hunt_pass in HuntPass:
-            woken = instance_id if _is_woken(marks.get(instance_id)) else 0
-            groups.setdefault((hunt_pass, tuple(_waits(one, hunt_pass)), woken), []).append(instance_id)
-    terms: list[ColumnElement[bool]] = [false()]
-    for (hunt_pass, waits, woken), ids in groups.items():
-        ours = and_(col(ItemState.instance_id).in_(ids), col(ItemState.hunt_pass) == hunt_pass.value)
-        fruitless = _fruitless(marks.get(woken))
-        for step, wait in enumerate(waits):
-            is_step = fruitless >= step if step == len(waits) - 1 else fruitless == step
-            terms.append(and_(ours, is_step, col(ItemState.last_searched_at) > now - wait))
-    return and_(_counts(), or_(*terms))
-
-
-def _counts() -> ColumnElement[bool]:
-    return or_(col(ItemState.reset_at).is_(None), col(ItemState.last_searched_at) > col(ItemState.reset_at))
-
-
-def _is_woken(marks: AppSnapshot | None) -> bool:
-    return marks is not None and (marks.woken_at is not None or bool(marks.profiles_woken))
-
-
-def _fruitless(marks: AppSnapshot | None) -> Any:
-    """Fruitless searches that still count after the changes that were seen in the app."""
-    woken: list[ColumnElement[bool]] = []
-    if marks is not None and marks.woken_at is not None:
-        woken.append(col(ItemState.last_searched_at) <= marks.woken_at)
-    for profile_id, at in (marks.profiles_woken if marks is not None else {}).items():
-        changed_at = datetime.fromisoformat(at)
-        woken.append(and_(col(ItemState.profile_id) == int(profile_id), col(ItemState.last_searched_at) <= changed_at))
-    return case((or_(*woken), 0), else_=col(ItemState.fruitless)) if woken else col(ItemState.fruitless)
-
-
-def _state(row: ItemState, settings: HuntingSettings, marks: AppSnapshot | None, now: datetime) -> StateOut:
-    searched, until, fruitless = row.last_searched_at, None, row.fruitless
-    if searched is not None and (row.reset_at is None or searched > row.reset_at):
-        woken = marks.profiles_woken.get(str(row.profile_id)) if marks is not None else None
-        moments = [marks.woken_at if marks else None, datetime.fromisoformat(woken) if woken else None]
-        fruitless = 0 if any(at is not None and searched <= at for at in moments) else fruitless
-        waits = _waits(settings, HuntPass(row.hunt_pass))
-        until = searched + waits[min(fruitless, len(waits) - 1)]
-    cools = until is not None and now < until
-    status = StateStatus.COOLDOWN if cools else StateStatus.READY
-    if until is not None and 0 < settings.park_after <= fruitless:
-        status = StateStatus.PARKED
-    return StateOut(
-        instance_id=row.instance_id,
-        hunt_pass=HuntPass(row.hunt_pass),
-        media_key=row.media_key,
-        unit=row.unit,
-        title=row.title,
-        status=status,
-        last_searched_at=searched,
-        fruitless=fruitless,
-        cooldown_until=until if status is StateStatus.COOLDOWN else None,
-        last_outcome=row.last_outcome,
-    )
 
 
 def _searched(row: Search) -> SearchOut:

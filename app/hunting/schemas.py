@@ -1,13 +1,12 @@
 """What callers send and read of hunts, their history, the ledger and the caps."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from app.arr.models import AppType, HuntPass, Unit
 from app.core.schemas import In, Out, Page, UtcTime
-from app.hunting.selection.policy import Reason
+from app.hunting.selection.policy import Reason, StateStatus
 from app.hunting.store.models import HuntStatus, Outcome, Trigger
 from app.hunting.store.reasons import HuntReason
 
@@ -134,14 +133,6 @@ class DeletedOut(Out):
     """How many rows went."""
 
     deleted: int
-
-
-class StateStatus(StrEnum):
-    """Whether an item that was searched may be searched again; `parked` until something changes."""
-
-    COOLDOWN = "cooldown"
-    READY = "ready"
-    PARKED = "parked"
 
 
 class StateOut(Out):

@@ -12,9 +12,10 @@ from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.core.errors import Conflict, NotFound
 from app.core.queue import FOLLOW_UP, RUN_HUNT, Queue, try_enqueue
-from app.core.row_counts import HuntFilter, RowCounts
+from app.core.row_counts import RowCounts
 from app.core.schemas import Page
 from app.counters.rollup import count_hunt
+from app.hunting.filters import HuntFilter
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntItemOut, HuntOut
 from app.hunting.selection.policy import Reason
 from app.hunting.store.clock_skew import ahead, clamp_future, is_ahead

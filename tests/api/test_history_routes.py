@@ -9,7 +9,8 @@ from httpx import AsyncClient
 from sqlalchemy import event
 from sqlmodel import func, select
 
-from app.core.row_counts import HistoryFilter, RowCounts
+from app.core.row_counts import RowCounts
+from app.history.filters import HistoryFilter
 from app.hunting.store.models import CapEntry, ItemState, Search
 from app.instances.schemas import InstanceOut
 from tests.api.replies import data, field

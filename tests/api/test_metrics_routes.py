@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from app.container import open_container
 from app.core.heartbeat import GATEWAYS, beat
-from app.core.row_counts import HistoryFilter
 from app.counters.rollup import count_pass
+from app.history.filters import HistoryFilter
 from app.metrics.families import FAMILIES
 from tests.api.replies import data, error
 from tests.api.test_stats_routes import statements

@@ -11,11 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.arr.models import AppType
-from app.core.row_counts import HuntFilter
 from app.events.relay import EventRelay
 from app.home_assistant.commands import Commands
 from app.home_assistant.publisher import LEASE, Publisher, PublishTiming, Sources
 from app.home_assistant.settings import MqttIn
+from app.hunting.filters import HuntFilter
 from app.hunting.store.models import HuntStatus
 from tests.events.samples import happen, instance_offline
 from tests.home_assistant.brokers import Home, TestBroker, home_of

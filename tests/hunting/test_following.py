@@ -7,8 +7,8 @@ import pytest
 from sqlmodel import col, select
 
 from app.arr.models import AppType
-from app.hunting.schemas import SearchOut, StateResetIn, StateStatus
-from app.hunting.selection.policy import Reason
+from app.hunting.schemas import SearchOut, StateResetIn
+from app.hunting.selection.policy import Reason, StateStatus
 from app.hunting.store.models import AppSnapshot, HuntState, Outcome, Search
 from app.hunting.store.outcomes import LOST_AFTER, REFUSED
 from app.instances.schemas import InstanceOut

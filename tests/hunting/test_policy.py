@@ -1,6 +1,6 @@
 """The decision on an item: every reason, their order, and what holds for any item and any settings."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,9 +21,11 @@ from app.hunting.selection.policy import (
     cooldown_end,
     decide,
     merged,
+    status,
     wait_after,
 )
 from app.hunting.selection.selector import wants_season
+from app.settings.hunting import HuntingSettings
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -393,3 +395,75 @@ def test_auto_searches_a_season_that_ended_and_lacks_enough(
     facts: SeasonFacts | None, threshold: float, wanted: bool
 ) -> None:
     assert wants_season(facts, threshold) is wanted
+
+
+NO_FILTERS = {
+    "interval_minutes",
+    "missing_batch",
+    "cutoff_batch",
+    "upgrade_batch",
+    "missing_mode",
+    "cutoff_mode",
+    "season_threshold",
+    "order",
+    "missing_cooldown_hours",
+    "cutoff_cooldown_hours",
+    "upgrade_cooldown_hours",
+    "hourly_cap",
+    "daily_cap",
+    "min_gap_seconds",
+    "max_queue",
+    "release_date",
+    "windows",
+    "track_outcomes",
+    "command_timeout_minutes",
+    "request_concurrency",
+}
+"""Settings that no decision needs, or that are resolved before: the pass picks its cooldown, the date its release."""
+OTHER_VALUES: dict[str, Any] = {
+    "include_tags": ["Wanted", "unknown"],
+    "exclude_tags": ["NO"],
+    "exclude_quality_profiles": ["Any"],
+    "tag_searched": "hunted",
+}
+"""The rest is numbers and switches."""
+
+
+def other_value(name: str) -> Any:
+    if name in OTHER_VALUES:
+        return OTHER_VALUES[name]
+    default = HuntingSettings.model_fields[name].default
+    return not default if isinstance(default, bool) else default + 1
+
+
+@pytest.mark.parametrize("name", sorted(HuntingSettings.model_fields.keys() - NO_FILTERS))
+def test_every_filter_setting_reaches_the_rules(name: str) -> None:
+    before = HuntingSettings()
+    tags, profiles = {"wanted": 1, "no": 2, "hunted": 3}, {"any": 4}
+    after = before.model_copy(update={name: other_value(name)})
+    found = [Rules.of(settings, 168, tags, profiles) for settings in (before, after)]
+    assert found[0] != found[1]
+    changed = {field.name for field in fields(Rules) if len({getattr(rules, field.name) for rules in found}) > 1}
+    assert changed == {name.removesuffix("_hours").removesuffix("_days")}
+
+
+def test_rules_are_time_spans_and_ids() -> None:
+    settings = HuntingSettings(
+        backoff_max_days=3, fresh_retry_hours=5, include_tags=["Wanted", "gone"], exclude_quality_profiles=["ANY"]
+    )
+    rules = Rules.of(settings, 24, {"wanted": 1}, {"any": 4})
+    assert (rules.cooldown, rules.backoff_max, rules.fresh_retry) == (DAY, 3 * DAY, 5 * HOUR)
+    assert (rules.include_tags, rules.exclude_quality_profiles) == (frozenset({1}), frozenset({4}))
+    assert Rules.of(settings, 24).include_tags == frozenset()
+    assert Rules.of(HuntingSettings(), 24).include_tags is None
+
+
+@given(CANDIDATES, ALL_RULES, RECORDS)
+def test_the_status_is_the_decision_where_nothing_else_stands_against_a_search(
+    item: Candidate, rules: Rules, past: PastSearches
+) -> None:
+    found, until = status(item, rules, past, NOW)
+    decision = decide(item, rules, past, now=NOW)
+    if decision.reason in (Reason.COOLDOWN, Reason.PARKED, Reason.SEARCH):
+        assert decision.reason.value == found.value.replace("ready", "search")
+        assert decision.until == until

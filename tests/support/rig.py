@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from app.arr.models import AppType
 from app.container import Container, open_container
 from app.core.config import Config
-from app.core.row_counts import HistoryFilter
 from app.core.schemas import Page
+from app.history.filters import HistoryFilter
 from app.hunting.running.timing import Timing
 from app.hunting.schemas import HuntDetailOut, HuntIn, SearchOut
 from app.instances.schemas import InstanceIn, InstanceOut

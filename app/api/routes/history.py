@@ -13,8 +13,8 @@ from app.api.routing import ApiRouter, full, read
 from app.api.services import History
 from app.api.tags import Tag
 from app.arr.models import AppType, HuntPass
-from app.core.row_counts import HistoryFilter
 from app.core.schemas import Page, Reply
+from app.history.filters import HistoryFilter
 from app.hunting.schemas import (
     DeletedOut,
     HistoryPage,
@@ -22,8 +22,8 @@ from app.hunting.schemas import (
     StateOut,
     StateResetIn,
     StateResetOut,
-    StateStatus,
 )
+from app.hunting.selection.policy import StateStatus
 from app.hunting.store.models import Outcome
 
 router = ApiRouter(tag=Tag.HUNTING, prefix="/api")

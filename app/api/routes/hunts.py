@@ -11,8 +11,8 @@ from app.api.routing import ApiRouter, etag, full, read
 from app.api.services import Hunts, Plans, Settings
 from app.api.tags import Tag
 from app.arr.models import AppType
-from app.core.row_counts import HuntFilter
 from app.core.schemas import Page, Reply
+from app.hunting.filters import HuntFilter
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntOut, HuntsOut, PauseIn, PauseOut, PlanOut
 from app.hunting.store.models import HuntStatus
 
