@@ -50,7 +50,7 @@ async def stored_rows(rig: Rig, rng: random.Random, instances: list[InstanceOut]
         woken_at=START - timedelta(days=40),
         profiles_woken={"1": (START - timedelta(days=2)).isoformat(), "3": (START - timedelta(days=90)).isoformat()},
     )
-    async with rig.container.db.session() as session:
+    async with rig.container.infra.db.session() as session:
         session.add_all([changed, *(ItemState(**row.model_dump()) for row in rows)])
     return rows
 
@@ -69,7 +69,7 @@ async def decided(rig: Rig, row: ItemState, instance: InstanceOut) -> tuple[Stat
         quality_profile_id=row.profile_id,
     )
     rules = Rules.of(instance.hunting, instance.hunting.of(hunt_pass).cooldown_hours)
-    states = await ItemStateStore(rig.container.db).item_states(instance.id, hunt_pass, [item.key])
+    states = await ItemStateStore(rig.container.infra.db).item_states(instance.id, hunt_pass, [item.key])
     decision = decide(item, rules, states.of(item, rules, START), now=START)
     return STATUS_OF[decision.reason], decision.until
 
@@ -79,7 +79,7 @@ async def shown(rig: Rig, status: StateStatus | None, instance_id: int | None = 
     found: dict[str, StateStatus] = {}
     totals: set[int] = set()
     for number in range(1, 100):
-        page = await rig.container.records.states(instance_id=instance_id, status=status, page=number, page_size=17)
+        page = await rig.container.history.states(instance_id=instance_id, status=status, page=number, page_size=17)
         totals.add(page.total)
         if not page.items:
             break
@@ -115,5 +115,5 @@ async def test_a_cooldown_ends_when_the_hunt_says(rig: Rig) -> None:
     instance = await rig.add(rig.sonarr(LibrarySpec(series=1)), name="TV", park_after=4)
     rows = await stored_rows(rig, random.Random(9), [instance])
     expected = {row.media_key: (await decided(rig, row, instance))[1] for row in rows}
-    page = await rig.container.records.states(instance_id=instance.id, status=None, page=1, page_size=500)
+    page = await rig.container.history.states(instance_id=instance.id, status=None, page=1, page_size=500)
     assert {item.media_key: item.cooldown_until for item in page.items} == expected
