@@ -36,11 +36,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def judge(dependencies: Sequence[dict[str, Any]]) -> int:
-    unknown = [one["name"] for one in dependencies if "skip_reason" in one]
-    found = [(one, vulnerability) for one in dependencies for vulnerability in one.get("vulns", ())]
-    for one, vulnerability in found:
+    unknown = [dependency["name"] for dependency in dependencies if "skip_reason" in dependency]
+    found = [
+        (dependency, vulnerability) for dependency in dependencies for vulnerability in dependency.get("vulns", ())
+    ]
+    for dependency, vulnerability in found:
         fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
-        print(f"{one['name']} {one['version']}: {vulnerability['id']}, fixed in {fixed}", file=sys.stderr)
+        print(f"{dependency['name']} {dependency['version']}: {vulnerability['id']}, fixed in {fixed}", file=sys.stderr)
     if found:
         print("Known vulnerabilities: raise the versions (make lock ARGS=--upgrade).", file=sys.stderr)
         return 1

@@ -86,7 +86,7 @@ class Children:
             process.kill()
             return process.wait()
         finally:
-            self._started = [one for one in self._started if one is not process]
+            self._started = [started for started in self._started if started is not process]
 
     def end_all(self) -> None:
         for process in reversed(list(self._started)):

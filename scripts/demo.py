@@ -63,7 +63,7 @@ def _hunted(client: httpx.Client) -> list[dict[str, Any]]:
     shown: dict[int, str] = {}
     deadline = time.monotonic() + MAX_HUNT
     while True:
-        hunts = [_data(client.get(f"/api/hunts/{one}")) for one in ids]
+        hunts = [_data(client.get(f"/api/hunts/{hunt_id}")) for hunt_id in ids]
         for hunt in hunts:
             line = f"  {hunt['instance_name']}: {hunt['status']}, {hunt['searched']} searched"
             if shown.get(hunt["id"]) != line:

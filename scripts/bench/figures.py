@@ -69,7 +69,7 @@ def spread(seconds: Sequence[float]) -> str:
 
 def table(figures: Sequence[Figure]) -> str:
     rows = [("figure", "measured", "target", "")]
-    rows += [(one.what, one.measured, one.target, "ok" if one.holds else "MISSED") for one in figures]
+    rows += [(figure.what, figure.measured, figure.target, "ok" if figure.holds else "MISSED") for figure in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])

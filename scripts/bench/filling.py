@@ -94,5 +94,5 @@ def _moments(books: Books, name: str, rows: int, days: int) -> str:
 
 def _poured(books: Books, table: type[SQLModel], statement: str) -> None:
     """Built afterwards, an index is sorted once and not searched for every row."""
-    indexes = sorted(table.metadata.tables[str(table.__tablename__)].indexes, key=lambda one: str(one.name))
-    books.run(*(DropIndex(one) for one in indexes), statement, *(CreateIndex(one) for one in indexes))
+    indexes = sorted(table.metadata.tables[str(table.__tablename__)].indexes, key=lambda index: str(index.name))
+    books.run(*(DropIndex(index) for index in indexes), statement, *(CreateIndex(index) for index in indexes))

@@ -29,8 +29,8 @@ class Books:
         self.is_sqlite = connection.dialect.name == "sqlite"
 
     def run(self, *statements: str | Executable) -> None:
-        for one in statements:
-            self._runner.run(self._done(one))
+        for statement in statements:
+            self._runner.run(self._done(statement))
 
     def number(self, query: str) -> int:
         return int(self._runner.run(self._done(query)).scalar_one() or 0)

@@ -34,7 +34,7 @@ def at_once(service: Service, path: str, *, connections: int, seconds: float) ->
         started = time.perf_counter()
         ends = started + seconds
         found = await asyncio.gather(*(_turns(service, path, ends=ends) for _ in range(connections)))
-        return Load([one for latencies in found for one in latencies], time.perf_counter() - started)
+        return Load([latency for latencies in found for latency in latencies], time.perf_counter() - started)
 
     return uvloop.run(run())
 

@@ -108,8 +108,8 @@ def add_idle(service: Service, count: int) -> None:
 def memory(service: Service) -> float:
     """Megabytes of the service and what it started; shared pages count once where the system tells (PSS)."""
     process = psutil.Process(service.process.pid)
-    found = [one.memory_full_info() for one in (process, *process.children(recursive=True))]
-    return sum(getattr(one, "pss", one.rss) for one in found) / MEGABYTE
+    found = [each.memory_full_info() for each in (process, *process.children(recursive=True))]
+    return sum(getattr(info, "pss", info.rss) for info in found) / MEGABYTE
 
 
 def within(what: str, found: list[float], most_milliseconds: int) -> Figure:

@@ -1,8 +1,6 @@
-"""The door under test, with waits that are noted instead of slept."""
+"""The apps' clients under test, with waits that are recorded instead of slept."""
 
-import ssl
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
@@ -13,60 +11,38 @@ from app.arr.base import ArrClient
 from app.arr.http import ArrHttp
 from app.arr.models import AppType, Connection, Variant
 from app.arr.registry import make_client
-from app.http.messages import Exchange
-from app.http.pools import PoolPerOrigin
-from tests.arr.apps import App
-from tests.arr.stage import SHAPES, Stage, standing
+from tests.arr.scripted_app import ScriptedApp
+from tests.arr.simulated import CASES, SimulatedApp, simulated_app
+from tests.http.recorder import Recorder
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-@dataclass
-class Noted:
-    """What the door did besides answering."""
-
-    waits: list[float] = field(default_factory=list)
-    requests: list[tuple[str, str, int | None, int]] = field(default_factory=list)
-
-    async def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-
-    def observe(self, exchange: Exchange) -> None:
-        self.requests.append((exchange.method, exchange.path, exchange.status, exchange.received_bytes))
-
-
 @pytest.fixture
-def noted() -> Noted:
-    return Noted()
-
-
-@pytest.fixture(scope="session")
-def tls() -> ssl.SSLContext:
-    """One for all tests: making it is slow."""
-    return ssl.create_default_context()
+def recorder() -> Recorder:
+    return Recorder()
 
 
 @pytest_asyncio.fixture
-async def http(noted: Noted, tls: ssl.SSLContext) -> AsyncIterator[ArrHttp]:
-    """On the real network, as a process has it."""
-    pools = PoolPerOrigin(tls)
+async def http(recorder: Recorder) -> AsyncIterator[ArrHttp]:
+    """On the real network."""
     async with ArrHttp(
-        "1.2.3", observer=noted.observe, transport=pools, sleep=noted.sleep, clock=lambda: NOW, jitter=lambda: 0.5
-    ) as door:
-        yield door
+        "1.2.3", observer=recorder.observe, sleep=recorder.sleep, clock=lambda: NOW, jitter=lambda: 0.5
+    ) as made:
+        yield made
 
 
-Made = Callable[[AppType, Variant | None], ArrClient]
+ClientMaker = Callable[[AppType, Variant | None], ArrClient]
 
 
 @pytest.fixture
-def app() -> App:
-    return App()
+def app() -> ScriptedApp:
+    return ScriptedApp()
 
 
 @pytest_asyncio.fixture
-async def door(app: App) -> AsyncIterator[ArrHttp]:
+async def app_http(app: ScriptedApp) -> AsyncIterator[ArrHttp]:
     """To `app` and nowhere else."""
 
     async def no_wait(_seconds: float) -> None: ...
@@ -76,36 +52,36 @@ async def door(app: App) -> AsyncIterator[ArrHttp]:
 
 
 @pytest.fixture
-def client_of(door: ArrHttp) -> Made:
-    return lambda app_type, variant: make_client(app_type, door, Connection("http://app.test/tv", "key"), variant)
+def client_of(app_http: ArrHttp) -> ClientMaker:
+    return lambda app_type, variant: make_client(app_type, app_http, Connection("http://app.test/tv", "key"), variant)
 
 
 @pytest.fixture
-def sonarr(client_of: Made) -> ArrClient:
+def sonarr(client_of: ClientMaker) -> ArrClient:
     return client_of(AppType.SONARR, None)
 
 
 @pytest.fixture
-def radarr(client_of: Made) -> ArrClient:
+def radarr(client_of: ClientMaker) -> ArrClient:
     return client_of(AppType.RADARR, None)
 
 
-def _named(shape: tuple[str, str, str]) -> str:
-    return "-".join(shape).replace("/", "")
+def _named(case: tuple[str, str, str]) -> str:
+    return "-".join(case).replace("/", "")
 
 
-@pytest_asyncio.fixture(params=SHAPES, ids=_named)
-async def stage(request: pytest.FixtureRequest, http: ArrHttp) -> AsyncIterator[Stage]:
+@pytest_asyncio.fixture(params=CASES, ids=_named)
+async def sim(request: pytest.FixtureRequest, http: ArrHttp) -> AsyncIterator[SimulatedApp]:
     """Each simulated app; both databases, with and without a base."""
-    async with standing(request.param, http) as stage:
-        yield stage
+    async with simulated_app(request.param, http) as sim:
+        yield sim
 
 
-@pytest_asyncio.fixture(params=[shape for shape in SHAPES if shape[0] != "whisparr3old"], ids=_named)
-async def listed(request: pytest.FixtureRequest, http: ArrHttp) -> AsyncIterator[Stage]:
+@pytest_asyncio.fixture(params=[case for case in CASES if case[0] != "whisparr3old"], ids=_named)
+async def listed(request: pytest.FixtureRequest, http: ArrHttp) -> AsyncIterator[SimulatedApp]:
     """Each that has wanted lists."""
-    async with standing(request.param, http) as stage:
-        yield stage
+    async with simulated_app(request.param, http) as sim:
+        yield sim
 
 
 def at(port: int, base: str = "", *, scheme: str = "http", timeout_seconds: float = 20.0) -> Connection:

@@ -24,8 +24,8 @@ from app.arr.models import (
     Variant,
 )
 from app.arr.registry import REGISTRY, make_client
-from tests.arr.apps import CLIENTS, STAMP, WHEN, App, page
-from tests.arr.conftest import Made
+from tests.arr.conftest import ClientMaker
+from tests.arr.scripted_app import CLIENTS, STAMP, WHEN, ScriptedApp, page
 
 pytestmark = pytest.mark.asyncio
 
@@ -56,29 +56,31 @@ async def test_what_is_said_of_a_client_is_of_one_piece(client: type[ArrClient])
     ("app_type", "variant"), [(AppType.WHISPARR, None), (AppType.SONARR, Variant.V2)], ids=["none", "of another"]
 )
 async def test_there_is_no_client_without_the_right_variant(
-    door: ArrHttp, app_type: AppType, variant: Variant | None
+    app_http: ArrHttp, app_type: AppType, variant: Variant | None
 ) -> None:
     with pytest.raises(ValueError, match=f"not a variant of {app_type}"):
-        make_client(app_type, door, Connection("http://app.test", "key"), variant)
+        make_client(app_type, app_http, Connection("http://app.test", "key"), variant)
 
 
-async def test_status(app: App, sonarr: ArrClient) -> None:
-    app.says({"appName": "Sonarr", "version": "4.0.19.2979", "databaseType": "postgreSQL", "urlBase": "/tv", "new": 1})
+async def test_status(app: ScriptedApp, sonarr: ArrClient) -> None:
+    app.replies_with(
+        {"appName": "Sonarr", "version": "4.0.19.2979", "databaseType": "postgreSQL", "urlBase": "/tv", "new": 1}
+    )
     assert await sonarr.status() == AppStatus("Sonarr", "4.0.19.2979", AppDatabase.POSTGRESQL, "/tv")
     assert app.last.url.path == "/tv/api/v3/system/status"
-    app.says({"appName": "Sonarr", "version": "3.0"})
+    app.replies_with({"appName": "Sonarr", "version": "3.0"})
     assert await sonarr.status() == AppStatus("Sonarr", "3.0", AppDatabase.SQLITE, "")
 
 
 @pytest.mark.parametrize("reply", [[], "x", None, 5, {}, {"appName": None, "version": 4}, {"appName": "Sonarr"}])
-async def test_what_is_no_status(app: App, sonarr: ArrClient, reply: object) -> None:
-    app.says(reply)
+async def test_what_is_no_status(app: ScriptedApp, sonarr: ArrClient, reply: object) -> None:
+    app.replies_with(reply)
     with pytest.raises(ArrError) as caught:
         await sonarr.status()
     assert caught.value.code is ErrorCode.BAD_RESPONSE
 
 
-async def test_the_queue_of_sonarr(app: App, sonarr: ArrClient) -> None:
+async def test_the_queue_of_sonarr(app: ScriptedApp, sonarr: ArrClient) -> None:
     known = {
         "id": 1,
         "downloadId": "ABC",
@@ -89,7 +91,7 @@ async def test_the_queue_of_sonarr(app: App, sonarr: ArrClient) -> None:
         "trackedDownloadState": "importPending",
         "trackedDownloadStatus": "warning",
     }
-    app.says(page(known, {"id": 2, "status": "delay"}, {}, {}, None))
+    app.replies_with(page(known, {"id": 2, "status": "delay"}, {}, {}, None))
     assert await sonarr.queue() == [
         QueueRow("ABC", 7, 3, 0, "downloading", "importPending", "warning"),
         QueueRow(None, None, None, None, "delay", None, None),
@@ -102,14 +104,14 @@ def queue_rows(start: int, count: int) -> list[object]:
     return [{"id": n, "status": "queued"} for n in range(start, start + count)]
 
 
-async def test_a_long_queue_is_read_whole_and_each_row_once(app: App, sonarr: ArrClient) -> None:
-    app.says(
+async def test_a_long_queue_is_read_whole_and_each_row_once(app: ScriptedApp, sonarr: ArrClient) -> None:
+    app.replies_with(
         page(*queue_rows(1, 1000), total=2500),
         page(*queue_rows(900, 1000), total=2500, number=2),  # the list moved
         page(*queue_rows(1900, 500), total=2500, number=3),
     )
     assert len(await sonarr.queue()) == 2399
-    assert len(app.asked) == 3
+    assert len(app.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -117,20 +119,20 @@ async def test_a_long_queue_is_read_whole_and_each_row_once(app: App, sonarr: Ar
     [page(*queue_rows(1, 1000), total=2500, number=1), page(total=2500, number=2)],
     ids=["paged back", "empty"],
 )
-async def test_the_queue_ends_where_the_app_goes_back(app: App, sonarr: ArrClient, second: object) -> None:
-    app.says(page(*queue_rows(1, 1000), total=2500), second)
+async def test_the_queue_ends_where_the_app_goes_back(app: ScriptedApp, sonarr: ArrClient, second: object) -> None:
+    app.replies_with(page(*queue_rows(1, 1000), total=2500), second)
     assert len(await sonarr.queue()) == 1000
-    assert len(app.asked) == 2
+    assert len(app.requests) == 2
 
 
-async def test_a_queue_without_end_is_an_error(app: App, sonarr: ArrClient) -> None:
+async def test_a_queue_without_end_is_an_error(app: ScriptedApp, sonarr: ArrClient) -> None:
     app.answer = lambda request: httpx.Response(
         200, json=page(*queue_rows(1, 1000), total=2**31 - 1, number=int(request.url.params["page"]))
     )
     with pytest.raises(ArrError) as caught:
         await sonarr.queue()
     assert caught.value.code is ErrorCode.BAD_RESPONSE
-    assert len(app.asked) == MAX_QUEUE_PAGES
+    assert len(app.requests) == MAX_QUEUE_PAGES
 
 
 EPISODE: dict[str, object] = {"name": "EpisodeSearch", "episodeIds": [7]}
@@ -164,8 +166,8 @@ TARGETS: list[tuple[AppType, Variant | None, SearchTarget, dict[str, object]]] =
 
 @pytest.mark.parametrize(("app_type", "variant", "target", "body"), TARGETS)
 async def test_a_search_and_what_is_read_back_of_it(
-    app: App,
-    client_of: Made,
+    app: ScriptedApp,
+    client_of: ClientMaker,
     app_type: AppType,
     variant: Variant | None,
     target: SearchTarget,
@@ -173,38 +175,38 @@ async def test_a_search_and_what_is_read_back_of_it(
 ) -> None:
     client = client_of(app_type, variant)
     reply = {"id": 42, "name": body["name"], "body": body | {"trigger": "manual"}, "status": "queued", "queued": STAMP}
-    app.says(reply, status=201)
+    app.replies_with(reply, status=201)
     command = await client.search(target)
     ids = frozenset({target.item_id} if target.item_id else ())
     assert command == Command(42, str(body["name"]), CommandStatus.QUEUED, target, queued_at=WHEN, item_ids=ids)
     assert (app.last.method, app.last.url.path) == ("POST", f"/tv{client.prefix}/command")
     assert app.body == body
-    app.says([reply | {"status": "completed", "ended": STAMP, "message": "Done"}])
+    app.replies_with([reply | {"status": "completed", "ended": STAMP, "message": "Done"}])
     assert await client.commands() == [
         Command(42, str(body["name"]), CommandStatus.COMPLETED, target, WHEN, None, WHEN, "Done", ids)
     ]
 
 
 @pytest.mark.parametrize("made", CLIENTS)
-async def test_a_target_that_the_app_does_not_have(app: App, door: ArrHttp, made: type[ArrClient]) -> None:
-    client = made(door, Connection("http://app.test", "key"))
+async def test_a_target_that_the_app_does_not_have(app: ScriptedApp, app_http: ArrHttp, made: type[ArrClient]) -> None:
+    client = made(app_http, Connection("http://app.test", "key"))
     strange = [SearchTarget(unit, item_id=1, owner_id=1, season=1) for unit in Unit if unit not in client.units]
     for target in (*strange, SearchTarget(client.item), *(SearchTarget(unit, season=1) for unit in client.units)):
         with pytest.raises(ValueError, match=f"not a search of {client.app_name}"):
             await client.search(target)
-    assert app.asked == []
+    assert app.requests == []
 
 
-async def test_an_unreadable_answer_to_a_search_may_be_a_search(app: App, sonarr: ArrClient) -> None:
-    app.says({"name": "EpisodeSearch"}, status=201)
+async def test_an_unreadable_answer_to_a_search_may_be_a_search(app: ScriptedApp, sonarr: ArrClient) -> None:
+    app.replies_with({"name": "EpisodeSearch"}, status=201)
     with pytest.raises(ArrError) as caught:
         await sonarr.search(SearchTarget(Unit.EPISODE, item_id=7))
     assert caught.value.may_have_reached
-    assert len(app.asked) == 1
+    assert len(app.requests) == 1
 
 
-async def test_commands_of_others(app: App, sonarr: ArrClient) -> None:
-    app.says(
+async def test_commands_of_others(app: ScriptedApp, sonarr: ArrClient) -> None:
+    app.replies_with(
         [
             {"id": 1, "name": "episodesearch", "status": "STARTED", "body": {"episodeIds": [5, 5]}},
             {"id": 2, "name": "EpisodeSearch", "status": "odd", "body": {"episodeIds": [5, 6, None, "x"]}},
@@ -228,13 +230,13 @@ async def test_commands_of_others(app: App, sonarr: ArrClient) -> None:
 
 
 @pytest.mark.parametrize(("status", "cancelled"), [(200, True), (204, True), (409, False), (404, False)])
-async def test_cancelling(app: App, sonarr: ArrClient, status: int, *, cancelled: bool) -> None:
+async def test_cancelling(app: ScriptedApp, sonarr: ArrClient, status: int, *, cancelled: bool) -> None:
     app.answer = lambda _request: httpx.Response(status)
     assert await sonarr.cancel(42) is cancelled
     assert (app.last.method, app.last.url.path) == ("DELETE", "/tv/api/v3/command/42")
 
 
-async def test_cancelling_that_fails_says_so(app: App, sonarr: ArrClient) -> None:
+async def test_cancelling_that_fails_says_so(app: ScriptedApp, sonarr: ArrClient) -> None:
     app.answer = lambda _request: httpx.Response(401)
     with pytest.raises(ArrError) as caught:
         await sonarr.cancel(42)
@@ -253,25 +255,25 @@ async def test_cancelling_that_fails_says_so(app: App, sonarr: ArrClient) -> Non
         (Variant.V3_LISTLESS, "includeUnknownMovieItems"),
     ],
 )
-async def test_the_queue_of_each(app: App, client_of: Made, made: AppType | Variant, flag: str) -> None:
+async def test_the_queue_of_each(app: ScriptedApp, client_of: ClientMaker, made: AppType | Variant, flag: str) -> None:
     client = client_of(AppType.WHISPARR, made) if isinstance(made, Variant) else client_of(made, None)
     row: dict[str, Any] = {"id": 1, "downloadId": "ABC", f"{client.item}Id": 9, "status": "queued"}
-    app.says(page(row | ({f"{client.owner}Id": 4} if client.owner else {})))
+    app.replies_with(page(row | ({f"{client.owner}Id": 4} if client.owner else {})))
     assert await client.queue() == [QueueRow("ABC", 9, 4 if client.owner else None, None, "queued", None, None)]
     assert app.query == {"page": "1", "pageSize": "1000", flag: "true"}
 
 
-async def test_tags(app: App, radarr: ArrClient) -> None:
-    app.says([{"id": 1, "label": "anime"}, {"id": 2}, {"id": 3, "label": "keep"}])
+async def test_tags(app: ScriptedApp, radarr: ArrClient) -> None:
+    app.replies_with([{"id": 1, "label": "anime"}, {"id": 2}, {"id": 3, "label": "keep"}])
     assert await radarr.tags() == {1: "anime", 3: "keep"}
-    app.says({})
+    app.replies_with({})
     for ask in (radarr.tags, radarr.quality_profiles, radarr.formats_fingerprint, radarr.indexers, radarr.commands):
         with pytest.raises(ArrError):
             await ask()
 
 
-async def test_a_tag_is_made_once(app: App, sonarr: ArrClient) -> None:
-    app.says({"id": 8, "label": "searched"}, status=201)
+async def test_a_tag_is_made_once(app: ScriptedApp, sonarr: ArrClient) -> None:
+    app.replies_with({"id": 8, "label": "searched"}, status=201)
     assert await sonarr.add_tag("Searched") == 8
     assert (app.last.method, app.paths, app.body) == ("POST", ["tag"], {"label": "searched"})
 
@@ -281,13 +283,13 @@ async def test_a_tag_is_made_once(app: App, sonarr: ArrClient) -> None:
     app.answer = refuse
     with pytest.raises(ArrError):
         await sonarr.add_tag("searched")
-    assert len(app.asked) == 2
+    assert len(app.requests) == 2
 
 
 @pytest.mark.parametrize("made", CLIENTS)
-async def test_tagging_adds_and_replaces_nothing(app: App, door: ArrHttp, made: type[ArrClient]) -> None:
-    app.says([], status=202)
-    await made(door, Connection("http://app.test", "key")).tag_owners([3, 4], 8)
+async def test_tagging_adds_and_replaces_nothing(app: ScriptedApp, app_http: ArrHttp, made: type[ArrClient]) -> None:
+    app.replies_with([], status=202)
+    await made(app_http, Connection("http://app.test", "key")).tag_owners([3, 4], 8)
     tagged = made.owner or made.item
     assert (app.last.method, app.paths) == ("PUT", [f"{tagged}/editor"])
     assert app.body == {f"{tagged}Ids": [3, 4], "tags": [8], "applyTags": "add"}
@@ -308,16 +310,16 @@ PROFILE: dict[str, Any] = {
 }
 
 
-async def test_profiles(app: App, radarr: ArrClient, client_of: Made) -> None:
-    app.says([PROFILE, {"id": 2, "name": "Plain", "cutoffFormatScore": "x"}, {}, None])
+async def test_profiles(app: ScriptedApp, radarr: ArrClient, client_of: ClientMaker) -> None:
+    app.replies_with([PROFILE, {"id": 2, "name": "Plain", "cutoffFormatScore": "x"}, {}, None])
     found = await radarr.quality_profiles()
-    assert [(one.profile_id, one.name, one.upgrade_allowed, one.cutoff_score) for one in found] == [
+    assert [(profile.profile_id, profile.name, profile.upgrade_allowed, profile.cutoff_score) for profile in found] == [
         (1, "Any", True, 50),
         (2, "Plain", False, 0),
     ]
-    assert [one.wants_score for one in found] == [True, False]
+    assert [profile.wants_score for profile in found] == [True, False]
     readarr = await client_of(AppType.READARR, None).quality_profiles()
-    assert [one.cutoff_score for one in readarr] == [0, 0]  # it has the field and no use for it
+    assert [profile.cutoff_score for profile in readarr] == [0, 0]  # it has the field and no use for it
 
 
 @pytest.mark.parametrize(
@@ -325,7 +327,7 @@ async def test_profiles(app: App, radarr: ArrClient, client_of: Made) -> None:
     [
         ({"name": "Other"}, False),
         ({"formatItems": PROFILE["formatItems"][::-1]}, False),
-        ({"formatItems": [one | {"name": "renamed"} for one in PROFILE["formatItems"]]}, False),
+        ({"formatItems": [item | {"name": "renamed"} for item in PROFILE["formatItems"]]}, False),
         ({"newInLaterVersions": 1}, False),
         ({"upgradeAllowed": False}, True),
         ({"cutoff": 1}, True),
@@ -338,9 +340,9 @@ async def test_profiles(app: App, radarr: ArrClient, client_of: Made) -> None:
     ],
 )
 async def test_the_mark_of_a_profile(
-    app: App, sonarr: ArrClient, change: dict[str, object], *, is_another: bool
+    app: ScriptedApp, sonarr: ArrClient, change: dict[str, object], *, is_another: bool
 ) -> None:
-    app.says([PROFILE], [PROFILE | change])
+    app.replies_with([PROFILE], [PROFILE | change])
     before, after = (await sonarr.quality_profiles())[0], (await sonarr.quality_profiles())[0]
     assert isinstance(before, QualityProfile)
     assert before.fingerprint
@@ -359,10 +361,10 @@ FORMAT: dict[str, Any] = {
 }
 
 
-async def test_the_mark_of_all_formats(app: App, sonarr: ArrClient, client_of: Made) -> None:
+async def test_the_fingerprint_of_all_formats(app: ScriptedApp, sonarr: ArrClient, client_of: ClientMaker) -> None:
     specification = FORMAT["specifications"][0]
     other = FORMAT | {"id": 2}
-    app.says([FORMAT, other])
+    app.replies_with([FORMAT, other])
     mark = await sonarr.formats_fingerprint()
     same: list[object] = [[other, FORMAT], [FORMAT | {"name": "HEVC"}, other]]
     changed: list[object] = [
@@ -372,14 +374,14 @@ async def test_the_mark_of_all_formats(app: App, sonarr: ArrClient, client_of: M
         [FORMAT | {"specifications": [specification | {"fields": [{"name": "value", "value": "x266"}]}]}, other],
         [],
     ]
-    app.says(*same, *changed)
+    app.replies_with(*same, *changed)
     assert [await sonarr.formats_fingerprint() == mark for _ in range(7)] == [True] * 2 + [False] * 5
     with pytest.raises(ArrError, match="Readarr has no custom-format scores"):
         await client_of(AppType.READARR, None).formats_fingerprint()
 
 
-async def test_indexers_that_are_searched(app: App, sonarr: ArrClient) -> None:
+async def test_indexers_that_are_searched(app: ScriptedApp, sonarr: ArrClient) -> None:
     on = {"enableAutomaticSearch": True, "enableRss": False}
-    app.says([{"id": 1, **on}, {"id": 2, "enableAutomaticSearch": False, "enableRss": True}, {"id": 3}, on])
+    app.replies_with([{"id": 1, **on}, {"id": 2, "enableAutomaticSearch": False, "enableRss": True}, {"id": 3}, on])
     assert await sonarr.indexers() == {1}
     assert app.paths == ["indexer"]

@@ -11,8 +11,8 @@ from app.arr.identify import identify
 from app.arr.models import AppDatabase, AppType, CommandStatus, Connection, HuntPass, SearchTarget, SortKey, Unit
 from app.arr.probe import probe
 from app.arr.registry import REGISTRY, make_client
-from tests.arr.conftest import Noted
-from tests.arr.stage import VARIANTS, Stage
+from tests.arr.simulated import VARIANTS, SimulatedApp
+from tests.http.recorder import Recorder
 from tests.simulator import Fault, LibrarySpec, SimApp, serve
 from tests.simulator.definitions import AppKind
 from tests.simulator.faults import FaultKind
@@ -20,55 +20,55 @@ from tests.simulator.faults import FaultKind
 pytestmark = pytest.mark.asyncio
 
 
-async def test_status(stage: Stage) -> None:
-    status = await stage.client.status()
-    assert status.app_name == stage.client.app_name
-    assert status.version == stage.app.version
-    assert status.url_base == stage.app.url_base
+async def test_status(sim: SimulatedApp) -> None:
+    status = await sim.client.status()
+    assert status.app_name == sim.client.app_name
+    assert status.version == sim.app.version
+    assert status.url_base == sim.app.url_base
     assert status.database is (
-        AppDatabase.POSTGRESQL if stage.app.settings.database == "postgreSQL" else AppDatabase.SQLITE
+        AppDatabase.POSTGRESQL if sim.app.settings.database == "postgreSQL" else AppDatabase.SQLITE
     )
 
 
-async def test_probe(stage: Stage) -> None:
-    app_type = stage.client.app_type
-    found = await probe(stage.http, app_type, stage.connection)
-    assert (found.ok, found.app_name, found.error) == (True, stage.client.app_name, None)
-    assert found.variant is VARIANTS.get(stage.app.definition.kind)
+async def test_probe(sim: SimulatedApp) -> None:
+    app_type = sim.client.app_type
+    found = await probe(sim.http, app_type, sim.connection)
+    assert (found.ok, found.app_name, found.error) == (True, sim.client.app_name, None)
+    assert found.variant is VARIANTS.get(sim.app.definition.kind)
     other = next(each for each in AppType if each is not app_type)
-    assert (await probe(stage.http, other, stage.connection)).error_code is ErrorCode.WRONG_APP
-    wrong_key = Connection(stage.connection.url, "f" * 32)
-    assert (await probe(stage.http, app_type, wrong_key)).error_code is ErrorCode.UNAUTHORIZED
+    assert (await probe(sim.http, other, sim.connection)).error_code is ErrorCode.WRONG_APP
+    wrong_key = Connection(sim.connection.url, "f" * 32)
+    assert (await probe(sim.http, app_type, wrong_key)).error_code is ErrorCode.UNAUTHORIZED
 
 
-async def test_identity(stage: Stage) -> None:
-    status = await identify(stage.http, stage.client.app_type, stage.connection)
-    assert status == replace(await stage.client.status(), variant=stage.client.variant)
-    assert status.variant is VARIANTS.get(stage.app.definition.kind)
+async def test_identity(sim: SimulatedApp) -> None:
+    status = await identify(sim.http, sim.client.app_type, sim.connection)
+    assert status == replace(await sim.client.status(), variant=sim.client.variant)
+    assert status.variant is VARIANTS.get(sim.app.definition.kind)
     for app_type in AppType:
-        if app_type is not stage.client.app_type:
+        if app_type is not sim.client.app_type:
             with pytest.raises(ArrError) as caught:
-                await identify(stage.http, app_type, stage.connection)
-            same_number = REGISTRY[app_type].prefix == stage.client.prefix
+                await identify(sim.http, app_type, sim.connection)
+            same_number = REGISTRY[app_type].prefix == sim.client.prefix
             assert caught.value.code is (ErrorCode.WRONG_APP if same_number else ErrorCode.NOT_FOUND)
 
 
-async def test_the_base_is_missing_or_wrong(stage: Stage) -> None:
-    base = stage.app.url_base
-    asked = stage.url if base else f"{stage.url}/wrong"
-    found = await probe(stage.http, stage.client.app_type, Connection(asked, stage.app.settings.api_key))
+async def test_the_base_is_missing_or_wrong(sim: SimulatedApp) -> None:
+    base = sim.app.url_base
+    asked = sim.url if base else f"{sim.url}/wrong"
+    found = await probe(sim.http, sim.client.app_type, Connection(asked, sim.app.settings.api_key))
     assert found.error_code is ErrorCode.WRONG_BASE_URL
     if base:
         assert f"URL base {base}:" in (found.error or "")
-        astray = Connection(asked, stage.app.settings.api_key)
-        client = make_client(stage.client.app_type, stage.http, astray, stage.client.variant)
+        astray = Connection(asked, sim.app.settings.api_key)
+        client = make_client(sim.client.app_type, sim.http, astray, sim.client.variant)
         with pytest.raises(WrongBaseUrl) as caught:
-            await client.search(stage.target())
+            await client.search(sim.target())
         assert (caught.value.base, caught.value.may_have_reached) == (base, False)
-    assert stage.app.searcher.records == []
+    assert sim.app.searcher.records == []
 
 
-async def test_the_wanted_list_is_sorted_by_last_search(listed: Stage) -> None:
+async def test_the_wanted_list_is_sorted_by_last_search(listed: SimulatedApp) -> None:
     if not listed.client.reports_last_search:
         assert SortKey.LAST_SEARCH not in listed.client.sort_keys
         return
@@ -80,14 +80,14 @@ async def test_the_wanted_list_is_sorted_by_last_search(listed: Stage) -> None:
     assert down == ([lately, long_ago, never] if nulls_first else [never, lately, long_ago])
 
 
-async def test_the_wanted_list_is_sorted_by_release(listed: Stage) -> None:
+async def test_the_wanted_list_is_sorted_by_release(listed: SimulatedApp) -> None:
     assert await listed.ids() == listed.item_ids
     assert await listed.ids(descending=True) == listed.item_ids[::-1]
     assert await listed.ids(page=2, size=2) == listed.item_ids[2:]
     assert await listed.ids(page=9) == []
 
 
-async def test_what_is_below_its_cutoff_is_another_list(listed: Stage) -> None:
+async def test_what_is_below_its_cutoff_is_another_list(listed: SimulatedApp) -> None:
     low, low_item = listed.app.definition.catalogue.low[0], listed.item_ids[0]
     assert set(await listed.ids(HuntPass.CUTOFF)) == set(listed.app.library.cutoff_ids())
     listed.app.library.add_file(low_item, quality_id=low, score=-5)
@@ -101,7 +101,7 @@ async def test_what_is_below_its_cutoff_is_another_list(listed: Stage) -> None:
         assert item.file is None
 
 
-async def test_a_wanted_item_has_what_decisions_need(listed: Stage) -> None:
+async def test_a_wanted_item_has_what_decisions_need(listed: SimulatedApp) -> None:
     page = await listed.page()
     assert page.total == 3
     tags = await listed.client.tags()
@@ -128,71 +128,71 @@ async def test_a_wanted_item_has_what_decisions_need(listed: Stage) -> None:
         assert item.season == (released.year if listed.app.definition.seasons_are_years else 1)
 
 
-async def test_unmonitored_items_are_not_wanted(listed: Stage) -> None:
+async def test_unmonitored_items_are_not_wanted(listed: SimulatedApp) -> None:
     listed.app.library.update_item(listed.item_ids[0], monitored=False)
     assert listed.item_ids[0] not in await listed.ids()
 
 
-async def test_a_search_is_one_search_and_an_equal_one_is_the_same(stage: Stage) -> None:
-    command = await stage.client.search(stage.target())
-    assert command.target == stage.target()
+async def test_a_search_is_one_search_and_an_equal_one_is_the_same(sim: SimulatedApp) -> None:
+    command = await sim.client.search(sim.target())
+    assert command.target == sim.target()
     assert not command.status.is_over
-    assert (await stage.client.search(stage.target())).command_id == command.command_id
-    out = {each.command_id: each for each in await stage.client.commands()}
-    assert out[command.command_id].target == stage.target()
-    stage.app.advance(60)
-    done = {each.command_id: each for each in await stage.client.commands()}[command.command_id]
+    assert (await sim.client.search(sim.target())).command_id == command.command_id
+    out = {each.command_id: each for each in await sim.client.commands()}
+    assert out[command.command_id].target == sim.target()
+    sim.app.advance(60)
+    done = {each.command_id: each for each in await sim.client.commands()}[command.command_id]
     assert done.status is CommandStatus.COMPLETED
     assert done.ended_at is not None
-    silent = stage.app.definition.completion_message == "Completed"
+    silent = sim.app.definition.completion_message == "Completed"
     assert (done.grabs is None) is silent
-    assert [record.item_ids for record in stage.app.searcher.records] == [(stage.item_ids[0],)]
+    assert [record.item_ids for record in sim.app.searcher.records] == [(sim.item_ids[0],)]
 
 
-async def test_a_search_of_an_owner_or_a_season(stage: Stage) -> None:
-    season = 1 if stage.app.definition.kind != "whisparr2" else (stage.now - timedelta(days=60)).year
-    for unit in stage.client.units - {stage.client.item}:
+async def test_a_search_of_an_owner_or_a_season(sim: SimulatedApp) -> None:
+    season = 1 if sim.app.definition.kind != "whisparr2" else (sim.now - timedelta(days=60)).year
+    for unit in sim.client.units - {sim.client.item}:
         number = season if unit is Unit.SEASON else None
-        target = SearchTarget(unit, owner_id=stage.owner_id, season=number)
-        command = await stage.client.search(target)
+        target = SearchTarget(unit, owner_id=sim.owner_id, season=number)
+        command = await sim.client.search(target)
         assert command.target == target
-        stage.app.advance(60)
-        done = {each.command_id: each for each in await stage.client.commands()}[command.command_id]
+        sim.app.advance(60)
+        done = {each.command_id: each for each in await sim.client.commands()}[command.command_id]
         assert (done.target, done.status) == (target, CommandStatus.COMPLETED)
-    searched = {item_id for record in stage.app.searcher.records for item_id in record.item_ids}
-    assert bool(searched & set(stage.item_ids)) is (stage.owner_id is not None)
+    searched = {item_id for record in sim.app.searcher.records for item_id in record.item_ids}
+    assert bool(searched & set(sim.item_ids)) is (sim.owner_id is not None)
 
 
-async def test_only_what_still_waits_is_cancelled(stage: Stage) -> None:
+async def test_only_what_still_waits_is_cancelled(sim: SimulatedApp) -> None:
     for seconds in range(3):  # the app runs three commands at a time
-        stage.app.post_command("Test", duration=60_000 + seconds)
-    waiting = await stage.client.search(stage.target())
+        sim.app.post_command("Test", duration=60_000 + seconds)
+    waiting = await sim.client.search(sim.target())
     assert waiting.status is CommandStatus.QUEUED
-    assert await stage.client.cancel(waiting.command_id) is True
-    running = await stage.client.commands()
+    assert await sim.client.cancel(waiting.command_id) is True
+    running = await sim.client.commands()
     assert waiting.command_id not in {each.command_id for each in running}
-    assert await stage.client.cancel(running[0].command_id) is False
-    assert await stage.client.cancel(10**6) is False
-    stage.app.advance(600)
-    assert stage.app.searcher.records == []
+    assert await sim.client.cancel(running[0].command_id) is False
+    assert await sim.client.cancel(10**6) is False
+    sim.app.advance(600)
+    assert sim.app.searcher.records == []
 
 
-async def test_the_queue_holds_unknown_downloads_too(stage: Stage) -> None:
-    assert await stage.client.queue() == []
-    stage.app.downloads.add([stage.item_ids[0]])
-    stage.app.downloads.add([], status="warning")
-    rows = await stage.client.queue()
-    assert {row.item_id for row in rows} == {stage.item_ids[0], None}
+async def test_the_queue_holds_unknown_downloads_too(sim: SimulatedApp) -> None:
+    assert await sim.client.queue() == []
+    sim.app.downloads.add([sim.item_ids[0]])
+    sim.app.downloads.add([], status="warning")
+    rows = await sim.client.queue()
+    assert {row.item_id for row in rows} == {sim.item_ids[0], None}
     assert {row.status for row in rows} == {"downloading", "warning"}
     assert all(row.download_id for row in rows)
 
 
-async def test_a_long_queue_ends(stage: Stage, noted: Noted) -> None:
+async def test_a_long_queue_ends(sim: SimulatedApp, recorder: Recorder) -> None:
     for _ in range(2100):
-        stage.app.downloads.add([stage.item_ids[0]])
-    rows = await stage.client.queue()
+        sim.app.downloads.add([sim.item_ids[0]])
+    rows = await sim.client.queue()
     assert len({row.download_id for row in rows}) == 2100
-    assert len(noted.requests) == 3
+    assert len(recorder.requests) == 3
 
 
 FAULTS: list[FaultKind] = [
@@ -202,23 +202,23 @@ FAULTS: list[FaultKind] = [
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-async def test_faults_are_clear_errors(stage: Stage, kind: FaultKind) -> None:
-    stage.app.faults.add(Fault(kind, path="*"))
+async def test_faults_are_clear_errors(sim: SimulatedApp, kind: FaultKind) -> None:
+    sim.app.faults.add(Fault(kind, path="*"))
     for ask in (
-        stage.client.status,
-        stage.client.queue,
-        stage.client.commands,
-        stage.client.tags,
-        stage.client.indexers,
+        sim.client.status,
+        sim.client.queue,
+        sim.client.commands,
+        sim.client.tags,
+        sim.client.indexers,
     ):
         with pytest.raises(ArrError) as caught:
             await ask()
         assert caught.value.message.endswith(".")
-    assert not (await probe(stage.http, stage.client.app_type, stage.connection)).ok
+    assert not (await probe(sim.http, sim.client.app_type, sim.connection)).ok
 
 
 @pytest.mark.parametrize("kind", ["cut_before_headers", "cut_in_body", "status", "broken_json", "html"])
-async def test_one_fault_does_not_fail_a_read_that_may_be_repeated(listed: Stage, kind: FaultKind) -> None:
+async def test_one_fault_does_not_fail_a_read_that_may_be_repeated(listed: SimulatedApp, kind: FaultKind) -> None:
     listed.app.faults.add(Fault(kind, path="wanted/*", times=1))
     if kind in ("broken_json", "html"):
         with pytest.raises(ArrError):
@@ -243,15 +243,15 @@ async def test_one_fault_does_not_fail_a_read_that_may_be_repeated(listed: Stage
     ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Fault) else str(value),
 )
 async def test_a_search_in_trouble_is_sent_once_and_never_wrongly_called_unsent(
-    stage: Stage, noted: Noted, fault: Fault, *, reached: bool
+    sim: SimulatedApp, recorder: Recorder, fault: Fault, *, reached: bool
 ) -> None:
-    stage.app.faults.add(replace(fault))  # the simulator counts in it
+    sim.app.faults.add(replace(fault))  # the simulator counts in it
     with pytest.raises(ArrError) as caught:
-        await stage.client.search(stage.target())
+        await sim.client.search(sim.target())
     assert caught.value.may_have_reached is reached
-    assert len(noted.requests) == 1
-    stage.app.advance(60)
-    assert len(stage.app.searcher.records) <= int(reached)
+    assert len(recorder.requests) == 1
+    sim.app.advance(60)
+    assert len(sim.app.searcher.records) <= int(reached)
     if caught.value.http_status == 429:
         assert caught.value.retry_after == timedelta(seconds=120)
 

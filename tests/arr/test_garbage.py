@@ -16,7 +16,7 @@ from app.arr.errors import ArrError
 from app.arr.http import ArrHttp
 from app.arr.models import Connection, HuntPass, QualityProfile, SearchTarget, WantedItem
 from app.arr.parsing import read_all
-from tests.arr.apps import CLIENTS, JSON, STAMP, WHEN, first
+from tests.arr.scripted_app import CLIENTS, JSON, STAMP, WHEN, first
 
 pytestmark = pytest.mark.asyncio
 
@@ -95,8 +95,8 @@ async def test_every_call_ends_in_a_value_or_a_known_error(replies: list[object]
 
     async def no_wait(_seconds: float) -> None: ...
 
-    async with ArrHttp("1", transport=httpx.MockTransport(answer), sleep=no_wait) as door:
-        client = made(door, Connection("http://app.test", "key"))
+    async with ArrHttp("1", transport=httpx.MockTransport(answer), sleep=no_wait) as app_http:
+        client = made(app_http, Connection("http://app.test", "key"))
         for call in CALLS:
             with suppress(ArrError):
                 await call(client)
@@ -106,7 +106,7 @@ async def test_every_call_ends_in_a_value_or_a_known_error(replies: list[object]
 async def test_no_record_makes_more_than_a_value_or_a_skip(record: dict[str, object], made: type[ArrClient]) -> None:
     readable, skipped = read_all(made.item_resource, [record | {"id": 5}], "records")
     assert len(readable) + skipped == 1
-    for item in (one.item(made.item) for one in readable):
+    for item in (record.item(made.item) for record in readable):
         assert isinstance(item, WantedItem)
         assert item.item_id == 5
         assert "\x00" not in item.title

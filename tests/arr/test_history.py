@@ -8,8 +8,8 @@ import pytest
 from app.arr.base import ArrClient
 from app.arr.errors import ArrError
 from app.arr.models import AppType, HistoryEvent, HistoryKind, Variant
-from tests.arr.apps import STAMP, WHEN, App
-from tests.arr.conftest import Made
+from tests.arr.conftest import ClientMaker
+from tests.arr.scripted_app import STAMP, WHEN, ScriptedApp
 
 pytestmark = pytest.mark.asyncio
 
@@ -47,8 +47,8 @@ def owned(item: str, owner: str | None) -> dict[str, Any]:
     ],
 )
 async def test_events(
-    app: App,
-    client_of: Made,
+    app: ScriptedApp,
+    client_of: ClientMaker,
     app_type: AppType,
     variant: Variant | None,
     item: str,
@@ -60,7 +60,7 @@ async def test_events(
     client = client_of(app_type, variant)
     words = ["grabbed", *imported, *incomplete, "downloadFailed", "downloadIgnored"]
     others = ["unknown", "seriesFolderImported", "episodeFileDeleted", "movieFileRenamed", "trackFileRetagged", 1, None]
-    app.says([GRAB | owned(item, owner) | {"eventType": word} for word in [*words, *others]])
+    app.replies_with([GRAB | owned(item, owner) | {"eventType": word} for word in [*words, *others]])
     events = await client.history_since(WHEN)
     assert [event.kind for event in events] == [
         HistoryKind.GRABBED,
@@ -85,8 +85,10 @@ async def test_events(
     assert app.query == {"date": STAMP} | params
 
 
-async def test_the_season_comes_with_the_episode(app: App, sonarr: ArrClient) -> None:
-    app.says([GRAB | owned("episode", "series") | {"episode": episode} for episode in ({"seasonNumber": 0}, {}, "x")])
+async def test_the_season_comes_with_the_episode(app: ScriptedApp, sonarr: ArrClient) -> None:
+    app.replies_with(
+        [GRAB | owned("episode", "series") | {"episode": episode} for episode in ({"seasonNumber": 0}, {}, "x")]
+    )
     assert [event.season for event in await sonarr.history_since(WHEN)] == [0, None, None]
 
 
@@ -106,16 +108,18 @@ async def test_the_season_comes_with_the_episode(app: App, sonarr: ArrClient) ->
         ([1], None),
     ],
 )
-async def test_who_asked_for_a_grab(app: App, radarr: ArrClient, data: object, *, by_search: bool | None) -> None:
-    app.says([GRAB | {"movieId": 7, "data": data}])
+async def test_who_asked_for_a_grab(
+    app: ScriptedApp, radarr: ArrClient, data: object, *, by_search: bool | None
+) -> None:
+    app.replies_with([GRAB | {"movieId": 7, "data": data}])
     assert [event.by_search for event in await radarr.history_since(WHEN)] == [by_search]
 
 
-async def test_an_event_that_does_not_say_when_or_of_what_is_left_out(app: App, radarr: ArrClient) -> None:
+async def test_an_event_that_does_not_say_when_or_of_what_is_left_out(app: ScriptedApp, radarr: ArrClient) -> None:
     bare = {"movieId": 7, "eventType": "downloadFailed", "date": STAMP}
-    app.says([GRAB, GRAB | {"movieId": 0}, bare | {"date": "soon"}, None, 5, bare])
+    app.replies_with([GRAB, GRAB | {"movieId": 0}, bare | {"date": "soon"}, None, 5, bare])
     assert await radarr.history_since(WHEN) == [HistoryEvent(HistoryKind.FAILED, WHEN, 7)]
-    app.says({"records": []})
+    app.replies_with({"records": []})
     with pytest.raises(ArrError):
         await radarr.history_since(WHEN)
 
@@ -128,8 +132,8 @@ async def test_an_event_that_does_not_say_when_or_of_what_is_left_out(app: App, 
     ],
 )
 async def test_the_moment_is_told_in_utc_and_never_later(
-    app: App, radarr: ArrClient, moment: datetime, asked: str
+    app: ScriptedApp, radarr: ArrClient, moment: datetime, asked: str
 ) -> None:
-    app.says([])
+    app.replies_with([])
     assert await radarr.history_since(moment) == []
     assert app.query["date"] == asked

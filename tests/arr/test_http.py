@@ -1,4 +1,4 @@
-"""The door to the apps: what is sent, what is tried again, and what each failure says of the request's fate."""
+"""Requests to the apps: what is sent, what is tried again, and what each failure says of the request's fate."""
 
 import asyncio
 from datetime import timedelta
@@ -11,7 +11,8 @@ from app.arr.errors import ArrError, ArrTimeout, BadReply, ErrorCode, WrongBaseU
 from app.arr.http import ArrHttp
 from app.arr.models import Connection
 from app.http.messages import Method
-from tests.arr.conftest import KEY, Noted
+from tests.arr.conftest import KEY
+from tests.http.recorder import Recorder
 
 pytestmark = pytest.mark.asyncio
 
@@ -32,7 +33,7 @@ async def failing(http: ArrHttp, method: Method = "GET", connection: Connection 
 
 
 @respx.mock
-async def test_a_request_says_who_asks_and_what_it_takes(http: ArrHttp, noted: Noted) -> None:
+async def test_a_request_says_who_asks_and_what_it_takes(http: ArrHttp, recorder: Recorder) -> None:
     route = respx.get(URL).respond(json={"ok": [1, None, True]})
     reply = await http.send(APP, "GET", "/api/v3/queue", params={"page": 1, "ids": [3, 4], "flag": True})
     assert reply == {"ok": [1, None, True]}
@@ -42,7 +43,7 @@ async def test_a_request_says_who_asks_and_what_it_takes(http: ArrHttp, noted: N
     assert sent.headers["user-agent"] == "Huntarr/1.2.3"
     assert sent.headers["accept"] == "application/json"
     assert sent.headers["accept-encoding"] == "gzip, br"
-    assert noted.requests == [("GET", "/api/v3/queue", 200, len(b'{"ok":[1,null,true]}'))]
+    assert recorder.requests == [("GET", "/api/v3/queue", 200, len(b'{"ok":[1,null,true]}'))]
 
 
 @respx.mock
@@ -72,11 +73,11 @@ PASSING = [
 @respx.mock
 @pytest.mark.parametrize("trouble", PASSING, ids=repr)
 async def test_a_read_is_tried_three_times_after_passing_trouble(
-    http: ArrHttp, noted: Noted, trouble: Exception | httpx.Response
+    http: ArrHttp, recorder: Recorder, trouble: Exception | httpx.Response
 ) -> None:
     route = respx.get(URL).mock(side_effect=[trouble, trouble, httpx.Response(200, json=[])])
     assert await http.send(APP, "GET", "/api/v3/queue") == []
-    assert noted.waits == [0.5, 1.0]
+    assert recorder.waits == [0.5, 1.0]
     route.mock(side_effect=[trouble] * 3)
     failure = await failing(http)
     assert failure.transient
@@ -112,7 +113,7 @@ async def test_what_will_not_pass_is_asked_once(http: ArrHttp, answer: httpx.Res
 @pytest.mark.parametrize("method", WRITES)
 @pytest.mark.parametrize("trouble", PASSING[:3], ids=repr)
 async def test_a_write_is_tried_again_only_before_a_byte_left(
-    http: ArrHttp, noted: Noted, method: Method, trouble: Exception
+    http: ArrHttp, recorder: Recorder, method: Method, trouble: Exception
 ) -> None:
     route = respx.route(method=method, url=URL).mock(side_effect=[trouble, httpx.Response(200, json={})])
     assert await http.send(APP, method, "/api/v3/queue") == {}
@@ -149,12 +150,12 @@ async def test_a_write_is_tried_again_only_before_a_byte_left(
     ],
 )
 async def test_a_write_is_never_repeated_once_it_left_and_says_whether_it_may_have_arrived(
-    http: ArrHttp, noted: Noted, method: Method, trouble: Exception | httpx.Response, *, reached: bool
+    http: ArrHttp, recorder: Recorder, method: Method, trouble: Exception | httpx.Response, *, reached: bool
 ) -> None:
     route = respx.route(method=method, url=URL).mock(side_effect=[trouble] * 3)
     assert (await failing(http, method)).may_have_reached is reached
     assert route.call_count == 1
-    assert noted.waits == []
+    assert recorder.waits == []
 
 
 @respx.mock

@@ -10,7 +10,7 @@ from app.arr.http import ArrHttp
 from app.arr.identify import identify
 from app.arr.models import AppDatabase, AppStatus, AppType, Connection, Variant
 from app.arr.probe import probe
-from tests.arr.apps import JSON, App, path_of
+from tests.arr.scripted_app import JSON, ScriptedApp, path_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -19,7 +19,7 @@ V2, V3, LISTLESS = Variant.V2, Variant.V3, Variant.V3_LISTLESS
 HAS = {V2: {"episode": 400, "wanted/missing": 200}, V3: {"wanted/missing": 200}, LISTLESS: {"movie": 200}}
 
 
-def plays(app: App, name: str, version: str, statuses: dict[str, int]) -> None:
+def plays(app: ScriptedApp, name: str, version: str, statuses: dict[str, int]) -> None:
     status: dict[str, Any] = {"appName": name, "version": version, "databaseType": "sqLite"}
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -45,26 +45,26 @@ def plays(app: App, name: str, version: str, statuses: dict[str, int]) -> None:
         ("odd", LISTLESS, 3),
     ],
 )
-async def test_the_variants(app: App, door: ArrHttp, version: str, variant: Variant, requests: int) -> None:
+async def test_the_variants(app: ScriptedApp, app_http: ArrHttp, version: str, variant: Variant, requests: int) -> None:
     plays(app, "Whisparr", version, HAS[variant])
-    status = await identify(door, AppType.WHISPARR, CONNECTION)
+    status = await identify(app_http, AppType.WHISPARR, CONNECTION)
     assert status == AppStatus("Whisparr", version, AppDatabase.SQLITE, "", variant)
-    assert len(app.asked) == requests
-    found = await probe(door, AppType.WHISPARR, CONNECTION)
+    assert len(app.requests) == requests
+    found = await probe(app_http, AppType.WHISPARR, CONNECTION)
     assert (found.ok, found.variant, found.version) == (True, variant, version)
 
 
-async def test_an_app_without_variants_is_asked_once(app: App, door: ArrHttp) -> None:
+async def test_an_app_without_variants_is_asked_once(app: ScriptedApp, app_http: ArrHttp) -> None:
     plays(app, "Sonarr", "4.0.0.1", {})
-    assert (await identify(door, AppType.SONARR, CONNECTION)).variant is None
-    assert (await probe(door, AppType.SONARR, CONNECTION)).variant is None
+    assert (await identify(app_http, AppType.SONARR, CONNECTION)).variant is None
+    assert (await probe(app_http, AppType.SONARR, CONNECTION)).variant is None
     assert app.paths == ["system/status"] * 2
 
 
-async def test_another_app(app: App, door: ArrHttp) -> None:
+async def test_another_app(app: ScriptedApp, app_http: ArrHttp) -> None:
     plays(app, "Sonarr", "4.0.0.1", {})
     with pytest.raises(ArrError) as caught:
-        await identify(door, AppType.WHISPARR, CONNECTION)
+        await identify(app_http, AppType.WHISPARR, CONNECTION)
     assert (caught.value.code, caught.value.message) == (
         ErrorCode.WRONG_APP,
         "This is Sonarr, not Whisparr: check the URL.",
@@ -81,11 +81,13 @@ async def test_another_app(app: App, door: ArrHttp) -> None:
         ("wanted/missing", 502, ErrorCode.SERVER_ERROR),
     ],
 )
-async def test_no_proof_is_no_guess(app: App, door: ArrHttp, failing: str, status: int, code: ErrorCode) -> None:
+async def test_no_proof_is_no_guess(
+    app: ScriptedApp, app_http: ArrHttp, failing: str, status: int, code: ErrorCode
+) -> None:
     plays(app, "Whisparr", "3.0.0.1", {failing: status})
     with pytest.raises(ArrError) as caught:
-        await identify(door, AppType.WHISPARR, CONNECTION)
+        await identify(app_http, AppType.WHISPARR, CONNECTION)
     assert caught.value.code is code
-    found = await probe(door, AppType.WHISPARR, CONNECTION)
+    found = await probe(app_http, AppType.WHISPARR, CONNECTION)
     assert (found.ok, found.variant) == (False, None)
     assert found.error_code in (ErrorCode.UNAUTHORIZED, ErrorCode.BAD_RESPONSE)

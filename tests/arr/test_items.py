@@ -8,8 +8,8 @@ import pytest
 from app.arr.base import ArrClient
 from app.arr.errors import ArrError, ErrorCode
 from app.arr.models import AppType, FileFacts, HuntPass, ReleaseDates, SortKey, Unit, Variant, WantedItem
-from tests.arr.apps import STAMP, WHEN, App, first, page
-from tests.arr.conftest import Made
+from tests.arr.conftest import ClientMaker
+from tests.arr.scripted_app import STAMP, WHEN, ScriptedApp, first, page
 
 pytestmark = pytest.mark.asyncio
 
@@ -33,8 +33,8 @@ EPISODE = {
 }
 
 
-async def test_a_wanted_episode(app: App, sonarr: ArrClient) -> None:
-    app.says(page(EPISODE, total=99))
+async def test_a_wanted_episode(app: ScriptedApp, sonarr: ArrClient) -> None:
+    app.replies_with(page(EPISODE, total=99))
     found = await sonarr.wanted(HuntPass.CUTOFF, sort=SortKey.RELEASED, descending=True, page=3, page_size=50)
     assert (found.total, found.skipped) == (99, 0)
     assert found.items == (
@@ -70,9 +70,9 @@ async def test_a_wanted_episode(app: App, sonarr: ArrClient) -> None:
     [(True, True, True), (True, False, False), (False, True, False), (None, True, False)],
 )
 async def test_an_episode_is_monitored_when_it_and_its_series_are(
-    app: App, sonarr: ArrClient, episode: bool | None, *, series: bool, monitored: bool
+    app: ScriptedApp, sonarr: ArrClient, episode: bool | None, *, series: bool, monitored: bool
 ) -> None:
-    app.says(page(EPISODE | {"monitored": episode, "series": SERIES | {"monitored": series}}))
+    app.replies_with(page(EPISODE | {"monitored": episode, "series": SERIES | {"monitored": series}}))
     assert [item.monitored for item in await first(sonarr)] == [monitored]
 
 
@@ -89,8 +89,8 @@ async def test_an_episode_is_monitored_when_it_and_its_series_are(
         ({"title": "x" * 5000}, "The Quiet Ledger - S01E02 - " + "x" * 300),
     ],
 )
-async def test_titles_of_episodes(app: App, sonarr: ArrClient, change: dict[str, object], title: str) -> None:
-    app.says(page(EPISODE | change))
+async def test_titles_of_episodes(app: ScriptedApp, sonarr: ArrClient, change: dict[str, object], title: str) -> None:
+    app.replies_with(page(EPISODE | change))
     assert [item.title for item in await first(sonarr)] == [title]
 
 
@@ -108,8 +108,8 @@ MOVIE = {
 }
 
 
-async def test_a_wanted_movie(app: App, radarr: ArrClient) -> None:
-    app.says(page(MOVIE))
+async def test_a_wanted_movie(app: ScriptedApp, radarr: ArrClient) -> None:
+    app.replies_with(page(MOVIE))
     assert await first(radarr) == (
         WantedItem(
             item_id=9,
@@ -124,7 +124,7 @@ async def test_a_wanted_movie(app: App, radarr: ArrClient) -> None:
     )
     assert app.query["sortKey"] == "movieMetadata.inCinemas"
     assert app.query["sortDirection"] == "ascending"
-    app.says(page(MOVIE | {"year": 0}, MOVIE | {"title": None, "isAvailable": "yes"}))
+    app.replies_with(page(MOVIE | {"year": 0}, MOVIE | {"title": None, "isAvailable": "yes"}))
     assert [(item.title, item.available) for item in await first(radarr)] == [
         ("Harbour", False),
         ("Movie 9 (1999)", None),
@@ -149,13 +149,13 @@ async def test_a_wanted_movie(app: App, radarr: ArrClient) -> None:
     ],
 )
 async def test_dates_become_aware_utc_or_nothing(
-    app: App, sonarr: ArrClient, value: object, moment: datetime | None
+    app: ScriptedApp, sonarr: ArrClient, value: object, moment: datetime | None
 ) -> None:
-    app.says(page(EPISODE | {"airDateUtc": value}))
+    app.replies_with(page(EPISODE | {"airDateUtc": value}))
     assert [item.dates.released for item in await first(sonarr)] == [moment]
 
 
-async def test_records_that_cannot_be_read_are_left_out_and_counted(app: App, sonarr: ArrClient) -> None:
+async def test_records_that_cannot_be_read_are_left_out_and_counted(app: ScriptedApp, sonarr: ArrClient) -> None:
     broken: list[object] = [
         None,
         5,
@@ -169,7 +169,7 @@ async def test_records_that_cannot_be_read_are_left_out_and_counted(app: App, so
         {"id": 2**40},
         {"id": None},
     ]
-    app.says(page(EPISODE, *broken, EPISODE | {"id": 8.0, "seriesId": None, "tags": "x", "series": []}))
+    app.replies_with(page(EPISODE, *broken, EPISODE | {"id": 8.0, "seriesId": None, "tags": "x", "series": []}))
     found = await sonarr.wanted(HuntPass.MISSING, sort=SortKey.LAST_SEARCH, descending=False, page=1, page_size=20)
     assert [item.item_id for item in found.items] == [7, 8]
     assert found.skipped == len(broken)
@@ -178,8 +178,8 @@ async def test_records_that_cannot_be_read_are_left_out_and_counted(app: App, so
 @pytest.mark.parametrize(
     "reply", [[], None, {}, {"records": []}, {"totalRecords": 1}, page(total=-1), {"totalRecords": 1, "records": {}}]
 )
-async def test_a_page_that_is_none_is_a_bad_answer(app: App, sonarr: ArrClient, reply: object) -> None:
-    app.says(reply)
+async def test_a_page_that_is_none_is_a_bad_answer(app: ScriptedApp, sonarr: ArrClient, reply: object) -> None:
+    app.replies_with(reply)
     with pytest.raises(ArrError) as caught:
         await first(sonarr)
     assert caught.value.code is ErrorCode.BAD_RESPONSE
@@ -289,15 +289,15 @@ OTHERS: list[tuple[AppType, Variant | None, dict[str, Any], WantedItem, dict[str
 
 @pytest.mark.parametrize(("app_type", "variant", "record", "item", "asked"), OTHERS)
 async def test_a_wanted_item_of_the_others(
-    app: App,
-    client_of: Made,
+    app: ScriptedApp,
+    client_of: ClientMaker,
     app_type: AppType,
     variant: Variant | None,
     record: dict[str, Any],
     item: WantedItem,
     asked: dict[str, str],
 ) -> None:
-    app.says(page(record))
+    app.replies_with(page(record))
     assert await first(client_of(app_type, variant)) == (item,)
     common = {"page": "1", "pageSize": "20", "sortDirection": "ascending", "monitored": "true"}
     assert app.query == common | asked
@@ -313,18 +313,23 @@ async def test_a_wanted_item_of_the_others(
     ],
 )
 async def test_an_item_whose_owner_did_not_come_with_it(
-    app: App, client_of: Made, app_type: AppType, variant: Variant | None, record: dict[str, Any], owner: str
+    app: ScriptedApp,
+    client_of: ClientMaker,
+    app_type: AppType,
+    variant: Variant | None,
+    record: dict[str, Any],
+    owner: str,
 ) -> None:
     """The list holds only what is monitored in both: to say so is no guess."""
-    app.says(page(record | {owner: None}, record | {owner: record[owner] | {"monitored": False}}, {"id": 4}))
+    app.replies_with(page(record | {owner: None}, record | {owner: record[owner] | {"monitored": False}}, {"id": 4}))
     items = await first(client_of(app_type, variant))
     assert [item.monitored for item in items] == [True, False, False]
     assert items[0].quality_profile_id is None
     assert items[2].title == f"{items[2].unit.capitalize()} 4"
 
 
-async def test_the_site_of_a_scene_is_named_twice(app: App, client_of: Made) -> None:
-    app.says(page(SCENE | {"series": None}, SCENE | {"series": None, "seriesTitle": None, "releaseDate": None}))
+async def test_the_site_of_a_scene_is_named_twice(app: ScriptedApp, client_of: ClientMaker) -> None:
+    app.replies_with(page(SCENE | {"series": None}, SCENE | {"series": None, "seriesTitle": None, "releaseDate": None}))
     items = await first(client_of(AppType.WHISPARR, Variant.V2))
     assert [(item.title, item.owner_title) for item in items] == [
         ("Site - 2026-01-02 - Night", "Site"),
@@ -343,18 +348,18 @@ HELD = FileFacts(70, "WEBDL-1080p", -25, cutoff_met=False)
 
 @pytest.mark.parametrize(("app_type", "variant"), [(AppType.SONARR, None), (AppType.WHISPARR, Variant.V2)])
 async def test_an_episode_below_its_cutoff_comes_with_its_file(
-    app: App, client_of: Made, app_type: AppType, variant: Variant | None
+    app: ScriptedApp, client_of: ClientMaker, app_type: AppType, variant: Variant | None
 ) -> None:
     client = client_of(app_type, variant)
-    app.says(page(*({"id": 4, "episodeFile": file} for file in (FILE, {"id": 71}, {"quality": 1}, "x", None))))
+    app.replies_with(page(*({"id": 4, "episodeFile": file} for file in (FILE, {"id": 71}, {"quality": 1}, "x", None))))
     assert [item.file for item in await first(client, HuntPass.CUTOFF)] == [HELD, FileFacts(71), None, None, None]
     assert app.query["includeEpisodeFile"] == "true"
     await first(client)
     assert "includeEpisodeFile" not in app.query
 
 
-async def test_an_app_without_lists_says_so(app: App, client_of: Made) -> None:
+async def test_an_app_without_lists_says_so(app: ScriptedApp, client_of: ClientMaker) -> None:
     with pytest.raises(ArrError, match="Whisparr has no wanted lists") as caught:
         await first(client_of(AppType.WHISPARR, Variant.V3_LISTLESS))
     assert (caught.value.code, caught.value.may_have_reached) == (ErrorCode.REFUSED, False)
-    assert app.asked == []
+    assert app.requests == []

@@ -21,8 +21,8 @@ from app.arr.models import (
     Unit,
     Variant,
 )
-from tests.arr.apps import CLIENTS, STAMP, WHEN, App, path_of
-from tests.arr.conftest import Made
+from tests.arr.conftest import ClientMaker
+from tests.arr.scripted_app import CLIENTS, STAMP, WHEN, ScriptedApp, path_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -68,22 +68,22 @@ def episodes(*facts: tuple[bool, str | None, bool], date: str = "airDateUtc") ->
 )
 @pytest.mark.parametrize(("app_type", "variant"), [(AppType.SONARR, None), (AppType.WHISPARR, V2)])
 async def test_a_season(
-    app: App,
-    client_of: Made,
+    app: ScriptedApp,
+    client_of: ClientMaker,
     app_type: AppType,
     variant: Variant | None,
     listed: list[tuple[bool, str | None, bool]],
     facts: SeasonFacts,
 ) -> None:
-    app.says([*episodes(*listed, date="releaseDate" if variant else "airDateUtc"), None, {}])
+    app.replies_with([*episodes(*listed, date="releaseDate" if variant else "airDateUtc"), None, {}])
     assert await client_of(app_type, variant).season(3, 1, now=WHEN) == facts
     assert app.paths == ["episode"]
     assert app.query == {"seriesId": "3", "seasonNumber": "1"}
 
 
-async def test_a_season_was_searched_when_one_of_its_episodes_was(app: App, sonarr: ArrClient) -> None:
+async def test_a_season_was_searched_when_one_of_its_episodes_was(app: ScriptedApp, sonarr: ArrClient) -> None:
     listed = episodes((True, PAST, True), (False, PAST, False), (True, PAST, False))
-    app.says([listed[0] | {"lastSearchTime": PAST}, listed[1] | {"lastSearchTime": STAMP}, listed[2]])
+    app.replies_with([listed[0] | {"lastSearchTime": PAST}, listed[1] | {"lastSearchTime": STAMP}, listed[2]])
     assert (await sonarr.season(3, 0, now=WHEN + timedelta(days=1))).last_search_at == WHEN
 
 
@@ -104,22 +104,24 @@ async def test_a_season_was_searched_when_one_of_its_episodes_was(app: App, sona
     ],
 )
 async def test_how_much_an_owner_covers(
-    app: App,
-    client_of: Made,
+    app: ScriptedApp,
+    client_of: ClientMaker,
     app_type: AppType,
     variant: Variant | None,
     path: str,
     record: dict[str, Any],
     extent: int,
 ) -> None:
-    app.says({"id": 3, "title": "Somebody", "monitored": True, **record})
+    app.replies_with({"id": 3, "title": "Somebody", "monitored": True, **record})
     assert await client_of(app_type, variant).extent(3) == extent
     assert app.paths == [path]
 
 
 @pytest.mark.parametrize("made", CLIENTS)
-async def test_what_an_app_does_not_have_is_not_asked_for(app: App, door: ArrHttp, made: type[ArrClient]) -> None:
-    client = made(door, Connection("http://app.test", "key"))
+async def test_what_an_app_does_not_have_is_not_asked_for(
+    app: ScriptedApp, app_http: ArrHttp, made: type[ArrClient]
+) -> None:
+    client = made(app_http, Connection("http://app.test", "key"))
     refused: list[Awaitable[object]] = []
     if not made.has_seasons:
         refused.append(client.season(1, 1, now=WHEN))
@@ -133,7 +135,7 @@ async def test_what_an_app_does_not_have_is_not_asked_for(app: App, door: ArrHtt
         with pytest.raises(ArrError) as caught:
             await call
         assert (caught.value.code, caught.value.may_have_reached) == (ErrorCode.REFUSED, False)
-    assert app.asked == []
+    assert app.requests == []
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -150,11 +152,11 @@ async def test_what_an_app_does_not_have_is_not_asked_for(app: App, door: ArrHtt
     ],
 )
 async def test_files_by_item(
-    app: App, client_of: Made, app_type: AppType, variant: Variant | None, path: str, key: str
+    app: ScriptedApp, client_of: ClientMaker, app_type: AppType, variant: Variant | None, path: str, key: str
 ) -> None:
     client = client_of(app_type, variant)
     listed = [file(72, 5) | {key: 7}, file(71, -5) | {key: 7}, file(70, 9, unmet=True) | {key: 7}]
-    app.says([*listed, file(80) | {key: 8}, {"id": 81}, {key: 9}, None])
+    app.replies_with([*listed, file(80) | {key: 8}, {"id": 81}, {key: 9}, None])
     found = await client.files([7, 8, 9])
     assert found == {
         7: FileFacts(70, "Q71", -5, cutoff_met=False),
@@ -163,33 +165,33 @@ async def test_files_by_item(
     assert app.paths == [path]
     assert app.last.url.query.decode() == f"{key}=7&{key}=8&{key}=9"
     assert await client.files([]) == {}
-    assert len(app.asked) == 1
+    assert len(app.requests) == 1
 
 
-async def test_files_without_scores(app: App, client_of: Made) -> None:
+async def test_files_without_scores(app: ScriptedApp, client_of: ClientMaker) -> None:
     listed = [{"id": 72, "bookId": 7, "qualityCutoffNotMet": False}, {"id": 71, "bookId": 7}]
-    app.says(listed)
+    app.replies_with(listed)
     assert await client_of(AppType.READARR, None).files([7]) == {7: FileFacts(71, None, None, None)}
 
 
-async def test_files_of_episodes_at_sonarr(app: App, sonarr: ArrClient) -> None:
-    app.says([{"id": 1, "episodeFile": file(70, 5)}, {"id": 2, "episodeFile": file(70, 5)}, {"id": 3}])
+async def test_files_of_episodes_at_sonarr(app: ScriptedApp, sonarr: ArrClient) -> None:
+    app.replies_with([{"id": 1, "episodeFile": file(70, 5)}, {"id": 2, "episodeFile": file(70, 5)}, {"id": 3}])
     assert await sonarr.files([1, 2, 3]) == dict.fromkeys((1, 2), FileFacts(70, "Q70", 5, cutoff_met=True))
     assert app.paths == ["episode"]
     assert app.last.url.query.decode() == "episodeIds=1&episodeIds=2&episodeIds=3&includeEpisodeFile=true"
     assert await sonarr.files([]) == {}
 
 
-async def test_files_of_episodes_at_whisparr(app: App, client_of: Made) -> None:
+async def test_files_of_episodes_at_whisparr(app: ScriptedApp, client_of: ClientMaker) -> None:
     listed = [{"id": 1, "episodeFileId": 70}, {"id": 2, "episodeFileId": 0}, {"id": 3, "episodeFileId": 71}]
-    app.has({"episode": listed, "episodefile": [file(70, 5)]})
+    app.serves({"episode": listed, "episodefile": [file(70, 5)]})
     client = client_of(AppType.WHISPARR, V2)
     assert await client.files([1, 2, 3]) == {1: FileFacts(70, "Q70", 5, cutoff_met=True)}
-    assert [request.url.query.decode() for request in app.asked] == [
+    assert [request.url.query.decode() for request in app.requests] == [
         "episodeIds=1&episodeIds=2&episodeIds=3",
         "episodeFileIds=70&episodeFileIds=71",
     ]
-    app.has({"episode": listed[1:2]})
+    app.serves({"episode": listed[1:2]})
     assert await client.files([2]) == {}
 
 
@@ -214,9 +216,9 @@ async def step_of(client: ArrClient, first_id: int = 6, budget: int = 3) -> Libr
     return await client.upgradable(first_id, profiles=PROFILES, budget=budget, known_items=none_known)
 
 
-async def test_a_series_of_sonarr(app: App, sonarr: ArrClient) -> None:
+async def test_a_series_of_sonarr(app: ScriptedApp, sonarr: ArrClient) -> None:
     listed = [held(n, found, **change) | ({"episodeFile": found} if found else {}) for n, found, change in SHELF]
-    app.has({"series/6": owner(title="Ledger"), "episode": listed})
+    app.serves({"series/6": owner(title="Ledger"), "episode": listed})
     step = await step_of(sonarr)
     assert (step.next_id, step.requests, step.is_empty) == (7, 2, False)
     (found,) = step.items
@@ -227,25 +229,27 @@ async def test_a_series_of_sonarr(app: App, sonarr: ArrClient) -> None:
     assert app.query == {"seriesId": "6", "includeEpisodeFile": "true"}
 
 
-async def test_a_series_of_whisparr(app: App, client_of: Made) -> None:
+async def test_a_series_of_whisparr(app: ScriptedApp, client_of: ClientMaker) -> None:
     listed = [held(n, found, **change) | {"episodeFileId": found["id"] if found else 0} for n, found, change in SHELF]
-    app.has({"series/6": owner(title="Site"), "episode": listed, "episodefile": [LOW, UNMET, HIGH, EXACT]})
+    app.serves({"series/6": owner(title="Site"), "episode": listed, "episodefile": [LOW, UNMET, HIGH, EXACT]})
     step = await step_of(client_of(AppType.WHISPARR, V2))
-    assert [one.item.item_id for one in step.items] == [1]
+    assert [upgrade.item.item_id for upgrade in step.items] == [1]
     assert (step.next_id, step.requests) == (7, 3)
-    assert [request.url.query.decode() for request in app.asked] == ["", "seriesId=6", "seriesId=6"]
+    assert [request.url.query.decode() for request in app.requests] == ["", "seriesId=6", "seriesId=6"]
 
 
-async def test_an_artist_whose_albums_are_as_good_as_their_worst_file(app: App, client_of: Made) -> None:
+async def test_an_artist_whose_albums_are_as_good_as_their_worst_file(app: ScriptedApp, client_of: ClientMaker) -> None:
     files = [LOW | {"albumId": 1}, HIGH | {"id": 90, "albumId": 1}, HIGH | {"albumId": 2}, UNMET | {"albumId": 3}]
     albums = [{"id": n, "artistId": 6, "title": f"Album {n}", "monitored": True} for n in range(1, 5)]
-    app.has({"artist/6": owner(artistName="Low Tide"), "trackfile": files, "album": albums})
+    app.serves({"artist/6": owner(artistName="Low Tide"), "trackfile": files, "album": albums})
     step = await step_of(client_of(AppType.LIDARR, None))
-    assert [(one.item.item_id, one.item.title, one.score) for one in step.items] == [(1, "Low Tide - Album 1", 10)]
+    assert [(upgrade.item.item_id, upgrade.item.title, upgrade.score) for upgrade in step.items] == [
+        (1, "Low Tide - Album 1", 10)
+    ]
     assert step.items[0].item.file == FileFacts(70, "Q70", 10, cutoff_met=True)
     assert (step.next_id, step.requests) == (7, 3)
-    assert [request.url.query.decode() for request in app.asked] == ["", "artistId=6", "artistId=6"]
-    app.has({"artist/6": owner(), "trackfile": files[2:]})
+    assert [request.url.query.decode() for request in app.requests] == ["", "artistId=6", "artistId=6"]
+    app.serves({"artist/6": owner(), "trackfile": files[2:]})
     assert await step_of(client_of(AppType.LIDARR, None)) == LibraryStep((), 7, requests=2)
 
 
@@ -255,11 +259,16 @@ async def test_an_artist_whose_albums_are_as_good_as_their_worst_file(app: App, 
     [(AppType.SONARR, None, "series/6"), (AppType.WHISPARR, V2, "series/6"), (AppType.LIDARR, None, "artist/6")],
 )
 async def test_an_owner_that_wants_nothing_better_costs_one_request(
-    app: App, client_of: Made, app_type: AppType, variant: Variant | None, path: str, change: dict[str, object]
+    app: ScriptedApp,
+    client_of: ClientMaker,
+    app_type: AppType,
+    variant: Variant | None,
+    path: str,
+    change: dict[str, object],
 ) -> None:
-    app.has({path: owner(**change)})
+    app.serves({path: owner(**change)})
     assert await step_of(client_of(app_type, variant)) == LibraryStep((), 7, requests=1)
-    app.has({})
+    app.serves({})
     assert await step_of(client_of(app_type, variant)) == LibraryStep((), 7, requests=1, is_empty=True)
     app.answer = lambda _request: httpx.Response(401)
     with pytest.raises(ArrError):
@@ -281,14 +290,16 @@ FILES = [
 @pytest.mark.parametrize(
     ("app_type", "variant"), [(AppType.RADARR, None), (AppType.WHISPARR, V3), (AppType.WHISPARR, LISTLESS)]
 )
-async def test_movies_by_the_hundred(app: App, client_of: Made, app_type: AppType, variant: Variant | None) -> None:
+async def test_movies_by_the_hundred(
+    app: ScriptedApp, client_of: ClientMaker, app_type: AppType, variant: Variant | None
+) -> None:
     asked: list[list[int]] = []
 
     async def known(ids: Sequence[int]) -> Collection[int]:
         asked.append([*ids])
         return {115}
 
-    app.has(
+    app.serves(
         {
             "moviefile": FILES,
             "movie/110": MOVIE | {"id": 110},
@@ -299,16 +310,19 @@ async def test_movies_by_the_hundred(app: App, client_of: Made, app_type: AppTyp
     )
     client = client_of(app_type, variant)
     step = await client.upgradable(101, profiles=PROFILES, budget=20, known_items=known)
-    assert [(one.item.item_id, one.score, one.cutoff_score) for one in step.items] == [(110, 10, 50), (130, 10, 50)]
+    assert [(upgrade.item.item_id, upgrade.score, upgrade.cutoff_score) for upgrade in step.items] == [
+        (110, 10, 50),
+        (130, 10, 50),
+    ]
     assert step.items[0].item.file == FileFacts(70, "Q70", 10, cutoff_met=True)
     assert (step.next_id, step.requests, step.is_empty) == (201, 6, False)
     assert asked == [[110, 113, 114, 115, 116, 130]]
     assert app.paths == ["moviefile", *(f"movie/{n}" for n in (110, 113, 114, 116, 130))]
-    assert app.asked[0].url.params.get_list("movieId") == [str(n) for n in range(101, 201)]
-    assert len(app.asked[0].url.query) < 2000
+    assert app.requests[0].url.params.get_list("movieId") == [str(n) for n in range(101, 201)]
+    assert len(app.requests[0].url.query) < 2000
 
 
-async def test_a_spent_budget_ends_the_step_where_the_next_one_goes_on(app: App, radarr: ArrClient) -> None:
+async def test_a_spent_budget_ends_the_step_where_the_next_one_goes_on(app: ScriptedApp, radarr: ArrClient) -> None:
     movies = {f"movie/{n}": MOVIE | {"id": n} for n in (110, 113, 114, 115, 116, 130)}
     files = {n["movieId"]: n for n in FILES}
 
@@ -323,27 +337,27 @@ async def test_a_spent_budget_ends_the_step_where_the_next_one_goes_on(app: App,
         step = await step_of(radarr, first_id, budget=3)
         assert step.requests <= 3
         assert step.next_id > first_id
-        found += [one.item.item_id for one in step.items]
+        found += [upgrade.item.item_id for upgrade in step.items]
         first_id, steps = step.next_id, steps + 1
     assert found == [110, 113, 114, 115, 116, 130]
     assert (steps, app.paths.count("moviefile")) == (3, 3)
 
 
-async def test_movies_that_no_profile_wants_better(app: App, radarr: ArrClient) -> None:
-    app.has({"moviefile": FILES})
+async def test_movies_that_no_profile_wants_better(app: ScriptedApp, radarr: ArrClient) -> None:
+    app.serves({"moviefile": FILES})
     profiles = {number: PROFILES[number] for number in (2, 3)}
     step = await radarr.upgradable(1, profiles=profiles, budget=3, known_items=none_known)
     assert step == LibraryStep((), 101, requests=1)
-    app.says([])
+    app.replies_with([])
     assert await step_of(radarr, 1) == LibraryStep((), 101, requests=1, is_empty=True)
 
 
 # --- an app without lists -------------------------------------------------------------------------------------------
 
 
-async def test_the_library_of_an_app_without_lists(app: App, client_of: Made) -> None:
+async def test_the_library_of_an_app_without_lists(app: ScriptedApp, client_of: ClientMaker) -> None:
     scene = MOVIE | {"releaseDate": "2026-01-02", "isAvailable": True, "studioTitle": "House", "tags": [1]}
-    app.says(
+    app.replies_with(
         [
             scene | {"id": 1, "hasFile": False},
             scene | {"id": 2, "hasFile": True, "movieFile": file(70, unmet=True)},
@@ -355,7 +369,7 @@ async def test_the_library_of_an_app_without_lists(app: App, client_of: Made) ->
         ]
     )
     movies = await client_of(AppType.WHISPARR, LISTLESS).library()
-    assert [(one.item.item_id, one.has_file, one.cutoff_met) for one in movies] == [
+    assert [(movie.item.item_id, movie.has_file, movie.cutoff_met) for movie in movies] == [
         (1, False, None),
         (2, True, False),
         (3, True, True),
@@ -369,8 +383,8 @@ async def test_the_library_of_an_app_without_lists(app: App, client_of: Made) ->
     assert app.query == {"excludeLocalCovers": "true"}
 
 
-async def test_a_library_may_be_larger_than_any_other_answer(app: App, client_of: Made) -> None:
-    app.says([MOVIE | {"id": n, "overview": "x" * 100_000} for n in range(1, 251)])
+async def test_a_library_may_be_larger_than_any_other_answer(app: ScriptedApp, client_of: ClientMaker) -> None:
+    app.replies_with([MOVIE | {"id": n, "overview": "x" * 100_000} for n in range(1, 251)])
     client = client_of(AppType.WHISPARR, LISTLESS)
     assert len(await client.library()) == 250
     with pytest.raises(ArrError, match="larger than 20 MB"):

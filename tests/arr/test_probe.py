@@ -8,8 +8,9 @@ from app.arr.errors import ErrorCode
 from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, AppType, Connection
 from app.arr.probe import Probe, probe
-from tests.arr.conftest import KEY, Noted, at
-from tests.arr.servers import Answer, answer, for_ever, saying, self_signed, serve
+from tests.arr.conftest import KEY, at
+from tests.http.recorder import Recorder
+from tests.http.servers import Answer, answer, for_ever, saying, self_signed, serve
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,10 +31,10 @@ async def probed(http: ArrHttp, server: Answer, base: str = "") -> Probe:
         )
 
 
-async def test_the_right_app(http: ArrHttp, noted: Noted) -> None:
+async def test_the_right_app(http: ArrHttp, recorder: Recorder) -> None:
     found = await probed(http, saying(status_of("Sonarr")), "/tv")
     assert found == Probe(True, "Sonarr", "4.0.1.2", AppDatabase.SQLITE, latency_ms=42)
-    assert [request[1] for request in noted.requests] == ["/api/v3/system/status"]
+    assert [request[1] for request in recorder.requests] == ["/api/v3/system/status"]
 
 
 HTML = answer(b"<html>", kind="text/html")
@@ -105,7 +106,7 @@ async def test_the_address_is_blocked(http: ArrHttp) -> None:
 async def test_tls_that_does_not_fit(http: ArrHttp, tmp_path: Path, scheme: str, sentence: str) -> None:
     """Plain HTTP to a TLS port ends without a word; the probe looks again, over TLS."""
     server, _ = self_signed(tmp_path, "127.0.0.1")
-    async with serve(saying(status_of("Sonarr")), tls=server) as port, ArrHttp("1") as door:
-        found = await probe(door, AppType.SONARR, at(port, scheme=scheme))
+    async with serve(saying(status_of("Sonarr")), tls=server) as port, ArrHttp("1") as app_http:
+        found = await probe(app_http, AppType.SONARR, at(port, scheme=scheme))
     assert found.error_code is ErrorCode.TLS
     assert sentence in (found.error or "")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import Invalid
 from app.http.addresses import BlockedAddress, GuardedBackend, GuardedPool, Resolve, is_blocked, normalise_url
-from tests.arr.servers import answer, saying, self_signed, serve
+from tests.http.servers import answer, saying, self_signed, serve
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from httpx import AsyncClient
 from app.arr.http import ArrHttp
 from app.container import build_container
 from app.http.pools import PoolPerOrigin
-from tests.arr.servers import answer, saying, serve
+from tests.http.servers import answer, saying, serve
 from tests.support.rig import Rig
 
 pytestmark = pytest.mark.asyncio

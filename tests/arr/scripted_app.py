@@ -11,7 +11,7 @@ from app.arr.base import ArrClient
 from app.arr.models import HuntPass, SortKey, WantedItem
 from app.arr.registry import REGISTRY
 
-Answerer: TypeAlias = Callable[[httpx.Request], httpx.Response]
+Responder: TypeAlias = Callable[[httpx.Request], httpx.Response]
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2026-01-02T03:04:05Z"
@@ -19,12 +19,12 @@ CLIENTS = [client for spec in REGISTRY.values() for client in spec.clients.value
 JSON = {"content-type": "application/json; charset=utf-8"}
 
 
-class App:
+class ScriptedApp:
     def __init__(self) -> None:
-        self.asked: list[httpx.Request] = []
-        self.answer: Answerer = lambda _request: httpx.Response(404)
+        self.requests: list[httpx.Request] = []
+        self.answer: Responder = lambda _request: httpx.Response(404)
 
-    def says(self, *replies: object, status: int = 200) -> None:
+    def replies_with(self, *replies: object, status: int = 200) -> None:
         """These in turn, whatever is asked; the last one again and again."""
         left = [dumps(reply).encode() for reply in replies]
 
@@ -33,7 +33,7 @@ class App:
 
         self.answer = answer
 
-    def has(self, resources: Mapping[str, object]) -> None:
+    def serves(self, resources: Mapping[str, object]) -> None:
         """Answers by the path behind the prefix; 404 elsewhere."""
 
         def answer(request: httpx.Request) -> httpx.Response:
@@ -43,12 +43,12 @@ class App:
         self.answer = answer
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
+        self.requests.append(request)
         return self.answer(request)
 
     @property
     def last(self) -> httpx.Request:
-        return self.asked[-1]
+        return self.requests[-1]
 
     @property
     def query(self) -> dict[str, str]:
@@ -60,7 +60,7 @@ class App:
 
     @property
     def paths(self) -> list[str]:
-        return [path_of(request) for request in self.asked]
+        return [path_of(request) for request in self.requests]
 
 
 def path_of(request: httpx.Request) -> str:

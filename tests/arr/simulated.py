@@ -13,8 +13,8 @@ from app.arr.registry import REGISTRY, make_client
 from tests.simulator import SimApp, SimClock, SimSettings, serve
 from tests.simulator.definitions import AppKind, definition_of
 
-AppHierarchy = tuple[AppKind, Literal["sqLite", "postgreSQL"], str]
-SHAPES: list[AppHierarchy] = [
+AppCase = tuple[AppKind, Literal["sqLite", "postgreSQL"], str]
+CASES: list[AppCase] = [
     ("sonarr", "sqLite", ""),
     ("sonarr", "postgreSQL", "/tv"),
     ("sonarr5", "sqLite", "/tv"),
@@ -43,7 +43,7 @@ def client_class(kind: AppKind) -> type[ArrClient]:
 
 
 @dataclass
-class Stage:
+class SimulatedApp:
     app: SimApp
     url: str
     client: ArrClient
@@ -85,8 +85,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def standing(shape: AppHierarchy, http: ArrHttp) -> AsyncIterator[Stage]:
-    kind, database, base = shape
+async def simulated_app(case: AppCase, http: ArrHttp) -> AsyncIterator[SimulatedApp]:
+    kind, database, base = case
     now = datetime.now(UTC)
     app = SimApp(kind, SimSettings(database=database, url_base=base), clock=SimClock.frozen(now))
     owner_id = _owner(app)
@@ -97,7 +97,7 @@ async def standing(shape: AppHierarchy, http: ArrHttp) -> AsyncIterator[Stage]:
     async with serve(app) as url:
         connection = Connection(url + base, app.settings.api_key)
         client = make_client(AppType(app.definition.app_type), http, connection, VARIANTS.get(kind))
-        yield Stage(app, url, client, connection, http, now, owner_id, item_ids, held_id)
+        yield SimulatedApp(app, url, client, connection, http, now, owner_id, item_ids, held_id)
 
 
 def _owner(app: SimApp) -> int | None:
