@@ -1,5 +1,6 @@
 """Field types that bodies and settings of several features share."""
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated
 from zoneinfo import available_timezones
@@ -20,6 +21,15 @@ def known_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("must have a time zone, such as 2026-11-23T16:00:00Z")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the calendar when written in UTC") from None
+
+
 def _known_zone(name: str) -> str:
     if name not in known_zones():
         raise ValueError("must be an IANA time zone such as Europe/Berlin")
@@ -29,4 +39,5 @@ def _known_zone(name: str) -> str:
 ShortName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(one_line)
 ]
+AwareTime = Annotated[datetime, AfterValidator(_in_utc)]
 TimeZoneName = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]

@@ -99,6 +99,12 @@ class MessageReply(Out):
     message: str = ""
 
 
+class DeletedOut(Out):
+    """The number of deleted rows."""
+
+    deleted: int
+
+
 class FieldError(BaseModel):
     """What is wrong with one field; `field` is its path, such as `body.url`."""
 

@@ -129,12 +129,6 @@ class HistoryPage(Page[SearchOut]):
     )
 
 
-class DeletedOut(Out):
-    """How many rows went."""
-
-    deleted: int
-
-
 class StateOut(Out):
     """What is remembered of an item in one pass."""
 

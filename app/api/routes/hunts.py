@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Body, Query
 from starlette.responses import Response
 
-from app.api.deps import Paging, RowId
+from app.api.deps import IdFilter, Paging, RowId
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, etag, full, read
 from app.api.services import Hunts, Plans, Settings
@@ -17,8 +17,6 @@ from app.hunting.schemas import HuntDetailOut, HuntIn, HuntOut, HuntsOut, PauseI
 from app.hunting.store.models import HuntStatus
 
 router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
-
-InstanceFilter = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 
 
 @router.post(
@@ -46,7 +44,7 @@ async def create_hunt(
 async def list_hunts(
     hunts: Hunts,
     paging: Paging,
-    instance_id: InstanceFilter = None,
+    instance_id: IdFilter = None,
     app_type: AppType | None = None,
     status: HuntStatus | None = None,
 ) -> Reply[Page[HuntOut]]:

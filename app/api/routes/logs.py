@@ -7,17 +7,15 @@ from fastapi import Depends, Path, Query
 from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
-from app.api.deps import CurrentContainer
+from app.api.deps import CurrentContainer, IdFilter
 from app.api.openapi import errors
-from app.api.routes.history import Moment
-from app.api.routes.hunts import InstanceFilter
 from app.api.routing import ApiRouter, full, read
 from app.api.services import Logs
 from app.api.tags import Tag
 from app.core.config import LogLevel
 from app.core.errors import NotFound
-from app.core.schemas import Reply
-from app.hunting.schemas import DeletedOut
+from app.core.fields import AwareTime
+from app.core.schemas import DeletedOut, Reply
 from app.logs.files import LogFile, rendered
 from app.logs.filters import LogFilter
 from app.logs.models import SOURCES
@@ -38,12 +36,12 @@ def _in_capitals(word: object) -> object:
 async def get_log_filter(
     app_type: Annotated[Source | None, Query(pattern=f"^({'|'.join(SOURCES)})$")] = None,
     level: Annotated[LogLevel | None, BeforeValidator(_in_capitals), Query(description="And all above it.")] = None,
-    instance_id: InstanceFilter = None,
-    hunt_id: InstanceFilter = None,
+    instance_id: IdFilter = None,
+    hunt_id: IdFilter = None,
     request_id: Annotated[str | None, Query(max_length=64, description="As `X-Request-Id` gave it.")] = None,
     search: Annotated[str | None, Query(min_length=1, max_length=200, description="In message or context.")] = None,
-    since: Annotated[Moment | None, Query(alias="from")] = None,
-    until: Annotated[Moment | None, Query(alias="to", description="Itself left out.")] = None,
+    since: Annotated[AwareTime | None, Query(alias="from")] = None,
+    until: Annotated[AwareTime | None, Query(alias="to", description="Itself left out.")] = None,
 ) -> LogFilter:
     return LogFilter(app_type, level, instance_id, hunt_id, request_id, search, since, until)
 
