@@ -1,4 +1,4 @@
-"""What happens by the clock. Every worker ticks; rows and job ids see to it that nothing is done twice."""
+"""What happens by the clock. Every worker ticks; rows and job ids prevent that anything is done twice."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -19,12 +19,12 @@ Tick = Callable[[dict[Any, Any]], Coroutine[Any, Any, None]]
 
 async def due(ctx: dict[Any, Any]) -> None:
     """Automatic hunts whose time has come."""
-    await container_of(ctx).hunting.service.start_due()
+    await container_of(ctx).hunting.dispatcher.start_due()
 
 
 async def reconcile(ctx: dict[Any, Any]) -> None:
-    """Hunts that nobody works on, because a ring was lost or a worker died."""
-    await container_of(ctx).hunting.service.reconcile()
+    """Hunts that nobody works on, because a job was lost or a worker died."""
+    await container_of(ctx).hunting.dispatcher.reconcile()
 
 
 async def schedules(ctx: dict[Any, Any]) -> None:
@@ -33,7 +33,7 @@ async def schedules(ctx: dict[Any, Any]) -> None:
 
 
 async def lost_runs(ctx: dict[Any, Any]) -> None:
-    """Runs of schedules that nobody works on, because a ring was lost or a worker died."""
+    """Runs of schedules that nobody works on, because a job was lost or a worker died."""
     await container_of(ctx).schedules.runner.reconcile()
 
 
@@ -43,13 +43,13 @@ async def backups(ctx: dict[Any, Any]) -> None:
 
 
 async def follow_settings(ctx: dict[Any, Any]) -> None:
-    """What another process changed and this one acts on all the time."""
+    """The log level, which another process may have changed."""
     await container_of(ctx).settings.apply_level()
 
 
 async def follow_ups(ctx: dict[Any, Any]) -> None:
-    """Instances that are to be looked after, and those that nobody has asked yet."""
-    await container_of(ctx).hunting.service.ring_follow_ups()
+    """Follow-ups that are due, and instances that were never tested."""
+    await container_of(ctx).hunting.dispatcher.enqueue_follow_ups()
     await container_of(ctx).instances.ring_untested()
 
 

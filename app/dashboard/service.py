@@ -31,7 +31,8 @@ from app.dashboard.schemas import (
     YieldOut,
 )
 from app.history.service import Spending, spent_by_instance
-from app.hunting.store.models import OPEN, Hunt, HuntState, HuntStatus
+from app.hunting.store.models import HuntState, HuntStatus
+from app.hunting.store.open_hunts import open_hunts
 from app.instances.models import Instance, InstanceState
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
@@ -54,7 +55,6 @@ _INSTANCES: Any = (
 _TOTALS: Any = select(StatTotal.app_type, StatTotal.instance_id).add_columns(
     *(getattr(StatTotal, name) for name in COUNTERS)
 )
-_OPEN_HUNTS = select(Hunt.status, func.count()).where(col(Hunt.status).in_(OPEN)).group_by(Hunt.status)
 
 NOTHING: Mapping[str, int] = dict.fromkeys(COUNTERS, 0)
 GENERATED_AT = re.compile(rb'"generated_at":"[^"]*",')
@@ -103,7 +103,7 @@ class StatsService:
             totals = (await session.exec(_TOTALS)).all()
             defaults = await self._settings.all_hunting_defaults(session)
             spent = await spent_by_instance(session, now)
-            hunts = dict((await session.exec(_OPEN_HUNTS)).all())
+            hunts = await open_hunts(session)
         counted = {row.instance_id: row for row in totals}
         instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in AppType}
         for row in rows:
@@ -115,8 +115,8 @@ class StatsService:
             for app_type, found in instances.items()
         }
         queue = QueueStatsOut(
-            queued=hunts.get(HuntStatus.QUEUED.value, 0),
-            running=hunts.get(HuntStatus.RUNNING.value, 0),
+            queued=hunts[HuntStatus.QUEUED].number,
+            running=hunts[HuntStatus.RUNNING].number,
             workers=await self._workers(),
         )
         return StatsOut(generated_at=now, totals=CountersOut(**_summed(totals)), apps=apps, queue=queue)

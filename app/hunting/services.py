@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.core.row_counts import RowCounts
 from app.events.bus import EventBus
+from app.hunting.dispatcher import HuntDispatcher
 from app.hunting.running.changes import ChangeDetector
 from app.hunting.running.claims import Claims
 from app.hunting.running.context import RunningServices
@@ -32,6 +33,7 @@ class HuntingServices:
     """One per process. `row_counts` is shared with the history, so that a restore empties it once."""
 
     service: HuntService
+    dispatcher: HuntDispatcher
     planner: Planner
     runner: HuntRunner
     follow_up: FollowUp
@@ -67,8 +69,10 @@ class HuntingServices:
             broadcaster=HuntBroadcaster(db, bus),
         )
         claims = Claims(services)
+        dispatcher = HuntDispatcher(db, infra.queue, settings, services.leases, services.broadcaster, clock)
         return cls(
-            service=HuntService(db, infra.queue, settings, row_counts, services.leases, services.broadcaster, clock),
+            service=HuntService(db, dispatcher, services.broadcaster, row_counts, clock),
+            dispatcher=dispatcher,
             planner=Planner(services),
             runner=HuntRunner(services, claims),
             follow_up=FollowUp(services, claims, ChangeDetector(db, clock)),

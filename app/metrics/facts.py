@@ -13,7 +13,8 @@ from app.counters.models import StatHunt, StatPassTotal, StatTotal
 from app.counters.rollup import EVER, HUNT_BOUNDS, HUNT_WITHIN
 from app.events.models import Event
 from app.history.service import Spending, spent_by_instance
-from app.hunting.store.models import OPEN, Hunt, HuntState, HuntStatus
+from app.hunting.store.models import OPEN, HuntState, HuntStatus
+from app.hunting.store.open_hunts import OpenHunts, open_hunts
 from app.instances.models import Instance, InstanceState
 from app.metrics import families
 from app.settings.hunting import one_setting
@@ -40,11 +41,6 @@ _ERRORS: Any = select(StatTotal.instance_id, StatTotal.errors)
 _ENDED: Any = select(StatHunt.app_type, StatHunt.instance_id, StatHunt.status, StatHunt.hunts).add_columns(
     col(StatHunt.timed), col(StatHunt.seconds), *(getattr(StatHunt, name) for name in HUNT_WITHIN)
 )
-_OPEN_HUNTS: Any = (
-    select(Hunt.status, func.count(), func.min(func.coalesce(col(Hunt.started_at), col(Hunt.queued_at))))
-    .where(col(Hunt.status).in_(OPEN))
-    .group_by(Hunt.status)
-)
 _FIRST_UNROUTED: Any = (
     select(Event.id, Event.created_at).where(col(Event.routed_at).is_(None)).order_by(col(Event.id)).limit(MAX_EVENTS)
 ).subquery()
@@ -68,7 +64,7 @@ async def read_facts(
         *_passes((await session.exec(_PASSES)).all(), labels),
         *_hunts(ended, labels),
         *_caps(rows, labels, defaults, spent),
-        *_waiting((await session.exec(_OPEN_HUNTS)).all(), now),
+        *_waiting(await open_hunts(session), now),
         *_events((await session.exec(_UNROUTED)).one(), now),
         families.PAUSED.one((await settings.general_in(session)).hunting_paused),
     ]
@@ -135,10 +131,9 @@ def _caps(
     yield families.CAP_LEFT.of((key, max(0, cap - used)) for key, cap, used in found if cap)
 
 
-def _waiting(rows: Sequence[Any], now: datetime) -> Iterable[Metric]:
-    found = {status: (number, age(first, now)) for status, number, first in rows}
-    yield families.OPEN_HUNTS.of(((status,), found.get(status, (0, 0))[0]) for status in OPEN)
-    yield families.OLDEST_HUNT.of(((status,), found.get(status, (0, 0))[1]) for status in OPEN)
+def _waiting(hunts: Mapping[str, OpenHunts], now: datetime) -> Iterable[Metric]:
+    yield families.OPEN_HUNTS.of(((status,), found.number) for status, found in hunts.items())
+    yield families.OLDEST_HUNT.of(((status,), age(found.oldest_at, now)) for status, found in hunts.items())
 
 
 def _events(row: Any, now: datetime) -> Iterable[Metric]:

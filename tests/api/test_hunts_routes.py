@@ -145,7 +145,7 @@ async def test_a_cancelled_queued_hunt_never_starts_and_the_next_one_still_comes
     app = rig.sonarr(LibrarySpec(series=5))
     await rig.add(app)
     rig.clock.forward(minutes=40)
-    assert await rig.container.hunting.service.start_due() == 1
+    assert await rig.container.hunting.dispatcher.start_due() == 1
     [hunt] = data(await api.get(HUNTS, params={"status": "queued"}))["items"]
     assert hunt["trigger"] == "interval"
     gone = data(await api.post(f"{HUNTS}/{hunt['id']}/cancel"))
@@ -158,18 +158,18 @@ async def test_a_cancelled_queued_hunt_never_starts_and_the_next_one_still_comes
     assert app.searcher.records == []
     assert error(await api.post(f"{HUNTS}/{hunt['id']}/cancel"), 409) == "The hunt is over: cancelled."
     rig.clock.forward(minutes=40)
-    assert await rig.container.hunting.service.start_due() == 1
+    assert await rig.container.hunting.dispatcher.start_due() == 1
 
 
 async def test_a_hunt_that_outlasts_its_interval_does_not_end_the_automatic_ones(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=5)))
     await queued(api, instance_id=made.id)
     rig.clock.forward(minutes=40)
-    assert await rig.container.hunting.service.start_due() == 1  # the open one is rung for, no second one
+    assert await rig.container.hunting.dispatcher.start_due() == 1  # the open one is enqueued again, no second one
     assert data(await api.get(HUNTS))["total"] == 1
     await rig.work()
     rig.clock.forward(minutes=40)
-    assert await rig.container.hunting.service.start_due() == 1
+    assert await rig.container.hunting.dispatcher.start_due() == 1
     assert data(await api.get(HUNTS))["total"] == 2
 
 
@@ -253,7 +253,7 @@ async def test_a_hunt_whose_ring_was_lost_is_rung_again(rig: Rig, api: AsyncClie
     await rig.work()
     assert data(await api.get(f"{HUNTS}/{hunt['id']}"))["status"] == "queued"
     rig.clock.forward(minutes=1)
-    await rig.container.hunting.service.reconcile()
+    await rig.container.hunting.dispatcher.reconcile()
     await rig.work()
     assert data(await api.get(f"{HUNTS}/{hunt['id']}"))["status"] == "completed"
     assert await rig.container.infra.redis.keys(f"*{RUN_HUNT}*") == []

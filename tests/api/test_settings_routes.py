@@ -148,9 +148,9 @@ async def test_a_changed_interval_moves_the_next_hunt(rig: Rig, api: AsyncClient
     assert is_about(await next_hunt_at(api, own.id), 200)
     rig.clock.forward(hours=30)
     data(await api.patch(f"/api/instances/sonarr/{own.id}", json={"hunting": {"interval_minutes": 5}}))
-    await rig.container.hunting.service.start_due()
+    await rig.container.hunting.dispatcher.start_due()
     rig.clock.forward(minutes=6)
-    assert await rig.container.hunting.service.start_due() == 1
+    assert await rig.container.hunting.dispatcher.start_due() == 1
 
 
 async def test_a_disabled_instance_has_no_next_hunt_until_it_is_enabled(rig: Rig, api: AsyncClient) -> None:
@@ -159,8 +159,8 @@ async def test_a_disabled_instance_has_no_next_hunt_until_it_is_enabled(rig: Rig
     data(await api.patch(path, json={"enabled": False}))
     assert data(await api.get("/api/hunts/plan", params={"instance_id": made.id}))["next_hunt_at"] is None
     rig.clock.forward(days=3)
-    assert await rig.container.hunting.service.start_due() == 0
+    assert await rig.container.hunting.dispatcher.start_due() == 0
     data(await api.patch(path, json={"enabled": True}))
     assert await next_hunt_at(api, made.id) >= rig.clock.now
     rig.clock.forward(minutes=34)
-    assert await rig.container.hunting.service.start_due() == 1
+    assert await rig.container.hunting.dispatcher.start_due() == 1

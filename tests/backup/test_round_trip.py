@@ -190,7 +190,7 @@ async def test_running_hunts_of_a_backup_go_on_as_after_a_crash(rig: Rig) -> Non
     path = await made(rig)
     rig.clock.forward(days=3)
     await rig.container.backups.service.restore(RestoreIn(filename=path.name), OWNER)
-    await rig.container.hunting.service.reconcile()
+    await rig.container.hunting.dispatcher.reconcile()
     await rig.work()
     async with rig.container.infra.db.reading() as session:
         assert [hunt.status for hunt in (await session.exec(select(Hunt))).all()] == [HuntStatus.COMPLETED]

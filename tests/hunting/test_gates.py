@@ -26,7 +26,7 @@ async def automatic(rig: Rig, instance: InstanceOut) -> HuntDetailOut:
     async with rig.container.infra.db.session() as session:
         hunt_state = await session.get_one(HuntState, instance.id)
         hunt_state.next_hunt_at = rig.clock.now
-    assert await rig.container.hunting.service.start_due() == 1
+    assert await rig.container.hunting.dispatcher.start_due() == 1
     async with rig.container.infra.db.reading() as session:
         query = select(Hunt.id).where(Hunt.instance_id == instance.id, Hunt.status == HuntStatus.QUEUED.value)
         hunt_id = (await session.exec(query)).one() or 0

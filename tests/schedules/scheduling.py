@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from app.actions.actions import ActionServices
 from app.core.queue import ArqQueue
 from app.core.row_counts import RowCounts
+from app.hunting.dispatcher import HuntDispatcher
 from app.hunting.service import HuntService
 from app.hunting.store.events import HuntBroadcaster
 from app.hunting.store.lease import Leases
@@ -64,8 +65,9 @@ async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]
     made = rig.container
     db = SteppingDatabase(rig.config.database, step)
     queue = ArqQueue(made.infra.redis)
-    leases, ticker = Leases(made.infra.redis, seconds=5), HuntBroadcaster(db, made.events.bus)
-    hunts = HuntService(db, queue, made.settings, RowCounts(), leases, ticker, rig.clock)
+    leases, broadcaster = Leases(made.infra.redis, seconds=5), HuntBroadcaster(db, made.events.bus)
+    dispatcher = HuntDispatcher(db, queue, made.settings, leases, broadcaster, rig.clock)
+    hunts = HuntService(db, dispatcher, broadcaster, RowCounts(), rig.clock)
     tester = ConnectionTester(queue, made.infra.http, made.settings)
     instances = InstanceService(db, made.infra.box, made.settings, tester, HuntTimetable(rig.clock), rig.clock)
     actions = ActionServices(hunts, instances, made.settings, made.backups.planner.ask)

@@ -113,7 +113,7 @@ async def test_a_ring_that_is_lost_costs_a_minute_at_most(rig: Rig) -> None:
         assert await one.due_at() == rig.clock.now + READ_AFTER
         assert await one.rings() == 0
         rig.clock.forward(seconds=60)
-        await rig.container.hunting.service.ring_follow_ups()
+        await rig.container.hunting.dispatcher.enqueue_follow_ups()
         await rig.work()
         assert "history/since" in one.asked
 
@@ -216,7 +216,7 @@ async def test_while_a_hunt_is_at_the_instance_the_look_waits_for_its_end(rig: R
         assert one.asked == []
         await rig.container.hunting.service.cancel(hunt.id)
         rig.clock.forward(seconds=30)
-        await rig.container.hunting.service.ring_follow_ups()
+        await rig.container.hunting.dispatcher.enqueue_follow_ups()
         await rig.work()
         assert "history/since" in one.asked
         assert (await one.search()).release_title is not None

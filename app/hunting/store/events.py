@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType, HuntPass, Unit
@@ -27,7 +26,8 @@ from app.events.payloads import (
 )
 from app.hunting.store.caps import Caps
 from app.hunting.store.lease import FencedLease, HuntLease
-from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search
+from app.hunting.store.models import Hunt, HuntStatus, Outcome, Search
+from app.hunting.store.open_hunts import open_hunts
 from app.hunting.store.reasons import HuntReason
 
 CAP_EVENT_EVERY = timedelta(hours=1)
@@ -114,11 +114,10 @@ class HuntBroadcaster:
         self._bus = bus
 
     async def queue_changed(self) -> None:
-        query = select(Hunt.status, func.count()).where(col(Hunt.status).in_(OPEN)).group_by(Hunt.status)
         async with self._db.reading() as session:
-            counts = dict((await session.exec(query)).all())
-        queued, running = (counts.get(status.value, 0) for status in (HuntStatus.QUEUED, HuntStatus.RUNNING))
-        await self._bus.publish(QueueChanged(queued=queued, running=running))
+            hunts = await open_hunts(session)
+        queued, running = hunts[HuntStatus.QUEUED], hunts[HuntStatus.RUNNING]
+        await self._bus.publish(QueueChanged(queued=queued.number, running=running.number))
 
     async def progress(self, lease: HuntLease, hunt_pass: HuntPass, searched: int, planned: int) -> None:
         """`searched` of `planned` searches were sent."""
