@@ -103,7 +103,7 @@ def build_container(
     auth = AuthServices.build(infra, settings)
     hunting = HuntingServices.build(infra, settings, instances, bus, lease_seconds=lease_seconds, timing=timing)
     backups = BackupServices.build(infra, settings, hunting, auth)
-    actions = ActionServices(hunting.service, instances, settings, backups.planner.ask)
+    actions = ActionServices(hunting.service, instances, settings, backups.planner.request)
     notifications = NotificationServices.build(infra, instances)
     stats = StatsService(db, redis, settings, clock)
     return Container(

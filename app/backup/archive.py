@@ -1,4 +1,4 @@
-"""Making an archive: one consistent view of the database, streamed into one zip, a few hundred rows in memory."""
+"""Writes an archive: one consistent view of the database, streamed into a zip a few hundred rows at a time."""
 
 import hashlib
 import os
@@ -14,42 +14,43 @@ from sqlalchemy import Row, Table, Text, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.backup.folder import on_disk, refused
-from app.backup.manifest import MANIFEST, DatabaseKind, Head, Manifest, TableEntry, member_of
-from app.backup.protection import Exchange
+from app.backup.folder import on_disk, unusable
+from app.backup.manifest import MANIFEST, DatabaseKind, Manifest, ManifestHead, TableEntry, member_name
+from app.backup.protection import Reencrypt
 from app.backup.scope import saved_tables
 from app.backup.sequences import last_id
-from app.backup.values import ColumnKind, kind_of, written
+from app.backup.values import ColumnKind, encode_value, kind_of
 from app.core.db import Database
 
-BATCH: Final = 500
+BATCH_ROWS: Final = 500
 
-MakeHead = Callable[[str, DatabaseKind], Head]
+MakeHead = Callable[[str, DatabaseKind], ManifestHead]
+"""Makes the head of the manifest for a schema revision and a kind of database."""
 
 
-async def make(db: Database, path: Path, head: MakeHead, exchange: Exchange | None) -> Manifest:
-    """Write everything of the database to `path`, while others go on writing."""
+async def write_archive(db: Database, path: Path, head: MakeHead, reencrypt: Reencrypt | None) -> Manifest:
+    """Write the whole database to the new file `path`, while others go on writing to the database."""
     async with db.reading() as session:
         connection = await snapshot(session)
         revision = str((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one())
         kind = DatabaseKind.SQLITE if db.is_sqlite else DatabaseKind.POSTGRESQL
-        made = head(revision, kind)
-        with _writer(path, made.created_at, exchange) as writer:
+        manifest_head = head(revision, kind)
+        with _writer(path, manifest_head.created_at, reencrypt) as writer:
             entries = [await _save(connection, table, writer) for table in saved_tables()]
-            manifest = Manifest.model_validate({**made.model_dump(), "tables": entries})
+            manifest = Manifest.model_validate({**manifest_head.model_dump(), "tables": entries})
             await on_disk(writer.finish, manifest)
     return manifest
 
 
 async def snapshot(session: AsyncSession) -> AsyncConnection:
-    """The connection of a unit of work that sees one moment. SQLite's do anyway, from their first statement on."""
+    """A connection that sees one moment of the database. On SQLite every one does, from its first statement on."""
     dialect = session.get_bind().dialect.name
     options = {"isolation_level": "REPEATABLE READ"} if dialect == "postgresql" else {}
     return await session.connection(execution_options=options)
 
 
-def texts_of(table: Table) -> list[Any]:
-    """The columns as they are saved: JSON as its text."""
+def export_columns(table: Table) -> list[Any]:
+    """The columns as backups hold them: JSON as its text."""
     return [
         cast(column, Text).label(column.name) if kind_of(column.type) is ColumnKind.JSON else column
         for column in table.columns
@@ -57,9 +58,9 @@ def texts_of(table: Table) -> list[Any]:
 
 
 async def _save(connection: AsyncConnection, table: Table, writer: "_Writer") -> TableEntry:
-    query = select(*texts_of(table)).order_by(*table.primary_key.columns)
+    query = select(*export_columns(table)).order_by(*table.primary_key.columns)
     highest = await last_id(connection, table)
-    result = await connection.stream(query, execution_options={"yield_per": BATCH})
+    result = await connection.stream(query, execution_options={"yield_per": BATCH_ROWS})
     await on_disk(writer.begin, table.name)
     async for rows in result.partitions():
         await on_disk(writer.add, rows)
@@ -67,27 +68,27 @@ async def _save(connection: AsyncConnection, table: Table, writer: "_Writer") ->
 
 
 class _Writer:
-    """The zip while it grows. Its work is slow and belongs in a thread."""
+    """Writes the zip table by table. Its methods are slow and belong in a thread."""
 
-    def __init__(self, handle: IO[bytes], created_at: datetime, exchange: Exchange | None) -> None:
+    def __init__(self, handle: IO[bytes], created_at: datetime, reencrypt: Reencrypt | None) -> None:
         self._handle = handle
         self._zip = zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED)
         self._date = created_at.timetuple()[:6]
-        self._exchange = exchange
+        self._reencrypt = reencrypt
         self._member: IO[bytes] | None = None
         self._hash = hashlib.sha256()
         self._name, self._rows, self._size = "", 0, 0
 
     def begin(self, table: str) -> None:
         self._name, self._rows, self._size, self._hash = table, 0, 0, hashlib.sha256()
-        self._member = self._zip.open(self._info(member_of(table)), "w", force_zip64=True)
+        self._member = self._zip.open(self._info(member_name(table)), "w", force_zip64=True)
 
     def add(self, rows: Sequence[Row[Any]]) -> None:
         lines = b"".join(
-            to_json({name: written(value) for name, value in row._mapping.items()}) + b"\n" for row in rows
+            to_json({name: encode_value(value) for name, value in row._mapping.items()}) + b"\n" for row in rows
         )
-        if self._exchange is not None:
-            lines = self._exchange(lines.decode()).encode()
+        if self._reencrypt is not None:
+            lines = self._reencrypt(lines.decode()).encode()
         self._hash.update(lines)
         self._rows += len(rows)
         self._size += len(lines)
@@ -108,12 +109,12 @@ class _Writer:
         self._handle.flush()
         os.fsync(self._handle.fileno())
 
-    def leave(self) -> None:
-        """Let go of what is open; a file that was not finished is thrown away by whoever wanted it."""
-        for part in (self._member, self._zip):
-            if part is not None:
+    def close(self) -> None:
+        """Close what is open. The caller throws an unfinished file away."""
+        for handle in (self._member, self._zip):
+            if handle is not None:
                 with suppress(OSError, ValueError):
-                    part.close()
+                    handle.close()
 
     def _info(self, name: str) -> zipfile.ZipInfo:
         info = zipfile.ZipInfo(name, self._date)
@@ -123,14 +124,14 @@ class _Writer:
 
 
 @contextmanager
-def _writer(path: Path, created_at: datetime, exchange: Exchange | None) -> Iterator[_Writer]:
+def _writer(path: Path, created_at: datetime, reencrypt: Reencrypt | None) -> Iterator[_Writer]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as failure:
-        raise refused(failure) from failure
+        raise unusable(failure) from failure
     with os.fdopen(descriptor, "wb") as handle:
-        writer = _Writer(handle, created_at, exchange)
+        writer = _Writer(handle, created_at, reencrypt)
         try:
             yield writer
         finally:
-            writer.leave()
+            writer.close()

@@ -1,4 +1,4 @@
-"""`manifest.json`: what an archive says of itself."""
+"""`manifest.json`: the description that an archive carries of itself."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class Damaged(Invalid):
-    """The file is no backup, or no longer the one that was made."""
+    """The file is no backup, or was changed after it was made."""
 
 
 class BackupKind(StrEnum):
@@ -32,14 +32,14 @@ class BackupKind(StrEnum):
 
 
 class DatabaseKind(StrEnum):
-    """Which database a backup was made of; any of them can be restored from it."""
+    """The kind of database that a backup was made from; it can be restored into either."""
 
     SQLITE = "sqlite"
     POSTGRESQL = "postgresql"
 
 
 class TableEntry(BaseModel):
-    """One table: how many rows and bytes its file has, the hash of them, and the highest id that was ever given."""
+    """One table: rows, bytes and hash of its file, and the highest id that the table ever assigned."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,11 +51,11 @@ class TableEntry(BaseModel):
 
     @property
     def member(self) -> str:
-        return member_of(self.name)
+        return member_name(self.name)
 
 
-class Lock(BaseModel):
-    """Secrets under a key made of a passphrase: its salt, and something that only that key opens."""
+class PassphraseLock(BaseModel):
+    """For secrets encrypted with a passphrase: the salt of its key, and a text that only that key decrypts."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,8 +63,8 @@ class Lock(BaseModel):
     proof: str = Field(min_length=100, max_length=500)
 
 
-class Head(BaseModel):
-    """Everything but the tables: known before the first row is read."""
+class ManifestHead(BaseModel):
+    """The manifest without its tables: known before the first row is read."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,10 +77,10 @@ class Head(BaseModel):
     note: str | None = Field(None, max_length=MAX_NOTE_LENGTH)
     database: DatabaseKind
     key_fingerprint: Hex
-    passphrase: Lock | None = None
+    passphrase: PassphraseLock | None = None
 
 
-class Manifest(Head):
+class Manifest(ManifestHead):
     tables: list[TableEntry] = Field(max_length=500)
 
     @property
@@ -92,31 +92,31 @@ class Manifest(Head):
         return {table.name: table.last_id for table in self.tables if table.last_id is not None}
 
 
-def member_of(table: str) -> str:
+def member_name(table: str) -> str:
     return f"tables/{table}.ndjson"
 
 
-def parsed(content: bytes) -> Manifest:
-    """The manifest; `Damaged` with a sentence for anything else."""
+def parse_manifest(content: bytes) -> Manifest:
+    """The manifest in `content`; `Damaged` with a sentence for anything else."""
     try:
         given = from_json(content, allow_inf_nan=False)
     except ValueError:
         raise Damaged("The manifest of the backup cannot be read.") from None
     if not isinstance(given, dict) or given.get("product") != "huntarr":
         raise Damaged("The file is no backup of Huntarr.")
-    made_by = given.get("format")
-    if isinstance(made_by, int) and made_by > FORMAT:
-        raise Damaged(f"A newer Huntarr made this backup: its format is {made_by}, and this one knows {FORMAT}.")
+    version = given.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise Damaged(f"A newer Huntarr made this backup: its format is {version}, and this one knows {FORMAT}.")
     try:
         manifest = Manifest.model_validate(given)
     except ValidationError as failure:
         wrong = ".".join(str(part) for part in failure.errors(include_input=False)[0]["loc"])
         raise Damaged(f"The manifest of the backup is not valid at {wrong or 'its start'}.") from None
-    if len({table.name for table in manifest.tables}) != len(manifest.tables) or made_by != FORMAT:
+    if len({table.name for table in manifest.tables}) != len(manifest.tables) or version != FORMAT:
         raise Damaged("The manifest of the backup contradicts itself.")
     return manifest
 
 
-def stamp(moment: datetime) -> str:
-    """A moment as names of files show it."""
+def filename_time(moment: datetime) -> str:
+    """A time as file names show it, such as 20261123T160000Z."""
     return moment.strftime("%Y%m%dT%H%M%SZ")

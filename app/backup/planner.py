@@ -1,4 +1,4 @@
-"""Backups by the clock: one for each moment that comes, however many workers tick."""
+"""Scheduled backups: one for each moment of `backup_cron`, however many workers tick."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ MAX_ATTEMPTS: Final = 3
 
 
 class BackupPlanner:
-    """The row says what is due and who is at it; the queue only rings."""
+    """The row says what is due and which worker makes it; the queue only wakes a worker."""
 
     def __init__(
         self, db: Database, queue: Queue, settings: SettingsService, backups: BackupService, clock: Clock
@@ -41,7 +41,7 @@ class BackupPlanner:
         self._clock = clock
 
     async def tick(self) -> None:
-        """Note what has come due, and ring as long as nobody is at it."""
+        """Write down what has become due, and enqueue a job as long as no worker has claimed it."""
         now = self._clock()
         async with self._db.session() as session:
             general = await self._settings.general_in(session)
@@ -52,8 +52,8 @@ class BackupPlanner:
             key = f"backup:{int(plan.due_at.timestamp())}:{plan.attempts}"
             await try_enqueue(self._queue, RUN_BACKUP, key=key, age=now - plan.due_at)
 
-    async def ask(self) -> None:
-        """Somebody wants a backup now, beside those of the clock; one that is due already serves him too."""
+    async def request(self) -> None:
+        """Have a backup made now, besides the scheduled ones; one that is due already serves as it."""
         async with self._db.session() as session:
             plan = await self._plan(session, await self._settings.general_in(session))
             plan.due_at = plan.due_at or self._clock()
@@ -61,15 +61,15 @@ class BackupPlanner:
         await self.tick()
 
     async def run(self) -> None:
-        """Make the backup that is due, unless somebody is at it or has made it."""
+        """Make the backup that is due, unless another worker is making it or has made it."""
         due_at = await self._claim()
         if due_at is None:
             return
         try:
             async with self._renewed(due_at):
                 if not await self._is_made(due_at):
-                    await self._backups.scheduled()
-        except HuntarrError:  # told already; the claim ends by itself and somebody tries again
+                    await self._backups.create_scheduled()
+        except HuntarrError:  # logged already; the claim expires and a worker tries again
             return
         await self._done(due_at)
 
@@ -81,7 +81,7 @@ class BackupPlanner:
                 return None
             due_at = plan.due_at
             if plan.attempts >= MAX_ATTEMPTS:
-                log.error("a backup is given up", due_at=due_at.isoformat(), attempts=plan.attempts)
+                log.error("backup given up", due_at=due_at.isoformat(), attempts=plan.attempts)
                 _clear(plan)
             else:
                 plan.claimed_at, plan.attempts = now, plan.attempts + 1
@@ -89,9 +89,9 @@ class BackupPlanner:
         return due_at if plan.due_at is not None else None
 
     async def _is_made(self, due_at: datetime) -> bool:
-        """A worker may have died between the file and the row."""
-        made = [row for row in await self._backups.all() if row.kind is BackupKind.SCHEDULED]
-        return any(due_at <= row.created_at <= self._clock() for row in made)
+        """Whether the file exists already: a worker may have died before it updated the row."""
+        scheduled = [row for row in await self._backups.all() if row.kind is BackupKind.SCHEDULED]
+        return any(due_at <= row.created_at <= self._clock() for row in scheduled)
 
     async def _done(self, due_at: datetime) -> None:
         async with self._db.session() as session:
@@ -119,7 +119,7 @@ class BackupPlanner:
                         plan.claimed_at = self._clock()
                         session.add(plan)
             except HuntarrError as failure:
-                log.warning("the claim on a backup is not renewed", error=failure.message)
+                log.warning("backup claim not renewed", error=failure.message)
 
     async def _plan(self, session: AsyncSession, general: GeneralSettings) -> BackupPlan:
         fresh = BackupPlan(cron="", zone=general.timezone).model_dump()
@@ -133,22 +133,22 @@ async def _locked(session: AsyncSession) -> BackupPlan | None:
 
 
 def _advance(plan: BackupPlan, general: GeneralSettings, now: datetime) -> None:
-    """What the passing of time, or a change of the settings, makes of the plan."""
+    """Move the plan on to `now` and to the current settings."""
     rule = Cron(general.backup_cron, general.zone)
     wanted = (general.backup_cron, general.timezone) if general.backup_enabled else ("", general.timezone)
-    if (plan.cron, plan.zone) != wanted:  # another rule counts from now on: nothing of it was missed
+    if (plan.cron, plan.zone) != wanted:  # a new rule counts from now on: nothing of it was missed
         plan.cron, plan.zone = wanted
         plan.next_at = rule.next_after(now) if plan.cron else None
         if not plan.cron:
             _clear(plan)
     elif plan.next_at is not None and plan.next_at > now:
-        # An earlier moment than was planned comes next only when the clock was set back.
+        # Earlier than planned only if the clock was set back.
         plan.next_at = rule.next_after(now)
     elif plan.next_at is not None:
         firing = fire(rule, plan.next_at, now)
         plan.next_at, plan.due_at = firing.next_at, plan.due_at or firing.run_at
         if firing.run_at is None and firing.missed_at is not None:
-            log.warning("a backup was missed", due_at=firing.missed_at.isoformat())
+            log.warning("backup missed", due_at=firing.missed_at.isoformat())
 
 
 def _clear(plan: BackupPlan) -> None:

@@ -1,15 +1,15 @@
-"""The secrets inside a backup: sealed as they are stored, or under a key that is made of a passphrase."""
+"""The secrets inside a backup: encrypted as they are stored, or with a key derived from a passphrase."""
 
 import hashlib
 import secrets
 from collections.abc import Callable
 from typing import Final
 
-from app.backup.manifest import Lock, Manifest
+from app.backup.manifest import Manifest, PassphraseLock
 from app.core.errors import Conflict, Invalid
 from app.secrets.box import Reencryptor, SecretBox
 
-# Fixed by the format and never read from a file: a stranger's archive must not choose what a guess costs us.
+# Fixed by the format and never read from a file: a foreign archive must not choose how much work a passphrase costs.
 SCRYPT_N: Final = 2**15
 SCRYPT_R: Final = 8
 SCRYPT_P: Final = 3
@@ -18,24 +18,27 @@ SALT_BYTES: Final = 16
 PROOF: Final = "sealed with the passphrase of this backup"
 FIELD: Final = "body.passphrase"
 
-Exchange = Callable[[str], str]
-"""A text with every sealed value in it sealed anew."""
+Reencrypt = Callable[[str], str]
+"""Returns a text with every encrypted value in it encrypted with another key."""
 
 
 def fingerprint(box: SecretBox) -> str:
-    """Tells two keys apart and says nothing else of them."""
+    """Identifies the key of `box` without revealing anything else about it."""
     return box.derive("backup fingerprint").hex()[:32]
 
 
-def locked_with(passphrase: str) -> tuple[SecretBox, Lock]:
-    """A box for the secrets of one backup. Takes a tenth of a second on purpose: call it in a thread."""
+def lock_with(passphrase: str) -> tuple[SecretBox, PassphraseLock]:
+    """A box for the secrets of one backup, with its lock. Slow on purpose (0.1 s): call it in a thread."""
     salt = secrets.token_bytes(SALT_BYTES)
     box = _box(passphrase, salt)
-    return box, Lock(salt=salt.hex(), proof=box.encrypt(PROOF))
+    return box, PassphraseLock(salt=salt.hex(), proof=box.encrypt(PROOF))
 
 
-def unlocked(manifest: Manifest, box: SecretBox, passphrase: str | None) -> Exchange | None:
-    """How the secrets of an archive come under the key in force; `None` when they are under it already."""
+def reencryption_of(manifest: Manifest, box: SecretBox, passphrase: str | None) -> Reencrypt | None:
+    """How to encrypt the secrets of an archive with the key in force; `None` when they already are.
+
+    `Conflict` for secrets under a foreign key, `Invalid` for a missing or wrong passphrase.
+    """
     if manifest.passphrase is None:
         if manifest.key_fingerprint != fingerprint(box):
             raise Conflict(

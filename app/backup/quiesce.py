@@ -1,4 +1,4 @@
-"""Hunting comes to rest for a restore, and goes on by itself if that comes to nothing."""
+"""Pauses hunting for a restore, and resumes it when the restore fails."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -16,30 +16,32 @@ from app.settings.service import SettingsService
 
 log = structlog.get_logger(__name__)
 
-Held = Callable[[Sequence[int]], Awaitable[set[int]]]
-"""Those of the instances that some worker works on now."""
+FindBusy = Callable[[Sequence[int]], Awaitable[set[int]]]
+"""From instance ids to those that a worker is hunting for now."""
 
 PAUSE_MINUTES: Final = 15
-"""A process that is killed in the middle leaves no pause behind that lasts longer."""
+"""The longest pause that a process leaves behind when it is killed during a restore."""
 WAIT_SECONDS: Final = 60.0
-"""Longer than the lease of a worker that was killed."""
+"""Longer than the lease of a killed worker lasts."""
 POLL_SECONDS: Final = 0.2
 
 
 class HuntingQuiesce:
-    """Pauses hunting and waits for what runs. It waits for a time only: the fence stops what is still there then."""
+    """Pauses hunting and waits a limited time for running hunts; the fence stops those that still run then."""
 
     def __init__(
-        self, db: Database, settings: SettingsService, held: Held, *, wait_seconds: float = WAIT_SECONDS
+        self, db: Database, settings: SettingsService, find_busy: FindBusy, *, wait_seconds: float = WAIT_SECONDS
     ) -> None:
         self._db = db
         self._settings = settings
-        self._held = held
+        self._find_busy = find_busy
         self._wait_seconds = wait_seconds
 
     @asynccontextmanager
-    async def of_all(self) -> AsyncIterator[None]:
-        """At rest for the block. After a success the settings are other ones, and say themselves what is paused."""
+    async def paused(self) -> AsyncIterator[None]:
+        """Hunting is paused during the block. It is resumed only when the block fails: after a restore, the restored
+        settings say what is paused.
+        """
         is_ours = not (await self._settings.general()).hunting_paused
         is_done = False
         try:
@@ -54,13 +56,13 @@ class HuntingQuiesce:
 
     async def _wait(self) -> None:
         async with self._db.reading() as session:
-            ids = [one for one in (await session.exec(select(Instance.id))).all() if one is not None]
+            ids = [row_id for row_id in (await session.exec(select(Instance.id))).all() if row_id is not None]
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._wait_seconds
         try:
-            while busy := await self._held(ids):
+            while busy := await self._find_busy(ids):
                 if loop.time() >= deadline:
-                    log.warning("a restore does not wait any longer for hunts", instances=sorted(busy))
+                    log.warning("restore no longer waits for running hunts", instances=sorted(busy))
                     return
                 await asyncio.sleep(POLL_SECONDS)
         except (RedisError, OSError) as failure:

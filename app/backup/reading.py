@@ -1,4 +1,6 @@
-"""Reading an archive that a stranger may have made: bounded in members, bytes and ratio, never by the names inside."""
+"""Reads an archive that anybody may have made: members, bytes and compression ratio are bounded, and no name inside
+leads to a file.
+"""
 
 import hashlib
 import struct
@@ -11,26 +13,25 @@ from typing import IO, Any, Final
 
 from pydantic_core import from_json
 
-from app.backup import manifest
-from app.backup.manifest import MANIFEST, Damaged, Manifest, TableEntry
-from app.backup.protection import Exchange
+from app.backup.manifest import MANIFEST, Damaged, Manifest, TableEntry, parse_manifest
+from app.backup.protection import Reencrypt
 
-Record = dict[str, Any]
+ArchiveRow = dict[str, Any]
 
-MAX_FILE: Final = 2**30
-MAX_CONTENT: Final = 32 * 2**30
+MAX_FILE_BYTES: Final = 2**30
+MAX_CONTENT_BYTES: Final = 32 * 2**30
 MAX_RATIO: Final = 250
-FREE_OF_RATIO: Final = 64 * 2**20
-"""Small contents may be as repetitive as they like."""
-MAX_MANIFEST: Final = 2**20
-MAX_DIRECTORY: Final = 2**18
-MAX_LINE_LENGTH: Final = 64 * 2**20
-CHUNK: Final = 2**18
-END: Final = struct.Struct("<4s4H2LH")  # the end record of a zip, section 4.3.16 of its specification
-END_MARK: Final = b"PK\5\6"
-LARGE_MARK: Final = b"PK\6\7"
+RATIO_FREE_BYTES: Final = 64 * 2**20
+"""Below this size the compression ratio does not matter."""
+MAX_MANIFEST_BYTES: Final = 2**20
+MAX_DIRECTORY_BYTES: Final = 2**18
+MAX_LINE_BYTES: Final = 64 * 2**20
+CHUNK_BYTES: Final = 2**18
+END_RECORD: Final = struct.Struct("<4s4H2LH")  # the end record of a zip, section 4.3.16 of its specification
+END_SIGNATURE: Final = b"PK\5\6"
+ZIP64_SIGNATURE: Final = b"PK\6\7"
 
-BROKEN: Final = (
+ZIP_ERRORS: Final = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -40,34 +41,34 @@ BROKEN: Final = (
     struct.error,
     KeyError,
 )
-"""What Python's zip module says of a broken file. `RuntimeError` covers encryption and unknown methods."""
+"""What Python's zip module raises for a broken file. `RuntimeError` covers encryption and unknown methods."""
 
 
 class Archive:
-    """An open archive whose outside was checked; its tables are checked while they are read."""
+    """An open archive with valid members and manifest; its tables are checked while they are read."""
 
-    def __init__(self, opened: zipfile.ZipFile, said: Manifest) -> None:
-        self._zip = opened
-        self.manifest = said
+    def __init__(self, archive: zipfile.ZipFile, manifest: Manifest) -> None:
+        self._zip = archive
+        self.manifest = manifest
 
-    def records(self, entry: TableEntry, exchange: Exchange | None) -> Iterator[list[Record]]:
-        """The rows in batches; `Damaged` at the latest after the last one, when size, count or hash are not right."""
-        rows = 0
+    def rows(self, entry: TableEntry, reencrypt: Reencrypt | None) -> Iterator[list[ArchiveRow]]:
+        """The rows in batches. `Damaged`, after the last batch at the latest, when size, count or hash do not match."""
+        count = 0
         for lines in self._lines(entry):
-            rows += len(lines)
-            if rows > entry.rows:
+            count += len(lines)
+            if count > entry.rows:
                 break
-            yield [_record(line, entry.name, exchange) for line in lines]
-        if rows != entry.rows:
+            yield [_row(line, entry.name, reencrypt) for line in lines]
+        if count != entry.rows:
             raise Damaged(f"The table {entry.name} of the backup has not the {entry.rows} rows that it should have.")
 
     def _lines(self, entry: TableEntry) -> Iterator[list[bytes]]:
-        """As many at a time as a chunk of the file holds: memory is bounded whatever the lines are."""
+        """The lines of each chunk of the file: memory stays bounded, whatever the lines are."""
         digest, rest = hashlib.sha256(), b""
         for chunk in self._chunks(entry):
             digest.update(chunk)
             *whole, rest = (rest + chunk).split(b"\n")
-            if len(rest) > MAX_LINE_LENGTH:
+            if len(rest) > MAX_LINE_BYTES:
                 raise Damaged(f"The table {entry.name} of the backup has a line that is too long.")
             if whole:
                 yield whole
@@ -78,82 +79,82 @@ class Archive:
         size = 0
         try:
             with self._zip.open(entry.member) as member:
-                while chunk := member.read(CHUNK):
+                while chunk := member.read(CHUNK_BYTES):
                     size += len(chunk)
                     if size > entry.size:
                         break
                     yield chunk
-        except BROKEN:
+        except ZIP_ERRORS:
             raise Damaged(f"The table {entry.name} of the backup cannot be read.") from None
         if size != entry.size:
             raise Damaged(f"The table {entry.name} of the backup has not the size that it should have.")
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Archive]:
-    """The archive; `Damaged` with a sentence when its outside is not that of a backup."""
+def open_archive(path: Path) -> Iterator[Archive]:
+    """The archive; `Damaged` with a sentence when its members or its manifest are not those of a backup."""
     with path.open("rb") as handle:
         _check_end(handle)
         try:
             archive = zipfile.ZipFile(handle)
-        except BROKEN:
+        except ZIP_ERRORS:
             raise Damaged("The file is no zip, or not a whole one.") from None
         with archive:
-            said = _manifest(archive)
-            _check_members(archive, said)
-            yield Archive(archive, said)
+            manifest = _manifest(archive)
+            _check_members(archive, manifest)
+            yield Archive(archive, manifest)
 
 
-def manifest_of(path: Path) -> Manifest:
-    with opened(path) as archive:
+def read_manifest(path: Path) -> Manifest:
+    with open_archive(path) as archive:
         return archive.manifest
 
 
 def _check_end(handle: IO[bytes]) -> None:
-    """Before Python's zip module reads the directory into memory: is it as short as ours are?"""
+    """Refuse a file whose directory is longer than ours, before Python's zip module reads it into memory."""
     size = handle.seek(0, 2)
-    if size > MAX_FILE:
-        raise Damaged(f"The file is larger than {MAX_FILE} bytes.")
-    handle.seek(max(0, size - END.size - 20))
+    if size > MAX_FILE_BYTES:
+        raise Damaged(f"The file is larger than {MAX_FILE_BYTES} bytes.")
+    handle.seek(max(0, size - END_RECORD.size - 20))
     tail = handle.read()
-    if len(tail) < END.size or tail[-END.size :][:4] != END_MARK:
+    if len(tail) < END_RECORD.size or tail[-END_RECORD.size :][:4] != END_SIGNATURE:
         raise Damaged("The file is no zip, or not a whole one.")
-    *_, directory, _, comment = END.unpack(tail[-END.size :])
-    if directory > MAX_DIRECTORY or comment or tail.startswith(LARGE_MARK):
+    *_, directory, _, comment = END_RECORD.unpack(tail[-END_RECORD.size :])
+    if directory > MAX_DIRECTORY_BYTES or comment or tail.startswith(ZIP64_SIGNATURE):
         raise Damaged("The file is no backup: no backup has such a directory.")
     handle.seek(0)
 
 
 def _manifest(archive: zipfile.ZipFile) -> Manifest:
     named = [info for info in archive.infolist() if info.filename == MANIFEST]
-    if len(named) != 1 or named[0].file_size > MAX_MANIFEST:
+    if len(named) != 1 or named[0].file_size > MAX_MANIFEST_BYTES:
         raise Damaged("The file is no backup of Huntarr: it has no manifest.")
     try:
         with archive.open(named[0]) as member:
-            content = member.read(MAX_MANIFEST + 1)
-    except BROKEN:
+            content = member.read(MAX_MANIFEST_BYTES + 1)
+    except ZIP_ERRORS:
         raise Damaged("The manifest of the backup cannot be read.") from None
-    return manifest.parsed(content)
+    return parse_manifest(content)
 
 
-def _check_members(archive: zipfile.ZipFile, said: Manifest) -> None:
+def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
     members = archive.infolist()
-    expected = {entry.member: entry.size for entry in said.tables}
+    expected = {entry.member: entry.size for entry in manifest.tables}
     if sorted(info.filename for info in members) != sorted([*expected, MANIFEST]):
         raise Damaged("The backup does not hold exactly the files that its manifest names.")
     content = sum(info.file_size for info in members)
     packed = sum(info.compress_size for info in members)
-    if content > MAX_CONTENT or (content > FREE_OF_RATIO and content > MAX_RATIO * packed):
+    if content > MAX_CONTENT_BYTES or (content > RATIO_FREE_BYTES and content > MAX_RATIO * packed):
         raise Damaged("The backup unpacks to more than any backup does.")
     for info in members:
         if info.filename != MANIFEST and info.file_size != expected[info.filename]:
             raise Damaged("The sizes in the backup contradict its manifest.")
 
 
-def _record(line: bytes, table: str, exchange: Exchange | None) -> Record:
+def _row(line: bytes, table: str, reencrypt: Reencrypt | None) -> ArchiveRow:
     try:
         text = line.decode()
-        found = from_json(text if exchange is None else exchange(text), allow_inf_nan=False)
+        found = from_json(text if reencrypt is None else reencrypt(text), allow_inf_nan=False)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -1,4 +1,4 @@
-"""Putting a staged backup in the place of what is there: one transaction, on whichever database."""
+"""Replaces the content of the database by a staged backup, in one transaction, on SQLite and PostgreSQL."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,9 +8,9 @@ from sqlalchemy import Insert, Table, Text, bindparam, case, cast, delete, func,
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.backup.archive import BATCH, texts_of
-from app.backup.scope import replaced_tables, saved_tables, spared
-from app.backup.sequences import go_on_from, last_id
+from app.backup.archive import BATCH_ROWS, export_columns
+from app.backup.scope import kept_rows, replaced_tables, saved_tables
+from app.backup.sequences import advance_sequence, last_id
 from app.backup.values import ColumnKind, kind_of
 from app.core.db import Database
 from app.core.errors import Conflict
@@ -18,28 +18,28 @@ from app.hunting.store.models import HuntState
 
 log = structlog.get_logger(__name__)
 
-FENCE: Final = HuntState.__table__.c.fence  # type: ignore[attr-defined] # SQLModel's tables have it all the same
+FENCE: Final = HuntState.__table__.c.fence  # type: ignore[attr-defined] # SQLModel declares no __table__
 
 
-async def replace(target: Database, staged: Database, last_ids: Mapping[str, int]) -> None:
-    """All tables of a backup anew, or none: a failure at any moment leaves what was there.
+async def replace_all(target: Database, staged: Database, last_ids: Mapping[str, int]) -> None:
+    """Replace all tables, or none: a failure at any moment leaves the database unchanged.
 
-    `last_ids` is how far the archive's ids had come; ours go on from the higher of the two.
+    `last_ids` are the highest ids that the archive's tables assigned; new ids are higher than these and our own.
     """
     at = "its tables"
     try:
         async with staged.reading() as source, target.session() as session:
-            out, into = await source.connection(), await session.connection()
+            origin, into = await source.connection(), await session.connection()
             await _lock(into)
-            floor = {table.name: await _reached(into, table, last_ids) for table in saved_tables()}
+            floor = {table.name: await _highest_id(into, table, last_ids) for table in saved_tables()}
             fence = (await into.execute(select(func.max(FENCE)))).scalar_one() or 0
             for table in replaced_tables():
-                keep = spared(table)
-                await into.execute(delete(table) if keep is None else delete(table).where(~keep))
+                kept = kept_rows(table)
+                await into.execute(delete(table) if kept is None else delete(table).where(~kept))
             for table in saved_tables():
                 at = f"the table {table.name}"
-                await _copy(out, into, table)
-                await go_on_from(into, table, floor)
+                await _copy(origin, into, table)
+                await advance_sequence(into, table, floor)
             at = "the fences of its instances"
             await _raise_fences(into, fence)
     except DBAPIError as failure:
@@ -48,26 +48,26 @@ async def replace(target: Database, staged: Database, last_ids: Mapping[str, int
 
 
 async def _lock(into: AsyncConnection) -> None:
-    """Nobody writes between our reading and our writing; SQLite has one writer anyway."""
+    """Nobody else writes until the end of the transaction; SQLite has one writer anyway."""
     if into.dialect.name == "postgresql":
         names = ", ".join(f'"{table.name}"' for table in replaced_tables())
         await into.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
 
 
-async def _reached(into: AsyncConnection, table: Table, last_ids: Mapping[str, int]) -> int:
+async def _highest_id(into: AsyncConnection, table: Table, last_ids: Mapping[str, int]) -> int:
     return max(await last_id(into, table) or 0, last_ids.get(table.name, 0))
 
 
-async def _copy(out: AsyncConnection, into: AsyncConnection, table: Table) -> None:
+async def _copy(origin: AsyncConnection, into: AsyncConnection, table: Table) -> None:
     statement = _insert(table, into.dialect.name)
-    query = select(*texts_of(table)).order_by(*table.primary_key.columns)
-    result = await out.stream(query, execution_options={"yield_per": BATCH})
+    query = select(*export_columns(table)).order_by(*table.primary_key.columns)
+    result = await origin.stream(query, execution_options={"yield_per": BATCH_ROWS})
     async for rows in result.partitions():
         await into.execute(statement, [{f"to_{name}": value for name, value in row._mapping.items()} for row in rows])
 
 
 def _insert(table: Table, dialect: str) -> Insert:
-    """JSON goes in as the text that it is: PostgreSQL wants to be told so, and SQLite's own cast would break it."""
+    """JSON is inserted as its text: PostgreSQL needs a cast for that, and on SQLite a cast would break it."""
     values: dict[str, Any] = {}
     for column in table.columns:
         is_json = kind_of(column.type) is ColumnKind.JSON
@@ -77,6 +77,6 @@ def _insert(table: Table, dialect: str) -> Insert:
 
 
 async def _raise_fences(into: AsyncConnection, highest: int) -> None:
-    """Whoever hunted until now holds an older number than any that is in force from here on."""
+    """Raise every fence above `highest`, so that nobody who was hunting before the restore can write."""
     raised = case((highest < FENCE, FENCE), else_=highest) + 1
     await into.execute(update(HuntState).values({FENCE: raised}))

@@ -16,40 +16,40 @@ def passphrase(**described: Any) -> Any:
 
 
 class BackupIn(In):
-    """A backup to make."""
+    """A backup to create."""
 
-    note: str | None = Field(None, max_length=MAX_NOTE_LENGTH, description="What you want to remember of it.")
+    note: str | None = Field(None, max_length=MAX_NOTE_LENGTH, description="Any text, shown in the list.")
     passphrase: SecretStr | None = passphrase(
-        description="Puts the secrets inside under this passphrase, so that another installation can restore them."
+        description="Encrypts the secrets inside with this passphrase, so that another installation can restore them."
     )
 
 
 class RestoreIn(In):
-    """A backup to put in the place of everything that is there."""
+    """A backup that replaces everything that is there."""
 
     filename: str = Field(min_length=1, max_length=MAX_FILENAME_LENGTH)
-    passphrase: SecretStr | None = passphrase(description="The one that the backup was made with, if it was.")
+    passphrase: SecretStr | None = passphrase(description="The passphrase that the backup was made with, if any.")
 
 
 class BackupOut(Out):
-    """One backup of the folder."""
+    """A backup in the folder."""
 
     filename: str
     kind: BackupKind
     created_at: UtcTime
     size_bytes: int
-    sha256: str = Field(description="Of the file.")
+    sha256: str = Field(description="SHA-256 of the file, in hex.")
     app_version: str
     schema_revision: str
     database: DatabaseKind
     note: str | None
-    counts: dict[str, int] = Field(description="Rows by table.")
-    has_passphrase: bool = Field(description="Restoring it asks for the passphrase.")
-    key_fits: bool = Field(description="Its secrets are under the key in force: it needs no passphrase here.")
+    counts: dict[str, int] = Field(description="Number of rows in each table.")
+    has_passphrase: bool = Field(description="Whether a restore needs its passphrase.")
+    key_fits: bool = Field(description="Whether its secrets are under the key in force: it needs no passphrase here.")
 
 
 class RestoreOut(Out):
-    """What was restored, and the backup of what was there before."""
+    """The restored backup, and the backup of the state before."""
 
     restored: BackupOut
     before: BackupOut

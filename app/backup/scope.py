@@ -1,4 +1,4 @@
-"""What a backup holds: every table of the metadata but the ones named here. A new table is in it by itself."""
+"""Which tables a backup holds: all of SQLModel's metadata but the excluded ones, so a new table is saved by itself."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,41 +11,41 @@ from sqlmodel import SQLModel
 from app.idempotency.models import Replay
 
 
-class LeftOut(StrEnum):
+class Excluded(StrEnum):
     """What a restore does with a table that no backup holds."""
 
-    ENDED = "ended"
-    """Emptied: its rows speak of users, keys and ids that the restore replaces."""
+    EMPTIED = "ended"
+    """It is emptied: its rows refer to users, keys and ids that the restore replaces."""
     KEPT = "kept"
-    """Left as it is: what happened here happened, whatever is restored."""
+    """It is left as it is: a record of what happened here."""
 
 
-LEFT_OUT: Final[Mapping[str, LeftOut]] = MappingProxyType(
+EXCLUDED: Final[Mapping[str, Excluded]] = MappingProxyType(
     {
-        "sessions": LeftOut.ENDED,
-        "replays": LeftOut.ENDED,
-        "notification_deliveries": LeftOut.ENDED,  # those of the backup were sent long ago
-        "audit": LeftOut.KEPT,  # a restore must not be the way to make a trail disappear
-        "backup_plan": LeftOut.KEPT,
-        "logs": LeftOut.KEPT,
-        "log_totals": LeftOut.KEPT,
-        "events": LeftOut.KEPT,  # what happened here is still to be told
+        "sessions": Excluded.EMPTIED,
+        "replays": Excluded.EMPTIED,
+        "notification_deliveries": Excluded.EMPTIED,  # those of the backup were sent long ago
+        "audit": Excluded.KEPT,  # a restore must not be a way to erase it
+        "backup_plan": Excluded.KEPT,
+        "logs": Excluded.KEPT,
+        "log_totals": Excluded.KEPT,
+        "events": Excluded.KEPT,  # those of this installation are still to be published
     }
 )
 
 
 def saved_tables() -> list[Table]:
-    """The tables of a backup, each after those that it refers to."""
-    return [table for table in SQLModel.metadata.sorted_tables if table.name not in LEFT_OUT]
+    """The tables of a backup, each after the tables that it refers to."""
+    return [table for table in SQLModel.metadata.sorted_tables if table.name not in EXCLUDED]
 
 
 def replaced_tables() -> list[Table]:
-    """What a restore empties, each before those that it refers to."""
+    """The tables that a restore empties, each before the tables that it refers to."""
     return [
-        table for table in reversed(SQLModel.metadata.sorted_tables) if LEFT_OUT.get(table.name) is not LeftOut.KEPT
+        table for table in reversed(SQLModel.metadata.sorted_tables) if EXCLUDED.get(table.name) is not Excluded.KEPT
     ]
 
 
-def spared(table: Table) -> ColumnElement[bool] | None:
-    """Rows of an emptied table that stay all the same: requests under way, the restore's own among them."""
+def kept_rows(table: Table) -> ColumnElement[bool] | None:
+    """A condition for the rows of an emptied table that stay: requests under way, such as the restore itself."""
     return table.c.status.is_(None) if table.name == Replay.__tablename__ else None

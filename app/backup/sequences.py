@@ -1,4 +1,4 @@
-"""The counters behind the ids: an id that was given once is never given again, not by a restore either."""
+"""Id counters: an id that was assigned once is never assigned again, not even after a restore."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 async def last_id(connection: AsyncConnection, table: Table) -> int | None:
-    """The highest id that the table has given; `None` for a table that gives none."""
+    """The highest id that the table ever assigned; `None` for a table that assigns none."""
     column = table.autoincrement_column
     if column is None:
         return None
@@ -20,12 +20,12 @@ async def last_id(connection: AsyncConnection, table: Table) -> int | None:
         query = "SELECT max(seq) FROM sqlite_sequence WHERE name = :name"
         given = (await connection.execute(text(query), {"name": table.name})).scalar_one() or 0
     else:
-        given = 0  # SQLite goes on from the highest row, whatever there was before
+        given = 0  # SQLite continues from the highest row that there is
     return max(highest, given)
 
 
-async def go_on_from(connection: AsyncConnection, table: Table, floor: Mapping[str, int]) -> None:
-    """Let the next id be higher than every one that the table holds and than `floor` says."""
+async def advance_sequence(connection: AsyncConnection, table: Table, floor: Mapping[str, int]) -> None:
+    """Make the next id higher than every id in the table and than `floor[table.name]`."""
     reached = await last_id(connection, table)
     column = table.autoincrement_column
     if reached is None or column is None:

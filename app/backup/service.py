@@ -1,10 +1,10 @@
-"""Backups: made, listed, taken in, restored, deleted."""
+"""Creates, lists, imports, restores and deletes backups."""
 
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,118 +13,119 @@ from pydantic import SecretStr
 
 from app import __version__
 from app.auth.callers import Caller
-from app.backup import archive, reading
-from app.backup.folder import BackupFolder, kind_of, on_disk, refused
-from app.backup.manifest import BackupKind, Damaged, DatabaseKind, Head, Manifest
-from app.backup.protection import fingerprint, locked_with, unlocked
+from app.backup import reading
+from app.backup.archive import write_archive
+from app.backup.folder import BackupFolder, backup_kind, on_disk, unusable
+from app.backup.manifest import BackupKind, Damaged, DatabaseKind, Manifest, ManifestHead
+from app.backup.protection import Reencrypt, fingerprint, lock_with, reencryption_of
 from app.backup.quiesce import HuntingQuiesce
-from app.backup.restore import replace
+from app.backup.restore import replace_all
 from app.backup.schemas import BackupIn, BackupOut, RestoreIn, RestoreOut
-from app.backup.staging import staged
-from app.core.clock import Clock
+from app.backup.staging import stage
 from app.core.db import Database
 from app.core.errors import Conflict, Forbidden, HuntarrError
-from app.events.outbox import record_event
 from app.events.payloads import BackupCreated, BackupFailed, Durable
-from app.secrets.box import Reencryptor, SecretBox
+from app.events.outbox import record_event
+from app.infra import Infra
+from app.secrets.box import Reencryptor
 from app.secrets.startup import stored_probe
 from app.settings.service import SettingsService
 
 log = structlog.get_logger(__name__)
 
 COMMAND_SECONDS: Final = 3600.0
-"""One statement over a long history may take its time."""
-HASH_BYTES: Final = 2**20
+"""One statement over a long history may take long."""
 
 OWNER_ONLY: Final = (
     "This replaces or reveals users, keys and secrets: it needs a session, or the key of HUNTARR_API_KEY."
 )
 
-Stamp = tuple[int, int, int]
+FileStamp = tuple[int, int, int]
+"""Inode, size and modification time: a file that differs in none of them was not changed."""
 
 
 @dataclass
 class BackupDraft:
-    """A file that comes in, at its place of work; under no name that anybody lists."""
+    """A file that is being uploaded, in a working directory; it is not in the list."""
 
     path: Path
     passphrase: SecretStr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a backup is made of and restored into."""
-
-    db: Database
-    box: SecretBox
-    settings: SettingsService
-    folder: BackupFolder
-    rest: HuntingQuiesce
-    clock: Clock
-    forget: Sequence[Callable[[], None]] = field(default=())
-    """Told when everything is another one, so that nothing of before is answered from memory."""
-
-
 class BackupService:
-    """Every call works on the folder of this process; several machines see each other's only on a shared volume."""
+    """Works on the folder of this process; several machines see each other's backups only on a shared volume.
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._folder = parts.folder
+    `forget`: called after a restore, so that nothing from before is answered from memory.
+    """
+
+    def __init__(
+        self,
+        infra: Infra,
+        settings: SettingsService,
+        folder: BackupFolder,
+        quiesce: HuntingQuiesce,
+        *,
+        forget: Sequence[Callable[[], None]] = (),
+    ) -> None:
+        self._infra = infra
+        self._settings = settings
+        self._folder = folder
+        self._quiesce = quiesce
+        self._forget = forget
         self._staging = asyncio.Lock()  # alembic keeps its state in its module: one migration at a time
-        self._known: dict[str, tuple[Stamp, Manifest, str]] = {}
+        self._known: dict[str, tuple[FileStamp, Manifest, str]] = {}
 
     async def create(self, given: BackupIn, caller: Caller) -> BackupOut:
         if given.passphrase is not None:
-            _insist_on_owner(caller)  # with it the secrets of all apps could be carried away and read
+            _require_owner(caller)  # a passphrase makes the secrets of all apps readable elsewhere
         return await self._create(BackupKind.MANUAL, given.note, given.passphrase)
 
-    async def scheduled(self) -> BackupOut:
-        """What the clock or a schedule asks for."""
+    async def create_scheduled(self) -> BackupOut:
+        """A backup that the planner or a schedule asked for."""
         return await self._create(BackupKind.SCHEDULED, None)
 
     async def all(self) -> list[BackupOut]:
-        """The newest first. A file that is none is passed over."""
+        """The newest first; files that are no backup are skipped."""
         rows = []
         for path in await on_disk(self._folder.files):
             try:
                 rows.append(await on_disk(self._row, path))
             except (Damaged, FileNotFoundError) as wrong:
-                log.warning("a file in the folder of the backups is none", file=path.name, why=str(wrong))
+                log.warning("file in the backup folder is no backup", file=path.name, error=str(wrong))
         return sorted(rows, key=lambda row: (row.created_at, row.filename), reverse=True)
 
     @asynccontextmanager
     async def draft(self) -> AsyncIterator[BackupDraft]:
-        """A place for a file that comes in."""
-        with self._workplace() as place:
-            yield BackupDraft(place / "upload.zip")
+        """Where an upload is written to; removed at the end of the block."""
+        with self._workdir() as workdir:
+            yield BackupDraft(workdir / "upload.zip")
 
-    async def take_in(self, draft: BackupDraft) -> BackupOut:
-        """Check a file that has come in completely, and give it its place. Nothing is restored."""
-        with reading.opened(draft.path) as found:
-            is_asked = found.manifest.passphrase is not None and draft.passphrase is not None
-            exchange = await self._unlock(found.manifest, draft.passphrase) if is_asked else None
-            async with self._staging, staged(found, draft.path.parent, exchange, self._parts.clock):
+    async def import_upload(self, draft: BackupDraft) -> BackupOut:
+        """Check a file that was uploaded completely, and add it to the folder. Nothing is restored."""
+        with reading.open_archive(draft.path) as archive:
+            is_checked = archive.manifest.passphrase is not None and draft.passphrase is not None
+            reencrypt = await self._reencryption(archive.manifest, draft.passphrase) if is_checked else None
+            async with self._staging, stage(archive, draft.path.parent, reencrypt, self._infra.clock):
                 pass
-        return await self._kept(draft.path, BackupKind.UPLOADED)
+        return await self._store(draft.path, BackupKind.UPLOADED)
 
     async def restore(self, given: RestoreIn, caller: Caller) -> RestoreOut:
-        """Everything that is there for everything that the backup holds; see docs/backup.md."""
-        _insist_on_owner(caller)
+        """Replace everything that is there by the content of the backup; see docs/backup.md."""
+        _require_owner(caller)
         path = await on_disk(self._folder.find, given.filename)
-        with self._folder.restoring(), self._folder.held(path), self._workplace() as place:
+        with self._folder.restore_lock(), self._folder.in_use(path), self._workdir() as workdir:
             restored = await on_disk(self._row, path)
-            with reading.opened(path) as found:
-                exchange = await self._unlock(found.manifest, given.passphrase)
-                async with self._staging, staged(found, place, exchange, self._parts.clock) as ready:
-                    await self._check_key(ready)
-                    async with self._parts.rest.of_all():
+            with reading.open_archive(path) as archive:
+                reencrypt = await self._reencryption(archive.manifest, given.passphrase)
+                async with self._staging, stage(archive, workdir, reencrypt, self._infra.clock) as staged:
+                    await self._check_key(staged)
+                    async with self._quiesce.paused():
                         before = await self._create(BackupKind.PRE_RESTORE, f"Before the restore of {path.name}")
-                        async with self._patient() as target:
-                            await replace(target, ready, found.manifest.last_ids)
-        for forget in self._parts.forget:
+                        async with self._slow_database() as target:
+                            await replace_all(target, staged, archive.manifest.last_ids)
+        for forget in self._forget:
             forget()
-        await self._parts.settings.apply_level()
+        await self._settings.apply_level()
         log.warning("backup restored", file=path.name, created_at=restored.created_at.isoformat())
         return RestoreOut(restored=restored, before=before)
 
@@ -138,120 +139,113 @@ class BackupService:
         self._known.pop(filename, None)
         log.info("backup deleted", file=filename)
 
-    async def _create(self, kind: BackupKind, note: str | None, phrase: SecretStr | None = None) -> BackupOut:
+    async def _create(self, kind: BackupKind, note: str | None, passphrase: SecretStr | None = None) -> BackupOut:
         try:
-            with self._workplace() as place:
-                draft = place / "backup.zip"
-                await self._write(draft, kind, note, phrase)
-                made = await self._kept(draft, kind)
+            with self._workdir() as workdir:
+                draft = workdir / "backup.zip"
+                await self._write(draft, kind, note, passphrase)
+                created = await self._store(draft, kind)
         except HuntarrError as failure:
-            await self._tell_failed(kind, failure)
+            log.error("backup failed", kind=kind, error=failure.message)
+            await self._publish(BackupFailed(kind=kind, message=failure.message))
             raise
-        await self._tell_created(made)
-        return made
+        log.info("backup created", file=created.filename, kind=created.kind, size_bytes=created.size_bytes)
+        await self._publish(BackupCreated(filename=created.filename, kind=created.kind, size_bytes=created.size_bytes))
+        return created
 
-    async def _write(self, draft: Path, kind: BackupKind, note: str | None, phrase: SecretStr | None) -> None:
+    async def _write(self, draft: Path, kind: BackupKind, note: str | None, passphrase: SecretStr | None) -> None:
         box, lock = None, None
-        if phrase is not None:
-            box, lock = await asyncio.to_thread(locked_with, phrase.get_secret_value())
+        if passphrase is not None:
+            box, lock = await asyncio.to_thread(lock_with, passphrase.get_secret_value())
 
-        def head(revision: str, database: DatabaseKind) -> Head:
-            return Head(
+        def head(revision: str, database: DatabaseKind) -> ManifestHead:
+            return ManifestHead(
                 app_version=__version__,
                 schema_revision=revision,
-                created_at=self._parts.clock(),
+                created_at=self._infra.clock(),
                 kind=kind,
                 note=note,
                 database=database,
-                key_fingerprint=fingerprint(self._parts.box),
+                key_fingerprint=fingerprint(self._infra.box),
                 passphrase=lock,
             )
 
-        async with self._patient() as db:
-            exchange = None if box is None else Reencryptor(self._parts.box, box).text
-            await archive.make(db, draft, head, exchange)
-        await on_disk(reading.manifest_of, draft)  # one that no restore would take is no backup
+        async with self._slow_database() as db:
+            reencrypt = None if box is None else Reencryptor(self._infra.box, box).text
+            await write_archive(db, draft, head, reencrypt)
+        await on_disk(reading.read_manifest, draft)  # a backup that no restore would accept is none
 
-    async def _kept(self, draft: Path, kind: BackupKind) -> BackupOut:
-        path = await on_disk(self._folder.keep, draft, kind, self._parts.clock())
+    async def _store(self, draft: Path, kind: BackupKind) -> BackupOut:
+        path = await on_disk(self._folder.store, draft, kind, self._infra.clock())
         row = await on_disk(self._row, path)
-        most = (await self._parts.settings.general()).backup_retention
-        for gone in await on_disk(self._folder.prune, kind, most):
-            self._known.pop(gone, None)
-            log.info("backup deleted by retention", file=gone)
+        retention = (await self._settings.general()).backup_retention
+        for deleted in await on_disk(self._folder.prune, kind, retention):
+            self._known.pop(deleted, None)
+            log.info("backup deleted by retention", file=deleted)
         return row
 
-    # The events `backup.created` and `backup.failed` belong into these two.
-    async def _tell_created(self, made: BackupOut) -> None:
-        log.info("backup made", file=made.filename, kind=made.kind, size_bytes=made.size_bytes)
-        await self._tell(BackupCreated(filename=made.filename, kind=made.kind, size_bytes=made.size_bytes))
-
-    async def _tell_failed(self, kind: BackupKind, failure: HuntarrError) -> None:
-        log.error("backup failed", kind=kind, error=failure.message)
-        await self._tell(BackupFailed(kind=kind, message=failure.message))
-
-    async def _tell(self, event: Durable) -> None:
-        """The file is made or not, whether that can be told or not."""
+    async def _publish(self, event: Durable) -> None:
+        """Record the event; the outcome of the backup does not depend on that."""
         try:
-            async with self._parts.db.session() as session:
-                await record_event(session, event, self._parts.clock())
+            async with self._infra.db.session() as session:
+                await record_event(session, event, self._infra.clock())
         except HuntarrError as failure:
-            log.warning("backup not told", error=failure.message)
+            log.warning("backup event not recorded", error=failure.message)
 
-    async def _unlock(self, said: Manifest, phrase: SecretStr | None) -> Callable[[str], str] | None:
-        given = None if phrase is None else phrase.get_secret_value()
-        return await asyncio.to_thread(unlocked, said, self._parts.box, given)
+    async def _reencryption(self, manifest: Manifest, passphrase: SecretStr | None) -> Reencrypt | None:
+        given = None if passphrase is None else passphrase.get_secret_value()
+        return await asyncio.to_thread(reencryption_of, manifest, self._infra.box, given)
 
-    async def _check_key(self, ready: Database) -> None:
-        """What the manifest says of the key is one thing, what the key opens another."""
-        proof = await stored_probe(ready)
-        if proof is not None and self._parts.box.try_decrypt(proof) is None:
+    async def _check_key(self, staged: Database) -> None:
+        """The manifest may be wrong about the key, so a stored value is decrypted with it."""
+        probe = await stored_probe(staged)
+        if probe is not None and self._infra.box.try_decrypt(probe) is None:
             raise Conflict("The key in force does not open the secrets in this backup.")
 
     @contextmanager
-    def _workplace(self) -> Iterator[Path]:
+    def _workdir(self) -> Iterator[Path]:
         try:
-            with self._folder.workplace() as place:
-                yield place
+            with self._folder.workdir() as workdir:
+                yield workdir
         except OSError as failure:
-            raise refused(failure) from failure
+            raise unusable(failure) from failure
 
     @asynccontextmanager
-    async def _patient(self) -> AsyncIterator[Database]:
-        """The same database on connections of its own, which wait longer and are in nobody's way."""
-        db = Database(self._parts.db.url, command_seconds=COMMAND_SECONDS)
+    async def _slow_database(self) -> AsyncIterator[Database]:
+        """The same database on connections of its own, whose statements may take longer."""
+        db = Database(self._infra.db.url, command_seconds=COMMAND_SECONDS)
         try:
             yield db
         finally:
             await db.close()
 
     def _row(self, path: Path) -> BackupOut:
-        """Slow the first time a file is seen: it is hashed."""
+        """The file as the list shows it. Slow the first time that a file is seen, because it is hashed."""
         stat = path.stat()
         stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         known = self._known.get(path.name)
         if known is None or known[0] != stamp:
             with path.open("rb") as handle:
                 digest = hashlib.file_digest(handle, hashlib.sha256).hexdigest()
-            known = self._known[path.name] = (stamp, reading.manifest_of(path), digest)
-        _, said, digest = known
+            known = self._known[path.name] = (stamp, reading.read_manifest(path), digest)
+        _, manifest, digest = known
         return BackupOut(
             filename=path.name,
-            kind=kind_of(path),
-            created_at=said.created_at,
+            kind=backup_kind(path),
+            created_at=manifest.created_at,
             size_bytes=stat.st_size,
             sha256=digest,
-            app_version=said.app_version,
-            schema_revision=said.schema_revision,
-            database=said.database,
-            note=said.note,
-            counts=dict(said.counts),
-            has_passphrase=said.passphrase is not None,
-            key_fits=said.passphrase is None and said.key_fingerprint == fingerprint(self._parts.box),
+            app_version=manifest.app_version,
+            schema_revision=manifest.schema_revision,
+            database=manifest.database,
+            note=manifest.note,
+            counts=dict(manifest.counts),
+            has_passphrase=manifest.passphrase is not None,
+            key_fits=manifest.passphrase is None and manifest.key_fingerprint == fingerprint(self._infra.box),
         )
 
 
-def _insist_on_owner(caller: Caller) -> None:
-    """A key that the owner made manages neither keys nor users, so it does not exchange all of them either."""
+def _require_owner(caller: Caller) -> None:
+    """A managed key may manage neither keys nor users, so it may not replace all of them either."""
     if caller.key_id is not None:
         raise Forbidden(OWNER_ONLY)

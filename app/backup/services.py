@@ -6,7 +6,7 @@ from app.auth.services import AuthServices
 from app.backup.folder import BackupFolder
 from app.backup.planner import BackupPlanner
 from app.backup.quiesce import HuntingQuiesce
-from app.backup.service import BackupService, Parts
+from app.backup.service import BackupService
 from app.hunting.services import HuntingServices
 from app.infra import Infra
 from app.settings.service import SettingsService
@@ -23,14 +23,11 @@ class BackupServices:
     def build(
         cls, infra: Infra, settings: SettingsService, hunting: HuntingServices, auth: AuthServices
     ) -> "BackupServices":
-        parts = Parts(
-            infra.db,
-            infra.box,
+        service = BackupService(
+            infra,
             settings,
             BackupFolder(infra.config.data_dir / "backups"),
             HuntingQuiesce(infra.db, settings, hunting.leases.held),
-            infra.clock,
             forget=(auth.credentials.forget, hunting.row_counts.forget),
         )
-        service = BackupService(parts)
         return cls(service, BackupPlanner(infra.db, infra.queue, settings, service, infra.clock))

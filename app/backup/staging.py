@@ -1,6 +1,6 @@
-"""An archive as a database of its own: loaded at the schema that it was made with, checked, brought to ours.
+"""Loads an archive into a database of its own, with the archive's schema, checks it, and migrates it to our schema.
 
-So an old schema is migrated by the migrations themselves, and what a database would refuse is known before the real
+So old schemas are handled by the migrations themselves, and whatever a database would refuse is known before the real
 one is touched.
 """
 
@@ -12,36 +12,37 @@ from typing import Any, Final
 from alembic import command
 from alembic.script import ScriptDirectory
 from pydantic import ValidationError
-from sqlalchemy import Connection, Insert, Text, column, insert, inspect, table, text
+from sqlalchemy import Connection, Insert, Text, column, insert, inspect, text
+from sqlalchemy import table as named_table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from app.backup.folder import on_disk
 from app.backup.manifest import Damaged, Manifest, TableEntry
-from app.backup.protection import Exchange
-from app.backup.reading import Archive, Record
-from app.backup.scope import LEFT_OUT, saved_tables
-from app.backup.values import ColumnKind, kind_of, read
+from app.backup.protection import Reencrypt
+from app.backup.reading import Archive, ArchiveRow
+from app.backup.scope import EXCLUDED, saved_tables
+from app.backup.values import ColumnKind, decode_value, kind_of
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.migrations import alembic_config, newest_revision
 from app.settings.service import SettingsService
 
 REVISIONS: Final = "alembic_version"
-QUICK: Final = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF")  # a file that no crash need survive
+FAST_PRAGMAS: Final = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF")  # the file need not survive a crash
 
 Kinds = Mapping[str, ColumnKind]
 
 
 @asynccontextmanager
-async def staged(archive: Archive, place: Path, exchange: Exchange | None, clock: Clock) -> AsyncIterator[Database]:
-    """The archive's content at our schema, complete and consistent; `Damaged` with a sentence otherwise."""
-    said = archive.manifest
-    _check_version(said)
-    url = f"sqlite+aiosqlite:///{place / 'staging.db'}"
-    await on_disk(command.upgrade, alembic_config(url), said.schema_revision)
-    await _load(url, archive, exchange)
-    if said.schema_revision != newest_revision():
+async def stage(archive: Archive, workdir: Path, reencrypt: Reencrypt | None, clock: Clock) -> AsyncIterator[Database]:
+    """A temporary database with the archive's content at our schema; `Damaged` when incomplete or inconsistent."""
+    manifest = archive.manifest
+    _check_version(manifest)
+    url = f"sqlite+aiosqlite:///{workdir / 'staging.db'}"
+    await on_disk(command.upgrade, alembic_config(url), manifest.schema_revision)
+    await _load(url, archive, reencrypt)
+    if manifest.schema_revision != newest_revision():
         try:
             await on_disk(command.upgrade, alembic_config(url), "head")
         except SQLAlchemyError:
@@ -55,30 +56,30 @@ async def staged(archive: Archive, place: Path, exchange: Exchange | None, clock
         await db.close()
 
 
-def _check_version(said: Manifest) -> None:
+def _check_version(manifest: Manifest) -> None:
     script = ScriptDirectory.from_config(alembic_config("sqlite+aiosqlite://"))
-    if said.schema_revision not in {one.revision for one in script.walk_revisions()}:
+    if manifest.schema_revision not in {revision.revision for revision in script.walk_revisions()}:
         raise Damaged(
-            f"This backup was made by Huntarr {said.app_version} with the schema {said.schema_revision}, which this "
-            f"version does not know (it has {newest_revision()}): update Huntarr first."
+            f"This backup was made by Huntarr {manifest.app_version} with the schema {manifest.schema_revision}, "
+            f"which this version does not know (it has {newest_revision()}): update Huntarr first."
         )
-    if said.schema_revision == newest_revision():
-        missing = {one.name for one in saved_tables()} ^ {entry.name for entry in said.tables}
+    if manifest.schema_revision == newest_revision():
+        missing = {table.name for table in saved_tables()} ^ {entry.name for entry in manifest.tables}
         if missing:
             raise Damaged(f"The backup does not hold the tables of its schema; look at {min(missing)}.")
 
 
-async def _load(url: str, archive: Archive, exchange: Exchange | None) -> None:
+async def _load(url: str, archive: Archive, reencrypt: Reencrypt | None) -> None:
     engine = create_async_engine(url, hide_parameters=True)
     try:
         async with engine.connect() as connection:
-            for pragma in QUICK:
+            for pragma in FAST_PRAGMAS:
                 await connection.exec_driver_sql(pragma)
             known = await connection.run_sync(_tables)
             for entry in archive.manifest.tables:
                 if entry.name not in known:
                     raise Damaged(f"The backup holds a table that its schema has not: {entry.name}.")
-                await _load_table(connection, archive, entry, exchange, known[entry.name])
+                await _load_table(connection, archive, entry, reencrypt, known[entry.name])
             await connection.commit()
     finally:
         await engine.dispose()
@@ -86,23 +87,23 @@ async def _load(url: str, archive: Archive, exchange: Exchange | None) -> None:
 
 
 def _tables(connection: Connection) -> dict[str, Kinds]:
-    """The tables at the archive's schema, whatever that is: read from the database that its migrations made."""
+    """Tables and columns of the archive's schema, read from the database that the migrations made."""
     found = inspect(connection)
     return {
-        name: {one["name"]: kind_of(one["type"]) for one in found.get_columns(name)}
+        name: {column["name"]: kind_of(column["type"]) for column in found.get_columns(name)}
         for name in found.get_table_names()
-        if name != REVISIONS and LEFT_OUT.get(name) is None
+        if name != REVISIONS and EXCLUDED.get(name) is None
     }
 
 
 async def _load_table(
-    connection: AsyncConnection, archive: Archive, entry: TableEntry, exchange: Exchange | None, kinds: Kinds
+    connection: AsyncConnection, archive: Archive, entry: TableEntry, reencrypt: Reencrypt | None, kinds: Kinds
 ) -> None:
     statement = _insert(entry.name, await connection.run_sync(_types, entry.name))
-    batches = archive.records(entry, exchange)
+    batches = archive.rows(entry, reencrypt)
     done = 0
     while (batch := await on_disk(next, batches, None)) is not None:
-        rows = [_row(record, kinds, f"Row {done + n} of the table {entry.name}") for n, record in enumerate(batch, 1)]
+        rows = [_row(row, kinds, f"Row {done + n} of the table {entry.name}") for n, row in enumerate(batch, 1)]
         try:
             await connection.execute(statement, rows)
         except DBAPIError:
@@ -111,22 +112,24 @@ async def _load_table(
 
 
 def _types(connection: Connection, name: str) -> dict[str, Any]:
-    return {one["name"]: one["type"] for one in inspect(connection).get_columns(name)}
+    return {column["name"]: column["type"] for column in inspect(connection).get_columns(name)}
 
 
 def _insert(name: str, types: Mapping[str, Any]) -> Insert:
-    """JSON goes in as the text that it is."""
-    columns = [column(one, Text() if kind_of(kind) is ColumnKind.JSON else kind) for one, kind in types.items()]
-    return insert(table(name, *columns))
+    """JSON is inserted as its text."""
+    columns = [
+        column(key, Text() if kind_of(declared) is ColumnKind.JSON else declared) for key, declared in types.items()
+    ]
+    return insert(named_table(name, *columns))
 
 
-def _row(record: Record, kinds: Kinds, where: str) -> dict[str, Any]:
-    if record.keys() != kinds.keys():
+def _row(archived: ArchiveRow, kinds: Kinds, where: str) -> dict[str, Any]:
+    if archived.keys() != kinds.keys():
         raise Damaged(f"{where} has not the columns of its schema.")
     row = {}
     for name, kind in kinds.items():
         try:
-            row[name] = read(kind, record[name])
+            row[name] = decode_value(kind, archived[name])
         except ValueError:
             raise Damaged(f"{where} is not valid: {name} is no {kind}.") from None
     return row
@@ -144,7 +147,7 @@ async def _check_references(url: str) -> None:
 
 
 async def _check_settings(db: Database, clock: Clock) -> None:
-    """Settings that cannot be read would stop everything, once they are in force."""
+    """Settings that cannot be read would stop every process after the restore."""
     try:
         await SettingsService(db, clock).sections()
     except (ValidationError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""The values of a row as JSON, alike for both databases and exact: what is read is what was stored. Pure."""
+"""The values of a row as JSON and back: exact, and the same for both databases. Pure."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ PAST_INTEGERS: Final = 2**63
 
 
 class ColumnKind(StrEnum):
-    """What a column holds. JSON travels as its text: so SQL's null and JSON's are still two things afterwards."""
+    """What a column holds. JSON is saved as its text, so that SQL's null and JSON's null stay different."""
 
     JSON = "JSON"
     BOOLEAN = "boolean"
@@ -39,7 +39,7 @@ _KINDS: Final[tuple[tuple[type[TypeEngine[Any]], ColumnKind], ...]] = (
 
 
 def kind_of(declared: TypeEngine[Any]) -> ColumnKind:
-    """The kind of a column's type, ours or one that was read from a database."""
+    """The kind of a column type, from our models or read from a database."""
     plain = declared.impl_instance if isinstance(declared, TypeDecorator) else declared
     for known, kind in _KINDS:
         if isinstance(plain, known):
@@ -47,16 +47,16 @@ def kind_of(declared: TypeEngine[Any]) -> ColumnKind:
     raise TypeError(f"backups cannot hold a column of the type {plain!r}")
 
 
-def written(value: Any) -> Any:
-    """A value of a row as JSON knows it."""
+def encode_value(value: Any) -> Any:
+    """A column value as a JSON value."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
-def read(kind: ColumnKind, value: Any) -> Any:
-    """The other way; `ValueError` for what `written` never writes."""
-    return None if value is None else _READERS[kind](value)
+def decode_value(kind: ColumnKind, value: Any) -> Any:
+    """A JSON value as a column value; `ValueError` for what `encode_value` never returns."""
+    return None if value is None else _DECODERS[kind](value)
 
 
 def _json(value: Any) -> str:
@@ -108,7 +108,7 @@ def _text(value: Any) -> str:
     return value
 
 
-_READERS: Final[Mapping[ColumnKind, Callable[[Any], Any]]] = MappingProxyType(
+_DECODERS: Final[Mapping[ColumnKind, Callable[[Any], Any]]] = MappingProxyType(
     {
         ColumnKind.JSON: _json,
         ColumnKind.BOOLEAN: _boolean,

@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient
 
 from app.api.routes.backup import router
-from app.backup.reading import MAX_FILE
+from app.backup.reading import MAX_FILE_BYTES
 from app.main import create_app
 from tests.api.replies import data, error, field
 from tests.backup.contents import PASSPHRASE, changed
@@ -60,7 +60,7 @@ async def test_a_life_in_short(rig: Rig, api: AsyncClient) -> None:
     assert data(await api.get("/api/instances")) == []
     done = data(await api.post(RESTORE, json={"filename": stored["filename"]}))
     assert done["restored"] == stored
-    assert [one["id"] for one in data(await api.get("/api/instances"))] == [instance.id]
+    assert [row["id"] for row in data(await api.get("/api/instances"))] == [instance.id]
     assert [row["kind"] for row in data(await api.get(LIST))] == ["pre_restore", "uploaded"]
 
 
@@ -121,10 +121,10 @@ async def test_an_upload_without_a_file(api: AsyncClient) -> None:
 
 
 async def test_an_upload_may_be_a_gigabyte_and_not_more(rig: Rig, api: AsyncClient) -> None:
-    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(MAX_FILE + 1)}
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(MAX_FILE_BYTES + 1)}
     error(await api.post(UPLOAD, content=b"", headers=headers), 413)
     [route] = [route for route in router.routes if getattr(route, "path", "") == UPLOAD]
-    assert getattr(route, "declaration").upload_bytes == MAX_FILE == 2**30  # noqa: B009 - not Starlette's
+    assert getattr(route, "declaration").upload_bytes == MAX_FILE_BYTES == 2**30  # noqa: B009 - not Starlette's
 
 
 async def test_a_passphrase_is_checked_when_it_is_given(api: AsyncClient) -> None:

@@ -17,8 +17,8 @@ from sqlalchemy import Column, Table, insert, select
 from sqlalchemy.types import TypeDecorator
 
 from app.auth.callers import Caller, CallerKind, Scope
-from app.backup.archive import texts_of
-from app.backup.manifest import MANIFEST, member_of
+from app.backup.archive import export_columns
+from app.backup.manifest import MANIFEST, member_name
 from app.backup.schemas import BackupOut
 from app.backup.scope import saved_tables
 from app.backup.sequences import last_id
@@ -114,7 +114,7 @@ async def dump(db: Database, *, but: tuple[str, ...] = ()) -> Dump:
 
 
 def _columns(table: Table, but: tuple[str, ...]) -> list[Any]:
-    return [column for column in texts_of(table) if f"{table.name}.{column.name}" not in but]
+    return [column for column in export_columns(table) if f"{table.name}.{column.name}" not in but]
 
 
 async def last_ids(db: Database) -> dict[str, int | None]:
@@ -123,18 +123,18 @@ async def last_ids(db: Database) -> dict[str, int | None]:
         return {table.name: await last_id(connection, table) for table in saved_tables()}
 
 
-async def arrived(backups: BackupService, path: Path) -> BackupOut:
-    """The file taken in, as an upload does it."""
+async def imported(backups: BackupService, path: Path) -> BackupOut:
+    """Import the file, as an upload does."""
     async with backups.draft() as draft:
         await asyncio.to_thread(shutil.copyfile, path, draft.path)
-        return await backups.take_in(draft)
+        return await backups.import_upload(draft)
 
 
 Change = Callable[[dict[str, bytes]], None]
 
 
 def changed(source: Path, target: Path, change: Change) -> Path:
-    """The archive with other members. Whoever changes a table and wants to be believed calls `vouched`."""
+    """The archive with other members. Whoever changes a table and wants a valid manifest calls `vouched`."""
     with zipfile.ZipFile(source) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     change(members)
@@ -155,15 +155,15 @@ def vouched(members: dict[str, bytes]) -> None:
     """Let the manifest say what the tables really are, as a skilled forger would."""
     said = manifest(members)
     for entry in said["tables"]:
-        content = members[member_of(entry["name"])]
+        content = members[member_name(entry["name"])]
         entry |= {"rows": content.count(b"\n"), "size": len(content), "sha256": sha256(content).hexdigest()}
     manifest(members, **said)
 
 
 def rows_of(members: dict[str, bytes], table: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in members[member_of(table)].splitlines()]
+    return [json.loads(line) for line in members[member_name(table)].splitlines()]
 
 
 def put(members: dict[str, bytes], table: str, rows: list[dict[str, Any]]) -> None:
-    members[member_of(table)] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    members[member_name(table)] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
     vouched(members)

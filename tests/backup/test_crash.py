@@ -59,7 +59,7 @@ async def test_an_error_in_the_middle_changes_nothing(rig: Rig) -> None:
     assert await seen(rig.container.infra.db) == before
     assert not (await rig.container.settings.general()).hunting_paused
     folder = rig.config.data_dir / "backups"
-    assert not [one.name for one in folder.iterdir() if one.name.startswith(".work")]
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".work")]
     async with rig.container.infra.db.session() as session:
         on = "" if rig.container.infra.db.is_sqlite else " ON ledger"
         await (await session.connection()).exec_driver_sql(f"DROP TRIGGER trip{on}")
@@ -113,7 +113,7 @@ async def test_sigkill_leaves_one_of_the_two_states(rig: Rig, redis_url: str, tm
     process.wait(10)
     after = await seen(rig.container.infra.db)
     assert after in (before, saved)
-    assert [one.name for one in folder.glob("huntarr-pre_restore-*")], "what was there is kept, whatever came of it"
+    assert [path.name for path in folder.glob("huntarr-pre_restore-*")], "what was there is kept, whatever came of it"
     rig.clock.forward(minutes=20)
     assert not (await rig.container.settings.general()).hunting_paused
     await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
@@ -139,13 +139,13 @@ async def test_it_waits_for_hunts_but_not_for_ever(rig: Rig) -> None:
         assert (await rig.container.settings.general()).hunting_paused
         return {instance.id} if asked < 3 else set()
 
-    async with HuntingQuiesce(rig.container.infra.db, rig.container.settings, held).of_all():
+    async with HuntingQuiesce(rig.container.infra.db, rig.container.settings, held).paused():
         assert asked == 3
 
     async def always(ids: object) -> set[int]:
         return {instance.id}
 
-    async with HuntingQuiesce(rig.container.infra.db, rig.container.settings, always, wait_seconds=0).of_all():
+    async with HuntingQuiesce(rig.container.infra.db, rig.container.settings, always, wait_seconds=0).paused():
         pass
 
 
@@ -156,20 +156,20 @@ async def test_a_pause_of_the_user_is_left_alone(rig: Rig) -> None:
         raise OSError("gone")
 
     with pytest.raises(Unavailable):
-        await HuntingQuiesce(rig.container.infra.db, rig.container.settings, nobody).of_all().__aenter__()
+        await HuntingQuiesce(rig.container.infra.db, rig.container.settings, nobody).paused().__aenter__()
     assert (await rig.container.settings.general()).hunting_paused
 
 
 async def test_a_place_of_work_of_the_dead_is_swept(tmp_path: Path) -> None:
     folder = BackupFolder(tmp_path / "backups")
-    with folder.workplace() as mine:
+    with folder.workdir() as mine:
         dead = mine.with_name(".work-dead")
         dead.mkdir()
         for place in (dead, mine):
             old = time.time() - 3600
             (place / "backup.zip").write_bytes(b"half")
             os.utime(place, (old, old))
-        with folder.workplace():
+        with folder.workdir():
             assert mine.exists(), "its owner lives"
             assert not dead.exists()
     assert not mine.exists()

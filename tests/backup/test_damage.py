@@ -27,10 +27,10 @@ from tests.backup.contents import (
     PASSPHRASE,
     Change,
     Dump,
-    arrived,
     changed,
     dump,
     fill,
+    imported,
     manifest,
     put,
     rows_of,
@@ -58,7 +58,7 @@ class Bench:
         with pytest.raises(HuntarrError) as restored:
             await self.rig.container.backups.service.restore(RestoreIn(filename=path.name, **given), OWNER)
         assert await dump(self.rig.container.infra.db) == self.before
-        assert sorted(one.name for one in self.folder.iterdir() if one.suffix == ".zip") == sorted(
+        assert sorted(file.name for file in self.folder.iterdir() if file.suffix == ".zip") == sorted(
             [path.name, self.good.name]
         ), "no backup of before was made: it never came to that"
         path.unlink()
@@ -66,8 +66,8 @@ class Bench:
 
     async def refused_upload(self, bad: Path) -> str:
         with pytest.raises(HuntarrError) as refused:
-            await arrived(self.rig.container.backups.service, bad)
-        assert [one.name for one in self.folder.iterdir() if one.name.startswith((".work", "huntarr"))] == [
+            await imported(self.rig.container.backups.service, bad)
+        assert [file.name for file in self.folder.iterdir() if file.name.startswith((".work", "huntarr"))] == [
             self.good.name
         ]
         return refused.value.message
@@ -103,7 +103,7 @@ def unended(members: dict[str, bytes]) -> None:
 def entry(table: str, **fields: Any) -> Change:
     def change(members: dict[str, bytes]) -> None:
         said = manifest(members)
-        [found] = [one for one in said["tables"] if one["name"] == table]
+        [found] = [table_entry for table_entry in said["tables"] if table_entry["name"] == table]
         found |= fields
         manifest(members, **said)
 
@@ -292,7 +292,7 @@ async def test_another_key_is_told_before_anything_changes(
         async with open_rig(url, redis_url, tmp_path / "other", secret="o" * 40) as other:
             backups = other.container.backups.service
             before = await dump(other.container.infra.db)
-            row = await arrived(backups, bench.good)
+            row = await imported(backups, bench.good)
             assert (row.key_fits, row.has_passphrase) == (False, False)
             with pytest.raises(Conflict, match="encrypted with another key"):
                 await backups.restore(RestoreIn(filename=row.filename), OWNER)
@@ -332,7 +332,7 @@ async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path, revision: str
 
     def grow_old(members: dict[str, bytes]) -> None:
         said = manifest(members, schema_revision=revision)
-        manifest(members, tables=[one for one in said["tables"] if one["name"] in old])
+        manifest(members, tables=[table_entry for table_entry in said["tables"] if table_entry["name"] in old])
         names = [entry["name"] for entry in said["tables"]]
         before.update((name, as_of(old, members, name)) for name in names if name in old)
         for name in names:
@@ -368,7 +368,7 @@ def as_of(shape: dict[str, set[str]], members: dict[str, bytes], name: str) -> l
 
 
 def _without(rows: list[dict[str, Any]], names: set[str]) -> list[str]:
-    return sorted(json.dumps({key: one[key] for key in one if key not in names}, sort_keys=True) for one in rows)
+    return sorted(json.dumps({key: row[key] for key in row if key not in names}, sort_keys=True) for row in rows)
 
 
 def shape_at(revision: str, path: Path) -> dict[str, set[str]]:

@@ -116,7 +116,7 @@ async def due(rig: Rig) -> None:
 
 async def test_a_file_whose_row_was_not_written_is_not_made_again(rig: Rig) -> None:
     await due(rig)
-    await rig.container.backups.service.scheduled()
+    await rig.container.backups.service.create_scheduled()
     await rig.work()
     assert await kinds(rig) == [BackupKind.SCHEDULED]
     assert (await plan(rig)).due_at is None
@@ -166,7 +166,7 @@ async def test_retention_counts_each_kind(rig: Rig) -> None:
     for _ in range(4):
         rig.clock.forward(minutes=1)
         names.append((await backups.create(BackupIn(), OWNER)).filename)
-        await backups.scheduled()
+        await backups.create_scheduled()
         if not by_hand.exists():
             by_hand.write_bytes((await backups.path_of(names[0])).read_bytes())
     rows = await backups.all()

@@ -14,7 +14,7 @@ from sqlmodel import select
 from app.auth.models import Audit
 from app.backup.folder import BackupFolder
 from app.backup.manifest import BackupKind, DatabaseKind
-from app.backup.reading import manifest_of
+from app.backup.reading import read_manifest
 from app.backup.schemas import BackupIn, RestoreIn
 from app.core.errors import Unavailable
 from app.core.migrations import newest_revision
@@ -22,7 +22,7 @@ from app.counters.models import StatTotal
 from app.hunting.store.models import Hunt, HuntState, HuntStatus
 from app.settings.models import SettingsSection
 from app.tables import METADATA
-from tests.backup.contents import OWNER, PASSPHRASE, arrived, dump, fill, last_ids
+from tests.backup.contents import OWNER, PASSPHRASE, dump, fill, imported, last_ids
 from tests.support import stores
 from tests.support.rig import SECRET, START, Rig, open_rig
 
@@ -47,16 +47,16 @@ async def test_sqlite_to_postgresql_and_back(
         (tmp_path / name).mkdir()
     with postgres.copy() as there, sqlite_template.copy(tmp_path / "back") as back:
         async with open_rig(there, redis_url, tmp_path / "there") as second:
-            filename = (await arrived(second.container.backups.service, first)).filename
+            filename = (await imported(second.container.backups.service, first)).filename
             await second.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
             assert await dump(second.container.infra.db, but=FENCE) == before
             [again, *_] = [row for row in await second.container.backups.service.all() if row.filename == filename]
             assert again.database is DatabaseKind.SQLITE
             second_file = await made(second)
-            assert manifest_of(second_file).database is DatabaseKind.POSTGRESQL
+            assert read_manifest(second_file).database is DatabaseKind.POSTGRESQL
             ids = await last_ids(second.container.infra.db)
         async with open_rig(back, redis_url, tmp_path / "back") as third:
-            filename = (await arrived(third.container.backups.service, second_file)).filename
+            filename = (await imported(third.container.backups.service, second_file)).filename
             await third.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
             assert await dump(third.container.infra.db, but=FENCE) == before
             now = await last_ids(third.container.infra.db)
@@ -86,19 +86,17 @@ async def test_a_restore_brings_back_what_was_there(rig: Rig) -> None:
     async with rig.container.infra.db.reading() as session:
         assert [row.action for row in (await session.exec(select(Audit))).all()] == ["kept"]
     await rig.container.backups.service.restore(RestoreIn(filename=done.before.filename), OWNER)
-    without = {
-        name: rows for name, rows in (await dump(rig.container.infra.db, but=FENCE)).items() if name != "settings"
-    }
+    without = {name: rows for name, rows in (await dump(rig.container.infra.db, but=FENCE)).items() if name != "settings"}
     assert without == {name: rows for name, rows in other.items() if name != "settings"}
 
 
 @pytest.mark.storage
 async def test_ids_go_on_from_the_highest_that_was_ever_given(rig: Rig) -> None:
     path = await made(rig)
-    one = await rig.add(rig.sonarr())
+    first = await rig.add(rig.sonarr())
     await rig.container.backups.service.restore(RestoreIn(filename=path.name), OWNER)
-    two = await rig.add(rig.sonarr())
-    assert two.id > one.id
+    second = await rig.add(rig.sonarr())
+    assert second.id > first.id
 
 
 @pytest.mark.storage
@@ -138,14 +136,14 @@ async def test_a_backup_is_one_moment_while_others_write(rig: Rig) -> None:
 async def test_what_the_manifest_says(rig: Rig) -> None:
     instance = await rig.add(rig.sonarr())
     path = await made(rig, note="before the update")
-    said = manifest_of(path)
-    assert (said.kind, said.note, said.schema_revision) == (BackupKind.MANUAL, "before the update", newest_revision())
+    said = read_manifest(path)
+    assert (said.kind, said.note, said.schema_revision) == (BackupKind.MANUAL, "before the update", newest())
     assert said.created_at == START
     assert said.counts["instances"] == 1
     assert said.last_ids["instances"] == instance.id
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert [one.name for one in path.parent.iterdir()] == [path.name], "nothing is left of the work"
+    assert [file.name for file in path.parent.iterdir()] == [path.name], "nothing is left of the work"
     with zipfile.ZipFile(path) as archive:
         content = b"".join(archive.read(name) for name in archive.namelist())
     assert SECRET.encode() not in content
@@ -162,7 +160,7 @@ async def test_a_passphrase_carries_secrets_to_another_key(
     (tmp_path / "other").mkdir()
     with sqlite_template.copy(tmp_path / "other") as url:
         async with open_rig(url, redis_url, tmp_path / "other", secret="o" * 40) as other:
-            filename = (await arrived(other.container.backups.service, path)).filename
+            filename = (await imported(other.container.backups.service, path)).filename
             given = RestoreIn.model_validate({"filename": filename, "passphrase": PASSPHRASE})
             await other.container.backups.service.restore(given, OWNER)
             other.apps[instance.id] = app

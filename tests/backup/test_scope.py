@@ -6,14 +6,14 @@ import sys
 from sqlalchemy import Column, Integer, LargeBinary, Table
 from sqlmodel import SQLModel
 
-from app.backup.scope import LEFT_OUT, LeftOut, saved_tables
+from app.backup.scope import EXCLUDED, Excluded, saved_tables
 from app.backup.values import kind_of
 from app.tables import METADATA
 
 
 def test_every_table_is_saved_or_was_left_out_on_purpose() -> None:
     saved = {table.name for table in saved_tables()}
-    assert set(LEFT_OUT) <= set(METADATA.tables)
+    assert set(EXCLUDED) <= set(METADATA.tables)
     assert saved == {
         "settings",
         "users",
@@ -41,12 +41,12 @@ def test_every_table_is_saved_or_was_left_out_on_purpose() -> None:
         "notification_states",
         "stat_pass_totals",
         "stat_hunts",
-    }, "a new table is saved by itself: name it here if that is right, else put it into LEFT_OUT"
+    }, "a new table is saved by itself: name it here if that is right, else put it into EXCLUDED"
     for table in METADATA.sorted_tables:
         refers = {key.column.table.name for key in table.foreign_keys}
         if table.name in saved:
             assert refers <= saved, f"{table.name} would come back without what it refers to"
-        if LEFT_OUT.get(table.name) is LeftOut.KEPT:
+        if EXCLUDED.get(table.name) is Excluded.KEPT:
             assert not refers & saved, f"{table.name} stays, and what it refers to would go"
 
 

@@ -1,4 +1,4 @@
-"""Values travel exactly; what was never written is not read."""
+"""Values are encoded exactly; what is never encoded is not decoded."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,25 +9,25 @@ from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 from sqlalchemy import Date, Enum, Numeric
 
-from app.backup.values import ColumnKind, kind_of, read, written
+from app.backup.values import ColumnKind, decode_value, encode_value, kind_of
 from tests.backup.contents import values
 
 
 @given(st.data(), st.sampled_from([kind for kind in ColumnKind if kind is not ColumnKind.JSON]))
 def test_every_value_comes_back(data: st.DataObject, kind: ColumnKind) -> None:
     value = data.draw(values[kind])
-    line = to_json({"value": written(value)})
-    again = read(kind, from_json(line, allow_inf_nan=False)["value"])
+    line = to_json({"value": encode_value(value)})
+    again = decode_value(kind, from_json(line, allow_inf_nan=False)["value"])
     assert (type(again), again) == (type(value), value)
 
 
 @pytest.mark.parametrize("text", ["null", "1.0", "1e400", '"\\ud800"', "[1,  2]", '{"a":1,"a":2}'])
 def test_json_stays_the_text_that_it_is(text: str) -> None:
-    assert read(ColumnKind.JSON, text) == text
+    assert decode_value(ColumnKind.JSON, text) == text
 
 
 def test_a_null_is_a_null() -> None:
-    assert {read(kind, None) for kind in ColumnKind} == {None}
+    assert {decode_value(kind, None) for kind in ColumnKind} == {None}
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_a_null_is_a_null() -> None:
         (ColumnKind.JSON, {}),
     ],
 )
-def test_what_was_never_written_is_not_read(kind: ColumnKind, wrong: Any) -> None:
+def test_what_is_never_encoded_is_not_decoded(kind: ColumnKind, wrong: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - its sentence is made by whoever knows the row
-        read(kind, wrong)
+        decode_value(kind, wrong)
 
 
-def test_times_are_told_in_utc_and_to_the_microsecond() -> None:
-    assert written(datetime(2026, 11, 23, 12, 0, 0, 1, tzinfo=UTC)) == "2026-11-23T12:00:00.000001+00:00"
+def test_times_are_encoded_in_utc_and_to_the_microsecond() -> None:
+    assert encode_value(datetime(2026, 11, 23, 12, 0, 0, 1, tzinfo=UTC)) == "2026-11-23T12:00:00.000001+00:00"
 
 
 @pytest.mark.parametrize("unknown", [Date(), Numeric()])

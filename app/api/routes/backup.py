@@ -14,7 +14,7 @@ from app.api.routing import ApiRouter, full, patient, read, upload
 from app.api.services import Backups
 from app.api.tags import Tag
 from app.backup.folder import on_disk
-from app.backup.reading import MAX_FILE
+from app.backup.reading import MAX_FILE_BYTES
 from app.backup.schemas import MAX_FILENAME_LENGTH, BackupIn, BackupOut, RestoreIn, RestoreOut
 from app.backup.service import BackupDraft
 from app.core.config import MAX_PASSWORD
@@ -77,13 +77,13 @@ async def create_backup(
     "/upload", status_code=201, summary="Take in a backup", responses=errors(413, 415, 422), openapi_extra=FORM
 )
 @full
-@upload(MAX_FILE)
+@upload(MAX_FILE_BYTES)
 async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
     """A file from elsewhere: checked to its last row and stored, not restored."""
     boundary = boundary_of(request.headers.get("content-type", ""))
     async with backups.draft() as draft:
         await _receive(Multipart(request.stream(), boundary), draft)
-        return Reply[BackupOut](data=await backups.take_in(draft), message="Backup stored")
+        return Reply[BackupOut](data=await backups.import_upload(draft), message="Backup stored")
 
 
 @router.post("/restore", summary="Restore a backup", responses=errors(404, 409))
