@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api.auth import SESSION_COOKIE, session_tokens
 from app.api.context import context_of
 from app.api.deps import container_of
-from app.auth.sessions import Opened, csrf_of
+from app.auth.sessions import OpenedSession, csrf_of
 from app.secrets.box import key_digest
 
 
@@ -32,7 +32,7 @@ class SessionCookie:
     def csrf_token(self) -> str | None:
         return csrf_of(self._token) if self._token else None
 
-    def set(self, opened: Opened) -> Opened:
+    def set(self, opened: OpenedSession) -> OpenedSession:
         self._response.set_cookie(
             SESSION_COOKIE,
             opened.token,

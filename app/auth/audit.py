@@ -1,4 +1,4 @@
-"""The audit trail: rows that only grow, until they are a year old."""
+"""The audit trail: who changed what, kept for a year."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,7 +22,7 @@ MAX_ROWS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What somebody did. `target` holds ids and filters, `fields` names: a value that may be secret has no place."""
+    """A change, or an attempt to log in. `target` holds ids and filters, `fields` names of fields; never secrets."""
 
     action: str
     address: str
@@ -35,39 +35,39 @@ class AuditEntry:
 
 
 def audit_entry(caller: Caller, action: str, address: str, **details: Any) -> AuditEntry:
-    """What somebody did who was let in."""
+    """The entry for an action of an authenticated caller."""
     return AuditEntry(
         action, address, caller.name, AuditAuth(caller.kind.value), caller.key_id, caller.session_id, **details
     )
 
 
 class AuditTrail:
-    """Writes and pages the trail."""
+    """Writes and reads the audit trail."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
 
-    def add(self, session: AsyncSession, deed: AuditEntry) -> None:
-        """Within the unit of work that does the deed: both happen or neither."""
+    def add(self, session: AsyncSession, entry: AuditEntry) -> None:
+        """Add the entry within the unit of work of the change: both are committed or neither."""
         session.add(
             Audit(
                 at=self._clock(),
-                action=deed.action,
-                actor=deed.actor,
-                auth=deed.auth,
-                key_id=deed.key_id,
-                session_id=deed.session_id,
-                address=deed.address[:64],
-                target=deed.target,
-                fields=deed.fields,
+                action=entry.action,
+                actor=entry.actor,
+                auth=entry.auth,
+                key_id=entry.key_id,
+                session_id=entry.session_id,
+                address=entry.address[:64],
+                target=entry.target,
+                fields=entry.fields,
             )
         )
 
-    async def record(self, deed: AuditEntry) -> None:
-        """In a unit of work of its own."""
+    async def record(self, entry: AuditEntry) -> None:
+        """Add the entry in a unit of work of its own."""
         async with self._db.session() as session:
-            self.add(session, deed)
+            self.add(session, entry)
 
     async def page(self, *, action: str | None, page: int, page_size: int) -> Page[AuditOut]:
         query = select(Audit).order_by(col(Audit.id).desc())
@@ -79,7 +79,7 @@ class AuditTrail:
         return Page[AuditOut](items=items, total=total, page=page, page_size=page_size)
 
     async def purge(self) -> int:
-        """Delete what is older than a year, and the oldest of more rows than anybody reads; how many went."""
+        """Delete entries that are older than a year or too many; returns how many."""
         async with self._db.reading() as session:
             newest = (await session.exec(select(func.max(Audit.id)))).one() or 0
         is_old = (col(Audit.at) < self._clock() - KEPT_FOR) | (col(Audit.id) <= newest - MAX_ROWS)

@@ -1,4 +1,4 @@
-"""Who can call: what the API's kernel is told of a key or a session, and by whom."""
+"""Who calls: the caller that an API key, a session or a webhook token stands for."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ class Scope(StrEnum):
 
 
 class CallerKind(StrEnum):
-    """By what somebody was let in."""
+    """How a caller was authenticated."""
 
     API_KEY = "api_key"
     SESSION = "session"
@@ -22,7 +22,7 @@ class CallerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who was let in. `csrf` is the digest of the token that a session's changes must carry."""
+    """An authenticated caller. `csrf` is the digest of the token that every change of a session must send."""
 
     kind: CallerKind
     name: str
@@ -34,13 +34,13 @@ class Caller:
 
     @property
     def identity(self) -> str:
-        """One text a caller, under which idempotent replies are kept."""
+        """A text that is different for every caller; idempotent replies are stored under it."""
         return f"{self.kind}:{self.key_id or self.hook_id or self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a call comes from. `is_local`: from this machine itself, and through no proxy."""
+    """Where a call comes from. `is_local`: from this machine, and not through a proxy."""
 
     address: str
     user_agent: str = ""
@@ -48,9 +48,9 @@ class Origin:
 
 
 class CredentialStore(Protocol):
-    """Looks keys and sessions up by the SHA-256 digest of what the caller sent (`key_digest`); None = not valid.
+    """Finds callers by the SHA-256 digest of the key or token they sent (`key_digest`); None when it is not valid.
 
-    `address` is who tries; `TooManyRequests` for one that tried too many wrong keys.
+    `TooManyRequests` when `address` sent too many wrong keys.
     """
 
     async def by_api_key(self, digest: bytes, address: str) -> Caller | None: ...

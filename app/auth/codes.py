@@ -13,7 +13,7 @@ from app.secrets.box import key_digest
 
 ISSUER: Final = "Huntarr"
 STEP_SECONDS: Final = 30
-SKEW: Final = 1  # steps that a clock may be off, either way
+MAX_CLOCK_SKEW_STEPS: Final = 1
 RECOVERY_CODES: Final = 10
 RECOVERY_BYTES: Final = 10  # 80 random bits: a plain hash is enough
 
@@ -22,24 +22,24 @@ def new_secret() -> str:
     return pyotp.random_base32()
 
 
-def uri_of(secret: str, username: str) -> str:
+def otpauth_uri(secret: str, username: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=ISSUER)
 
 
 def qr_svg(uri: str) -> str:
-    """The QR code as an <svg> element, dark on white whatever the page's colours."""
+    """The QR code as an <svg> element, dark on white whatever the colours of the page."""
     return segno.make(uri, error="m", micro=False).svg_inline(scale=4, light="#fff")
 
 
 def step_of(code: str, secret: str, now: datetime, *, after: int) -> int | None:
-    """The time step that `code` is right for, if it comes after the last one that was used."""
+    """The time step that `code` belongs to, if it is later than `after`, the step of the last used code."""
     given = "".join(code.split()).encode()
     current = int(now.timestamp()) // STEP_SECONDS
-    right = None
-    for step in range(current - SKEW, current + SKEW + 1):
+    found = None
+    for step in range(current - MAX_CLOCK_SKEW_STEPS, current + MAX_CLOCK_SKEW_STEPS + 1):
         if hmac.compare_digest(pyotp.HOTP(secret).at(step).encode(), given):
-            right = step
-    return right if right is not None and right > after else None
+            found = step
+    return found if found is not None and found > after else None
 
 
 def new_recovery_codes() -> list[str]:
@@ -48,7 +48,7 @@ def new_recovery_codes() -> list[str]:
 
 
 def recovery_digest(code: str) -> str:
-    """What is stored of a recovery code; case, blanks and hyphens do not count."""
+    """The stored hash of a recovery code; case, spaces and hyphens do not count."""
     return key_digest("".join(code.split()).replace("-", "").lower()).hex()
 
 

@@ -1,49 +1,46 @@
-"""Asking somebody who is logged in once more: a browser left open, or a stolen cookie, is not the owner."""
+"""Asks a logged-in owner for the password or a code again: an open browser or a stolen cookie is not the owner."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 
-from app.auth.audit import AuditTrail, audit_entry
+from app.auth.audit import audit_entry
 from app.auth.callers import Caller, Origin
-from app.auth.limits import FailureLimit
+from app.auth.context import AuthContext
 from app.auth.owner import find_owner
-from app.auth.passwords import Passwords
-from app.core.db import Database
 from app.core.errors import Forbidden
 
 WRONG_PASSWORD = "The password is not right."  # noqa: S105 - a sentence
+_SUBJECT = "confirm:owner"
 
 
 class Confirmation:
-    """Proofs that a session is asked for, with one limit on wrong ones over all calls that ask."""
+    """Checks what a session is asked for again; one limit on failures holds for all these calls together."""
 
-    def __init__(self, db: Database, passwords: Passwords, limit: FailureLimit, audit: AuditTrail) -> None:
-        self._db = db
-        self._passwords = passwords
-        self._limit = limit
-        self._audit = audit
+    def __init__(self, context: AuthContext) -> None:
+        self._context = context
 
     @asynccontextmanager
-    async def of(self, caller: Caller, origin: Origin) -> AsyncIterator[None]:
-        """A block that proves something: `Forbidden` in it is counted and told, too many of them are refused."""
+    async def attempt(self, caller: Caller, origin: Origin) -> AsyncIterator[None]:
+        """For a block that checks a password or code: a `Forbidden` in it is counted and audited.
+
+        `TooManyRequests` after too many of them.
+        """
         try:
-            async with self._limit.attempt(_SUBJECT, wrong=Forbidden):
+            async with self._context.limit.attempt(_SUBJECT, wrong=Forbidden):
                 yield
         except Forbidden:
-            await self._audit.record(audit_entry(caller, "confirmation_failed", origin.address))
+            await self._context.audit.record(audit_entry(caller, "confirmation_failed", origin.address))
             raise
 
     async def password(self, given: SecretStr, caller: Caller, origin: Origin) -> str:
-        """The stored hash that `given` was right for; `Forbidden` when it is wrong."""
-        async with self.of(caller, origin):
-            async with self._db.reading() as session:
+        """The stored hash, which `given` is right for; `Forbidden` when it is wrong."""
+        async with self.attempt(caller, origin):
+            async with self._context.db.reading() as session:
                 owner = await find_owner(session)
             stored = owner.password_hash if owner is not None else None
-            if not await self._passwords.verify(given.get_secret_value(), stored) or stored is None:
+            is_right = await self._context.passwords.verify(given.get_secret_value(), stored)
+            if not is_right or stored is None:
                 raise Forbidden(WRONG_PASSWORD)
         return stored
-
-
-_SUBJECT = "confirm:owner"

@@ -1,4 +1,4 @@
-"""API keys: made by the owner, shown once, stored as SHA-256."""
+"""API keys: created by the owner, shown once, stored as SHA-256."""
 
 from typing import Final
 
@@ -13,11 +13,11 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.secrets.box import API_KEY_PREFIX, key_digest, new_api_key
 
 MAX_KEYS: Final = 100
-SHOWN: Final = len(API_KEY_PREFIX) + 6
+SHOWN_LENGTH: Final = len(API_KEY_PREFIX) + 6
 
 
 class KeyService:
-    """The one owner of key rows."""
+    """Creates, lists and deletes API keys."""
 
     def __init__(self, db: Database, credentials: Credentials, clock: Clock) -> None:
         self._db = db
@@ -25,7 +25,7 @@ class KeyService:
         self._clock = clock
 
     async def all(self) -> list[ApiKeyOut]:
-        """Expired ones too: they show what stopped working and when."""
+        """All keys. Expired ones too: they show what stopped working and when."""
         async with self._db.reading() as session:
             rows = (await session.exec(select(ApiKey).order_by(col(ApiKey.id)))).all()
         return [ApiKeyOut.model_validate(row) for row in rows]
@@ -39,7 +39,7 @@ class KeyService:
             user_id=OWNER_ID,
             name=given.name,
             scope=given.scope,
-            prefix=key[:SHOWN],
+            prefix=key[:SHOWN_LENGTH],
             digest=key_digest(key).hex(),
             created_at=now,
             expires_at=given.expires_at,
@@ -53,7 +53,7 @@ class KeyService:
 
     async def delete(self, key_id: int) -> None:
         async with self._db.session() as session:
-            gone = await session.exec(delete(ApiKey).where(col(ApiKey.id) == key_id))
-            if not gone.rowcount:
+            deleted = await session.exec(delete(ApiKey).where(col(ApiKey.id) == key_id))
+            if not deleted.rowcount:
                 raise NotFound(f"There is no API key with the id {key_id}.")
         self._credentials.forget()

@@ -1,4 +1,4 @@
-"""How often somebody may be wrong: a sliding window for all processes in Redis, in memory while Redis is away."""
+"""Limits on failed attempts: a sliding window in Redis for all processes, in memory while Redis is unavailable."""
 
 import asyncio
 import hashlib
@@ -22,11 +22,11 @@ log = structlog.get_logger(__name__)
 
 WINDOW: Final = timedelta(minutes=5)
 MAX_SUBJECTS: Final = 10_000
-REDIS_SECONDS: Final = 1.0
+REDIS_TIMEOUT_SECONDS: Final = 1.0
 PREFIX: Final = "huntarr:failures:"
 
-# For every key the failures of the window; when one has reached the limit, the milliseconds until it may try again.
-# Otherwise 0, and with ARGV[4] set the failure is noted under all keys at once.
+# Each key holds the failures of its window. When one key has reached the limit, the result is the milliseconds until
+# it may try again. Otherwise it is 0, and with ARGV[4] set the failure is added to all keys at once.
 SCRIPT: Final = """
 local now, window, limit, wait = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), 0
 for _, key in ipairs(KEYS) do
@@ -48,7 +48,8 @@ return wait
 
 
 class LocalWindow:
-    """Failures of the last minutes, in this process. Bounded: the subjects that failed longest ago are forgotten."""
+    """Failures within `window`, counted in this process. Of too many subjects, the one that failed longest ago is
+    forgotten."""
 
     def __init__(self, limit: int, window: timedelta = WINDOW) -> None:
         self._limit = limit
@@ -56,7 +57,7 @@ class LocalWindow:
         self._failures: dict[str, deque[datetime]] = {}
 
     def wait(self, subject: str, now: datetime) -> timedelta:
-        """How long `subject` must wait; zero when it may try."""
+        """How long `subject` must wait; zero when it may try now."""
         found = self._failures.get(subject)
         if found is None:
             return timedelta(0)
@@ -73,14 +74,14 @@ class LocalWindow:
         if len(self._failures) > MAX_SUBJECTS:
             del self._failures[next(iter(self._failures))]
 
-    def take_back(self, subject: str, at: datetime) -> None:
-        """The attempt of that moment was none that counts."""
+    def undo(self, subject: str, at: datetime) -> None:
+        """Remove the failure that was added at this time."""
         with suppress(ValueError):
             self._failures.get(subject, deque()).remove(at)
 
 
 class FailureLimit:
-    """At most `limit` failures in five minutes a subject, over all processes."""
+    """At most `limit` failures of a subject in five minutes, counted over all processes."""
 
     def __init__(self, redis: Redis, clock: Clock, *, limit: int = 5) -> None:
         self._redis = redis
@@ -91,21 +92,21 @@ class FailureLimit:
         self._redis_breaker = Breaker()
 
     async def check(self, *subjects: str) -> None:
-        """`TooManyRequests` while one of `subjects` has used its failures up."""
-        await self._ask(subjects, member="")
+        """`TooManyRequests` when one of `subjects` has reached the limit."""
+        await self._check(subjects, member="")
 
     async def fail(self, *subjects: str) -> None:
-        """Note a failure of all of them; `TooManyRequests` when one had used them up meanwhile."""
-        await self._ask(subjects, member=secrets.token_hex(8))
+        """Count a failure of all `subjects`; `TooManyRequests` when one of them had reached the limit already."""
+        await self._check(subjects, member=secrets.token_hex(8))
 
     @asynccontextmanager
     async def attempt(self, *subjects: str, wrong: type[Exception]) -> AsyncIterator[None]:
-        """A block that is counted as a failure in advance, so that parallel guesses cannot all slip through.
+        """Count the block as a failure in advance, so that parallel guesses cannot all slip through.
 
-        It is taken back unless the block raises `wrong`.
+        The failure is removed again unless the block raises `wrong`.
         """
         member = secrets.token_hex(8)
-        at = await self._ask(subjects, member=member)
+        at = await self._check(subjects, member=member)
         is_wrong = False
         try:
             yield
@@ -114,31 +115,31 @@ class FailureLimit:
             raise
         finally:
             if not is_wrong:
-                await self._forgive(subjects, at, member)
+                await self._undo(subjects, at, member)
 
-    async def _ask(self, subjects: Sequence[str], *, member: str) -> datetime:
+    async def _check(self, subjects: Sequence[str], *, member: str) -> datetime:
         now = self._clock()
-        wait = max(self._local.wait(one, now) for one in subjects)
-        wait = wait or await self._shared(subjects, now, member)
+        wait = max(self._local.wait(subject, now) for subject in subjects)
+        wait = wait or await self._check_redis(subjects, now, member)
         if wait:
             raise TooManyRequests("Too many wrong attempts: try again later.", retry_after=wait)
         if member:
-            for one in subjects:
-                self._local.add(one, now)
+            for subject in subjects:
+                self._local.add(subject, now)
         return now
 
-    async def _forgive(self, subjects: Sequence[str], at: datetime, member: str) -> None:
-        for one in subjects:
-            self._local.take_back(one, at)
+    async def _undo(self, subjects: Sequence[str], at: datetime, member: str) -> None:
+        for subject in subjects:
+            self._local.undo(subject, at)
         if self._redis_breaker.is_open:
             return
         with suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(REDIS_SECONDS), self._redis.pipeline(transaction=False) as pipe:
-                for one in subjects:
-                    pipe.zrem(PREFIX + one, member)
+            async with asyncio.timeout(REDIS_TIMEOUT_SECONDS), self._redis.pipeline(transaction=False) as pipe:
+                for subject in subjects:
+                    pipe.zrem(PREFIX + subject, member)
                 await pipe.execute()
 
-    async def _shared(self, subjects: Sequence[str], now: datetime, member: str) -> timedelta:
+    async def _check_redis(self, subjects: Sequence[str], now: datetime, member: str) -> timedelta:
         if self._redis_breaker.is_open:
             return timedelta(0)
         arguments: list[int | str] = [
@@ -148,11 +149,11 @@ class FailureLimit:
             member,
         ]
         try:
-            async with asyncio.timeout(REDIS_SECONDS):
-                wait = await self._script(keys=[PREFIX + one for one in subjects], args=arguments)
+            async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
+                wait = await self._script(keys=[PREFIX + subject for subject in subjects], args=arguments)
         except (RedisError, OSError, TimeoutError) as failure:
             self._redis_breaker.open()
-            log.warning("attempts are counted in memory: no redis", error=type(failure).__name__)
+            log.warning("failed attempts counted in memory only: Redis unavailable", error=type(failure).__name__)
             return timedelta(0)
         return timedelta(milliseconds=int(wait))
 
@@ -163,7 +164,7 @@ def by_name(kind: str, name: str) -> str:
 
 
 def by_address(kind: str, address: str) -> str:
-    """The subject of a peer. An IPv6 caller owns a /64, so that one counts as one."""
+    """The subject of an address. IPv6 callers own a /64 network, so each of these counts as one address."""
     try:
         found = ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The tables of trust: the owner, sessions, API keys, recovery codes and the audit trail."""
+"""Tables: the owner, sessions, API keys, recovery codes and the audit trail."""
 
 from datetime import datetime
 from typing import Any
@@ -20,16 +20,16 @@ class User(SQLModel, table=True):
     id: int = Field(default=OWNER_ID, primary_key=True, sa_column_kwargs={"autoincrement": False})
     username: str = Field(max_length=64)
     password_hash: str = Field(max_length=255)
-    totp_secret: str | None = Field(default=None, max_length=500, description="Sealed; null while 2FA is off.")
-    totp_pending: str | None = Field(default=None, max_length=500, description="Sealed; not proved by a code yet.")
+    totp_secret: str | None = Field(default=None, max_length=500, description="Encrypted; null while 2FA is off.")
+    totp_pending: str | None = Field(default=None, max_length=500, description="Encrypted; awaits its first code.")
     totp_pending_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    totp_step: int = Field(default=0, description="The last time step of which a code was taken: none is taken twice.")
+    totp_step: int = Field(default=0, description="Time step of the last accepted code: none is accepted twice.")
     created_at: datetime = Field(sa_type=UtcDateTime)
     password_changed_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class LoginSession(SQLModel, table=True):
-    """Somebody who logged in; of the token and its CSRF token only the SHA-256."""
+    """A login session. Of its token and its CSRF token only the SHA-256 is stored."""
 
     __tablename__ = "sessions"
     __table_args__ = (
@@ -50,7 +50,7 @@ class LoginSession(SQLModel, table=True):
 
 
 class ApiKey(SQLModel, table=True):
-    """A key that the owner made. The text was shown once; its SHA-256 stays."""
+    """An API key that the owner created. It was shown once; only its SHA-256 is stored."""
 
     __tablename__ = "api_keys"
     __table_args__ = (UniqueConstraint("digest", name="uq_api_keys_digest"), {"sqlite_autoincrement": True})
@@ -67,7 +67,7 @@ class ApiKey(SQLModel, table=True):
 
 
 class RecoveryCode(SQLModel, table=True):
-    """A way in without the second device; the row goes when the code is used."""
+    """A one-time replacement for a code of the authenticator app; the row is deleted when it is used."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = (UniqueConstraint("digest", name="uq_recovery_codes_digest"),)
@@ -78,7 +78,7 @@ class RecoveryCode(SQLModel, table=True):
 
 
 class Audit(SQLModel, table=True):
-    """Who changed what, when and from where. Names of fields and ids; never a value that may be secret."""
+    """Who changed what, when and from where. Holds ids and field names, never values that may be secret."""
 
     __tablename__ = "audit"
     __table_args__ = (

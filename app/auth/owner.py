@@ -1,4 +1,4 @@
-"""Reading the one row of the owner."""
+"""Reads the one row of the owner."""
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,7 +14,7 @@ async def find_owner(session: AsyncSession) -> User | None:
 
 
 async def locked_owner(session: AsyncSession) -> User:
-    """The owner, until the end of the unit of work nobody else's to change; `NotFound` when there is none."""
+    """The owner's row, locked until the end of the unit of work; `NotFound` when there is none."""
     query = select(User).where(User.id == OWNER_ID).with_for_update()
     user = (await session.exec(query.execution_options(populate_existing=True))).first()
     if user is None:

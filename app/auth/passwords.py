@@ -1,4 +1,4 @@
-"""Passwords: Argon2id in two threads of its own: guessing can neither stall the event loop nor eat the memory."""
+"""Hashes passwords with Argon2id in two threads: guessing can neither stall the event loop nor use up the memory."""
 
 import asyncio
 import threading
@@ -16,17 +16,17 @@ from app.core.errors import TooManyRequests
 T = TypeVar("T")
 
 THREADS: Final = 2
-WAITING: Final = 20
-RETRY: Final = timedelta(seconds=5)
+MAX_WAITING: Final = 20
+RETRY_AFTER: Final = timedelta(seconds=5)
 # OWASP's password storage cheat sheet: Argon2id with 19 MiB, two passes, one lane.
 MEMORY_KIB: Final = 19 * 1024
 PASSES: Final = 2
-# The hash of no password: where there is no user, the same work is done with this one.
-NOBODY: Final = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1$bm9ib2R5IGtub3dzIGl0IQ$" + "A" * 43
+# No password has this hash: without a user it is checked instead, so that the work is the same.
+DUMMY_HASH: Final = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1$bm9ib2R5IGtub3dzIGl0IQ$" + "A" * 43
 
 
 class Hasher(Protocol):
-    """What we use of argon2's hasher; slow, and called in a thread."""
+    """The part of argon2's hasher that is used here; slow, and called in a thread."""
 
     def hash(self, password: str) -> str: ...
 
@@ -36,23 +36,23 @@ class Hasher(Protocol):
 
 
 class Passwords:
-    """Hashes and checks, two at a time; whoever would have to wait behind twenty others is sent away."""
+    """Hashes and checks two passwords at a time; `TooManyRequests` when twenty others wait already."""
 
     def __init__(self, hasher: Hasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
-        self._places = threading.BoundedSemaphore(THREADS + WAITING)
+        self._slots = threading.BoundedSemaphore(THREADS + MAX_WAITING)
 
     async def hash(self, password: str) -> str:
-        return await self._slowly(lambda: self._hasher.hash(_canonical(password)))
+        return await self._in_thread(lambda: self._hasher.hash(_canonical(password)))
 
     async def verify(self, password: str, stored: str | None) -> bool:
         """Whether `stored` is the hash of `password`; `None` takes as long and is always wrong."""
-        is_right = await self._slowly(lambda: self._verify(password, stored or NOBODY))
+        is_right = await self._in_thread(lambda: self._verify(password, stored or DUMMY_HASH))
         return is_right and stored is not None
 
     async def renewed(self, password: str, stored: str) -> str:
-        """`stored`, or a new hash of the same password when it was made with other parameters than today's."""
+        """`stored`, or a new hash of the same password when `stored` was made with outdated parameters."""
         return await self.hash(password) if self._hasher.check_needs_rehash(stored) else stored
 
     def close(self) -> None:
@@ -64,15 +64,15 @@ class Passwords:
         except (Argon2Error, InvalidHashError):
             return False
 
-    async def _slowly(self, work: Callable[[], T]) -> T:
-        if not self._places.acquire(blocking=False):
-            raise TooManyRequests("Too many passwords wait to be checked: try again soon.", retry_after=RETRY)
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if not self._slots.acquire(blocking=False):
+            raise TooManyRequests("Too many passwords wait to be checked: try again soon.", retry_after=RETRY_AFTER)
         future = self._threads.submit(work)
-        # The place is free when the thread is, which is later than a caller who gives up.
-        future.add_done_callback(lambda _: self._places.release())
+        # The slot is free when the thread is, not already when the caller gives up.
+        future.add_done_callback(lambda _: self._slots.release())
         return await asyncio.wrap_future(future)
 
 
 def _canonical(password: str) -> str:
-    """One form for what looks the same: keyboards disagree on how an accent is composed."""
+    """One form for texts that look the same: keyboards differ in how they compose accents."""
     return unicodedata.normalize("NFKC", password)

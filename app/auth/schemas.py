@@ -1,4 +1,4 @@
-"""What callers send and read of the owner, sessions, keys and the audit trail."""
+"""Bodies and replies: the owner, sessions, API keys and the audit trail."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from app.auth.callers import CallerKind, Scope
 from app.core.config import MAX_PASSWORD, MIN_PASSWORD
 from app.core.schemas import In, Out, UtcTime
 
-MAX_USERNAME = 64
+MAX_USERNAME_LENGTH = 64
 YEARS = range(2000, 2200)  # the ends of the calendar cannot be converted to UTC
 
 
@@ -26,7 +26,7 @@ def _sane_year(moment: datetime) -> datetime:
     return moment
 
 
-Trimmed = StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_USERNAME)
+Trimmed = StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_USERNAME_LENGTH)
 Username = Annotated[str, Trimmed, AfterValidator(_printable)]
 NewPassword = Annotated[SecretStr, Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD)]
@@ -39,7 +39,7 @@ class SetupStatusOut(Out):
 
 
 class SetupIn(In):
-    """The owner to be. `setup_token` is what the server printed at its start."""
+    """The owner to create. `setup_token` is what the server printed at its start."""
 
     username: Username = Field(examples=["owner"])
     password: NewPassword
@@ -67,7 +67,7 @@ class LoginOut(Out):
 
 
 class MeOut(Out):
-    """Who calls, and by what."""
+    """The caller of this request."""
 
     username: str = Field(description="The owner, or the name of the API key.")
     auth: CallerKind
@@ -86,7 +86,7 @@ class TwoFactorSetupIn(In):
 
 
 class TwoFactorSetupOut(Out):
-    """What an authenticator app needs; it counts only after `enable`."""
+    """What an authenticator app needs; it takes effect with `enable`."""
 
     secret: str
     otpauth_uri: str
@@ -98,7 +98,7 @@ class TwoFactorEnableIn(In):
 
 
 class RecoveryCodesOut(Out):
-    """Shown once; each lets somebody in once in place of a code."""
+    """Shown once; each of them replaces a code once."""
 
     recovery_codes: list[str]
 
@@ -141,7 +141,7 @@ class SessionOut(Out):
 
 
 class AuditAuth(StrEnum):
-    """By what somebody acted; `password` where there was no session yet."""
+    """How the actor was authenticated; `password` where there was no session yet."""
 
     API_KEY = "api_key"
     SESSION = "session"
@@ -151,7 +151,7 @@ class AuditAuth(StrEnum):
 
 
 class AuditOut(Out):
-    """One change, or one try to get in."""
+    """A change, or an attempt to log in."""
 
     id: int
     at: UtcTime
@@ -161,5 +161,5 @@ class AuditOut(Out):
     key_id: int | None
     session_id: int | None
     address: str
-    target: dict[str, str] = Field(description="Ids and filters that say what was changed.")
+    target: dict[str, str] = Field(description="Ids and filters that identify what was changed.")
     fields: list[str] = Field(description="Names of the fields that were sent, never their values.")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.auth.audit import AuditTrail
 from app.auth.confirmation import Confirmation
+from app.auth.context import AuthContext
 from app.auth.credentials import Credentials
 from app.auth.keys import KeyService
 from app.auth.limits import FailureLimit
@@ -18,7 +19,7 @@ from app.settings.service import SettingsService
 
 @dataclass(frozen=True, slots=True)
 class AuthServices:
-    """Who may do what, and who did."""
+    """Built once per process."""
 
     accounts: AccountService
     sessions: SessionService
@@ -29,26 +30,23 @@ class AuthServices:
     passwords: Passwords
 
     async def purge(self) -> None:
-        """What is over: sessions, and deeds of more than a year ago."""
+        """Delete expired sessions and old audit entries."""
         await self.sessions.purge()
         await self.audit.purge()
 
     async def close(self) -> None:
-        await self.credentials.settle()
+        await self.credentials.flush()
         self.passwords.close()
 
     @classmethod
-    def build(cls, infra: Infra, settings: SettingsService, *, passwords: Passwords | None = None) -> "AuthServices":
-        db, box, clock = infra.db, infra.box, infra.clock
-        passwords = passwords or Passwords()
+    def build(cls, infra: Infra, settings: SettingsService) -> "AuthServices":
+        db, clock, passwords = infra.db, infra.clock, Passwords()
         key = infra.config.api_key.get_secret_value() if infra.config.api_key is not None else None
         credentials = Credentials(db, clock, key_digest(key) if key is not None else None)
         audit = AuditTrail(db, clock)
-        limit = FailureLimit(infra.redis, clock)
-        confirmation = Confirmation(db, passwords, limit, audit)
-        sessions = SessionService(db, settings, credentials, clock)
-        two_factor = TwoFactorService(db, box, confirmation, clock)
-        accounts = AccountService(
-            db, box, passwords, limit, audit, sessions, two_factor, confirmation, credentials, clock
-        )
+        context = AuthContext(db, infra.box, clock, passwords, FailureLimit(infra.redis, clock), audit, credentials)
+        confirmation = Confirmation(context)
+        sessions = SessionService(context, settings)
+        two_factor = TwoFactorService(context, confirmation)
+        accounts = AccountService(context, sessions, two_factor, confirmation)
         return cls(accounts, sessions, KeyService(db, credentials, clock), two_factor, audit, credentials, passwords)

@@ -1,4 +1,4 @@
-"""The second factor: turned on by proving the first code, off by password and a code."""
+"""The second factor: turned on with a first code, off with the password and a code."""
 
 from datetime import timedelta
 from typing import Final
@@ -9,13 +9,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.auth import codes
 from app.auth.callers import Caller, Origin
 from app.auth.confirmation import Confirmation
+from app.auth.context import AuthContext
 from app.auth.models import RecoveryCode, User
 from app.auth.owner import locked_owner
 from app.auth.schemas import TwoFactorDisableIn, TwoFactorEnableIn, TwoFactorSetupIn, TwoFactorSetupOut
-from app.core.clock import Clock
-from app.core.db import Database
 from app.core.errors import Conflict, Forbidden
-from app.secrets.box import SecretBox
 
 PENDING_FOR: Final = timedelta(minutes=15)
 WRONG_CODE: Final = "The code is not right."
@@ -23,13 +21,13 @@ ALREADY_ON: Final = "Two-factor login is on already: turn it off first."
 
 
 class TwoFactorService:
-    """Secrets are sealed, recovery codes hashed; a code counts once."""
+    """Secrets are stored encrypted and recovery codes hashed; every code works once."""
 
-    def __init__(self, db: Database, box: SecretBox, confirmation: Confirmation, clock: Clock) -> None:
-        self._db = db
-        self._box = box
+    def __init__(self, context: AuthContext, confirmation: Confirmation) -> None:
+        self._db = context.db
+        self._box = context.box
+        self._clock = context.clock
         self._confirmation = confirmation
-        self._clock = clock
 
     async def set_up(self, given: TwoFactorSetupIn, caller: Caller, origin: Origin) -> TwoFactorSetupOut:
         await self._confirmation.password(given.password, caller, origin)
@@ -39,13 +37,12 @@ class TwoFactorService:
             if user.totp_secret is not None:
                 raise Conflict(ALREADY_ON)
             user.totp_pending, user.totp_pending_at = self._box.encrypt(secret), self._clock()
-            session.add(user)
-        uri = codes.uri_of(secret, user.username)
+        uri = codes.otpauth_uri(secret, user.username)
         return TwoFactorSetupOut(secret=secret, otpauth_uri=uri, qr_svg=codes.qr_svg(uri))
 
     async def enable(self, given: TwoFactorEnableIn, caller: Caller, origin: Origin) -> list[str]:
-        """The recovery codes, in clear this once."""
-        async with self._confirmation.of(caller, origin), self._db.session() as session:
+        """Turn it on; returns the recovery codes, which are known in clear only now."""
+        async with self._confirmation.attempt(caller, origin), self._db.session() as session:
             user, now = await locked_owner(session), self._clock()
             if user.totp_secret is not None:
                 raise Conflict(ALREADY_ON)
@@ -56,41 +53,38 @@ class TwoFactorService:
                 raise Forbidden(WRONG_CODE)
             user.totp_secret, user.totp_step = user.totp_pending, step
             user.totp_pending = user.totp_pending_at = None
-            session.add(user)
-            return await _fresh_codes(session, user)
+            return await _replace_recovery_codes(session, user)
 
     async def disable(self, given: TwoFactorDisableIn, caller: Caller, origin: Origin) -> None:
         await self._confirmation.password(given.password, caller, origin)
-        async with self._confirmation.of(caller, origin), self._db.session() as session:
+        async with self._confirmation.attempt(caller, origin), self._db.session() as session:
             user = await locked_owner(session)
             if user.totp_secret is None:
                 raise Conflict("Two-factor login is off.")
-            if not await self.use_in(session, user, given.code.get_secret_value()):
+            if not await self.use_code_in(session, user, given.code.get_secret_value()):
                 raise Forbidden(WRONG_CODE)
-            await forget_in(session, user)
+            await turn_off_in(session, user)
 
-    async def use_in(self, session: AsyncSession, user: User, code: str) -> bool:
-        """Whether `code` is right and unused; it is used up with this unit of work, for which `user` is locked."""
+    async def use_code_in(self, session: AsyncSession, user: User, code: str) -> bool:
+        """Whether `code` is right and unused; it is used up within this unit of work, in which `user` is locked."""
         if user.totp_secret is None:
             return True
         step = codes.step_of(code, self._box.decrypt(user.totp_secret), self._clock(), after=user.totp_step)
         if step is not None:
             user.totp_step = step
-            session.add(user)
             return True
         digest = codes.recovery_digest(code)
         used = await session.exec(delete(RecoveryCode).where(col(RecoveryCode.digest) == digest))
         return bool(used.rowcount)
 
 
-async def forget_in(session: AsyncSession, user: User) -> None:
-    """Turn it off, within a unit of work."""
+async def turn_off_in(session: AsyncSession, user: User) -> None:
+    """Turn the second factor off, within a unit of work."""
     user.totp_secret = user.totp_pending = user.totp_pending_at = None
-    session.add(user)
     await session.exec(delete(RecoveryCode).where(col(RecoveryCode.user_id) == user.id))
 
 
-async def _fresh_codes(session: AsyncSession, user: User) -> list[str]:
+async def _replace_recovery_codes(session: AsyncSession, user: User) -> list[str]:
     await session.exec(delete(RecoveryCode).where(col(RecoveryCode.user_id) == user.id))
     made = codes.new_recovery_codes()
     session.add_all(RecoveryCode(user_id=user.id, digest=codes.recovery_digest(code)) for code in made)

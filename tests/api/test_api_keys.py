@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.auth.credentials import WRONG_KEYS
+from app.auth.credentials import MAX_WRONG_KEYS
 from app.auth.keys import MAX_KEYS
 from app.auth.models import ApiKey
 from app.container import open_container
@@ -141,7 +141,7 @@ async def test_the_last_use_is_written_once_a_minute(house: House) -> None:
     async def last_used() -> str | None:
         for _ in range(3):
             assert await status(house, key) == 200
-        await house.trust.credentials.settle()
+        await house.trust.credentials.flush()
         [shown] = await owner.data("GET", "/api/auth/api-keys")
         used: str | None = shown["last_used_at"]
         return used
@@ -156,7 +156,7 @@ async def test_the_last_use_is_written_once_a_minute(house: House) -> None:
 async def test_wrong_keys_are_counted_by_address(house: House) -> None:
     owner = await house.owner("192.0.2.9")
     key = (await owner.key())["key"]
-    for number in range(WRONG_KEYS):
+    for number in range(MAX_WRONG_KEYS):
         assert await status(house, f"huntarr_{number:043}") == 401
     assert await status(house, f"huntarr_{0:043}") == 429
     # Refused before it is looked up, even if it is right; from elsewhere it works, and so does a login.

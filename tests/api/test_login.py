@@ -10,7 +10,7 @@ from httpx import Response
 from pydantic import SecretStr
 
 from app.auth.models import LoginSession, User
-from app.auth.passwords import NOBODY, THREADS, WAITING, Passwords
+from app.auth.passwords import DUMMY_HASH, MAX_WAITING, THREADS, Passwords
 from app.core.errors import TooManyRequests
 from tests.support.house import OWNER, PASSWORD, House, open_house
 from tests.support.rig import Rig
@@ -92,8 +92,8 @@ async def test_wrong_is_wrong_whatever_is_wrong(house: House) -> None:
 async def test_an_unknown_user_costs_the_same_work(house: House) -> None:
     """The stand-in for nobody's hash is checked with today's parameters."""
     hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-    assert hasher.check_needs_rehash(NOBODY) is False
-    assert len(NOBODY) == len(hasher.hash("x"))
+    assert hasher.check_needs_rehash(DUMMY_HASH) is False
+    assert len(DUMMY_HASH) == len(hasher.hash("x"))
     assert await house.trust.passwords.verify("x", None) is False
 
 
@@ -179,9 +179,9 @@ async def test_right_logins_at_once_all_succeed(house: House) -> None:
 
 async def test_guesses_at_once_get_no_more_answers_than_one_by_one(house: House) -> None:
     await house.make_owner()
-    visitors = [await house.visitor() for _ in range(THREADS + WAITING)]
+    visitors = [await house.visitor() for _ in range(THREADS + MAX_WAITING)]
     replies = await asyncio.gather(*(visitor.login(f"{WRONG} {n}") for n, visitor in enumerate(visitors)))
-    assert sorted(reply.status_code for reply in replies) == [401] * 5 + [429] * (THREADS + WAITING - 5)
+    assert sorted(reply.status_code for reply in replies) == [401] * 5 + [429] * (THREADS + MAX_WAITING - 5)
     assert all(int(reply.headers["Retry-After"]) > 0 for reply in replies if reply.status_code == 429)
     assert (await house.actions()).count("login_failed") == 5
 
@@ -255,7 +255,7 @@ async def test_guessing_stalls_nobody_else(house: House, monkeypatch: pytest.Mon
         await asyncio.to_thread(hasher.begun.acquire)
     # Not one check can end before the event below: a hash on the loop would hang here for ever.
     assert (await (await house.visitor()).get("/api/health")).status_code == 200
-    sent_away = 32 - THREADS - WAITING
+    sent_away = 32 - THREADS - MAX_WAITING
     done, _ = await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED)
     while len(done) < sent_away:
         more, _ = await asyncio.wait(set(tries) - done, return_when=asyncio.FIRST_COMPLETED)
@@ -263,14 +263,14 @@ async def test_guessing_stalls_nobody_else(house: House, monkeypatch: pytest.Mon
     assert {task.result().status_code for task in done} == {429}
     hasher.go.set()
     statuses = sorted([(await task).status_code for task in tries])
-    assert statuses == [401] * (THREADS + WAITING) + [429] * sent_away
+    assert statuses == [401] * (THREADS + MAX_WAITING) + [429] * sent_away
     assert hasher.most == THREADS
 
 
 async def test_a_caller_who_gives_up_keeps_its_place_until_the_thread_is_free() -> None:
     hasher = SlowHasher()
     passwords = Passwords(hasher)
-    tries = [asyncio.create_task(passwords.verify("x", "y")) for _ in range(THREADS + WAITING)]
+    tries = [asyncio.create_task(passwords.verify("x", "y")) for _ in range(THREADS + MAX_WAITING)]
     for _ in range(THREADS):
         await asyncio.to_thread(hasher.begun.acquire)
     for one in tries[:THREADS]:
@@ -279,7 +279,7 @@ async def test_a_caller_who_gives_up_keeps_its_place_until_the_thread_is_free() 
     with pytest.raises(TooManyRequests):
         await passwords.verify("x", "y")
     hasher.go.set()
-    assert await asyncio.gather(*tries[THREADS:]) == [False] * WAITING
+    assert await asyncio.gather(*tries[THREADS:]) == [False] * MAX_WAITING
     passwords.close()
 
 

@@ -28,13 +28,13 @@ def test_the_window_is_what_a_naive_count_says(seconds: list[int], now: int) -> 
     assert wait == (timedelta(seconds=inside[-5] + 300 - now) if len(inside) >= 5 else timedelta(0))
 
 
-def test_taking_back() -> None:
+def test_an_undone_failure_does_not_count() -> None:
     window = LocalWindow(1)
     window.add("a", NOON)
     assert window.wait("a", NOON) == timedelta(minutes=5)
-    window.take_back("a", NOON)
-    window.take_back("a", NOON)
-    window.take_back("nobody", NOON)
+    window.undo("a", NOON)
+    window.undo("a", NOON)
+    window.undo("nobody", NOON)
     assert window.wait("a", NOON) == timedelta(0)
 
 

@@ -164,7 +164,7 @@ async def open_house(rig: Rig, *, beside: House | None = None, **changes: Any) -
 
 async def _assert_discreet(house: House) -> None:
     """No secret of any visitor in a log line, before stars are put over anything, nor in clear in a table."""
-    await house.trust.credentials.settle()
+    await house.trust.credentials.flush()
     # Proof that lines were caught at all: loggers may have been bound to another chain of processors before.
     assert sum(line["event"] == "request" for line in house.lines) >= house.calls
     logged = repr(house.lines)
