@@ -9,7 +9,7 @@ from app.api.context import client_address
 from app.api.deps import MAX_ID, container_of
 from app.auth.callers import Caller
 from app.core.errors import NotAuthenticated
-from app.webhooks.tokens import SHAPE
+from app.webhooks.tokens import TOKEN_PATTERN
 
 TOKEN_QUERY = "token"  # noqa: S105 - a name, not a secret
 TOKEN_HEADER = "X-Webhook-Token"  # noqa: S105 - a name, not a secret
@@ -47,7 +47,7 @@ async def hook_caller(request: Request) -> Caller:
 
 def _only(given: list[str]) -> str | None:
     """The one token that is given, if it looks like one."""
-    return given[0] if len(given) == 1 and SHAPE.fullmatch(given[0]) else None
+    return given[0] if len(given) == 1 and TOKEN_PATTERN.fullmatch(given[0]) else None
 
 
 def _passwords(request: Request) -> list[str]:

@@ -138,4 +138,3 @@ def backup_kind(path: Path) -> BackupKind:
 
 def _is_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
-

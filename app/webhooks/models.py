@@ -1,4 +1,4 @@
-"""The tables of incoming webhooks: the token of each app, and the hooks that the user made."""
+"""Tables of incoming webhooks: the token of each app, and the user's hooks."""
 
 from datetime import datetime
 from typing import Any
@@ -10,20 +10,20 @@ from app.core.db import UtcDateTime
 
 
 class AppWebhook(SQLModel, table=True):
-    """By what an app is known when it calls us; made when somebody asks for its address the first time."""
+    """The token that the app of an instance calls with; created when its address is first shown."""
 
     __tablename__ = "app_webhooks"
 
     instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
     token: str = Field(max_length=500)
-    """Sealed by the secret box: it is shown again."""
+    """Encrypted, because it is shown again."""
     digest: str = Field(max_length=64)
-    """What a call is compared with, so that no call unseals anything."""
+    """SHA-256 of the token, which calls are compared with, so that no call needs the decrypted token."""
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Hook(SQLModel, table=True):
-    """One action of the user's, behind one address."""
+    """An address of the user's that runs one action."""
 
     __tablename__ = "hooks"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -33,11 +33,11 @@ class Hook(SQLModel, table=True):
     action: str = Field(max_length=40)
     app_type: str = Field(max_length=20)
     instance_id: int | None = Field(default=None, foreign_key="instances.id", ondelete="CASCADE")
-    """With its instance the hook goes: without one it would be about all of them."""
+    """A hook is deleted with its instance: without one it would apply to all instances."""
     params: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     allow_get: bool = False
     digest: str = Field(max_length=64, unique=True)
-    """Of its token, which is shown once and kept nowhere."""
+    """SHA-256 of its token, which is shown once and not stored."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     last_called_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     calls: int = 0

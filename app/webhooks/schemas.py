@@ -1,4 +1,4 @@
-"""What callers send and read of incoming webhooks."""
+"""Bodies and replies of incoming webhooks."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class AppWebhookOut(Out):
         examples=["http://huntarr:9705/api/webhooks/arr/1?token=huntarr_app_…"],
     )
     url_without_token: str = Field(
-        description="The same without it, for an app that is given the token as its password.",
+        description="The address without the token, for an app that sends the token as its password.",
         examples=["http://huntarr:9705/api/webhooks/arr/1"],
     )
     token: str = Field(examples=["huntarr_app_…"])
@@ -26,18 +26,18 @@ class AppWebhookOut(Out):
 
 
 class AppCallOut(Out):
-    """What became of an app's call."""
+    """What was done about a call of an app."""
 
-    event: str | None = Field(description="What the app told.", examples=["Download"])
+    event: str | None = Field(description="The event, as the app names it.", examples=["Download"])
     done: str = Field(
-        description="`settled`: an outcome is known now; `looking`: the history is read in a moment; `noted`: logged; "
-        "`passed_over`: it is about nothing that a search of ours waits for.",
+        description="`settled`: the outcome of a search is known; `looking`: the app's history is read in a moment; "
+        "`noted`: logged; `passed_over`: no open search waits for it.",
         json_schema_extra={"enum": ["settled", "looking", "noted", "passed_over"]},
     )
 
 
 class HookIn(ActionIn):
-    """One action, and whom it is about, as in a schedule."""
+    """An action and its target, as in a schedule."""
 
     allow_get: bool = Field(False, description="Let a GET run it too, for buttons that can send nothing else.")
 

@@ -1,4 +1,4 @@
-"""Whose token a call brings: the app's of an instance, or a hook's. Wrong ones are counted by address."""
+"""Finds the caller that a webhook token belongs to: an app or a hook. Wrong tokens are counted by address."""
 
 import re
 import secrets
@@ -15,12 +15,12 @@ from app.core.errors import TooManyRequests
 from app.secrets.box import API_KEY_PREFIX, key_digest, same_key
 from app.webhooks.models import AppWebhook, Hook
 
-# Our own prefix, by which a log line that held one by accident would lose it (`core/logging.py`).
+# With our own prefix, so that the log removes a token that gets into a line by accident (`core/logging.py`).
 APP_TOKEN: Final = f"{API_KEY_PREFIX}app_"
 HOOK_TOKEN: Final = f"{API_KEY_PREFIX}hook_"
-SHAPE: Final = re.compile(rf"(?:{APP_TOKEN}|{HOOK_TOKEN})[A-Za-z0-9_-]{{43}}")
-WRONG_TOKENS: Final = 30
-NOBODYS: Final = key_digest("").hex()
+TOKEN_PATTERN: Final = re.compile(rf"(?:{APP_TOKEN}|{HOOK_TOKEN})[A-Za-z0-9_-]{{43}}")
+MAX_WRONG_TOKENS: Final = 30
+NO_DIGEST: Final = key_digest("").hex()
 
 
 def new_token(prefix: str) -> str:
@@ -33,26 +33,26 @@ def digest_of(token: str) -> str:
 
 
 class WebhookTokens:
-    """Finds who calls. Whether there is such an instance or hook, a wrong token does not learn."""
+    """Finds callers by their token. A wrong token does not reveal whether the instance or hook exists."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
-        self._wrong = LocalWindow(WRONG_TOKENS)
+        self._wrong = LocalWindow(MAX_WRONG_TOKENS)
 
     async def of_app(self, token: str, instance_id: int, address: str) -> Caller | None:
         """The app of the instance; `TooManyRequests` for an address that tried too many wrong tokens."""
-        now, subject = self._begin(address)
+        now, subject = self._start_attempt(address)
         async with self._db.reading() as session:
             row = await session.get(AppWebhook, instance_id)
-        if _is_same(row.digest if row is not None else NOBODYS, token):
+        if _is_same(row.digest if row is not None else NO_DIGEST, token):
             return Caller(CallerKind.WEBHOOK, f"the app of instance {instance_id}", Scope.FULL)
         self._wrong.add(subject, now)
         return None
 
     async def of_hook(self, token: str, address: str) -> Caller | None:
         """The same for a hook."""
-        now, subject = self._begin(address)
+        now, subject = self._start_attempt(address)
         async with self._db.reading() as session:
             row = (await session.exec(select(Hook).where(Hook.digest == digest_of(token)))).first()
         if row is not None:
@@ -60,7 +60,7 @@ class WebhookTokens:
         self._wrong.add(subject, now)
         return None
 
-    def _begin(self, address: str) -> tuple[datetime, str]:
+    def _start_attempt(self, address: str) -> tuple[datetime, str]:
         now, subject = self._clock(), by_address("webhook", address)
         if wait := self._wrong.wait(subject, now):
             raise TooManyRequests("Too many wrong tokens came from your address: try again later.", retry_after=wait)

@@ -181,7 +181,7 @@ async def test_what_another_version_stored_is_refused(rig: Rig, api: AsyncClient
             row.sqlmodel_update(change)
             session.add(row)
         rig.clock.forward(seconds=number + 1)
-        assert "make it anew" in error(await button.post(one["url"]), 409)
+        assert "create it again" in error(await button.post(one["url"]), 409)
     assert not (await rig.container.settings.general()).hunting_paused
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.arr.webhooks import MAX_ITEMS, AppCall, AppEvent
 from app.http.bodies import MAX_TEXT_LENGTH
-from app.webhooks.app_webhooks import names_of
+from app.webhooks.app_webhooks import item_keys
 from tests.webhooks.payloads import DOWNLOAD, FAMILIES, SAID, all_of, sent
 
 OF_ITEM = {
@@ -37,13 +37,13 @@ def test_every_event_of_every_app_is_read(family: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_an_event_is_about(family: str, event: str) -> None:
     call = AppCall.model_validate(sent(family, event, 123))
-    assert names_of(call) == OF_ITEM[family]
+    assert item_keys(call) == OF_ITEM[family]
     assert call.download_id == DOWNLOAD
 
 
 def test_a_failed_download_names_only_itself() -> None:
     call = AppCall.model_validate(sent("lidarr", "DownloadFailure", 123))
-    assert (call.event, call.download_id, names_of(call)) == (AppEvent.DOWNLOAD_FAILURE, DOWNLOAD, frozenset())
+    assert (call.event, call.download_id, item_keys(call)) == (AppEvent.DOWNLOAD_FAILURE, DOWNLOAD, frozenset())
 
 
 def test_why_a_download_is_stuck() -> None:
@@ -66,7 +66,7 @@ def test_an_event_is_known_in_any_case_of_letters() -> None:
 def test_a_season_pack_is_about_each_of_its_episodes_up_to_a_limit() -> None:
     body = sent("sonarr", "Grab", 1, owner=12, season=3)
     body["episodes"] = [{"id": number, "seasonNumber": 3} for number in range(1, 2 * MAX_ITEMS)]
-    names = names_of(AppCall.model_validate(body))
+    names = item_keys(AppCall.model_validate(body))
     assert names >= {"episode:1", f"episode:{MAX_ITEMS}", "season:12:3", "series:12"}
     assert len(names) == MAX_ITEMS + 2
 
@@ -84,6 +84,6 @@ FIELDS = sorted(field.alias or name for name, field in AppCall.model_fields.item
 @given(st.dictionaries(st.sampled_from(FIELDS), values))
 def test_nothing_in_an_object_is_an_error(body: dict[str, Any]) -> None:
     call = AppCall.model_validate(json.loads(json.dumps(body)))
-    assert all(name.partition(":")[2] for name in names_of(call))
+    assert all(name.partition(":")[2] for name in item_keys(call))
     for text in (call.event_type, call.download_id, call.message, call.problem):
         assert text is None or (text.isprintable() and len(text) <= MAX_TEXT_LENGTH)

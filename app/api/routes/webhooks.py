@@ -57,7 +57,7 @@ Address = Annotated[OwnAddress, Depends(get_own_address)]
 @untold
 async def receive_app_call(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
     """What the app sends by Connect, Webhook. An event that is not known is no error."""
-    return Reply[AppCallOut](data=await hooks.take(instance_id, body))
+    return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
 
 
 @router.put("/webhooks/arr/{instance_id}", summary="Take a call of an app by PUT", responses=errors(404))
@@ -65,7 +65,7 @@ async def receive_app_call(instance_id: RowId, body: AppCall, hooks: AppHooks) -
 @untold
 async def receive_app_call_by_put(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
     """The same, for apps whose webhook is set to PUT."""
-    return Reply[AppCallOut](data=await hooks.take(instance_id, body))
+    return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
 
 
 @router.get(
