@@ -86,7 +86,9 @@ async def test_a_restore_brings_back_what_was_there(rig: Rig) -> None:
     async with rig.container.infra.db.reading() as session:
         assert [row.action for row in (await session.exec(select(Audit))).all()] == ["kept"]
     await rig.container.backups.service.restore(RestoreIn(filename=done.before.filename), OWNER)
-    without = {name: rows for name, rows in (await dump(rig.container.infra.db, but=FENCE)).items() if name != "settings"}
+    without = {
+        name: rows for name, rows in (await dump(rig.container.infra.db, but=FENCE)).items() if name != "settings"
+    }
     assert without == {name: rows for name, rows in other.items() if name != "settings"}
 
 
