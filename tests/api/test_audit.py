@@ -163,7 +163,7 @@ async def test_a_row_that_cannot_be_written_does_not_undo_the_change(
 ) -> None:
     owner = await house.owner()
 
-    async def full(self: AuditTrail, deed: AuditEntry) -> None:
+    async def full(self: AuditTrail, entry: AuditEntry) -> None:
         raise Unavailable("The database is full.")
 
     monkeypatch.setattr(AuditTrail, "record", full)

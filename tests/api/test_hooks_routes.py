@@ -126,7 +126,7 @@ async def test_get_runs_it_only_where_that_was_asked_for(rig: Rig, api: AsyncCli
         assert (await button.head(path)).status_code == 401, "whoever looks a link up presses no button"
         assert (await api.head(path)).status_code == 405
         assert (await button.put(path)).status_code == 401
-    assert [one["calls"] for one in data(await api.get(HOOKS))] == [0, 0]
+    assert [hook["calls"] for hook in data(await api.get(HOOKS))] == [0, 0]
     assert (await rig.container.settings.general()).hunting_paused
     assert data(await button.get(easy["url"]), 202)["result"] == "Hunting resumed."
     rig.clock.forward(seconds=1)

@@ -273,8 +273,8 @@ async def test_a_caller_who_gives_up_keeps_its_place_until_the_thread_is_free() 
     tries = [asyncio.create_task(passwords.verify("x", "y")) for _ in range(THREADS + MAX_WAITING)]
     for _ in range(THREADS):
         await asyncio.to_thread(hasher.begun.acquire)
-    for one in tries[:THREADS]:
-        one.cancel()
+    for task in tries[:THREADS]:
+        task.cancel()
     await asyncio.gather(*tries[:THREADS], return_exceptions=True)
     with pytest.raises(TooManyRequests):
         await passwords.verify("x", "y")
@@ -296,4 +296,4 @@ async def test_an_old_hash_is_renewed_at_the_next_login(house: House) -> None:
     [user] = await house.rows(User)
     assert "m=19456,t=2,p=1" in user.password_hash
     assert (await visitor.login()).status_code == 200
-    assert [one.password_hash for one in await house.rows(User)] == [user.password_hash]
+    assert [row.password_hash for row in await house.rows(User)] == [user.password_hash]

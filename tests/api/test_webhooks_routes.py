@@ -300,7 +300,7 @@ async def test_garbage_is_never_our_fault(api: AsyncClient, films: InstanceOut, 
     bodies: list[bytes] = []
 
     @settings(max_examples=300, deadline=None, database=None)
-    @given(st.binary(max_size=60) | (named | anything).map(lambda one: json.dumps(one).encode()))
+    @given(st.binary(max_size=60) | (named | anything).map(lambda text: json.dumps(text).encode()))
     def collect(content: bytes) -> None:
         bodies.append(content)
 
@@ -327,9 +327,9 @@ async def test_no_token_stands_in_a_log_line_an_audit_row_or_a_reply(
     secrets = {found["token"], rotated["token"], hook["token"]}
     house.secrets |= secrets
     calls = [
-        await app.post(f"{address(films)}?token={one}&apikey={one}", body, **{"X-Webhook-Token": one})
-        for one in (found["token"], rotated["token"])
-        for body in (TEST, {"eventType": "Health", "message": one}, None, [one])
+        await app.post(f"{address(films)}?token={text}&apikey={text}", body, **{"X-Webhook-Token": text})
+        for text in (found["token"], rotated["token"])
+        for body in (TEST, {"eventType": "Health", "message": text}, None, [text])
     ]
     path = f"/api/webhooks/hooks/{hook['token']}"
     for method in ("POST", "GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"):
@@ -340,6 +340,6 @@ async def test_no_token_stands_in_a_log_line_an_audit_row_or_a_reply(
     calls.append(await owner.get("/api/webhooks/hooks"))
     calls.append(await owner.get("/api/audit"))
     for reply in calls:
-        assert not [one for one in secrets if one in reply.text + str(dict(reply.headers))], reply.text
+        assert not [text for text in secrets if text in reply.text + str(dict(reply.headers))], reply.text
     assert {reply.status_code for reply in calls} >= {200, 202, 401, 422}
     assert {"rotate_app_webhook", "create_hook", "call_hook", "call_hook_by_get"} <= set(await house.actions())

@@ -21,9 +21,9 @@ def test_the_window_is_what_a_naive_count_says(seconds: list[int], now: int) -> 
         if not window.wait("a", at):
             window.add("a", at)
             counted.append(second)
-        assert sum(second - 300 < one <= second for one in counted) <= 5
+        assert sum(second - 300 < failed_at <= second for failed_at in counted) <= 5
     now = max(now, *seconds, 0) if seconds else now
-    inside = [one for one in counted if one > now - 300]
+    inside = [second for second in counted if second > now - 300]
     wait = window.wait("a", NOON + timedelta(seconds=now))
     assert wait == (timedelta(seconds=inside[-5] + 300 - now) if len(inside) >= 5 else timedelta(0))
 

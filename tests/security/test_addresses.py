@@ -125,7 +125,7 @@ async def test_no_way_to_write_a_blocked_address_is_taken(rig: Rig) -> None:
                 assert reply.status_code == 422, (method, path, url, reply.text)
                 assert KEY not in reply.text
         kept = (await client.get("/api/instances")).json()["data"]
-    assert [one["url"] for one in kept] == ["http://192.168.1.10:8989"]
+    assert [instance["url"] for instance in kept] == ["http://192.168.1.10:8989"]
     assert names.asked == []
 
 
@@ -164,7 +164,7 @@ async def test_the_places_where_apps_live_are_taken(rig: Rig, url: str) -> None:
     "host", ["tv.example.org", "tv.example.org.", "2130706433.example.org", "xn--bcher-kva.example"]
 )
 async def test_a_name_that_leads_there_is_not_connected_to(rig: Rig, host: str, answers: list[str]) -> None:
-    names = Names({one: [answers] for one in (host, host.removesuffix("."), "xn--bcher-kva.example")})
+    names = Names({name: [answers] for name in (host, host.removesuffix("."), "xn--bcher-kva.example")})
     calls: list[bytes] = []
     async with serve(noting(calls)) as port, gateway(rig, names) as client:
         url = f"http://{host}:{port}"

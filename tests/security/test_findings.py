@@ -21,7 +21,7 @@ from app.core.config import Config
 from app.core.schemas import SECRET_MASK
 from app.instances.models import Instance
 from app.main import create_app
-from tests.security.code import ROOT, calls, calls_of, imports, texts
+from tests.security.source_code import ROOT, calls, calls_of, imports, texts
 from tests.support.house import OWNER, PASSWORD, House, open_house
 from tests.support.rig import Rig
 from tests.support.service import command, environment
@@ -219,7 +219,7 @@ async def test_finding_12_requests_go_to_apps_and_not_to_metadata_services(house
         assert (await stranger.post(path, SONARR | {"url": url})).status_code == 401
         assert (await owner.post(path, SONARR | {"url": url})).status_code == 422
     clients = {
-        one.where.split(":")[0] for one in calls_of("AsyncClient", "ClientSession", "urlopen", "create_connection")
+        call.where.split(":")[0] for call in calls_of("AsyncClient", "ClientSession", "urlopen", "create_connection")
     }
     assert clients <= {"app/http/outgoing.py"}, "a request went round the guarded pool"
 
@@ -343,7 +343,7 @@ async def test_finding_19_whoever_does_not_answer_is_not_waited_for(house: House
     for seconds in (0, -1, 301, 1e9):
         said = await owner.post("/api/settings/general", {"api_timeout_seconds": seconds})
         assert said.status_code == 422
-    endless = [one.where for one in calls() if one.value("timeout") == "None" and not one.name.endswith("timeout")]
+    endless = [call.where for call in calls() if call.value("timeout") == "None" and not call.name.endswith("timeout")]
     assert endless == []
 
 
@@ -351,9 +351,9 @@ async def test_finding_19_whoever_does_not_answer_is_not_waited_for(house: House
 async def test_finding_20_certificates_are_verified_unless_the_owner_says_otherwise(house: House) -> None:
     """[10.5] The switch for certificates was ignored by half of the calls."""
     assert (await house.rig.container.settings.general()).verify_tls is True
-    for one in calls_of("AsyncClient", "create_default_context", "SSLContext", "from_url", "create_async_engine"):
-        assert one.value("verify") != "False", one.where
-        assert one.value("ssl_cert_reqs") is None, one.where
+    for call in calls_of("AsyncClient", "create_default_context", "SSLContext", "from_url", "create_async_engine"):
+        assert call.value("verify") != "False", call.where
+        assert call.value("ssl_cert_reqs") is None, call.where
     assert not calls_of("_create_unverified_context")
 
 
@@ -361,9 +361,13 @@ def test_finding_21_nothing_parses_what_can_run_code_or_blow_up() -> None:
     """Unsafe XML of indexers, pickles, YAML objects, shells and evaluated texts."""
     unsafe = {"pickle", "marshal", "shelve", "dill", "xml", "lxml", "xmlrpc", "telnetlib", "ftplib", "yaml"}
     assert {name for name in imports() if name.split(".")[0] in unsafe} == set()
-    assert not [one.where for one in calls_of("eval", "exec", "system", "popen", "loads_unsafe") if is_code(one.name)]
     assert not [
-        one.where for one in calls_of("run", "Popen", "call", "create_subprocess_shell") if one.value("shell") == "True"
+        call.where for call in calls_of("eval", "exec", "system", "popen", "loads_unsafe") if is_code(call.name)
+    ]
+    assert not [
+        call.where
+        for call in calls_of("run", "Popen", "call", "create_subprocess_shell")
+        if call.value("shell") == "True"
     ]
     assert not calls_of("create_subprocess_shell")
 

@@ -1,4 +1,4 @@
-"""Our own source, as a test asks about it: what is imported, what is called and with which arguments."""
+"""Our own source code for tests: imports, calls with their arguments, literal texts."""
 
 import ast
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ class Call:
     node: ast.Call
 
     def value(self, keyword: str) -> str | None:
-        found = next((one.value for one in self.node.keywords if one.arg == keyword), None)
-        return None if found is None else ast.unparse(found)
+        value = next((found.value for found in self.node.keywords if found.arg == keyword), None)
+        return None if value is None else ast.unparse(value)
 
 
 @cache
@@ -53,13 +53,17 @@ def _calls() -> Iterator[Call]:
     for path, tree in modules():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                keywords = frozenset(one.arg or "**" for one in node.keywords)
+                keywords = frozenset(keyword.arg or "**" for keyword in node.keywords)
                 yield Call(f"{path}:{node.lineno}", ast.unparse(node.func), keywords, node)
 
 
 def calls_of(*endings: str) -> list[Call]:
     """The calls whose name is one of `endings` or ends in `.` and one of them."""
-    return [one for one in calls() if any(one.name == end or one.name.endswith(f".{end}") for end in endings)]
+    return [
+        keyword
+        for keyword in calls()
+        if any(keyword.name == end or keyword.name.endswith(f".{end}") for end in endings)
+    ]
 
 
 def texts() -> Iterator[tuple[str, str]]:

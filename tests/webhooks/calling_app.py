@@ -1,4 +1,4 @@
-"""An app that hunts found something for, and that calls us as the real ones do."""
+"""A simulated app with one open search, which calls us by its webhook as the real apps do."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ PLAIN: dict[str, Any] = {"cutoff_batch": 0, "min_gap_seconds": 0, "hourly_cap": 
 
 
 @dataclass
-class Told:
+class CallingApp:
     """One instance with one search, its app, and the address that the app calls."""
 
     rig: Rig
@@ -39,8 +39,8 @@ class Told:
         """Of the one download that there is, or was."""
         return next(iter(self.app.downloads.all))
 
-    async def tell(self, event: str, **about: Any) -> str:
-        """The app calls; what we say was done."""
+    async def call(self, event: str, **about: Any) -> str:
+        """The app calls; returns what we answer was done."""
         season = self.app.db.row("SELECT season, parent_id FROM items WHERE id = ?", (about.get("item", self.item),))
         assert season is not None
         given = {"item": self.item, "owner": season["parent_id"] or 1, "season": season["season"] or 1, **about}
@@ -49,7 +49,7 @@ class Told:
         return done
 
     async def read(self, *, seconds: float = 5) -> None:
-        """What a worker does when the ring comes."""
+        """What a worker does with the queued job."""
         self.rig.clock.forward(seconds=seconds)
         await self.rig.container.hunting.follow_up.read(self.instance.id)
 
@@ -61,18 +61,18 @@ class Told:
         async with self.rig.container.infra.db.reading() as session:
             return (await session.get_one(HuntState, self.instance.id)).follow_up_at
 
-    async def rings(self) -> int:
-        """Looks that wait in the queue."""
+    async def queued_reads(self) -> int:
+        """How many jobs to read the history are queued."""
         return sum(job.function == READ_HISTORY for job in await self.rig.container.infra.redis.queued_jobs())
 
     @property
-    def asked(self) -> list[str]:
+    def requests(self) -> list[str]:
         return [record.path.rpartition("api/")[2].partition("/")[2] for record in self.app.log.records]
 
 
 @asynccontextmanager
-async def told(rig: Rig, kind: AppKind, outcome: Any, **settings: Any) -> AsyncIterator[Told]:
-    """One search of one item, of which this comes; nothing is asked of the app since."""
+async def calling_app(rig: Rig, kind: AppKind, outcome: Any, **settings: Any) -> AsyncIterator[CallingApp]:
+    """An app with one search of one item, which ends in `outcome`; its log of requests is empty."""
     app = rig.simulated(kind, download_seconds=900, import_seconds=30, auto_redownload_failed=False)
     item = add(app)
     app.searcher.force(item, outcome)
@@ -82,4 +82,4 @@ async def told(rig: Rig, kind: AppKind, outcome: Any, **settings: Any) -> AsyncI
     app.log.reset()
     async with rig.gateway() as owner, rig.gateway(key=None) as client:
         shown = data(await owner.get(f"/api/instances/{instance.app_type}/{instance.id}/webhook"))
-        yield Told(rig, client, kind, app, instance, item, shown["url"])
+        yield CallingApp(rig, client, kind, app, instance, item, shown["url"])

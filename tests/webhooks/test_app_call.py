@@ -1,4 +1,4 @@
-"""What is read of an app's call: the event, the download, the keys of what it is about; anything else is no error."""
+"""What is read from a call of an app: event, download and item keys; anything else in it is no error."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Secrets planted in a running service, and looked for where they have no business: replies, logs, tables, files."""
+"""No secret is shown: secrets are planted in a running service and searched for in replies, logs, tables and files."""
 
 import asyncio
 import re
@@ -32,21 +32,21 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 
 PLANTED = {
     "app": "c0ffee11c0ffee11c0ffee11c0ffee11",
-    "api_key": "canary-api-key-canary-api-key-canary-api-key",
-    "secret_key": "canary-secret-key-canary-secret-key-canary",
-    "password": "canary-owner-password",
-    "wrong": "canary-wrong-password",
-    "redis": "canary-redis-password",
-    "database": "canary-database-password",
+    "api_key": "planted-api-key-planted-api-key-planted-api-key",
+    "secret_key": "planted-secret-key-planted-secret-key-canary",
+    "password": "planted-owner-password",
+    "wrong": "planted-wrong-password",
+    "redis": "planted-redis-password",
+    "database": "planted-database-password",
 }
-# Where a secret is shown on purpose, once, to the one who made it.
+# Where a new secret is shown on purpose, once.
 SHOWING = re.compile(
     r"POST /api/auth/(login|api-keys|2fa/setup|2fa/enable|password) |GET /api/auth/me |POST /api/webhooks/hooks "
     r"|(GET|POST) /api/instances/sonarr/\d/webhook(/rotate)? "
 )
 
 
-class Echo(NoLog, BaseHTTPRequestHandler):
+class EchoApp(NoLog, BaseHTTPRequestHandler):
     """An app that fails and quotes the request, key and all."""
 
     def do_GET(self) -> None:
@@ -85,7 +85,7 @@ def guarded_redis(folder: Path) -> Iterator[int]:
 
 @dataclass
 class Inspector:
-    """Calls the service in every way and keeps all that it says."""
+    """Calls the service in every way and records all that it says."""
 
     service: Service
     app_url: str
@@ -105,17 +105,17 @@ class Inspector:
         client.headers["X-CSRF-Token"] = self.secrets["csrf"] = data["csrf_token"]
         self.secrets["session"] = client.cookies["huntarr_session"]
 
-    def make_secrets(self, client: httpx.Client) -> None:
+    def create_secrets(self, client: httpx.Client) -> None:
         made = self.call(client, "POST", "/api/auth/api-keys", json={"name": "n", "scope": "full"}).json()["data"]
         self.secrets["new key"] = made["key"]
         given = {"password": PLANTED["password"]}
         secret = self.call(client, "POST", "/api/auth/2fa/setup", json=given).json()["data"]["secret"]
         self.secrets["second factor"] = secret
         code = {"code": pyotp.TOTP(secret).now()}
-        for number, one in enumerate(
+        for number, recovery_code in enumerate(
             self.call(client, "POST", "/api/auth/2fa/enable", json=code).json()["data"]["recovery_codes"]
         ):
-            self.secrets[f"recovery code {number}"] = one
+            self.secrets[f"recovery code {number}"] = recovery_code
         for body in ({"name": "TV", "url": self.app_url}, {"name": "none", "url": "http://127.0.0.1:9"}):
             given = {**body, "api_key": PLANTED["app"]}
             assert self.call(client, "POST", "/api/instances/sonarr", json=given).status_code == 201
@@ -127,15 +127,20 @@ class Inspector:
         made = self.call(client, "POST", "/api/webhooks/hooks", json=given).json()["data"]
         token, hook = self.secrets["app token"], self.secrets["hook token"] = shown["token"], made["token"]
         path = "/api/webhooks/arr/1"
-        for one in (token, hook):
-            for options in ({"params": {"token": one}}, {"headers": {"X-Webhook-Token": one}}, {"auth": ("app", one)}):
-                for body in ({"eventType": "Health", "message": f"{path}?token={one}"}, [one]):
+        for secret in (token, hook):
+            ways: list[dict[str, Any]] = [
+                {"params": {"token": secret}},
+                {"headers": {"X-Webhook-Token": secret}},
+                {"auth": ("app", secret)},
+            ]
+            for options in ways:
+                for body in ({"eventType": "Health", "message": f"{path}?token={secret}"}, [secret]):
                     self.call(client, "POST", path, json=body, **options)
             for method in ("POST", "GET", "PUT", "HEAD", "DELETE"):
-                self.call(client, method, f"/api/webhooks/hooks/{one}")
-            self.call(client, "GET", f"/api/nothing/{one}")
+                self.call(client, method, f"/api/webhooks/hooks/{secret}")
+            self.call(client, "GET", f"/api/nothing/{secret}")
 
-    def be_wrong(self, client: httpx.Client) -> None:
+    def send_wrong_input(self, client: httpx.Client) -> None:
         """Secrets in places where they do not belong, and bodies that cannot be read."""
         app, wrong = PLANTED["app"], PLANTED["wrong"]
         for body in (
@@ -169,7 +174,7 @@ class Inspector:
 
     def walk(self, client: httpx.Client, **options: Any) -> None:
         """Every route, reading before deleting."""
-        found = [one.original_route for one in iter_route_contexts(create_app().routes)]
+        found = [context.original_route for context in iter_route_contexts(create_app().routes)]
         routes = [route for route in found if isinstance(route, ApiRoute)]
         order = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         for method in order:
@@ -195,20 +200,20 @@ class Inspector:
         for path in ("/api/logs?limit=1000", "/api/logs/export", "/api/logs/export?format=text"):
             self.logged.append(self.call(client, "GET", path, headers=headers).text)
 
-    def assert_discreet(self, what: str, content: str) -> None:
+    def assert_no_secret(self, what: str, content: str) -> None:
         for name, secret in self.secrets.items():
-            assert secret not in content, f"{name} stands in {what}"
+            assert secret not in content, f"{name} is shown in {what}"
 
 
 def exercise(service: Service, app_url: str) -> Inspector:
-    """A life in short: log in, make things, hunt, be wrong, call everything as everybody."""
+    """Log in, create things, hunt, send wrong input, call every route as everybody."""
     inspector = Inspector(service, app_url)
     with (
         httpx.Client(base_url=service.url, timeout=30) as owner,
         httpx.Client(base_url=service.url, timeout=30) as other,
     ):
         inspector.log_in(owner)
-        inspector.make_secrets(owner)
+        inspector.create_secrets(owner)
         for path in ("/api/openapi.json", "/docs", "/login", "/metrics"):
             inspector.call(owner, "GET", path)
         for number in (1, 2):
@@ -216,8 +221,8 @@ def exercise(service: Service, app_url: str) -> Inspector:
             inspector.call(owner, "POST", "/api/instances/sonarr/test", json={"instance_id": number})
             inspector.call(owner, "POST", "/api/hunts?wait=3", json={"instance_id": number})
         inspector.use_webhooks(owner)
-        inspector.be_wrong(other)
-        inspector.be_wrong(owner)
+        inspector.send_wrong_input(other)
+        inspector.send_wrong_input(owner)
         with_key: Mapping[str, str] = {"X-Api-Key": PLANTED["api_key"]}
         inspector.read_log(other)  # before the walk, which clears a part of it
         inspector.walk(other)
@@ -257,17 +262,17 @@ def inspect_all(inspector: Inspector, running_lines: str) -> None:
     shown = [(call, said) for call, said in inspector.replies if not SHOWING.match(call)]
     assert len(shown) > 150
     for call, said in shown:
-        inspector.assert_discreet(f"the reply to {call}", said)
-    for call, said in inspector.replies:  # not even there: what was only ever told to us
+        inspector.assert_no_secret(f"the reply to {call}", said)
+    for call, said in inspector.replies:  # secrets that were only sent to us are shown nowhere
         for name in PLANTED:
-            assert PLANTED[name] not in said, f"{name} stands in the reply to {call}"
-    inspector.assert_discreet("the output", inspector.service.output)
-    inspector.assert_discreet("a command line", running_lines)
+            assert PLANTED[name] not in said, f"{name} is shown in the reply to {call}"
+    inspector.assert_no_secret("the output", inspector.service.output)
+    inspector.assert_no_secret("a command line", running_lines)
     assert len(inspector.service.lines) > 100
     assert "/api/instances" in inspector.service.output
-    for kept in inspector.logged:  # among the replies above; here the proof that there was something to find
-        assert "/api/instances" in kept
-    assert all("hunt started" in kept for kept in inspector.logged[:3])
+    for content in inspector.logged:  # proves that there was something to search
+        assert "/api/instances" in content
+    assert all("hunt started" in content for content in inspector.logged[:3])
     assert len(inspector.logged[-1].splitlines()) > 100
 
 
@@ -282,7 +287,7 @@ def given() -> dict[str, str]:
 
 
 def test_on_sqlite_and_the_embedded_redis(tmp_path: Path) -> None:
-    with in_threads(Echo) as app_url, running(tmp_path, **given()) as service:
+    with in_threads(EchoApp) as app_url, running(tmp_path, **given()) as service:
         inspector = exercise(service, app_url)
         lines = command_lines()
         service.stop()
@@ -291,14 +296,14 @@ def test_on_sqlite_and_the_embedded_redis(tmp_path: Path) -> None:
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.name == "huntarr.db" for path in files)
     for path in files:
-        inspector.assert_discreet(str(path), path.read_bytes().decode("latin-1"))
+        inspector.assert_no_secret(str(path), path.read_bytes().decode("latin-1"))
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
 def test_on_postgresql_and_a_redis_with_a_password(tmp_path: Path, postgres: Postgres) -> None:
     folder = tmp_path / "redis"
     folder.mkdir()
-    with guarded_redis(folder) as port, postgres.copy() as plain, in_threads(Echo) as app_url:
+    with guarded_redis(folder) as port, postgres.copy() as plain, in_threads(EchoApp) as app_url:
         redis_url = f"redis://:{PLANTED['redis']}@127.0.0.1:{port}/0"
         database_url = plain.replace("postgres@", f"postgres:{PLANTED['database']}@")
         with running(tmp_path / "data", redis_url=redis_url, database_url=database_url, **given()) as service:
@@ -310,21 +315,21 @@ def test_on_postgresql_and_a_redis_with_a_password(tmp_path: Path, postgres: Pos
         inspect_all(inspector, lines)
         rows = asyncio.run(rows_of(plain))
         assert "instances" in rows
-        inspector.assert_discreet("the database", rows)
+        inspector.assert_no_secret("the database", rows)
         assert kept
-        inspector.assert_discreet("redis", kept)
+        inspector.assert_no_secret("redis", kept)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("HUNTARR_REDIS_URL", "http://user:canary-of-a-wrong-setting@host"),
-        ("HUNTARR_DATABASE_URL", "mysql://user:canary-of-a-wrong-setting@host/name"),
-        ("HUNTARR_API_KEY", "canary-of-a-wrong-setting"),
-        ("HUNTARR_SECRET_KEY", "canary-of-a-wrong-setting"),
-        ("HUNTARR_DATABASE_URL", "postgresql://user:canary-of-a-wrong-setting@127.0.0.1:9/name"),
-        ("HUNTARR_DATABASE_URL", "postgresql://user:canary-of-a-wrong-setting@nowhere.invalid/name"),
-        ("HUNTARR_PORT", "canary-of-a-wrong-setting"),
+        ("HUNTARR_REDIS_URL", "http://user:planted-of-a-wrong-setting@host"),
+        ("HUNTARR_DATABASE_URL", "mysql://user:planted-of-a-wrong-setting@host/name"),
+        ("HUNTARR_API_KEY", "planted-of-a-wrong-setting"),
+        ("HUNTARR_SECRET_KEY", "planted-of-a-wrong-setting"),
+        ("HUNTARR_DATABASE_URL", "postgresql://user:planted-of-a-wrong-setting@127.0.0.1:9/name"),
+        ("HUNTARR_DATABASE_URL", "postgresql://user:planted-of-a-wrong-setting@nowhere.invalid/name"),
+        ("HUNTARR_PORT", "planted-of-a-wrong-setting"),
     ],
 )
 def test_a_start_that_fails_names_the_setting_and_not_its_value(tmp_path: Path, name: str, value: str) -> None:
@@ -333,5 +338,5 @@ def test_a_start_that_fails_names_the_setting_and_not_its_value(tmp_path: Path, 
     )
     assert done.returncode == 1
     assert done.stderr.startswith("huntarr: ")
-    assert "canary" not in done.stdout + done.stderr
+    assert "planted" not in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
