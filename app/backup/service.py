@@ -24,8 +24,8 @@ from app.backup.schemas import BackupIn, BackupOut, RestoreIn, RestoreOut
 from app.backup.staging import stage
 from app.core.db import Database
 from app.core.errors import Conflict, Forbidden, HuntarrError
-from app.events.payloads import BackupCreated, BackupFailed, Durable
 from app.events.outbox import record_event
+from app.events.payloads import BackupCreated, BackupFailed, Durable
 from app.infra import Infra
 from app.secrets.box import Reencryptor
 from app.secrets.startup import stored_probe

@@ -17,7 +17,6 @@ from app.backup.manifest import BackupKind, DatabaseKind
 from app.backup.reading import read_manifest
 from app.backup.schemas import BackupIn, RestoreIn
 from app.core.errors import Unavailable
-from app.core.migrations import newest_revision
 from app.counters.models import StatTotal
 from app.hunting.store.models import Hunt, HuntState, HuntStatus
 from app.settings.models import SettingsSection
@@ -139,7 +138,7 @@ async def test_what_the_manifest_says(rig: Rig) -> None:
     instance = await rig.add(rig.sonarr())
     path = await made(rig, note="before the update")
     said = read_manifest(path)
-    assert (said.kind, said.note, said.schema_revision) == (BackupKind.MANUAL, "before the update", newest())
+    assert (said.kind, said.note, said.schema_revision) == (BackupKind.MANUAL, "before the update", newest_revision())
     assert said.created_at == START
     assert said.counts["instances"] == 1
     assert said.last_ids["instances"] == instance.id

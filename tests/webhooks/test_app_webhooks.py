@@ -19,8 +19,8 @@ from app.instances.schemas import InstancePatch
 from tests.hunting.app_types import add, every_app
 from tests.simulator.definitions import AppKind
 from tests.support.rig import Rig
-from tests.webhooks.payloads import SAID
 from tests.webhooks.calling_app import CallingApp, calling_app
+from tests.webhooks.payloads import SAID
 
 pytestmark = pytest.mark.asyncio
 
