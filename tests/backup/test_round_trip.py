@@ -17,6 +17,7 @@ from app.backup.manifest import BackupKind, DatabaseKind
 from app.backup.reading import read_manifest
 from app.backup.schemas import BackupIn, RestoreIn
 from app.core.errors import Unavailable
+from app.core.migrations import newest_revision
 from app.counters.models import StatTotal
 from app.hunting.store.models import Hunt, HuntState, HuntStatus
 from app.settings.models import SettingsSection
