@@ -1,4 +1,4 @@
-"""The worker: arq runs the jobs and the ticks; a supervisor starts it again when Redis was away."""
+"""The worker: arq runs the jobs and the periodic tasks; a supervisor starts arq again when it lost Redis."""
 
 import asyncio
 import signal
@@ -8,9 +8,7 @@ from datetime import UTC
 from typing import Any
 
 import structlog
-from arq import cron
 from arq.constants import in_progress_key_prefix
-from arq.cron import CronJob
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
@@ -27,26 +25,27 @@ from app.core.queue import (
     load,
 )
 from app.core.redis import make_redis, redis_settings
-from worker import tasks, ticks
+from worker import tasks
+from worker.ticks import crons
 
 log = structlog.get_logger(__name__)
 
 MAX_JOBS = 200
 HUNT_SECONDS = 1800
-SCHEDULE_SECONDS = 50  # less than a claim of the run holds
+SCHEDULE_SECONDS = 50  # less than the length of a claim
 BACKUP_SECONDS = 7200
 POLL_SECONDS = 0.2
 RESTART_SECONDS = 1.0
 HAND_BACK_SECONDS = 4.0
 CLOSE_SECONDS = 1.0
-"""For what arq has to say to Redis at the end, which may hang."""
+"""arq talks to Redis at its end, which may hang."""
 
 
 class FrugalWorker(Worker):
-    """arq's worker, which passes over jobs that run already in one request.
+    """arq's worker, which finds out with one request which jobs run already.
 
-    They stay in the queue until they end, and arq makes four requests for each of them, five times a second: with two
-    hundred jobs that was more than half of a worker's time [tried].
+    Jobs stay in the queue until they end, and arq makes four requests for each of them, five times a second: with two
+    hundred jobs that was more than half of a worker's time (measured).
     """
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
@@ -58,7 +57,7 @@ class FrugalWorker(Worker):
 
 
 def make_worker(container: Container, **options: Any) -> Worker:
-    """arq's worker on its own pool of connections. Results are not kept: the rows tell what came of a job."""
+    """arq's worker on its own pool of connections. Results are not kept: the rows hold them."""
     redis = make_redis(redis_settings(container.infra.config))
     chosen: dict[str, Any] = {"poll_delay": POLL_SECONDS, "cron_jobs": crons(), **options}
     return FrugalWorker(
@@ -83,42 +82,22 @@ def make_worker(container: Container, **options: Any) -> Worker:
     )
 
 
-def crons() -> list[CronJob]:
-    """The ticks, in UTC; a `job_id` of our own would block each for a minute (docs/architecture.md)."""
-    every_5, every_15 = set(range(0, 60, 5)), {3, 18, 33, 48}
-    return [
-        _cron(ticks.due, second=every_5),
-        _cron(ticks.schedules, second=every_5),
-        _cron(ticks.reconcile, second=every_15),
-        _cron(ticks.lost_runs, second=every_15),
-        _cron(ticks.follow_ups, second={10}),
-        _cron(ticks.backups, second={15}),
-        _cron(ticks.follow_settings, second={25, 55}),
-        _cron(ticks.retention, minute={7}, second={20}),
-        _cron(ticks.log_retention, minute=every_5, second={40}),
-    ]
-
-
-def _cron(tick: ticks.Tick, **when: Any) -> CronJob:
-    return cron(ticks.quiet(tick), name=f"tick:{tick.__name__}", keep_result=0, timeout=300, **when)
-
-
 async def supervise(container: Container) -> None:
-    """Work until cancelled. arq ends when it loses Redis; it is made anew then."""
+    """Work until cancelled. arq ends when it loses Redis; then a new worker starts."""
     async with registered(container.infra.redis, container.infra.clock, WORKERS):
         while True:
             worker = make_worker(container)
             try:
                 await worker.async_run()
             except (RedisError, OSError, TimeoutError) as failure:
-                log.warning("redis lost; the worker starts again", error=str(failure))
+                log.warning("worker lost Redis; it starts again", error=str(failure))
             finally:
                 await _close(worker)
             await asyncio.sleep(RESTART_SECONDS)
 
 
 async def _close(worker: Worker) -> None:
-    """Hand back what runs: the jobs are cancelled, their rows stay open and the next worker goes on with them."""
+    """Cancel the jobs that run: their rows stay open, and the next worker continues them."""
     running = [task for task in worker.tasks.values() if not task.done()]
     for task in running:
         task.cancel()
@@ -148,7 +127,7 @@ async def embedded(container: Container) -> AsyncIterator[None]:
 
 
 async def run_alone(container: Container) -> None:
-    """The worker as a process: until SIGTERM or SIGINT, then what runs is handed back."""
+    """The worker as a process, until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

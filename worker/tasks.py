@@ -1,4 +1,4 @@
-"""The jobs: each finds its row by id and hands it to a service, which asks whether there is still something to do."""
+"""The jobs: each calls a service with the id of a row. The service checks whether there is still something to do."""
 
 from typing import Any
 
@@ -18,17 +18,17 @@ async def run_hunt(ctx: dict[Any, Any], hunt_id: int) -> None:
 
 
 async def follow_up(ctx: dict[Any, Any], instance_id: int) -> None:
-    """Find out what came of the searches of an instance, and what changed in its app."""
+    """Read the outcomes of an instance's searches and the changes in its app."""
     await container_of(ctx).hunting.follow_up.run(instance_id)
 
 
 async def read_history(ctx: dict[Any, Any], instance_id: int) -> None:
-    """Find out what came of the searches of an instance whose app told that something did."""
+    """Read the outcomes of searches after a webhook call of the app."""
     await container_of(ctx).hunting.follow_up.read(instance_id)
 
 
 async def run_schedule(ctx: dict[Any, Any], run_id: int) -> None:
-    """Carry out one run of a schedule."""
+    """Execute one run of a schedule."""
     await container_of(ctx).schedules.runner.run(run_id)
 
 
@@ -38,5 +38,5 @@ async def run_backup(ctx: dict[Any, Any]) -> None:
 
 
 async def probe_instance(ctx: dict[Any, Any], instance_id: int) -> None:
-    """Learn whether a new or changed instance answers."""
+    """Test the connection to a new or changed instance."""
     await container_of(ctx).instances.probe(instance_id)

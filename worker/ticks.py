@@ -1,9 +1,11 @@
-"""What happens by the clock. Every worker ticks; rows and job ids prevent that anything is done twice."""
+"""The periodic tasks. Every worker runs them all; rows and job ids ensure that nothing is done twice."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from arq.cron import CronJob, cron
 from arq.typing import WorkerCoroutine
 from redis.exceptions import RedisError
 
@@ -14,47 +16,55 @@ from worker.tasks import container_of
 
 log = structlog.get_logger(__name__)
 
-Tick = Callable[[dict[Any, Any]], Coroutine[Any, Any, None]]
+Task = Callable[[dict[Any, Any]], Coroutine[Any, Any, None]]
+
+TIMEOUT_SECONDS = 300
+EVERY_5 = frozenset(range(0, 60, 5))
 
 
-async def due(ctx: dict[Any, Any]) -> None:
-    """Automatic hunts whose time has come."""
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A task, and the seconds of which minutes it runs at, in UTC; no minutes are all."""
+
+    task: Task
+    seconds: Iterable[int]
+    minutes: Iterable[int] | None = None
+
+
+async def start_due_hunts(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).hunting.dispatcher.start_due()
 
 
-async def reconcile(ctx: dict[Any, Any]) -> None:
-    """Hunts that nobody works on, because a job was lost or a worker died."""
+async def enqueue_lost_hunts(ctx: dict[Any, Any]) -> None:
+    """Hunts whose job was lost or whose worker died."""
     await container_of(ctx).hunting.dispatcher.reconcile()
 
 
-async def schedules(ctx: dict[Any, Any]) -> None:
-    """Schedules whose moment has come."""
+async def fire_due_schedules(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).schedules.runner.fire_due()
 
 
-async def lost_runs(ctx: dict[Any, Any]) -> None:
-    """Runs of schedules that nobody works on, because a job was lost or a worker died."""
+async def enqueue_lost_runs(ctx: dict[Any, Any]) -> None:
+    """Runs of schedules whose job was lost or whose worker died."""
     await container_of(ctx).schedules.runner.reconcile()
 
 
-async def backups(ctx: dict[Any, Any]) -> None:
-    """Backups whose time has come."""
+async def start_due_backups(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).backups.planner.tick()
 
 
-async def follow_settings(ctx: dict[Any, Any]) -> None:
-    """The log level, which another process may have changed."""
+async def apply_log_level(ctx: dict[Any, Any]) -> None:
+    """Another process may have changed it."""
     await container_of(ctx).settings.apply_level()
 
 
-async def follow_ups(ctx: dict[Any, Any]) -> None:
-    """Follow-ups that are due, and instances that were never tested."""
+async def follow_up(ctx: dict[Any, Any]) -> None:
+    """Follow-ups that are due, and first connection tests whose job was lost."""
     await container_of(ctx).hunting.dispatcher.enqueue_follow_ups()
-    await container_of(ctx).instances.ring_untested()
+    await container_of(ctx).instances.enqueue_first_probes()
 
 
-async def retention(ctx: dict[Any, Any]) -> None:
-    """Old rows, in short transactions."""
+async def delete_old_rows(ctx: dict[Any, Any]) -> None:
     container = container_of(ctx)
     days = (await container.settings.general()).history_retention_days
     await container.history.purge(days)
@@ -65,19 +75,46 @@ async def retention(ctx: dict[Any, Any]) -> None:
     await purge_deliveries(container.infra.db, container.infra.clock())
 
 
-async def log_retention(ctx: dict[Any, Any]) -> None:
-    """Old log entries, and those beyond the number that each app type may have."""
+async def delete_old_log_entries(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).logs.store.purge()
 
 
-def quiet(tick: Tick) -> WorkerCoroutine:
-    """A tick that cannot reach the database or Redis says so and waits for its next turn."""
+TICKS = (
+    Tick(start_due_hunts, seconds=EVERY_5),
+    Tick(fire_due_schedules, seconds=EVERY_5),
+    Tick(enqueue_lost_hunts, seconds={3, 18, 33, 48}),
+    Tick(enqueue_lost_runs, seconds={3, 18, 33, 48}),
+    Tick(follow_up, seconds={10}),
+    Tick(start_due_backups, seconds={15}),
+    Tick(apply_log_level, seconds={25, 55}),
+    Tick(delete_old_rows, seconds={20}, minutes={7}),
+    Tick(delete_old_log_entries, seconds={40}, minutes=EVERY_5),
+)
 
-    async def ticked(ctx: dict[Any, Any], *_args: Any, **_options: Any) -> None:
+
+def crons() -> list[CronJob]:
+    """For arq. A `job_id` of our own would block each for a minute (docs/architecture.md)."""
+    return [
+        cron(
+            postponed_on_failure(tick.task),
+            name=f"tick:{tick.task.__name__}",
+            second=set(tick.seconds),
+            minute=None if tick.minutes is None else set(tick.minutes),
+            keep_result=0,
+            timeout=TIMEOUT_SECONDS,
+        )
+        for tick in TICKS
+    ]
+
+
+def postponed_on_failure(task: Task) -> WorkerCoroutine:
+    """The task; when the database or Redis is unavailable, that is logged and it waits for its next time."""
+
+    async def run(ctx: dict[Any, Any], *_args: Any, **_options: Any) -> None:
         try:
-            await tick(ctx)
+            await task(ctx)
         except (HuntarrError, RedisError, OSError) as failure:
-            log.warning("tick put off", tick=ticked.__qualname__, error=str(failure))
+            log.warning("periodic task postponed", task=run.__qualname__, error=str(failure))
 
-    ticked.__qualname__ = getattr(tick, "__name__", "tick")
-    return ticked
+    run.__qualname__ = getattr(task, "__name__", "task")
+    return run

@@ -132,7 +132,7 @@ class InstanceService:
         if row is not None:
             await self.test_stored(AppType(row.app_type), instance_id)
 
-    async def ring_untested(self) -> None:
+    async def enqueue_first_probes(self) -> None:
         """Ring for instances that nobody has asked yet: their ring was lost."""
         query = select(InstanceState.instance_id).where(col(InstanceState.online).is_(None))
         async with self._db.reading() as session:

@@ -80,5 +80,5 @@ def _retention(service: Service, place: Home, sizes: Sizes, what: str) -> Figure
 
 async def _ring(place: Home) -> None:
     redis = make_redis(RedisSettings(unix_socket_path=str(socket_path(place.folder))))
-    await redis.enqueue_job("tick:retention")
+    await redis.enqueue_job("tick:delete_old_rows")
     await redis.aclose()

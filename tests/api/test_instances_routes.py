@@ -65,7 +65,7 @@ async def test_a_new_instance_is_tested_in_the_background(rig: Rig, api: AsyncCl
 async def test_a_lost_ring_for_the_test_is_rung_again(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     await rig.container.infra.redis.flushall()
-    await rig.container.instances.ring_untested()
+    await rig.container.instances.enqueue_first_probes()
     await rig.work()
     assert data(await api.get(f"{SONARR}/{made.id}"))["online"] is True
 

@@ -185,7 +185,7 @@ async def test_a_session_ends_when_its_hours_are_over(house: House) -> None:
 async def test_the_retention_tick_purges(house: House) -> None:
     await house.owner()
     house.rig.clock.forward(days=400)
-    await ticks.retention({"container": house.rig.container})
+    await ticks.delete_old_rows({"container": house.rig.container})
     assert await house.rows(LoginSession) == []
     assert await house.actions() == []
 

@@ -16,13 +16,13 @@ from app.settings.general import GeneralIn
 from tests.backup.contents import OWNER
 from tests.support.rig import Rig, open_rig
 from worker import ticks
-from worker.main import crons
+from worker.ticks import crons
 
 pytestmark = pytest.mark.asyncio
 
 
 async def tick(rig: Rig) -> None:
-    await ticks.backups({"container": rig.container})
+    await ticks.start_due_backups({"container": rig.container})
 
 
 async def kinds(rig: Rig) -> list[BackupKind]:

@@ -30,7 +30,13 @@ from worker.main import run_alone
 
 LEASE_SECONDS = 1.0
 TICK_SECONDS = 0.1
-TICKS = (ticks.due, ticks.schedules, ticks.reconcile, ticks.lost_runs, ticks.follow_ups)
+TICKS = (
+    ticks.start_due_hunts,
+    ticks.fire_due_schedules,
+    ticks.enqueue_lost_hunts,
+    ticks.enqueue_lost_runs,
+    ticks.follow_up,
+)
 
 Role = Literal["gateway", "worker"]
 
@@ -189,12 +195,12 @@ async def _serve(config: Config, container: Container, port: int) -> None:
 
 @asynccontextmanager
 async def _ticking(container: Container) -> AsyncIterator[None]:
-    """The ticks of a worker at the pace of the fast clock; its own ones follow the real one."""
+    """The periodic tasks of a worker at the pace of the fast clock; its own ones follow the real one."""
 
     async def tick() -> None:
         while True:
-            for one in TICKS:
-                await ticks.quiet(one)({"container": container})
+            for task in TICKS:
+                await ticks.postponed_on_failure(task)({"container": container})
             await asyncio.sleep(TICK_SECONDS)
 
     task = asyncio.create_task(tick())

@@ -32,7 +32,14 @@ async def minutes(rig: Rig, count: int, *, step: int = 5) -> None:
     """Time as a worker lives it: all that is due is done."""
     for _ in range(count // step):
         rig.clock.forward(minutes=step)
-        for tick in (ticks.due, ticks.schedules, ticks.follow_ups, ticks.reconcile, ticks.lost_runs, ticks.backups):
+        for tick in (
+            ticks.start_due_hunts,
+            ticks.fire_due_schedules,
+            ticks.follow_up,
+            ticks.enqueue_lost_hunts,
+            ticks.enqueue_lost_runs,
+            ticks.start_due_backups,
+        ):
             await tick(ctx(rig))
         await rig.work()
 
@@ -115,15 +122,15 @@ async def test_a_hunt_that_was_queued_ahead_of_time_is_rung_for(rig: Rig) -> Non
 
 
 async def test_a_backup_comes_the_next_night(rig: Rig) -> None:
-    await ticks.backups(ctx(rig))
+    await ticks.start_due_backups(ctx(rig))
     rig.clock.now += WRONG
-    await ticks.backups(ctx(rig))
+    await ticks.start_due_backups(ctx(rig))
     await rig.work()
     rig.clock.now -= WRONG
     before = len(await rig.container.backups.service.all())
     for _ in range(24):
         rig.clock.forward(hours=1)
-        await ticks.backups(ctx(rig))
+        await ticks.start_due_backups(ctx(rig))
         await rig.work()
     assert len(await rig.container.backups.service.all()) == before + 1
 

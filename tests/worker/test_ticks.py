@@ -1,4 +1,4 @@
-"""What happens by the clock: due hunts, lost rings, unsettled searches, old rows; with a real worker and Redis."""
+"""The periodic tasks: due hunts, lost jobs, unsettled searches, old rows; with a real worker and Redis."""
 
 import asyncio
 from datetime import timedelta
@@ -36,11 +36,11 @@ async def some_instances(rig: Rig, count: int, **hunting: Any) -> list[InstanceO
 
 
 @pytest.mark.storage
-async def test_workers_that_tick_together_start_one_hunt_an_instance(rig: Rig) -> None:
+async def test_workers_that_run_a_task_together_start_one_hunt_an_instance(rig: Rig) -> None:
     await some_instances(rig, 6)
     rig.clock.forward(minutes=40)
     for _ in range(3):
-        await asyncio.gather(*(ticks.due(ctx(rig)) for _ in range(4)))
+        await asyncio.gather(*(ticks.start_due_hunts(ctx(rig)) for _ in range(4)))
     hunts = await rows(rig, Hunt)
     assert len(hunts) == 6
     assert {hunt.trigger for hunt in hunts} == {Trigger.INTERVAL}
@@ -52,10 +52,10 @@ async def test_the_next_hunt_comes_after_the_interval_give_or_take_a_tenth(rig: 
     instances = await some_instances(rig, 8, interval_minutes=100)
     began_at = rig.clock.now
     rig.clock.forward(minutes=89)
-    await ticks.due(ctx(rig))
+    await ticks.start_due_hunts(ctx(rig))
     assert await rows(rig, Hunt) == []
     rig.clock.forward(minutes=22)
-    await ticks.due(ctx(rig))
+    await ticks.start_due_hunts(ctx(rig))
     await rig.work()
     states = await rows(rig, HuntState)
     assert len(await rows(rig, Hunt)) == len(instances)
@@ -69,7 +69,7 @@ async def test_a_cancelled_automatic_hunt_does_not_end_the_series(rig: Rig) -> N
     [instance] = await some_instances(rig, 1)
     for number in range(1, 4):
         rig.clock.forward(minutes=40)
-        await ticks.due(ctx(rig))
+        await ticks.start_due_hunts(ctx(rig))
         hunts = await rows(rig, Hunt)
         assert len(hunts) == number
         await rig.container.hunting.service.cancel(hunts[-1].id)
@@ -80,38 +80,38 @@ async def test_a_disabled_instance_is_never_due(rig: Rig) -> None:
     [instance] = await some_instances(rig, 1)
     await rig.container.instances.update(instance.app_type, instance.id, InstancePatch(enabled=False))
     rig.clock.forward(days=1)
-    await ticks.due(ctx(rig))
+    await ticks.start_due_hunts(ctx(rig))
     assert await rows(rig, Hunt) == []
 
 
-async def test_a_hunt_whose_ring_was_lost_is_rung_again(rig: Rig) -> None:
+async def test_a_hunt_whose_job_was_lost_is_enqueued_again(rig: Rig) -> None:
     [instance] = await some_instances(rig, 1)
     await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     await rig.container.infra.redis.flushall()
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.QUEUED]
-    await ticks.reconcile(ctx(rig))
+    await ticks.enqueue_lost_hunts(ctx(rig))
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.QUEUED], "too early to call it lost"
     rig.clock.forward(minutes=1)
-    await ticks.reconcile(ctx(rig))
+    await ticks.enqueue_lost_hunts(ctx(rig))
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.COMPLETED]
 
 
-async def test_a_hunt_whose_worker_died_is_taken_up_when_its_lease_is_over(rig: Rig) -> None:
+async def test_a_hunt_whose_worker_died_is_continued_when_its_lease_is_over(rig: Rig) -> None:
     [instance] = await some_instances(rig, 1)
     [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     await rig.container.infra.redis.flushall()
     async with stepping_runner(rig, Fuse(30)) as dying:
         with pytest.raises(Killed):
             await dying.run(hunt.id)
-    await rig.container.infra.redis.set(f"huntarr:lease:{instance.id}", "the dead one", px=60_000)
-    await ticks.reconcile(ctx(rig))
+    await rig.container.infra.redis.set(f"huntarr:lease:{instance.id}", "a dead worker", px=60_000)
+    await ticks.enqueue_lost_hunts(ctx(rig))
     await rig.work()
     assert (await rig.container.hunting.service.get(hunt.id)).status is HuntStatus.RUNNING
     await rig.container.infra.redis.delete(f"huntarr:lease:{instance.id}")
-    await ticks.reconcile(ctx(rig))
+    await ticks.enqueue_lost_hunts(ctx(rig))
     await rig.work()
     assert (await rig.container.hunting.service.get(hunt.id)).status is HuntStatus.COMPLETED
     await check_books(rig, rig.apps[instance.id])
@@ -121,28 +121,28 @@ async def test_searches_that_nobody_waits_for_are_settled(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(30), command_seconds=400, grab_share=0)
     instance = await rig.add(app, command_timeout_minutes=1)
     await rig.hunt(instance)
-    assert {one.outcome for one in await rows(rig, Search)} == {Outcome.PENDING}
-    await ticks.follow_ups(ctx(rig))
+    assert {search.outcome for search in await rows(rig, Search)} == {Outcome.PENDING}
+    await ticks.follow_up(ctx(rig))
     await rig.work()
-    assert {one.outcome for one in await rows(rig, Search)} == {Outcome.PENDING}, "the app works on them still"
+    assert {search.outcome for search in await rows(rig, Search)} == {Outcome.PENDING}, "the app works on them still"
     rig.clock.forward(minutes=7)
-    await ticks.follow_ups(ctx(rig))
+    await ticks.follow_up(ctx(rig))
     await rig.work()
-    assert {one.outcome for one in await rows(rig, Search)} == {Outcome.NOTHING_FOUND}
+    assert {search.outcome for search in await rows(rig, Search)} == {Outcome.NOTHING_FOUND}
     await check_books(rig, app)
 
 
-async def test_searches_whose_command_the_app_forgot_are_told_by_its_history_or_unknown(rig: Rig) -> None:
+async def test_searches_whose_command_the_app_forgot_are_settled_by_its_history_or_unknown(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(30), command_seconds=200, grab_share=0, import_share=1)
     app.searcher.force(2, "import")
     instance = await rig.add(app, command_timeout_minutes=1)
     await rig.hunt(instance)
     rig.clock.forward(hours=2)
     for _ in range(2):
-        await ticks.follow_ups(ctx(rig))
+        await ticks.follow_up(ctx(rig))
         await rig.work()
         rig.clock.forward(minutes=6)
-    found = {one.item_id: one.outcome for one in await rows(rig, Search)}
+    found = {search.item_id: search.outcome for search in await rows(rig, Search)}
     assert found.pop(2) == Outcome.IMPORTED
     assert set(found.values()) == {Outcome.UNKNOWN}
 
@@ -171,23 +171,23 @@ async def test_retention_deletes_what_is_old_and_nothing_that_a_hunt_needs(rig: 
     [waiting] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     keep = GeneralIn.model_validate({"history_retention_days": 30})
     await rig.container.settings.update_general(keep)
-    await ticks.retention(ctx(rig))
+    await ticks.delete_old_rows(ctx(rig))
     hunts, searches = await rows(rig, Hunt), await rows(rig, Search)
     assert [hunt.status for hunt in hunts] == [HuntStatus.COMPLETED, HuntStatus.QUEUED]
-    assert {one.hunt_id for one in searches} == {hunts[0].id}
+    assert {search.hunt_id for search in searches} == {hunts[0].id}
     assert len(await rows(rig, ItemState)) == 6
     assert len(await rows(rig, CapEntry)) == 3
-    assert {one.hunt_id for one in await rows(rig, Skip)} <= {hunt.id for hunt in hunts}
+    assert {skip.hunt_id for skip in await rows(rig, Skip)} <= {hunt.id for hunt in hunts}
     await rig.container.hunting.runner.run(waiting.id)
     assert (await rig.container.hunting.service.get(waiting.id)).searched == 3
     assert len({record.item_ids for record in app.searcher.records}) == 9
 
 
-async def test_a_tick_without_redis_or_database_waits_for_its_next_turn(rig: Rig) -> None:
+async def test_a_task_without_redis_or_database_waits_for_its_next_time(rig: Rig) -> None:
     async def fails(_ctx: dict[Any, Any]) -> None:
         raise ConnectionError("gone")
 
-    await ticks.quiet(fails)(ctx(rig))
+    await ticks.postponed_on_failure(fails)(ctx(rig))
 
 
 async def test_a_job_that_comes_twice_or_too_late_does_nothing(rig: Rig) -> None:
@@ -200,17 +200,17 @@ async def test_a_job_that_comes_twice_or_too_late_does_nothing(rig: Rig) -> None
     assert rig.apps[instance.id].log.total == before
 
 
-async def test_the_ticks_ask_an_app_at_most_three_times_in_ten_minutes(rig: Rig) -> None:
+async def test_the_periodic_tasks_ask_an_app_at_most_three_times_in_ten_minutes(rig: Rig) -> None:
     """A search that hangs in the app for hours is looked at by every tick."""
     app = rig.radarr(LibrarySpec.with_missing(5), command_seconds=20_000)
     instance = await rig.add(app, command_timeout_minutes=1)
     await rig.hunt(instance)
-    await rig.work()  # the test of a new instance is none of the ticks
+    await rig.work()  # the test of a new instance is not part of it
     rig.clock.now = rig.clock.now.replace(minute=30, second=0)
     app.log.reset()
     for _ in range(40):
         rig.clock.forward(minutes=1)
-        await ticks.follow_ups(ctx(rig))
+        await ticks.follow_up(ctx(rig))
         await rig.work()
     times = [record.at for record in app.log.records]
     assert len(times) >= 8
