@@ -1,4 +1,4 @@
-"""The one door to MQTT brokers: its address, a connection that goes to checked addresses only, and our error."""
+"""Access to MQTT brokers: the address, a connection to checked addresses only, and our own error."""
 
 import asyncio
 import re
@@ -22,7 +22,8 @@ REPLY_SECONDS: Final = 5.0
 KEEPALIVE_SECONDS: Final = 30
 MAX_UNREAD: Final = 100
 _URL: Final = re.compile(
-    r"(?P<scheme>mqtts?)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^:@/?#]*))?@)?(?P<place>[^@/?#]+)/?", re.IGNORECASE
+    r"(?P<scheme>mqtts?)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^:@/?#]*))?@)?(?P<authority>[^@/?#]+)/?",
+    re.IGNORECASE,
 )
 _NOT_A_URL: Final = (
     "The address must look like mqtt://host:1883 or mqtts://user:password@host:8883; "
@@ -31,7 +32,7 @@ _NOT_A_URL: Final = (
 
 
 class BrokerFailed(UpstreamFailed):
-    """The broker cannot be reached, or ends the connection."""
+    """The broker cannot be reached, refuses us, or ends the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +49,21 @@ class Broker:
 
     @property
     def name(self) -> str:
-        """As it may stand in a log."""
+        """Without password, for logs."""
         return f"{self.host}:{self.port}"
 
 
-def broker_of(url: str, *, verify_tls: bool) -> Broker:
-    """What the address says; `Invalid` tells what is wrong with it, and never quotes it."""
+def parse_broker_url(url: str, *, verify_tls: bool) -> Broker:
+    """`Invalid` says what is wrong with the URL, and never quotes it."""
     found = _URL.fullmatch(url)
     if found is None:
         raise Invalid(_NOT_A_URL, field="body.broker_url")
     scheme = found["scheme"].lower()
     try:
-        place = normalise_url(f"http://{found['place']}").removeprefix("http://")
+        authority = normalise_url(f"http://{found['authority']}").removeprefix("http://")
     except Invalid as wrong:
         raise Invalid(wrong.message, field="body.broker_url") from None
-    host, _, port = place.rpartition(":") if re.search(r":[0-9]+$", place) else (place, "", "")
+    host, _, port = authority.rpartition(":") if re.search(r":[0-9]+$", authority) else (authority, "", "")
     user, password = (unquote(part) if part else None for part in (found["user"], found["password"]))
     if not f"{user}{password}".isprintable():
         raise Invalid(_NOT_A_URL, field="body.broker_url")
@@ -72,7 +73,7 @@ def broker_of(url: str, *, verify_tls: bool) -> Broker:
 
 
 class NamedContext(ssl.SSLContext):
-    """Checks the certificate against the broker's name, although the socket goes to an address that was checked."""
+    """Checks the certificate against the broker's name, although the socket connects to a checked IP address."""
 
     name: str
     wrapped: ssl.SSLSocket | None = None
@@ -88,41 +89,39 @@ class MqttConnection:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def say(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """Publish, and wait until the broker has it. Retained and empty, it takes back what was retained."""
-        with _translated():
+    async def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Publish, and wait for the broker's acknowledgement. An empty retained message clears the topic."""
+        with _broker_errors():
             await self._client.publish(topic, payload, qos=1, retain=retain)
 
-    async def listen(self, *topics: str) -> None:
-        with _translated():
+    async def subscribe(self, *topics: str) -> None:
+        with _broker_errors():
             await self._client.subscribe([(topic, 1) for topic in topics])
 
     async def messages(self) -> AsyncGenerator[Message, None]:
-        """What comes, until the connection ends: that is a `BrokerFailed`."""
-        with _translated():
+        """Incoming messages; `BrokerFailed` when the connection ends."""
+        with _broker_errors():
             async for message in self._client.messages:
                 yield message
 
 
 @asynccontextmanager
-async def linked(
-    broker: Broker, *, last_words: tuple[str, bytes] | None = None, resolve: Resolve = resolve_name
+async def connect(
+    broker: Broker, *, will: tuple[str, bytes] | None = None, resolve: Resolve = resolve_name
 ) -> AsyncIterator[MqttConnection]:
-    """A connection for the time of the block; `last_words` are retained for us when it breaks."""
+    """A connection for the duration of the block. The broker publishes `will` (topic, payload) when it is lost."""
     context = await asyncio.to_thread(_tls_context, broker) if broker.is_tls else None
-    client = await _connected(broker, context, last_words, resolve)
+    last_will = Will(will[0], will[1], qos=1, retain=True) if will else None
+    client = await _open_client(broker, context, last_will, resolve)
     try:
         yield MqttConnection(client)
     finally:
-        with suppress(BrokerFailed), _translated():
+        with suppress(BrokerFailed), _broker_errors():
             await client.__aexit__(None, None, None)
 
 
-async def _connected(
-    broker: Broker, context: NamedContext | None, last_words: tuple[str, bytes] | None, resolve: Resolve
-) -> Client:
-    """At the first address of the broker that answers."""
-    will = Will(last_words[0], last_words[1], qos=1, retain=True) if last_words else None
+async def _open_client(broker: Broker, context: NamedContext | None, will: Will | None, resolve: Resolve) -> Client:
+    """Connected to the first address of the broker that answers."""
     failure: BrokerFailed | None = None
     for address in await _addresses(broker, resolve):
         client = Client(
@@ -136,10 +135,10 @@ async def _connected(
             keepalive=KEEPALIVE_SECONDS,
             max_queued_incoming_messages=MAX_UNREAD,
         )
-        # It connects in a thread: who is cancelled meanwhile must wait for it, or nobody would close the connection.
+        # aiomqtt connects in a thread: on cancellation wait for it, or nobody would close the connection.
         entering = asyncio.ensure_future(client.__aenter__())
         try:
-            with _translated():
+            with _broker_errors():
                 return await asyncio.shield(entering)
         except BrokerFailed as failed:
             _close(client, context)
@@ -153,14 +152,14 @@ async def _connected(
 
 
 def _close(client: Client, context: NamedContext | None) -> None:
-    """aiomqtt leaves a connection open that comes to nothing [tried: 2.5.1]: after the handshake, and within it."""
+    """aiomqtt 2.5.1 leaves failed connections open, during and after the handshake [tried]."""
     client._client.disconnect()
     if context is not None and context.wrapped is not None:
         context.wrapped.close()
 
 
 async def _addresses(broker: Broker, resolve: Resolve) -> list[str]:
-    """The addresses of the broker; `BlockedAddress` when any one of them is blocked."""
+    """The IP addresses of the broker; `BlockedAddress` when any of them is blocked."""
     try:
         addresses = [str(ip_address(broker.host))]
     except ValueError:
@@ -170,7 +169,7 @@ async def _addresses(broker: Broker, resolve: Resolve) -> list[str]:
         except (OSError, UnicodeError):
             raise BrokerFailed("The name of the broker is not known.") from None
     if any(map(is_blocked, addresses)):
-        raise BlockedAddress("The broker's name leads to a link-local, metadata, multicast or unspecified address.")
+        raise BlockedAddress("The broker's name points to a link-local, metadata, multicast or unspecified address.")
     return addresses
 
 
@@ -179,7 +178,7 @@ def _tls_context(broker: Broker) -> NamedContext:
     context.name = broker.host
     if broker.verify_tls:
         context.load_verify_locations(certifi.where())
-        context.load_default_certs()  # those of the system, for people who run their own
+        context.load_default_certs()  # the system's, which may include a private CA
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -187,9 +186,9 @@ def _tls_context(broker: Broker) -> NamedContext:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Our error instead of aiomqtt's. It waits by `asyncio.wait_for`, which before Python 3.12 loses a cancellation
-    that comes just as the broker answers (CPython gh-86296): that one is not lost here."""
+def _broker_errors() -> Iterator[None]:
+    """Turn aiomqtt's errors into `BrokerFailed`. aiomqtt uses `asyncio.wait_for`, which before Python 3.12 swallows a
+    cancellation that comes just as the broker answers (CPython gh-86296); here it is raised."""
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0
     try:

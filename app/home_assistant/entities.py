@@ -1,7 +1,7 @@
-"""What Home Assistant is shown: devices, their entities and states, as retained messages. Pure.
+"""Devices, entities and states of Home Assistant as MQTT messages. Pure.
 
 Device discovery, one message for each device: <https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload>
-(since Home Assistant 2024.12). Unique ids are made of the topic prefix and the instance's id, which both stay.
+(since Home Assistant 2024.12). Unique ids consist of the topic prefix and the instance's id, which both stay the same.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, Final
 from app.arr.models import AppType
 from app.arr.registry import REGISTRY
 from app.dashboard.schemas import InstanceStatsOut, StatsOut
-from app.events.catalogue import EVENTS
+from app.events.catalogue import DURABLE_EVENTS, EVENTS
 from app.events.payloads import InstancePayload
 from app.home_assistant.settings import MqttTarget
 
@@ -20,52 +20,48 @@ Json = dict[str, Any]
 
 ONLINE: Final = b"online"
 OFFLINE: Final = b"offline"
-GONE: Final = b""
+CLEARED: Final = b""
 PAUSE: Final = "pause"
 RESUME: Final = "resume"
 HUNT: Final = "hunt"
 ON: Final = "ON"
 OFF: Final = "OFF"
 
-INSTANCE_EVENTS: Final = [
-    name.value for name, kind in EVENTS.items() if kind.is_durable and issubclass(kind.payload, InstancePayload)
-]
-OTHER_EVENTS: Final = [
-    name.value for name, kind in EVENTS.items() if kind.is_durable and not issubclass(kind.payload, InstancePayload)
-]
+INSTANCE_EVENTS: Final = [name.value for name in DURABLE_EVENTS if issubclass(EVENTS[name].payload, InstancePayload)]
+OTHER_EVENTS: Final = [name.value for name in DURABLE_EVENTS if name.value not in INSTANCE_EVENTS]
 
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Where everything is."""
+    """The MQTT topics of a target."""
 
-    place: MqttTarget
+    target: MqttTarget
 
     @property
     def node(self) -> str:
-        """What all our ids begin with."""
-        return self.place.topic_prefix.replace("/", "_")
+        """The prefix of all our ids."""
+        return self.target.topic_prefix.replace("/", "_")
 
     @property
     def availability(self) -> str:
-        return f"{self.place.topic_prefix}/status"
+        return f"{self.target.topic_prefix}/status"
 
     @property
     def birth(self) -> str:
-        """Where Home Assistant says that it has started."""
-        return f"{self.place.discovery_prefix}/status"
+        """Home Assistant publishes `online` here when it has started."""
+        return f"{self.target.discovery_prefix}/status"
 
     @property
     def paused(self) -> str:
-        """Where the switch sends."""
-        return f"{self.place.topic_prefix}/paused/set"
+        """Commands of the switch."""
+        return f"{self.target.topic_prefix}/paused/set"
 
     def command(self, instance_id: int | str | None = None) -> str:
-        """Where the buttons send."""
+        """Commands of the buttons."""
         return f"{self.base(instance_id)}/command"
 
     def base(self, instance_id: int | str | None) -> str:
-        prefix = self.place.topic_prefix
+        prefix = self.target.topic_prefix
         return prefix if instance_id is None else f"{prefix}/instances/{instance_id}"
 
     def state(self, instance_id: int | None = None) -> str:
@@ -75,32 +71,32 @@ class Topics:
         return f"{self.base(instance_id)}/event"
 
     def device(self, instance_id: int | None = None) -> str:
-        """A device's id."""
+        """The id of a device."""
         return self.node if instance_id is None else f"{self.node}_instance_{instance_id}"
 
     def config(self, instance_id: int | None = None) -> str:
-        return f"{self.place.discovery_prefix}/device/{self.device(instance_id)}/config"
+        return f"{self.target.discovery_prefix}/device/{self.device(instance_id)}/config"
 
 
-def retained(place: MqttTarget, stats: StatsOut, *, is_paused: bool, version: str) -> dict[str, bytes]:
-    """All that is to be retained at the broker, by topic; each config before the states that it explains."""
-    topics = Topics(place)
-    found: Json = {topics.config(): _huntarr(topics, version), topics.state(): _totals(stats, is_paused=is_paused)}
+def retained_messages(target: MqttTarget, stats: StatsOut, *, is_paused: bool, version: str) -> dict[str, bytes]:
+    """All retained messages by topic, each device before its state."""
+    topics = Topics(target)
+    documents: Json = {topics.config(): _huntarr(topics, version), topics.state(): _totals(stats, is_paused=is_paused)}
     for app_type, app in stats.apps.items():
-        for one in app.instances:
-            found[topics.config(one.id)] = _instance(topics, app_type, one, version)
-            found[topics.state(one.id)] = _state(one)
-    return {topic: _packed(document) for topic, document in found.items()}
+        for instance in app.instances:
+            documents[topics.config(instance.id)] = _instance(topics, app_type, instance, version)
+            documents[topics.state(instance.id)] = _state(instance)
+    return {topic: _json(document) for topic, document in documents.items()}
 
 
-def told(place: MqttTarget, happening: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """Topic and message of an event of the stream, if it is one that Home Assistant is told of."""
-    topics, name, data = Topics(place), happening["type"], happening["data"]
+def event_message(target: MqttTarget, event: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """Topic and payload for a message of the event stream; None for events that Home Assistant does not get."""
+    topics, name, data = Topics(target), event["type"], event["data"]
     if name not in INSTANCE_EVENTS and name not in OTHER_EVENTS:
         return None
     instance_id = data["instance_id"] if name in INSTANCE_EVENTS else None
-    more = {"event_type": name, "level": happening["level"], "timestamp": happening["timestamp"]}
-    return topics.event(instance_id), _packed({**data, **more})
+    more = {"event_type": name, "level": event["level"], "timestamp": event["timestamp"]}
+    return topics.event(instance_id), _json({**data, **more})
 
 
 def _huntarr(topics: Topics, version: str) -> Json:
@@ -125,8 +121,8 @@ def _huntarr(topics: Topics, version: str) -> Json:
     return _device(topics, None, device, entity, version)
 
 
-def _instance(topics: Topics, app_type: AppType, one: InstanceStatsOut, version: str) -> Json:
-    entity = _Entities(topics.device(one.id))
+def _instance(topics: Topics, app_type: AppType, instance: InstanceStatsOut, version: str) -> Json:
+    entity = _Entities(topics.device(instance.id))
     entity.sensor("missing", "Missing", "help-box", state_class="measurement")
     entity.sensor("cutoff", "Below cutoff", "arrow-up-bold-box", state_class="measurement")
     entity.sensor("queue", "Download queue", "tray-full", state_class="measurement")
@@ -143,12 +139,12 @@ def _instance(topics: Topics, app_type: AppType, one: InstanceStatsOut, version:
         payload_on=ON,
         payload_off=OFF,
     )
-    entity.button(HUNT, "Hunt now", "crosshairs", topics.command(one.id))
-    entity.add("event", "event", name="Event", state_topic=topics.event(one.id), event_types=INSTANCE_EVENTS)
-    device: Json = {"name": one.name, "model": REGISTRY[app_type].label, "via_device": topics.device()}
-    if one.version is not None:
-        device["sw_version"] = one.version
-    return _device(topics, one.id, device, entity, version)
+    entity.button(HUNT, "Hunt now", "crosshairs", topics.command(instance.id))
+    entity.add("event", "event", name="Event", state_topic=topics.event(instance.id), event_types=INSTANCE_EVENTS)
+    device: Json = {"name": instance.name, "model": REGISTRY[app_type].label, "via_device": topics.device()}
+    if instance.version is not None:
+        device["sw_version"] = instance.version
+    return _device(topics, instance.id, device, entity, version)
 
 
 def _device(topics: Topics, instance_id: int | None, device: Json, entities: "_Entities", version: str) -> Json:
@@ -163,7 +159,7 @@ def _device(topics: Topics, instance_id: int | None, device: Json, entities: "_E
 
 
 class _Entities:
-    """The entities of one device, by their unique ids."""
+    """The entities of one device by unique id."""
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -193,22 +189,22 @@ def _totals(stats: StatsOut, *, is_paused: bool) -> Json:
     }
 
 
-def _state(one: InstanceStatsOut) -> Json:
-    """Null where nothing is known yet: its template gives `None`, which Home Assistant shows as unknown."""
-    shown = one.model_dump(mode="json")
-    online = None if one.online is None else ON if one.online else OFF
+def _state(instance: InstanceStatsOut) -> Json:
+    """Null for what is not known yet: the template then gives `None`, which Home Assistant shows as unknown."""
+    shown = instance.model_dump(mode="json")
+    online = None if instance.online is None else ON if instance.online else OFF
     return {
-        "enabled": one.enabled,
+        "enabled": instance.enabled,
         "online": online,
-        "missing": one.missing_total,
-        "cutoff": one.cutoff_total,
-        "queue": one.queue_total,
-        "searches_this_hour": one.searches_this_hour,
+        "missing": instance.missing_total,
+        "cutoff": instance.cutoff_total,
+        "queue": instance.queue_total,
+        "searches_this_hour": instance.searches_this_hour,
         "last_hunt": shown["last_hunt_at"],
         "next_hunt": shown["next_hunt_at"],
-        "error": one.error,
+        "error": instance.error,
     }
 
 
-def _packed(document: Json) -> bytes:
+def _json(document: Json) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from app.auth.audit import AuditTrail
 from app.dashboard.service import StatsService
 from app.events.bus import EventBus
-from app.home_assistant.commands import Commands
-from app.home_assistant.publisher import Publisher, Sources
+from app.home_assistant.commands import CommandExecutor
+from app.home_assistant.publisher import Publisher
+from app.home_assistant.session import PublisherServices
 from app.home_assistant.settings import MqttSettingsService
 from app.hunting.service import HuntService
 from app.infra import Infra
@@ -29,5 +30,5 @@ class HomeAssistantServices:
         audit: AuditTrail,
     ) -> "HomeAssistantServices":
         mqtt = MqttSettingsService(infra.db, infra.box, settings, infra.clock)
-        sources = Sources(stats, settings, bus, Commands(hunts, settings, audit))
-        return cls(mqtt, Publisher(mqtt, sources, infra.redis))
+        commands = CommandExecutor(hunts, settings, audit)
+        return cls(mqtt, Publisher(PublisherServices(mqtt, stats, settings, bus, commands), infra.redis))

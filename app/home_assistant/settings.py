@@ -1,4 +1,4 @@
-"""The settings of the MQTT publisher, and what it remembers to have published: two sections of the settings."""
+"""MQTT settings and the topics where we have retained messages: two sections of the stored settings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.schemas import SECRET_MASK, In, patch_of
-from app.home_assistant.broker import MAX_URL_LENGTH, Broker, broker_of
+from app.home_assistant.broker import MAX_URL_LENGTH, Broker, parse_broker_url
 from app.secrets.box import SecretBox, masked
 from app.settings.service import SettingsService
 
 SECTION: Final = "mqtt"
-MEMORY: Final = "mqtt_published"
+RETAINED_SECTION: Final = "mqtt_published"
 TOPIC: Final = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
 
 
@@ -28,19 +28,22 @@ class MqttSettings(BaseModel):
     broker_url: str | None = Field(
         None,
         max_length=MAX_URL_LENGTH,
-        description="`mqtt://` or `mqtts://user:password@host:port`; reads as stars, which sent back keep it.",
+        description="`mqtt://` or `mqtts://user:password@host:port`; reads as stars; stars sent back keep it.",
         examples=[SECRET_MASK],
     )
     discovery_prefix: str = Field(
-        "homeassistant", max_length=100, pattern=TOPIC, description="The one that Home Assistant is set to."
+        "homeassistant",
+        max_length=100,
+        pattern=TOPIC,
+        description="The discovery prefix of Home Assistant's MQTT integration.",
     )
     topic_prefix: str = Field(
         "huntarr",
         max_length=50,
         pattern=TOPIC,
-        description="Where our own topics begin, and what our entities' ids are made of; one for each Huntarr.",
+        description="The prefix of Huntarr's topics and of its entities' ids; another one for each Huntarr.",
     )
-    verify_tls: bool = Field(True, description="Check the certificate of a broker that is called over mqtts.")
+    verify_tls: bool = Field(True, description="Check the broker's certificate (mqtts).")
 
 
 @patch_of(MqttSettings)
@@ -50,33 +53,31 @@ class MqttIn(In):
 
 @dataclass(frozen=True, slots=True)
 class MqttTarget:
-    """A broker and our topics there. A change of any of it is another place."""
+    """A broker and our topic prefixes there."""
 
     broker: Broker
     discovery_prefix: str
     topic_prefix: str
 
-    def is_at(self, other: "MqttTarget") -> bool:
-        """Whether what is published here is published there: the way in may be another one."""
-        mine, its = self.broker, other.broker
-        return (mine.host, mine.port, self.discovery_prefix, self.topic_prefix) == (
-            its.host,
-            its.port,
-            other.discovery_prefix,
-            other.topic_prefix,
-        )
+    @property
+    def _place(self) -> tuple[str, int, str, str]:
+        return self.broker.host, self.broker.port, self.discovery_prefix, self.topic_prefix
+
+    def is_same_place(self, other: "MqttTarget") -> bool:
+        """Whether both have the same topics at the same broker; user, password and TLS may differ."""
+        return self._place == other._place
 
 
 @dataclass(frozen=True, slots=True)
 class RetainedTopics:
-    """Where retained messages of ours are, and under which topics."""
+    """The topics where we have retained messages, and at which target."""
 
-    place: MqttTarget
+    target: MqttTarget
     topics: tuple[str, ...]
 
 
 class MqttSettingsService:
-    """Reads and changes them. The address of a broker holds a password: it is stored sealed, whole."""
+    """Reads and changes the MQTT settings. The broker URL contains a password and is stored encrypted."""
 
     def __init__(self, db: Database, box: SecretBox, settings: SettingsService, clock: Clock) -> None:
         self._db = db
@@ -85,7 +86,7 @@ class MqttSettingsService:
         self._clock = clock
 
     async def read(self) -> MqttSettings:
-        """As callers may see them."""
+        """With the broker URL masked."""
         async with self._db.reading() as session:
             return _shown(await self._settings.section(session, SECTION))
 
@@ -95,7 +96,7 @@ class MqttSettingsService:
         if url == SECRET_MASK:
             del changes["broker_url"]
         elif url is not None:
-            broker_of(url, verify_tls=True)
+            parse_broker_url(url, verify_tls=True)
             changes["broker_url"] = self._box.encrypt(url)
         async with self._db.session() as session:
             merged = await self._settings.change_section(session, SECTION, changes)
@@ -103,47 +104,49 @@ class MqttSettingsService:
             if shown.enabled and shown.broker_url is None:
                 raise Invalid("Give the address of the broker, such as mqtt://broker:1883.", field="body.broker_url")
             if shown.discovery_prefix == shown.topic_prefix:
-                raise Invalid("This one is Home Assistant's: take another.", field="body.topic_prefix")
+                raise Invalid("This is the discovery prefix: choose another one.", field="body.topic_prefix")
         return shown
 
-    async def place(self) -> MqttTarget | None:
-        """Where to publish now; None when that is switched off."""
+    async def target(self) -> MqttTarget | None:
+        """Where to publish; None when that is switched off."""
         async with self._db.reading() as session:
             stored = await self._settings.section(session, SECTION)
         shown = _shown(stored)
         url = self._box.try_decrypt(stored.get("broker_url", ""))
         if not shown.enabled or url is None:
             return None
-        return MqttTarget(broker_of(url, verify_tls=shown.verify_tls), shown.discovery_prefix, shown.topic_prefix)
+        return MqttTarget(
+            parse_broker_url(url, verify_tls=shown.verify_tls), shown.discovery_prefix, shown.topic_prefix
+        )
 
-    async def published(self) -> RetainedTopics | None:
-        """What is retained somewhere, as far as we know; None for nothing."""
+    async def retained_topics(self) -> RetainedTopics | None:
+        """Our retained messages as remembered; None when there are none."""
         async with self._db.reading() as session:
-            stored = await self._settings.section(session, MEMORY)
+            stored = await self._settings.section(session, RETAINED_SECTION)
         url = self._box.try_decrypt(stored.get("broker_url", ""))
         if url is None:
             return None
-        broker = broker_of(url, verify_tls=stored["verify_tls"])
+        broker = parse_broker_url(url, verify_tls=stored["verify_tls"])
         return RetainedTopics(
             MqttTarget(broker, stored["discovery_prefix"], stored["topic_prefix"]), tuple(stored["topics"])
         )
 
-    async def remember(self, place: MqttTarget, topics: Iterable[str]) -> None:
-        """Note it before it is published, so that nothing is left behind whatever happens between."""
-        kept: dict[str, Any] = {
-            "broker_url": self._box.encrypt(place.broker.url),
-            "verify_tls": place.broker.verify_tls,
-            "discovery_prefix": place.discovery_prefix,
-            "topic_prefix": place.topic_prefix,
+    async def remember(self, target: MqttTarget, topics: Iterable[str]) -> None:
+        """Called before publishing, so that after a crash every retained message can still be cleared."""
+        values: dict[str, Any] = {
+            "broker_url": self._box.encrypt(target.broker.url),
+            "verify_tls": target.broker.verify_tls,
+            "discovery_prefix": target.discovery_prefix,
+            "topic_prefix": target.topic_prefix,
             "topics": list(topics),
         }
         async with self._db.session() as session:
-            await self._settings.change_section(session, MEMORY, kept)
+            await self._settings.change_section(session, RETAINED_SECTION, values)
 
     async def forget(self) -> None:
         nothing = dict.fromkeys(("broker_url", "verify_tls", "discovery_prefix", "topic_prefix", "topics"))
         async with self._db.session() as session:
-            await self._settings.change_section(session, MEMORY, nothing)
+            await self._settings.change_section(session, RETAINED_SECTION, nothing)
 
 
 def _shown(stored: dict[str, Any]) -> MqttSettings:

@@ -1,4 +1,4 @@
-"""The MQTT settings over HTTP: the broker's password goes in and never comes out."""
+"""The MQTT settings over HTTP: the broker's password is never shown."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from httpx import AsyncClient
 from structlog.testing import capture_logs
 
 from app.core.schemas import SECRET_MASK
-from app.home_assistant.broker import broker_of
+from app.home_assistant.broker import parse_broker_url
 from app.home_assistant.settings import SECTION, MqttSettings
 from app.settings.models import SettingsSection
 from tests.api.replies import data, field
@@ -26,7 +26,7 @@ async def stored(rig: Rig) -> dict[str, Any]:
         return dict(section.stored) if section is not None else {}
 
 
-async def test_what_holds_before_anybody_changed_it(api: AsyncClient) -> None:
+async def test_the_defaults(api: AsyncClient) -> None:
     found = data(await api.get(PATH))
     assert found == MqttSettings().model_dump(mode="json")
     assert found["enabled"] is False
@@ -35,7 +35,7 @@ async def test_what_holds_before_anybody_changed_it(api: AsyncClient) -> None:
 
 
 @pytest.mark.storage
-async def test_the_address_is_sealed_and_reads_as_stars(rig: Rig, api: AsyncClient) -> None:
+async def test_the_broker_url_is_encrypted_and_reads_as_stars(rig: Rig, api: AsyncClient) -> None:
     with capture_logs() as lines:
         for found in (
             data(await api.post(PATH, json={"enabled": True, "broker_url": URL})),
@@ -46,15 +46,15 @@ async def test_the_address_is_sealed_and_reads_as_stars(rig: Rig, api: AsyncClie
     assert SECRET not in repr(lines)
     assert "broker.lan" not in repr(await stored(rig))
     assert rig.container.infra.box.try_decrypt((await stored(rig))["broker_url"]) == URL
-    place = await rig.container.home_assistant.settings.place()
-    assert place is not None
-    assert (place.broker.host, place.broker.port, place.broker.is_tls) == ("broker.lan", 8884, True)
-    assert (place.broker.user, place.broker.password) == ("home", "a pass:word@home")
-    assert SECRET not in repr(place)
-    assert "pass" not in repr(place)
+    target = await rig.container.home_assistant.settings.target()
+    assert target is not None
+    assert (target.broker.host, target.broker.port, target.broker.is_tls) == ("broker.lan", 8884, True)
+    assert (target.broker.user, target.broker.password) == ("home", "a pass:word@home")
+    assert SECRET not in repr(target)
+    assert "pass" not in repr(target)
 
 
-async def test_stars_keep_it_and_null_takes_it_back(rig: Rig, api: AsyncClient) -> None:
+async def test_stars_keep_the_url_and_null_removes_it(rig: Rig, api: AsyncClient) -> None:
     data(await api.post(PATH, json={"broker_url": URL}))
     data(await api.post(PATH, json={"broker_url": SECRET_MASK, "topic_prefix": "cinema"}))
     data(await api.post(PATH, json={"discovery_prefix": "ha/2"}))
@@ -86,7 +86,7 @@ async def test_stars_keep_it_and_null_takes_it_back(rig: Rig, api: AsyncClient) 
         ({"password": "x"}, "password"),
     ],
 )
-async def test_a_wrong_value_changes_nothing(api: AsyncClient, body: dict[str, Any], wrong: str) -> None:
+async def test_an_invalid_value_changes_nothing(api: AsyncClient, body: dict[str, Any], wrong: str) -> None:
     before = data(await api.get(PATH))
     reply = await api.post(PATH, json={"verify_tls": False, **body})
     assert field(reply) == f"body.{wrong}"
@@ -104,6 +104,6 @@ async def test_a_wrong_value_changes_nothing(api: AsyncClient, body: dict[str, A
         ("mqtts://h%40me:%2F%23%25@[::1]:8883", ("::1", 8883, True, "h@me", "/#%")),
     ],
 )
-async def test_addresses_are_read(url: str, found: tuple[Any, ...]) -> None:
-    broker = broker_of(url, verify_tls=True)
+async def test_broker_urls_are_parsed(url: str, found: tuple[Any, ...]) -> None:
+    broker = parse_broker_url(url, verify_tls=True)
     assert (broker.host, broker.port, broker.is_tls, broker.user, broker.password) == found

@@ -1,4 +1,4 @@
-"""Real brokers, and Home Assistant as far as it matters to them: somebody who listens, remembers and sends."""
+"""Real MQTT brokers, and a client in the role of Home Assistant: it listens, remembers and sends."""
 
 import asyncio
 import json
@@ -16,13 +16,11 @@ from aiomqtt import Client
 from tests.support.serving import free_port
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
-PATIENCE_SECONDS = 20
+TIMEOUT_SECONDS = 20
 
 
-class TestBroker:
-    """A broker as a process of its own, on a port that stays when it is started anew."""
-
-    __test__ = False
+class BrokerProcess:
+    """A broker in a process of its own; its port stays the same when it is restarted."""
 
     def __init__(self, command: list[str]) -> None:
         self.port = free_port()
@@ -33,7 +31,7 @@ class TestBroker:
         self._process = await asyncio.create_subprocess_exec(
             *self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while not await _listens(self.port):  # noqa: ASYNC110 - a process has no event for it
                 await asyncio.sleep(0.02)
 
@@ -44,7 +42,7 @@ class TestBroker:
             self._process = None
 
 
-class PythonBroker(TestBroker):
+class PythonBroker(BrokerProcess):
     """amqtt, from PyPI."""
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +53,7 @@ class PythonBroker(TestBroker):
         config.write_text(json.dumps({"listeners": {"default": listener}, "plugins": plugins}))
 
 
-class Mosquitto(TestBroker):
+class Mosquitto(BrokerProcess):
     """The broker that most people run."""
 
     def __init__(self, folder: Path, *more: str) -> None:
@@ -75,7 +73,7 @@ async def _listens(port: int) -> bool:
 
 @dataclass
 class Home:
-    """Hears everything. `kept` is what is retained now, `heard` all messages in their order."""
+    """Receives everything. `kept` has the retained messages by topic, `heard` all messages in order."""
 
     client: Client
     kept: dict[str, bytes] = field(default_factory=dict)
@@ -91,9 +89,9 @@ class Home:
     def of(self, topic: str) -> list[bytes]:
         return [payload for name, payload in self.heard if name == topic]
 
-    async def until(self, is_so: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not is_so():
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while not condition():
                 self.changed.clear()
                 await self.changed.wait()
 
@@ -113,7 +111,7 @@ class Home:
 
 @asynccontextmanager
 async def home_of(port: int) -> AsyncIterator[Home]:
-    async with Client("127.0.0.1", port, timeout=PATIENCE_SECONDS) as client:
+    async with Client("127.0.0.1", port, timeout=TIMEOUT_SECONDS) as client:
         await client.subscribe("#", qos=1)
         home = Home(client)
         task = asyncio.create_task(home.listen())

@@ -1,4 +1,4 @@
-"""The door to brokers: passwords, certificates, addresses that we never connect to, and being cancelled."""
+"""Connections to brokers: passwords, certificates, blocked addresses, and cancellation."""
 
 import asyncio
 import datetime
@@ -13,9 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.home_assistant.broker import BrokerFailed, broker_of, linked
+from app.home_assistant.broker import BrokerFailed, connect, parse_broker_url
 from app.http.addresses import BlockedAddress
-from tests.home_assistant.brokers import MOSQUITTO, Mosquitto, TestBroker
+from tests.home_assistant.brokers import MOSQUITTO, BrokerProcess, Mosquitto
 from tests.support.serving import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.asyncio]
@@ -23,18 +23,18 @@ pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
 
-async def test_it_says_and_hears(broker: TestBroker) -> None:
-    place = broker_of(f"mqtt://127.0.0.1:{broker.port}/", verify_tls=True)
-    async with linked(place) as link, asyncio.timeout(20):
-        await link.listen("a/+")
-        await link.say("a/b", b"hello", retain=False)
-        async for message in link.messages():
+async def test_publish_and_subscribe(broker: BrokerProcess) -> None:
+    address = parse_broker_url(f"mqtt://127.0.0.1:{broker.port}/", verify_tls=True)
+    async with connect(address) as connection, asyncio.timeout(20):
+        await connection.subscribe("a/+")
+        await connection.publish("a/b", b"hello", retain=False)
+        async for message in connection.messages():
             assert (message.topic.value, message.payload) == ("a/b", b"hello")
             break
 
 
 @needs_mosquitto
-async def test_a_wrong_password_is_told_as_such(tmp_path: Path) -> None:
+async def test_a_wrong_password_is_reported_as_such(tmp_path: Path) -> None:
     passwords = tmp_path / "passwords"
     made = await asyncio.create_subprocess_exec(
         "mosquitto_passwd", "-b", "-c", str(passwords), "home", "a pass:word@home"
@@ -43,11 +43,13 @@ async def test_a_wrong_password_is_told_as_such(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path, "allow_anonymous false", f"password_file {passwords}", "user root")
     await broker.start()
     try:
-        async with linked(broker_of(f"mqtt://home:a%20pass%3Aword%40home@127.0.0.1:{broker.port}", verify_tls=True)):
+        async with connect(
+            parse_broker_url(f"mqtt://home:a%20pass%3Aword%40home@127.0.0.1:{broker.port}", verify_tls=True)
+        ):
             pass
         for way in ("home:wrong@", ""):
             with pytest.raises(BrokerFailed, match="refuses") as refused:
-                async with linked(broker_of(f"mqtt://{way}127.0.0.1:{broker.port}", verify_tls=True)):
+                async with connect(parse_broker_url(f"mqtt://{way}127.0.0.1:{broker.port}", verify_tls=True)):
                     pass
             assert "wrong" not in refused.value.message
     finally:
@@ -55,7 +57,7 @@ async def test_a_wrong_password_is_told_as_such(tmp_path: Path) -> None:
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """For the name broker.test, signed by itself."""
+    """Self-signed, for the name broker.test."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "broker.test")])
     names: list[x509.GeneralName] = [x509.DNSName("broker.test"), x509.IPAddress(ipaddress.ip_address("192.0.2.1"))]
@@ -81,7 +83,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 
 @pytest_asyncio.fixture
-async def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TestBroker]:
+async def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BrokerProcess]:
     """A broker with a certificate that the system trusts."""
     certificate, secret = make_certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -100,52 +102,52 @@ async def loopback(_host: str, _port: int) -> list[str]:
     ("host", "verify_tls", "is_let_in"),
     [("broker.test", True, True), ("other.test", True, False), ("other.test", False, True)],
 )
-async def test_the_certificate_is_held_against_the_name_and_not_the_address(
-    secure: TestBroker, host: str, verify_tls: bool, is_let_in: bool
+async def test_the_certificate_is_checked_against_the_name_and_not_the_address(
+    secure: BrokerProcess, host: str, verify_tls: bool, is_let_in: bool
 ) -> None:
-    broker = broker_of(f"mqtts://{host}:{secure.port}", verify_tls=verify_tls)
+    broker = parse_broker_url(f"mqtts://{host}:{secure.port}", verify_tls=verify_tls)
     if is_let_in:
-        async with linked(broker, resolve=loopback) as link:
-            await link.say("a", b"b", retain=False)
+        async with connect(broker, resolve=loopback) as connection:
+            await connection.publish("a", b"b", retain=False)
     else:
         with pytest.raises(BrokerFailed, match="certificate"):
-            async with linked(broker, resolve=loopback):
+            async with connect(broker, resolve=loopback):
                 pass
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254", "100.100.100.200"])
-async def test_names_that_lead_to_forbidden_places_are_not_followed(address: str) -> None:
+async def test_names_of_blocked_addresses_are_refused(address: str) -> None:
     async def there(_host: str, _port: int) -> list[str]:
         return ["127.0.0.1", address]
 
     with pytest.raises(BlockedAddress):
-        async with linked(broker_of("mqtt://broker", verify_tls=True), resolve=there):
+        async with connect(parse_broker_url("mqtt://broker", verify_tls=True), resolve=there):
             pass
 
 
-async def test_nobody_there_and_names_that_are_not_known() -> None:
+async def test_unreachable_brokers_and_unknown_names() -> None:
     async def unknown(_host: str, _port: int) -> list[str]:
         raise OSError("no such name")
 
     with pytest.raises(BrokerFailed):
-        async with linked(broker_of(f"mqtt://127.0.0.1:{free_port()}", verify_tls=True)):
+        async with connect(parse_broker_url(f"mqtt://127.0.0.1:{free_port()}", verify_tls=True)):
             pass
     with pytest.raises(BrokerFailed, match="not known"):
-        async with linked(broker_of("mqtt://broker", verify_tls=True), resolve=unknown):
+        async with connect(parse_broker_url("mqtt://broker", verify_tls=True), resolve=unknown):
             pass
 
 
-async def test_who_is_cancelled_while_connecting_leaves_no_connection_behind() -> None:
+async def test_a_cancelled_attempt_leaves_no_open_connection() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         silent.setblocking(False)
 
-        async def connect() -> None:
-            async with linked(broker_of(f"mqtt://127.0.0.1:{silent.getsockname()[1]}", verify_tls=True)):
+        async def open_connection() -> None:
+            async with connect(parse_broker_url(f"mqtt://127.0.0.1:{silent.getsockname()[1]}", verify_tls=True)):
                 pass
 
-        task = asyncio.create_task(connect())
+        task = asyncio.create_task(open_connection())
         loop = asyncio.get_running_loop()
         line, _ = await loop.sock_accept(silent)
         with line:

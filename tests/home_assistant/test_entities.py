@@ -1,4 +1,4 @@
-"""What Home Assistant reads: shape, ids that are unique and stay, topics that fit together."""
+"""The messages for Home Assistant: their format, unique and stable ids, and matching topics."""
 
 import json
 import re
@@ -9,14 +9,14 @@ import pytest
 
 from app.arr.models import AppType
 from app.dashboard.schemas import AppStatsOut, CountersOut, InstanceStatsOut, QueueStatsOut, StatsOut
-from app.home_assistant.broker import broker_of
-from app.home_assistant.commands import Command, HuntNow, SetPause, understood
-from app.home_assistant.entities import INSTANCE_EVENTS, OTHER_EVENTS, Topics, retained, told
+from app.home_assistant.broker import parse_broker_url
+from app.home_assistant.commands import Command, HuntNow, SetPause, parse_command
+from app.home_assistant.entities import INSTANCE_EVENTS, OTHER_EVENTS, Topics, event_message, retained_messages
 from app.home_assistant.settings import MqttTarget
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 COUNTS = {"hunted": 9, "upgraded": 1, "grabbed": 5, "imported": 4, "errors": 0}
-PLACE = MqttTarget(broker_of("mqtt://broker", verify_tls=True), "homeassistant", "huntarr")
+TARGET = MqttTarget(parse_broker_url("mqtt://broker", verify_tls=True), "homeassistant", "huntarr")
 OBJECT_ID = re.compile(r"[a-zA-Z0-9_-]+")
 NEEDED = {
     "sensor": {"state_topic", "value_template"},
@@ -49,11 +49,11 @@ def instance(instance_id: int, **given: Any) -> InstanceStatsOut:
     return InstanceStatsOut(**{**COUNTS, **values, **given})
 
 
-def published(*instances: InstanceStatsOut, place: MqttTarget = PLACE, is_paused: bool = False) -> dict[str, Any]:
+def published(*instances: InstanceStatsOut, target: MqttTarget = TARGET, is_paused: bool = False) -> dict[str, Any]:
     apps = {AppType.SONARR: AppStatsOut(**COUNTS, instances=list(instances))}
     queue = QueueStatsOut(queued=1, running=2, workers=1)
     stats = StatsOut(generated_at=NOW, totals=CountersOut(**COUNTS), apps=apps, queue=queue)
-    found = retained(place, stats, is_paused=is_paused, version="1.2.3")
+    found = retained_messages(target, stats, is_paused=is_paused, version="1.2.3")
     return {topic: json.loads(payload) for topic, payload in found.items()}
 
 
@@ -61,7 +61,7 @@ def configs(found: dict[str, Any]) -> dict[str, Any]:
     return {topic: config for topic, config in found.items() if topic.endswith("/config")}
 
 
-def test_every_device_is_described_as_home_assistant_wants_it() -> None:
+def test_every_device_has_the_discovery_format_of_home_assistant() -> None:
     for topic, config in configs(published(instance(1), instance(2, version=None))).items():
         prefix, component, object_id, last = topic.split("/")
         assert (prefix, component, last) == ("homeassistant", "device", "config")
@@ -77,17 +77,17 @@ def test_every_device_is_described_as_home_assistant_wants_it() -> None:
             assert entity["name"]
 
 
-def test_ids_are_unique_and_stay() -> None:
+def test_ids_are_unique_and_stable() -> None:
     found = configs(published(instance(1), instance(12)))
     ids = [key for config in found.values() for key in config["components"]]
     assert len(ids) == len(set(ids))
     renamed = configs(published(instance(1, name="Other", online=None, missing_total=None), instance(12)))
     assert [key for config in renamed.values() for key in config["components"]] == ids
-    other = configs(published(instance(1), place=MqttTarget(PLACE.broker, "homeassistant", "cinema/huntarr")))
+    other = configs(published(instance(1), target=MqttTarget(TARGET.broker, "homeassistant", "cinema/huntarr")))
     assert not set(ids) & {key for config in other.values() for key in config["components"]}
 
 
-def test_each_device_has_what_it_is_to_have() -> None:
+def test_each_device_has_its_entities() -> None:
     huntarr, tv = (config["components"] for config in configs(published(instance(7))).values())
     assert {key.removeprefix("huntarr_"): entity["platform"] for key, entity in huntarr.items()} == {
         "hunted": "sensor",
@@ -112,7 +112,7 @@ def test_each_device_has_what_it_is_to_have() -> None:
     }
 
 
-def test_templates_read_what_the_states_hold() -> None:
+def test_templates_read_values_of_the_states() -> None:
     found = published(instance(7))
     for config in configs(found).values():
         state = found[config["state_topic"]]
@@ -142,11 +142,15 @@ def test_states() -> None:
     assert (unknown["online"], unknown["missing"], unknown["last_hunt"]) == (None, None, None)
 
 
-def test_events_are_told_where_their_entity_listens() -> None:
+def test_events_are_published_to_the_topic_of_their_entity() -> None:
     found = configs(published(instance(7)))
-    happening = {"level": "info", "timestamp": "2026-11-23T12:00:00.000Z", "event_id": 3}
-    grabbed = told(PLACE, {**happening, "type": "media.grabbed", "data": {"instance_id": 7, "title": "The Wire"}})
-    failed = told(PLACE, {**happening, "type": "backup.failed", "data": {"kind": "manual", "message": "No space"}})
+    common = {"level": "info", "timestamp": "2026-11-23T12:00:00.000Z", "event_id": 3}
+    grabbed = event_message(
+        TARGET, {**common, "type": "media.grabbed", "data": {"instance_id": 7, "title": "The Wire"}}
+    )
+    failed = event_message(
+        TARGET, {**common, "type": "backup.failed", "data": {"kind": "manual", "message": "No space"}}
+    )
     assert grabbed is not None
     assert failed is not None
     tv = found["homeassistant/device/huntarr_instance_7/config"]["components"]["huntarr_instance_7_event"]
@@ -155,7 +159,7 @@ def test_events_are_told_where_their_entity_listens() -> None:
     assert json.loads(grabbed[1])["event_type"] in tv["event_types"] == INSTANCE_EVENTS
     assert json.loads(failed[1])["event_type"] in huntarr["event_types"] == OTHER_EVENTS
     assert json.loads(grabbed[1])["title"] == "The Wire"
-    assert told(PLACE, {**happening, "type": "log", "data": {"message": "noise"}}) is None
+    assert event_message(TARGET, {**common, "type": "log", "data": {"message": "noise"}}) is None
 
 
 @pytest.mark.parametrize(
@@ -179,13 +183,13 @@ def test_events_are_told_where_their_entity_listens() -> None:
         ("other/command", b"pause", None),
     ],
 )
-def test_commands_are_understood_or_nothing(topic: str, payload: bytes, command: Command | None) -> None:
-    assert understood(Topics(PLACE), topic, payload) == command
+def test_messages_are_parsed_into_commands_or_nothing(topic: str, payload: bytes, command: Command | None) -> None:
+    assert parse_command(Topics(TARGET), topic, payload) == command
 
 
-def test_the_buttons_send_what_is_understood() -> None:
+def test_payloads_of_buttons_and_switches_are_commands() -> None:
     for config in configs(published(instance(7))).values():
         for entity in config["components"].values():
             for name in ("payload_press", "payload_on", "payload_off"):
                 if name in entity and "command_topic" in entity:
-                    assert understood(Topics(PLACE), entity["command_topic"], entity[name].encode()) is not None
+                    assert parse_command(Topics(TARGET), entity["command_topic"], entity[name].encode()) is not None

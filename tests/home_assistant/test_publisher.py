@@ -1,4 +1,4 @@
-"""The publisher against real brokers: what is retained when, what becomes of commands, and what breaks."""
+"""The publisher with real brokers: retained messages, events, commands and failures."""
 
 import asyncio
 import json
@@ -12,13 +12,14 @@ from structlog.testing import capture_logs
 
 from app.arr.models import AppType
 from app.events.relay import EventRelay
-from app.home_assistant.commands import Commands
-from app.home_assistant.publisher import LEASE, Publisher, PublishTiming, Sources
+from app.home_assistant.commands import CommandExecutor
+from app.home_assistant.publisher import LEASE, Publisher
+from app.home_assistant.session import PublisherServices, PublishTiming
 from app.home_assistant.settings import MqttIn
 from app.hunting.filters import HuntFilter
 from app.hunting.store.models import HuntStatus
 from tests.events.samples import happen, instance_offline
-from tests.home_assistant.brokers import Home, TestBroker, home_of
+from tests.home_assistant.brokers import BrokerProcess, Home, home_of
 from tests.simulator import LibrarySpec
 from tests.support.huntarr_process import FastClock, HuntarrProcess, Stores
 from tests.support.rig import START, Rig
@@ -29,20 +30,18 @@ pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 QUICK = PublishTiming(poll=0.05, states=0.3, gap=0.05, lease=1, first_rest=0.05, longest_rest=0.2)
 
 
-def publisher_of(rig: Rig, tempo: PublishTiming = QUICK) -> Publisher:
+def publisher_of(rig: Rig, timing: PublishTiming = QUICK) -> Publisher:
     inside = rig.container
-    commands = Commands(inside.hunting.service, inside.settings, inside.auth.audit)
-    return Publisher(
-        inside.home_assistant.settings,
-        Sources(inside.stats, inside.settings, inside.events.bus, commands),
-        inside.infra.redis,
-        tempo=tempo,
+    commands = CommandExecutor(inside.hunting.service, inside.settings, inside.auth.audit)
+    services = PublisherServices(
+        inside.home_assistant.settings, inside.stats, inside.settings, inside.events.bus, commands
     )
+    return Publisher(services, inside.infra.redis, timing=timing)
 
 
 @asynccontextmanager
-async def publishing(rig: Rig, tempo: PublishTiming = QUICK) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(publisher_of(rig, tempo).run())
+async def publishing(rig: Rig, timing: PublishTiming = QUICK) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(publisher_of(rig, timing).run())
     try:
         yield task
     finally:
@@ -50,7 +49,7 @@ async def publishing(rig: Rig, tempo: PublishTiming = QUICK) -> AsyncIterator[as
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def set_up(rig: Rig, broker: TestBroker, **more: Any) -> None:
+async def set_up(rig: Rig, broker: BrokerProcess, **more: Any) -> None:
     url = f"mqtt://127.0.0.1:{broker.port}"
     await rig.container.home_assistant.settings.update(
         MqttIn.model_validate({"enabled": True, "broker_url": url, **more})
@@ -58,7 +57,7 @@ async def set_up(rig: Rig, broker: TestBroker, **more: Any) -> None:
 
 
 async def logged(lines: Sequence[Any], event: str, times: int) -> None:
-    """Wait until it was logged so often."""
+    """Wait until `event` was logged so often."""
     async with asyncio.timeout(20):
         while sum(line["event"] == event for line in lines) < times:  # noqa: ASYNC110 - a list tells nobody
             await asyncio.sleep(0.02)
@@ -68,7 +67,7 @@ def is_up(home: Home) -> bool:
     return home.kept.get("huntarr/status") == b"online"
 
 
-async def test_devices_and_states_are_retained(rig: Rig, broker: TestBroker) -> None:
+async def test_devices_and_states_are_retained(rig: Rig, broker: BrokerProcess) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=2)), name="TV")
     await rig.hunt(made)
     await set_up(rig, broker)
@@ -95,7 +94,7 @@ async def test_devices_and_states_are_retained(rig: Rig, broker: TestBroker) -> 
         await later.until(lambda: len(later.configs()) == 2)
 
 
-async def test_only_what_changed_is_said_again(rig: Rig, broker: TestBroker) -> None:
+async def test_only_changed_states_are_published_again(rig: Rig, broker: BrokerProcess) -> None:
     await rig.add(rig.sonarr(LibrarySpec(series=1)))
     await set_up(rig, broker)
     async with publishing(rig), home_of(broker.port) as home:
@@ -111,7 +110,7 @@ async def test_only_what_changed_is_said_again(rig: Rig, broker: TestBroker) -> 
         await home.until(lambda: len(home.of("homeassistant/device/huntarr/config")) == 2)
 
 
-async def test_buttons_and_the_switch_do_what_the_api_does(rig: Rig, broker: TestBroker) -> None:
+async def test_buttons_and_the_switch_do_what_the_api_does(rig: Rig, broker: BrokerProcess) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     await set_up(rig, broker)
     async with publishing(rig), home_of(broker.port) as home:
@@ -140,7 +139,7 @@ async def test_buttons_and_the_switch_do_what_the_api_does(rig: Rig, broker: Tes
     ]
 
 
-async def test_what_is_not_understood_is_ignored(rig: Rig, broker: TestBroker) -> None:
+async def test_unknown_messages_are_ignored(rig: Rig, broker: BrokerProcess) -> None:
     await rig.add(rig.sonarr(LibrarySpec(series=1)))
     await set_up(rig, broker)
     async with home_of(broker.port) as home:
@@ -158,13 +157,13 @@ async def test_what_is_not_understood_is_ignored(rig: Rig, broker: TestBroker) -
     assert (await rig.container.hunting.service.page(HuntFilter(), page=1, page_size=10)).total == 0
     ignored = [line for line in lines if line["event"] == "mqtt command ignored"]
     assert len({(line["topic"], line["payload"]) for line in ignored}) == 1 + 3 * 6 + 1
-    assert [line["reason"] for line in lines if line["event"] == "mqtt command not done"] == [
+    assert [line["reason"] for line in lines if line["event"] == "mqtt command failed"] == [
         "There is no instance with the id 999."
     ]
     assert max(len(line["payload"]) for line in ignored) <= 40
 
 
-async def test_events_are_told_at_once(rig: Rig, broker: TestBroker) -> None:
+async def test_events_are_published_at_once(rig: Rig, broker: BrokerProcess) -> None:
     await set_up(rig, broker)
     inside = rig.container
     relay = EventRelay(inside.infra.db, inside.infra.redis, inside.events.bus, inside.infra.clock)
@@ -181,13 +180,13 @@ async def test_events_are_told_at_once(rig: Rig, broker: TestBroker) -> None:
     assert (first["event_type"], first["error"]) == ("instance.offline", "of now")
     config = home.configs()["homeassistant/device/huntarr/config"]
     assert "backup.failed" in config["components"]["huntarr_event"]["event_types"]
-    assert "huntarr/instances/7/event" in home.kept  # heard, and not retained:
+    assert "huntarr/instances/7/event" in home.kept  # received, and not retained:
     async with home_of(broker.port) as later:
         await later.until(lambda: "huntarr/state" in later.kept)
         assert "huntarr/instances/7/event" not in later.kept
 
 
-async def test_a_deleted_instance_is_taken_back(rig: Rig, broker: TestBroker) -> None:
+async def test_a_deleted_instance_is_cleared(rig: Rig, broker: BrokerProcess) -> None:
     first, second, third = [
         await rig.add(rig.sonarr(LibrarySpec(series=1)), name=f"TV {number}") for number in range(3)
     ]
@@ -208,7 +207,7 @@ async def test_a_deleted_instance_is_taken_back(rig: Rig, broker: TestBroker) ->
         assert f"huntarr/instances/{third.id}/state" in home.kept
 
 
-async def test_switched_off_it_clears_up_and_says_that_it_is_away(rig: Rig, broker: TestBroker) -> None:
+async def test_switching_off_clears_discovery_and_says_offline(rig: Rig, broker: BrokerProcess) -> None:
     await rig.add(rig.sonarr(LibrarySpec(series=1)))
     await set_up(rig, broker)
     async with publishing(rig), home_of(broker.port) as home:
@@ -219,7 +218,7 @@ async def test_switched_off_it_clears_up_and_says_that_it_is_away(rig: Rig, brok
         await home.until(lambda: len(home.configs()) == 2 and is_up(home))
 
 
-async def test_switched_off_while_no_worker_ran(rig: Rig, broker: TestBroker) -> None:
+async def test_switched_off_while_no_worker_ran(rig: Rig, broker: BrokerProcess) -> None:
     await set_up(rig, broker)
     async with home_of(broker.port) as home:
         async with publishing(rig):
@@ -230,7 +229,7 @@ async def test_switched_off_while_no_worker_ran(rig: Rig, broker: TestBroker) ->
             await home.until(lambda: home.kept == {"huntarr/status": b"offline"})
 
 
-async def test_other_prefixes_are_another_place(rig: Rig, broker: TestBroker) -> None:
+async def test_changed_prefixes_move_everything(rig: Rig, broker: BrokerProcess) -> None:
     await set_up(rig, broker)
     async with publishing(rig), home_of(broker.port) as home:
         await home.until(lambda: "huntarr/state" in home.kept)
@@ -243,7 +242,7 @@ async def test_other_prefixes_are_another_place(rig: Rig, broker: TestBroker) ->
         assert "huntarr/state" not in home.kept
 
 
-async def test_a_broker_that_comes_back_is_told_everything_again(rig: Rig, broker: TestBroker) -> None:
+async def test_a_broker_that_comes_back_gets_everything_again(rig: Rig, broker: BrokerProcess) -> None:
     await set_up(rig, broker)
     async with publishing(rig) as task:
         async with home_of(broker.port) as home:
@@ -257,7 +256,7 @@ async def test_a_broker_that_comes_back_is_told_everything_again(rig: Rig, broke
             await home.until(lambda: "huntarr/state" in home.kept and is_up(home))
 
 
-async def test_other_settings_are_tried_at_once(rig: Rig, broker: TestBroker) -> None:
+async def test_changed_settings_are_tried_at_once(rig: Rig, broker: BrokerProcess) -> None:
     gone = f"mqtt://127.0.0.1:{free_port()}"
     await rig.container.home_assistant.settings.update(MqttIn.model_validate({"enabled": True, "broker_url": gone}))
     with capture_logs() as lines:
@@ -268,7 +267,7 @@ async def test_other_settings_are_tried_at_once(rig: Rig, broker: TestBroker) ->
                 await home.until(lambda: "huntarr/state" in home.kept)
 
 
-async def test_an_old_last_will_is_put_right(rig: Rig, broker: TestBroker) -> None:
+async def test_a_late_last_will_is_corrected(rig: Rig, broker: BrokerProcess) -> None:
     await set_up(rig, broker)
     async with publishing(rig), home_of(broker.port) as home:
         await home.until(lambda: is_up(home))
@@ -276,7 +275,7 @@ async def test_an_old_last_will_is_put_right(rig: Rig, broker: TestBroker) -> No
         await home.until(lambda: len(home.of("huntarr/status")) >= 3 and is_up(home))
 
 
-async def test_one_worker_publishes_and_another_takes_over(rig: Rig, broker: TestBroker) -> None:
+async def test_one_worker_publishes_and_another_takes_over(rig: Rig, broker: BrokerProcess) -> None:
     await set_up(rig, broker)
     async with home_of(broker.port) as home, publishing(rig):
         await home.until(lambda: "huntarr/state" in home.kept and is_up(home))
@@ -284,14 +283,14 @@ async def test_one_worker_publishes_and_another_takes_over(rig: Rig, broker: Tes
             await rig.container.settings.pause(None)
             await home.until(lambda: home.json("huntarr/state")["paused"] == "ON")
             assert home.of("huntarr/status") == [b"online"]
-            assert len(home.of("huntarr/state")) == 2, "each change is told by one"
+            assert len(home.of("huntarr/state")) == 2, "each change is published once"
             await rig.container.infra.redis.set(LEASE, "somebody else's", px=400)
             await home.until(lambda: home.of("huntarr/status").count(b"online") == 2)
-            assert is_up(home), "who loses the turn says nothing against its holder"
+            assert is_up(home), "a worker that is no longer leader does not say offline"
 
 
-async def test_a_worker_that_is_killed_is_seen_to_be_away(
-    rig: Rig, broker: TestBroker, database_url: str, redis_url: str, tmp_path: Path
+async def test_a_killed_worker_is_shown_as_offline(
+    rig: Rig, broker: BrokerProcess, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     await set_up(rig, broker)
     worker = HuntarrProcess("worker", Stores(database_url, redis_url, tmp_path), FastClock(START.timestamp(), 1))
@@ -301,7 +300,7 @@ async def test_a_worker_that_is_killed_is_seen_to_be_away(
             await home.until(lambda: "huntarr/state" in home.kept and is_up(home))
             worker.kill()
             await home.until(lambda: home.kept["huntarr/status"] == b"offline")
-            assert home.configs(), "its entities stay, as not available"
+            assert home.configs(), "its entities stay, as unavailable"
             worker.start()
             await rig.container.infra.redis.delete(LEASE)
             await home.until(lambda: is_up(home))

@@ -1,4 +1,4 @@
-"""docs/recipes.md and docs/home-assistant.md stay true: what stands there to be pasted is run against Huntarr."""
+"""docs/recipes.md and docs/home-assistant.md stay true: every example is run against Huntarr."""
 
 import asyncio
 import json
@@ -44,24 +44,24 @@ class Yaml(yaml.SafeLoader):
 Yaml.add_constructor("!secret", lambda _loader, node: f"secret {node.value}")
 
 
-def fences(kind: str) -> list[str]:
-    return [body for page in PAGES for lang, body in FENCE.findall((ROOT / page).read_text()) if lang == kind]
+def code_blocks(language: str) -> list[str]:
+    return [body for page in PAGES for lang, body in FENCE.findall((ROOT / page).read_text()) if lang == language]
 
 
 def documents() -> list[Any]:
-    return [Yaml(body).get_single_data() for body in fences("yaml")]
+    return [Yaml(body).get_single_data() for body in code_blocks("yaml")]
 
 
 def commands() -> Iterator[str]:
-    """Each command of the pages by itself: a line, with those that it goes on in."""
-    for body in fences("sh"):
+    """Each command of the pages, with its continuation lines."""
+    for body in code_blocks("sh"):
         yield from (part for part in re.split(r"\n(?=curl )", body.strip()) if "/api/events" not in part)
-    for line in "".join(fences("crontab")).splitlines():
+    for line in "".join(code_blocks("crontab")).splitlines():
         yield line.split(maxsplit=5)[5].replace(r"\%", "%")
 
 
 def streams() -> list[str]:
-    return [body.strip() for body in fences("sh") if "/api/events" in body]
+    return [body.strip() for body in code_blocks("sh") if "/api/events" in body]
 
 
 @cache
@@ -74,8 +74,8 @@ def is_served(path: str) -> bool:
 
 
 @dataclass
-class MqttTarget:
-    """A Huntarr with one Sonarr, as the pages suppose, on a real port."""
+class RunningHuntarr:
+    """A Huntarr with one Sonarr, as in the pages, on a real port."""
 
     rig: Rig
     served: Served
@@ -107,10 +107,10 @@ class MqttTarget:
 
 
 @pytest_asyncio.fixture
-async def place(rig: Rig) -> AsyncIterator[MqttTarget]:
+async def huntarr(rig: Rig) -> AsyncIterator[RunningHuntarr]:
     await rig.hunt(await rig.add(rig.sonarr(LibrarySpec(series=3)), name="TV"))
     async with gateway(rig) as served:
-        yield MqttTarget(rig, served)
+        yield RunningHuntarr(rig, served)
 
 
 def at(data: Any, path: str) -> Any:
@@ -122,13 +122,13 @@ def at(data: Any, path: str) -> Any:
 
 @needs_jq
 @pytest.mark.parametrize("command", list(commands()))
-async def test_commands_work(place: MqttTarget, command: str) -> None:
+async def test_commands_work(huntarr: RunningHuntarr, command: str) -> None:
     paths = CALLED.findall(command)
-    assert paths, "a command that calls nobody"
+    assert paths, "a command without a request"
     if not all(map(is_served, paths)):
         pytest.skip(f"{paths} is not there yet")
     # No worker runs here: nothing is ready, and no hunt comes to its end.
-    process = await place.start(command.replace("/api/ready", "/ping").replace("wait=60", "wait=1"))
+    process = await huntarr.start(command.replace("/api/ready", "/ping").replace("wait=60", "wait=1"))
     said, _ = await process.communicate()
     assert process.returncode == 0, said.decode()
     if "/api/stats" in command:
@@ -137,10 +137,10 @@ async def test_commands_work(place: MqttTarget, command: str) -> None:
 
 @needs_jq
 @pytest.mark.parametrize("command", streams())
-async def test_streams_tell(place: MqttTarget, command: str) -> None:
-    process = await place.start(command)
+async def test_streams_deliver_events(huntarr: RunningHuntarr, command: str) -> None:
+    process = await huntarr.start(command)
     try:
-        await listeners(place.served, 1)
+        await listeners(huntarr.served, 1)
         found = MediaImported(
             **INSTANCE,
             hunt_id=1,
@@ -150,11 +150,11 @@ async def test_streams_tell(place: MqttTarget, command: str) -> None:
             unit=Unit.EPISODE,
             title="The Wire",
         )
-        inside, line, said = place.rig.container, b"", process.stdout
+        inside, line, said = huntarr.rig.container, b"", process.stdout
         assert said is not None
         async with asyncio.timeout(20):
             while b"The Wire" not in line:
-                await happen(place.rig, found)
+                await happen(huntarr.rig, found)
                 await EventRelay(
                     inside.infra.db, inside.infra.redis, inside.events.bus, inside.infra.clock
                 ).relay_waiting()
@@ -166,18 +166,18 @@ async def test_streams_tell(place: MqttTarget, command: str) -> None:
         await process.communicate()
 
 
-async def test_homepage_finds_what_it_shows(place: MqttTarget) -> None:
+async def test_homepage_finds_its_values(huntarr: RunningHuntarr) -> None:
     widgets = [
         entry["widget"]
         for found in documents()
         if isinstance(found, list)
         for group in found
-        for one in group["Media"]
-        for entry in one.values()
+        for service in group["Media"]
+        for entry in service.values()
     ]
     assert len(widgets) == 2
     for widget in widgets:
-        found = await place.call("GET", widget["url"], widget["headers"])
+        found = await huntarr.call("GET", widget["url"], widget["headers"])
         if widget.get("display") == "dynamic-list":
             items = at(found, widget["mappings"]["items"])
             assert items
@@ -186,16 +186,16 @@ async def test_homepage_finds_what_it_shows(place: MqttTarget) -> None:
             assert all(at(found, mapping["field"]) is not None for mapping in widget["mappings"])
 
 
-async def test_pings_need_no_key(place: MqttTarget) -> None:
+async def test_pings_need_no_key(huntarr: RunningHuntarr) -> None:
     assert f"{HOST}/ping" in (ROOT / "docs/recipes.md").read_text()
-    assert await place.call("GET", f"{HOST}/ping", {}) == {"status": "OK"}
+    assert await huntarr.call("GET", f"{HOST}/ping", {}) == {"status": "OK"}
 
 
-async def test_home_assistants_sensors_find_their_values(place: MqttTarget) -> None:
+async def test_home_assistants_sensors_find_their_values(huntarr: RunningHuntarr) -> None:
     [rest] = [found["rest"] for found in documents() if "rest" in found]
     environment, count = jinja2.Environment(autoescape=False), 0  # noqa: S701 - no page is made of it
     for resource in rest:
-        reply = await place.call("GET", resource["resource"], resource["headers"])
+        reply = await huntarr.call("GET", resource["resource"], resource["headers"])
         for entity in [*resource["sensor"], *resource["binary_sensor"]]:
             value = environment.from_string(entity["value_template"]).render(value_json=reply)
             assert value not in ("", "None"), entity["name"]
@@ -203,31 +203,31 @@ async def test_home_assistants_sensors_find_their_values(place: MqttTarget) -> N
     assert count == 6
 
 
-async def test_home_assistants_commands_are_obeyed(place: MqttTarget) -> None:
+async def test_home_assistants_commands_work(huntarr: RunningHuntarr) -> None:
     made = [found["rest_command"] for found in documents() if "rest_command" in found]
     environment = jinja2.Environment(autoescape=False)  # noqa: S701 - no page is made of it
     called = []
-    for name, one in ((name, one) for found in made for name, one in found.items()):
-        if one["url"].startswith("secret "):
+    for name, command in ((name, command) for found in made for name, command in found.items()):
+        if command["url"].startswith("secret "):
             continue
-        payload = environment.from_string(one.get("payload", "")).render()
-        headers = one["headers"] | ({"Content-Type": one["content_type"]} if "content_type" in one else {})
-        await place.call(one["method"].upper(), one["url"], headers, payload)
+        payload = environment.from_string(command.get("payload", "")).render()
+        headers = command["headers"] | ({"Content-Type": command["content_type"]} if "content_type" in command else {})
+        await huntarr.call(command["method"].upper(), command["url"], headers, payload)
         called.append(name)
     assert called == ["huntarr_hunt", "huntarr_pause", "huntarr_resume"]
 
 
-async def test_node_reds_flow_fits_together(place: MqttTarget) -> None:
-    [flow] = [json.loads(body) for body in fences("json")]
+async def test_node_reds_flow_is_complete(huntarr: RunningHuntarr) -> None:
+    [flow] = [json.loads(body) for body in code_blocks("json")]
     nodes = {node["id"]: node for node in flow}
     for node in nodes.values():
         assert {target for wires in node["wires"] for target in wires} <= set(nodes)
     [key] = {node["rules"][0]["to"] for node in flow if node["name"] == "Huntarr's key"}
-    found = await place.call("GET", nodes["huntarr-stats"]["url"], json.loads(key))
+    found = await huntarr.call("GET", nodes["huntarr-stats"]["url"], json.loads(key))
     assert at({"payload": found}, nodes["huntarr-totals"]["rules"][0]["p"])["hunted"] > 0
     body = nodes["huntarr-press"]["props"][0]["v"]
     headers = {**json.loads(key), "Content-Type": "application/json"}
-    [hunt] = (await place.call("POST", nodes["huntarr-hunt"]["url"], headers, body))["data"]["hunts"]
+    [hunt] = (await huntarr.call("POST", nodes["huntarr-hunt"]["url"], headers, body))["data"]["hunts"]
     assert hunt["status"] == "queued"
 
 
