@@ -1,7 +1,7 @@
-"""Looks the locked dependencies up in a database of known vulnerabilities.
+"""Checks the locked dependencies against a database of known vulnerabilities.
 
 Fails when one is found, or when the lock cannot be read. Where the database cannot be reached (no network, a mirror
-that does not carry it) nothing can be said, and it says that instead of failing. More arguments go to pip-audit.
+without it) the check is skipped, with a message, instead of failing. More arguments go to pip-audit.
 """
 
 import json

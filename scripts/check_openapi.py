@@ -1,4 +1,4 @@
-"""Says whether the committed openapi.json is what the application serves."""
+"""Checks that the committed openapi.json is what the application serves."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Huntarr with a simulated Sonarr and Radarr: one hunt of each, what was searched and why, then it stays for you."""
+"""Huntarr with a simulated Sonarr and Radarr: runs a hunt of each and shows what was searched; Ctrl-C ends it."""
 
 import argparse
 import sys
@@ -12,13 +12,13 @@ from typing import Any
 
 import httpx
 
-from scripts.children import Children, Service, children, free_port
+from scripts.processes import ChildProcesses, Service, child_processes, free_port
 
 PORT = 9705
 HUNTING = {"missing_batch": 4, "cutoff_batch": 2, "min_gap_seconds": 1}
 SIMULATED = ("--search-seconds", "1", "--grab-share", "0.5", "--cutoff-share", "0.2", "--download-seconds", "120")
 LIBRARIES = {"sonarr": ("--series", "25", "--seasons", "3"), "radarr": ("--movies", "120")}
-MAX_HUNT = 120.0
+MAX_HUNT_SECONDS = 120.0
 
 
 def main() -> int:
@@ -28,25 +28,25 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="huntarr-demo-") as folder,
         suppress(KeyboardInterrupt),
-        children() as started,
+        child_processes() as started,
     ):
         service = started.service(Path(folder), port=free_port(PORT))
         print(f"Huntarr listens at {service.url}.\n")
         with service.client() as client:
             for app in LIBRARIES:
                 _add(client, started, app)
-            for hunt in _hunted(client):
-                _report(hunt)
-            _totals(client)
+            for hunt in _run_hunts(client):
+                _print_hunt(hunt)
+            _print_totals(client)
         if not options.once:
-            _invite(service)
+            _print_addresses(service)
             threading.Event().wait()
-    print("\nEverything has ended; nothing is left behind.")
+    print("\nAll processes have ended and the data folder is removed.")
     return 0
 
 
-def _add(client: httpx.Client, started: Children, app: str) -> None:
-    """Start a simulated app and make an instance of it."""
+def _add(client: httpx.Client, started: ChildProcesses, app: str) -> None:
+    """Start a simulated app and add it as an instance."""
     simulated = started.simulator("--app", app, *LIBRARIES[app], *SIMULATED)
     body = {"name": f"Demo {app.title()}", "url": simulated.url, "api_key": simulated.api_key, "hunting": HUNTING}
     _data(client.post(f"/api/instances/{app}", params={"verify": "true"}, json=body))
@@ -56,12 +56,12 @@ def _add(client: httpx.Client, started: Children, app: str) -> None:
     )
 
 
-def _hunted(client: httpx.Client) -> list[dict[str, Any]]:
-    """Hunt all instances and follow it; the hunts with their items."""
+def _run_hunts(client: httpx.Client) -> list[dict[str, Any]]:
+    """Hunt all instances and print the progress; the hunts with their items."""
     print("\nPOST /api/hunts: a hunt of each.")
     ids = [hunt["id"] for hunt in _data(client.post("/api/hunts", json={}))["hunts"]]
     shown: dict[int, str] = {}
-    deadline = time.monotonic() + MAX_HUNT
+    deadline = time.monotonic() + MAX_HUNT_SECONDS
     while True:
         hunts = [_data(client.get(f"/api/hunts/{hunt_id}")) for hunt_id in ids]
         for hunt in hunts:
@@ -72,11 +72,11 @@ def _hunted(client: httpx.Client) -> list[dict[str, Any]]:
         if all(hunt["ended_at"] for hunt in hunts):
             return hunts
         if time.monotonic() > deadline:
-            raise SystemExit("The hunts did not end in time; service.log in the data folder tells more.")
+            raise SystemExit("The hunts did not end in time; see service.log in the data folder.")
         time.sleep(0.3)
 
 
-def _report(hunt: Mapping[str, Any]) -> None:
+def _print_hunt(hunt: Mapping[str, Any]) -> None:
     print(
         f"\n{hunt['instance_name']}: hunt {hunt['id']} {hunt['status']}"
         + (f" ({hunt['message']})" if hunt["message"] else "")
@@ -87,18 +87,18 @@ def _report(hunt: Mapping[str, Any]) -> None:
                 f"  {item['pass']:8} {item['unit']:8} {item['title'][:46]:46}  {item['picked']:16}  {item['outcome']}"
             )
     for hunt_pass, reasons in hunt["skipped"].items():
-        words = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-        print(f"  passed over ({hunt_pass}): {words or 'nothing'}")
+        counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+        print(f"  skipped ({hunt_pass}): {counts or 'nothing'}")
 
 
-def _totals(client: httpx.Client) -> None:
+def _print_totals(client: httpx.Client) -> None:
     totals = _data(client.get("/api/stats"))["totals"]
     print("\nGET /api/stats: " + ", ".join(f"{count} {name}" for name, count in totals.items()))
 
 
-def _invite(service: Service) -> None:
+def _print_addresses(service: Service) -> None:
     print(
-        f"\nIt all runs on. Look around:\n"
+        f"\nEverything keeps running. Try:\n"
         f"  browser  {service.url}/docs?apikey={service.api_key}\n"
         f"  shell    curl -H 'X-Api-Key: {service.api_key}' {service.url}/api/stats\n"
         f"           curl -H 'X-Api-Key: {service.api_key}' '{service.url}/api/hunts/plan?instance_id=1'\n"

@@ -2,7 +2,7 @@
 
     python -m scripts.fuzz [--cases 10000] [--seed 1]
 
-The exit code is 1 when a reply was not what the document says; each such operation is printed with a request to repeat.
+The exit code is 1 when a reply does not match the document; such operations are printed with a request to repeat.
 """
 
 import argparse
@@ -23,7 +23,7 @@ SHARES = {"key": 0.6, "session": 0.25, "stranger": 0.15}
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=10_000, help="how many requests at least")
-    parser.add_argument("--seed", type=int, default=1, help="another seed makes other requests")
+    parser.add_argument("--seed", type=int, default=1, help="different seeds make different requests")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     made = document(create_app())

@@ -1,4 +1,4 @@
-"""Writes a migration from what the models have and the newest schema has not; read it before you commit it."""
+"""Writes a migration from the differences between the models and the newest schema; review it before the commit."""
 
 import subprocess
 import sys

@@ -1,1 +1,1 @@
-"""The benchmark: the numbers that must hold, measured on this machine over loopback, beside their targets."""
+"""The benchmark: performance figures of this machine, measured over loopback, with their targets."""

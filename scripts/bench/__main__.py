@@ -1,4 +1,4 @@
-"""`make bench`: measures everything in turn and prints one table. Nothing but loopback is used."""
+"""`make bench`: measures every part in turn and prints one table; only loopback is used."""
 
 import argparse
 import sys
@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from scripts.bench import history, hunts, logins, memory, serving, streams, workers
 from scripts.bench.figures import QUICK, Figure, Sizes, table
-from scripts.bench.homes import BOTH
-from scripts.children import children
+from scripts.bench.installations import BOTH
+from scripts.processes import child_processes
 
 PARTS = {
     "cost of a hunt": hunts.cost_of_a_hunt,
@@ -26,18 +26,18 @@ PARTS = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke test: small sizes, figures of no weight")
+    parser.add_argument("--quick", action="store_true", help="a smoke test with small sizes; the figures mean nothing")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be given again")
-    parser.add_argument("--database", action="append", choices=BOTH, help="only this one where both are measured")
+    parser.add_argument("--database", action="append", choices=BOTH, help="only this database")
     options = parser.parse_args()
     sizes = replace(QUICK if options.quick else Sizes(), databases=tuple(options.database or BOTH))
     figures: list[Figure] = []
     started = time.monotonic()
     for name in options.part or PARTS:
         print(f"measuring: {name} ...", file=sys.stderr, flush=True)
-        with children() as processes:
+        with child_processes() as processes:
             found = PARTS[name](processes, sizes)
-        print(table(found), file=sys.stderr, flush=True)  # what is known is not lost with a later part
+        print(table(found), file=sys.stderr, flush=True)  # not lost if a later part fails
         figures += found
     print(table(figures))
     form = "quick form: the targets are for the full one" if options.quick else "full form"

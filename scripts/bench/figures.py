@@ -1,10 +1,10 @@
-"""What was measured, beside what must hold, as one table."""
+"""Measured figures with their targets, and the table of them."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scripts.bench.homes import BOTH
+from scripts.bench.installations import BOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured, and on which databases where both are."""
+    """How much is measured, and the databases of the parts that measure both."""
 
     databases: tuple[str, ...] = BOTH
     libraries: tuple[int, int] = (1_000, 100_000)
@@ -28,7 +28,7 @@ class Sizes:
     gap_seconds: int = 3
     rows: int = 1_000_000
     history: int = 10_000_000
-    dear_requests: int = 5
+    slow_requests: int = 5
     hunts: int = 10_000
     requests: int = 1_000
     rebuilds: int = 20
@@ -45,7 +45,7 @@ QUICK = Sizes(
     gap_seconds=0,
     rows=20_000,
     history=50_000,
-    dear_requests=2,
+    slow_requests=2,
     hunts=200,
     requests=100,
     rebuilds=3,
@@ -57,7 +57,7 @@ QUICK = Sizes(
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of them do not exceed."""
+    """The smallest value that at least `share` of `values` do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 

@@ -1,27 +1,32 @@
-"""What hunts cost: requests and bytes to the app."""
+"""Requests and bytes that hunts cost the app."""
 
 import sys
 
 import httpx
 
 from scripts.bench.figures import Figure, Sizes
-from scripts.bench.homes import Books, home
-from scripts.bench.steps import added, hunted, served, until
-from scripts.children import Children
+from scripts.bench.installations import DatabaseConnection, installation
+from scripts.bench.steps import add_instance, run_hunt, serve_app, wait_until
+from scripts.processes import ChildProcesses
 from tests.simulator import LibrarySpec, SimApp, SimSettings
 from tests.simulator.definitions import AppKind
 
 BELOW_CUTOFF = 60
 WITH_LISTS: tuple[AppKind, ...] = ("sonarr", "radarr", "lidarr", "readarr", "whisparr2", "whisparr3")
-"""An app without wanted lists is asked for its library once in six hours: that grows with it."""
+"""The others are asked for their whole library every six hours, whose size grows."""
 
 
-def cost_of_a_hunt(children: Children, sizes: Sizes) -> list[Figure]:
-    """Requests and bytes for 2 + 1 searches, nothing known beforehand, for a small and a large library."""
+def cost_of_a_hunt(processes: ChildProcesses, sizes: Sizes) -> list[Figure]:
+    """Requests and bytes of a first hunt with 2 + 1 searches, for a small and a large library."""
     figures = []
-    with home() as place, place.running(children) as service, service.client() as client, place.books() as books:
+    with (
+        installation() as installed,
+        installed.running(processes) as service,
+        service.client() as client,
+        installed.connection() as db,
+    ):
         for kind in WITH_LISTS:
-            costs = [_one_hunt(books, client, kind, missing) for missing in sizes.libraries]
+            costs = [_one_hunt(db, client, kind, missing) for missing in sizes.libraries]
             (few, few_bytes), (many, many_bytes) = costs
             small, large = (f"{size:,}" for size in sizes.libraries)
             name = f"{kind}: a hunt's requests, {small} and {large} missing"
@@ -32,29 +37,29 @@ def cost_of_a_hunt(children: Children, sizes: Sizes) -> list[Figure]:
     return figures
 
 
-def requests_per_search(children: Children, sizes: Sizes) -> list[Figure]:
-    """One hunt of many short searches: lists, polls and outcomes included, without a grab and with some."""
-    return [_cost_per_search(children, sizes, grab_share) for grab_share in (0.0, 0.3)]
+def requests_per_search(processes: ChildProcesses, sizes: Sizes) -> list[Figure]:
+    """One hunt of many short searches, without and with grabs; lists, polls and outcomes are counted."""
+    return [_cost_per_search(processes, sizes, grab_share) for grab_share in (0.0, 0.3)]
 
 
-def _cost_per_search(children: Children, sizes: Sizes, grab_share: float) -> Figure:
-    """A grab is told by the history, which a follow-up reads in one request after five minutes."""
+def _cost_per_search(processes: ChildProcesses, sizes: Sizes, grab_share: float) -> Figure:
+    """Grabs are read from the app's history: a follow-up takes one request five minutes later."""
     settings = SimSettings(command_seconds=0.5, grab_share=grab_share)
     app = SimApp("radarr", settings, library=LibrarySpec.with_missing(1_000))
     hunting = {"missing_batch": sizes.searches, "cutoff_batch": 0, "min_gap_seconds": sizes.gap_seconds}
     with (
-        home() as place,
-        place.running(children) as service,
+        installation() as installed,
+        installed.running(processes) as service,
         service.client() as client,
-        place.books() as books,
-        served(app) as url,
+        installed.connection() as db,
+        serve_app(app) as url,
     ):
-        instance_id = added(client, "radarr", url, app.settings.api_key, hunting)
+        instance_id = add_instance(client, "radarr", url, app.settings.api_key, hunting)
         app.log.reset()
-        searched = hunted(client, instance_id)["searched"]
+        searched = run_hunt(client, instance_id)["searched"]
         if grab_share:
-            _follow_up_now(books)
-            until(lambda: app.log.counts["GET history/since"] > 0)
+            _follow_up_now(db)
+            wait_until(lambda: app.log.counts["GET history/since"] > 0)
         share, counts = app.log.total / searched, ", ".join(f"{n} {name}" for name, n in app.log.counts.most_common())
     print(f"requests: {counts}", file=sys.stderr)
     grabs = f", {grab_share:.0%} grabs" if grab_share else ""
@@ -62,29 +67,29 @@ def _cost_per_search(children: Children, sizes: Sizes, grab_share: float) -> Fig
     return Figure(name, f"{share:.2f} ({app.log.total} in all)", "<= 1.6", share <= 1.6)
 
 
-def _one_hunt(books: Books, client: httpx.Client, kind: AppKind, missing: int) -> tuple[int, int]:
+def _one_hunt(db: DatabaseConnection, client: httpx.Client, kind: AppKind, missing: int) -> tuple[int, int]:
     settings = SimSettings(command_seconds=1, grab_share=0)
     app = SimApp(kind, settings, library=LibrarySpec.with_missing(missing, ended_share=1.0))
     for _ in range(BELOW_CUTOFF):
         app.add_item(has_file=True, quality_id=1)
-    with served(app) as url:
-        instance_id = added(client, app.definition.app_type, url, app.settings.api_key, {})
-        _forget_status(books)
+    with serve_app(app) as url:
+        instance_id = add_instance(client, app.definition.app_type, url, app.settings.api_key, {})
+        _forget_status(db)
         app.log.reset()
-        hunt = hunted(client, instance_id)
+        hunt = run_hunt(client, instance_id)
         if hunt["searched"] != 3:
             raise RuntimeError(f"the hunt did not search 2 + 1 items: {hunt}")
         return app.log.total, app.log.bytes_sent
 
 
-def _forget_status(books: Books) -> None:
-    """So that the hunt has to ask the app who it is, as after ten minutes."""
-    books.run("UPDATE instance_states SET checked_at = NULL")
+def _forget_status(db: DatabaseConnection) -> None:
+    """The hunt has to ask for the status of the app, as after ten minutes."""
+    db.run("UPDATE instance_states SET checked_at = NULL")
 
 
-def _follow_up_now(books: Books) -> None:
-    """As if the five minutes were over; what is looked at once a day was just looked at."""
-    books.run(
+def _follow_up_now(db: DatabaseConnection) -> None:
+    """As if the five minutes were over, and what is read once a day were just read."""
+    db.run(
         "UPDATE hunt_states SET follow_up_at = '2020-01-01 00:00:00.000000'",
         "INSERT INTO app_marks (instance_id, profiles_woken, looked_at)"
         " SELECT instance_id, '{}', strftime('%Y-%m-%d %H:%M:%S.000000', 'now') FROM hunt_states",

@@ -1,4 +1,4 @@
-"""A small HTTP client for measuring: kept-alive connections, one request after the other on each, no parsing."""
+"""A small HTTP client to measure with: kept-alive connections, sequential requests on each, no parsing."""
 
 import asyncio
 import time
@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from scripts.children import Service
+from scripts.processes import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Seconds of each answer, and of the whole."""
+    """Seconds of each reply, and of the whole."""
 
     latencies: list[float]
     seconds: float
@@ -22,24 +22,24 @@ class Load:
         return len(self.latencies) / self.seconds
 
 
-def in_turn(service: Service, path: str, count: int, *, pause: float = 0.0) -> list[float]:
-    """Latencies of `count` requests of one client; the first one, which opens the connection, does not count."""
-    return uvloop.run(_turns(service, path, count=count + 1, pause=pause))[1:]
+def sequential(service: Service, path: str, count: int, *, pause: float = 0.0) -> list[float]:
+    """Latencies of `count` sequential requests; the first one, which opens the connection, is left out."""
+    return uvloop.run(_requests(service, path, count=count + 1, pause=pause))[1:]
 
 
-def at_once(service: Service, path: str, *, connections: int, seconds: float) -> Load:
-    """As many requests as come back within `seconds` over so many connections."""
+def concurrent(service: Service, path: str, *, connections: int, seconds: float) -> Load:
+    """As many requests as are answered within `seconds` over `connections` connections."""
 
     async def run() -> Load:
         started = time.perf_counter()
         ends = started + seconds
-        found = await asyncio.gather(*(_turns(service, path, ends=ends) for _ in range(connections)))
+        found = await asyncio.gather(*(_requests(service, path, ends=ends) for _ in range(connections)))
         return Load([latency for latencies in found for latency in latencies], time.perf_counter() - started)
 
     return uvloop.run(run())
 
 
-async def _turns(
+async def _requests(
     service: Service, path: str, *, count: int | None = None, ends: float = float("inf"), pause: float = 0.0
 ) -> list[float]:
     address = urlsplit(service.url)

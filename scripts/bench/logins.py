@@ -1,4 +1,4 @@
-"""What guessing at passwords costs everybody else: the health check is timed while 32 clients log in wrongly."""
+"""What password guessing costs other callers: the health check is timed while 32 clients log in wrongly."""
 
 import asyncio
 import json
@@ -11,20 +11,20 @@ import httpx
 import uvloop
 
 from scripts.bench.figures import Figure, Sizes, percentile, spread
-from scripts.children import Children, Service
+from scripts.processes import ChildProcesses, Service
 
 GUESSERS = 32
 PASSWORD = "owners-of-benchmarks-have-long-passwords"  # noqa: S105 - of a service that lives for a minute
 
 
-def wrong_logins(children: Children, sizes: Sizes) -> list[Figure]:
-    """The first guesses are hashed, two at a time; the limits answer the rest."""
+def wrong_logins(processes: ChildProcesses, sizes: Sizes) -> list[Figure]:
+    """The first guesses are hashed, two at a time; the rest are refused by the limits."""
     with tempfile.TemporaryDirectory(prefix="huntarr-bench-") as folder:
-        service = children.service(Path(folder))
+        service = processes.service(Path(folder))
         owner = {"username": "owner", "password": PASSWORD}
         httpx.post(f"{service.url}/api/setup", json=owner, timeout=20, trust_env=False).raise_for_status()
         latencies, answers = uvloop.run(_measure(service, sizes.load_seconds))
-        children.end(service.process)
+        processes.end(service.process)
     p95 = percentile(latencies, 0.95)
     what = f"GET /api/health while {GUESSERS} guess ({answers:,} wrong logins), p50/p95/p99"
     return [Figure(what, spread(latencies), "p95 < 50 ms", p95 < 0.05)]
@@ -43,7 +43,7 @@ async def _measure(service: Service, seconds: float) -> tuple[list[float], int]:
 
 
 async def _guess(service: Service, number: int, ends: float) -> int:
-    """Another user name each, so that the limit per user does not answer before anything is hashed."""
+    """A new user name for each guess, so that the limit per user refuses none before it is hashed."""
     answers = 0
     while time.perf_counter() < ends:
         guess = {"username": f"user-{number}-{answers}", "password": f"wrong guess {answers}"}

@@ -1,4 +1,4 @@
-"""What the parts do with a service: add instances, hunt, and wait for what they know to come."""
+"""Steps that the parts share: add an instance, run a hunt, wait for a condition."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,16 +7,16 @@ from typing import Any
 
 import httpx
 
-from scripts.bench.homes import Books
+from scripts.bench.installations import DatabaseConnection
 from tests.simulator import SimApp, SimHost
 from tests.simulator.hosting import Served
 
-MAX_DURATION = 240.0
+MAX_WAIT_SECONDS = 240.0
 
 
 @contextmanager
-def served(app: SimApp) -> Iterator[str]:
-    """The simulated app in this process, where what it was asked can be counted; its URL."""
+def serve_app(app: SimApp) -> Iterator[str]:
+    """Serve the simulated app in this process, where its requests can be counted; its URL."""
     host = Served(SimHost(app)).start()
     try:
         yield host.url
@@ -25,32 +25,32 @@ def served(app: SimApp) -> Iterator[str]:
         app.close()
 
 
-def added(client: httpx.Client, kind: str, url: str, api_key: str, hunting: dict[str, Any]) -> int:
-    """An instance that the worker has tested."""
+def add_instance(client: httpx.Client, kind: str, url: str, api_key: str, hunting: dict[str, Any]) -> int:
+    """The id of a new instance, once the worker has tested it."""
     body = {"name": f"{kind} at {url}", "url": url, "api_key": api_key, "hunting": hunting}
     instance_id = int(data(client.post(f"/api/instances/{kind}", json=body))["id"])
-    until(lambda: data(client.get(f"/api/instances/{kind}/{instance_id}"))["online"] is True)
+    wait_until(lambda: data(client.get(f"/api/instances/{kind}/{instance_id}"))["online"] is True)
     return instance_id
 
 
-def hunted(client: httpx.Client, instance_id: int) -> dict[str, Any]:
-    """A hunt from its start to its end."""
+def run_hunt(client: httpx.Client, instance_id: int) -> dict[str, Any]:
+    """Run a hunt to its end."""
     hunt: dict[str, Any] = data(client.post("/api/hunts", json={"instance_id": instance_id}))["hunts"][0]
-    until(lambda: data(client.get(f"/api/hunts/{hunt['id']}"))["ended_at"] is not None)
+    wait_until(lambda: data(client.get(f"/api/hunts/{hunt['id']}"))["ended_at"] is not None)
     found: dict[str, Any] = data(client.get(f"/api/hunts/{hunt['id']}"))
     return found
 
 
-def until_online(books: Books, count: int) -> None:
-    """Until the worker has tested so many instances."""
-    until(lambda: books.number("SELECT count(*) FROM instance_states WHERE online") == count)
+def wait_until_online(db: DatabaseConnection, count: int) -> None:
+    """Wait until the worker has tested `count` instances."""
+    wait_until(lambda: db.number("SELECT count(*) FROM instance_states WHERE online") == count)
 
 
-def until(holds: Callable[[], bool], *, longest: float = MAX_DURATION) -> None:
-    deadline = time.monotonic() + longest
+def wait_until(holds: Callable[[], bool], *, max_seconds: float = MAX_WAIT_SECONDS) -> None:
+    deadline = time.monotonic() + max_seconds
     while not holds():
         if time.monotonic() > deadline:
-            raise RuntimeError("what was waited for did not happen")
+            raise RuntimeError("the condition was not met in time")
         time.sleep(0.1)
 
 

@@ -1,4 +1,4 @@
-"""What streams cost: many clients of one gateway, half of which read nothing, while events are published."""
+"""Event streams: many clients of one gateway, half of which read nothing, while events are published."""
 
 import asyncio
 import tempfile
@@ -16,30 +16,30 @@ from app.core.redis import make_redis, socket_path
 from app.events.bus import EventBus
 from app.events.payloads import Level, LogLine
 from scripts.bench.figures import Figure, Sizes, spread
-from scripts.children import Children, Service
+from scripts.processes import ChildProcesses, Service
 
 BATCH = 20
-MAX_GROWTH = 60 * 1024 * 1024
-MARK = b"\nevent: log\n"
+MAX_GROWTH_BYTES = 60 * 1024 * 1024
+EVENT_LINE = b"\nevent: log\n"
 
 
-def many_listeners(children: Children, sizes: Sizes) -> list[Figure]:
-    """Every reading client must get every event; the others must cost next to nothing."""
+def many_listeners(processes: ChildProcesses, sizes: Sizes) -> list[Figure]:
+    """Every client that reads must get every event; the others must cost little."""
     with tempfile.TemporaryDirectory(prefix="huntarr-bench-") as folder:
-        service = children.service(Path(folder), works=False)
+        service = processes.service(Path(folder), has_worker=False)
         process = psutil.Process(service.process.pid)
         before = process.memory_info().rss
         counts, latencies = uvloop.run(_measure(service, sizes.listeners, sizes.events))
         growth = process.memory_info().rss - before
         started = time.monotonic()
-        children.end(service.process)
+        processes.end(service.process)
         seconds = time.monotonic() - started
     missed = sum(sizes.events - count for count in counts)
     what = f"{sizes.listeners} clients, half of them stalled, {sizes.events:,} events of 1 KB"
     return [
         Figure(f"{what}: missed by those that read", str(missed), "0", missed == 0),
         Figure("the same: from publishing to a client, p50/p95/p99", spread(latencies), "-", True),
-        Figure("the same: memory grown by", f"{growth / 2**20:.0f} MB", "< 60 MB", growth < MAX_GROWTH),
+        Figure("the same: memory grown by", f"{growth / 2**20:.0f} MB", "< 60 MB", growth < MAX_GROWTH_BYTES),
         Figure("the same: SIGTERM to the end", f"{seconds:.1f} s", "< 5 s", seconds < 5),
     ]
 
@@ -66,7 +66,7 @@ async def _measure(service: Service, listeners: int, events: int) -> tuple[list[
 
 
 async def _connect(service: Service) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A client that has read as far as the message that says so; what nobody reads afterwards stays unread."""
+    """A client that has read up to the message `stream.ready`."""
     address = urlsplit(service.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=4096)
     head = f"GET /api/events?types=log HTTP/1.1\r\nHost: {address.netloc}\r\nX-Api-Key: {service.api_key}\r\n\r\n"
@@ -78,7 +78,7 @@ async def _connect(service: Service) -> tuple[asyncio.StreamReader, asyncio.Stre
 async def _read(
     reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, events: int, arrivals: list[float] | None
 ) -> int:
-    """How many events came until all had come, or none came for a while."""
+    """The number of events received until all have come, or none for 10 seconds."""
     count, rest = 0, b""
     while count < events:
         try:
@@ -88,8 +88,8 @@ async def _read(
             break
         if not chunk:
             break
-        found = (rest + chunk).count(MARK)
-        rest = b"" if chunk.endswith(MARK) else (rest + chunk)[-len(MARK) + 1 :]
+        found = (rest + chunk).count(EVENT_LINE)
+        rest = b"" if chunk.endswith(EVENT_LINE) else (rest + chunk)[-len(EVENT_LINE) + 1 :]
         count += found
         if arrivals is not None:
             arrivals += [time.perf_counter()] * found

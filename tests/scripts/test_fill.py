@@ -12,8 +12,8 @@ from app.core.migrations import alembic_config
 from app.history.filters import HistoryFilter
 from app.instances.schemas import InstanceIn
 from app.logs.filters import LogFilter
-from scripts.bench.filling import APPS, fill
-from scripts.bench.homes import POSTGRESQL, SQLITE, Home
+from scripts.bench.fill import APPS, fill
+from scripts.bench.installations import POSTGRESQL, SQLITE, Installation
 from tests.support.huntarr_process import Stores
 
 pytestmark = [pytest.mark.process, pytest.mark.asyncio]
@@ -41,5 +41,5 @@ async def test_counters_agree_with_rows_and_indexes_are_back(database_url: str, 
 
 
 def _filled(url: str, folder: Path) -> None:
-    with Home(SQLITE if url.startswith("sqlite") else POSTGRESQL, folder, url).books() as books:
-        fill(books, ROWS)
+    with Installation(SQLITE if url.startswith("sqlite") else POSTGRESQL, folder, url).connection() as db:
+        fill(db, ROWS)

@@ -1,4 +1,4 @@
-"""Where a measured service lives: a folder, and a database of its own on SQLite or on PostgreSQL."""
+"""Installations to measure: a folder, and a database of its own on SQLite or on PostgreSQL."""
 
 import asyncio
 import tempfile
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import CursorResult, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from scripts.children import Children, Service
+from scripts.processes import ChildProcesses, Service
 from tests.support.stores import Postgres
 
 SQLITE = "SQLite"
@@ -20,8 +20,8 @@ BOTH = (SQLITE, POSTGRESQL)
 BUSY_SECONDS = 30
 
 
-class Books:
-    """A connection to the database beside the service's own; every statement is committed by itself."""
+class DatabaseConnection:
+    """A connection besides those of the service; every statement is committed at once."""
 
     def __init__(self, runner: asyncio.Runner, connection: AsyncConnection) -> None:
         self._runner = runner
@@ -30,51 +30,51 @@ class Books:
 
     def run(self, *statements: str | Executable) -> None:
         for statement in statements:
-            self._runner.run(self._done(statement))
+            self._runner.run(self._execute(statement))
 
     def number(self, query: str) -> int:
-        return int(self._runner.run(self._done(query)).scalar_one() or 0)
+        return int(self._runner.run(self._execute(query)).scalar_one() or 0)
 
-    async def _done(self, statement: str | Executable) -> CursorResult[Any]:
+    async def _execute(self, statement: str | Executable) -> CursorResult[Any]:
         if isinstance(statement, str):
             return await self._connection.exec_driver_sql(statement)
         return await self._connection.execute(statement)
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
-    """`database` is its name in the table."""
+class Installation:
+    """`database` is `SQLITE` or `POSTGRESQL`."""
 
     database: str
     folder: Path
     url: str
 
     @contextmanager
-    def running(self, children: Children, *, works: bool = True) -> Iterator[Service]:
-        service = children.service(self.folder, works=works, database_url=self.url)
+    def running(self, processes: ChildProcesses, *, has_worker: bool = True) -> Iterator[Service]:
+        service = processes.service(self.folder, has_worker=has_worker, database_url=self.url)
         try:
             yield service
         finally:
-            children.end(service.process)
+            processes.end(service.process)
 
     @contextmanager
-    def books(self) -> Iterator[Books]:
+    def connection(self) -> Iterator[DatabaseConnection]:
         options = {"timeout": BUSY_SECONDS} if self.database == SQLITE else {}
         engine = create_async_engine(self.url, isolation_level="AUTOCOMMIT", connect_args=options)
         with asyncio.Runner() as runner:
             connection = runner.run(_connected(engine.connect()))
             try:
-                yield Books(runner, connection)
+                yield DatabaseConnection(runner, connection)
             finally:
                 runner.run(connection.close())
                 runner.run(engine.dispose())
 
 
 @contextmanager
-def home(database: str = SQLITE) -> Iterator[Home]:
-    """A new one; nothing is left of it."""
+def installation(database: str = SQLITE) -> Iterator[Installation]:
+    """A new installation, removed after the block."""
     with tempfile.TemporaryDirectory(prefix="huntarr-bench-") as name, _database(database, Path(name)) as url:
-        yield Home(database, Path(name), url)
+        yield Installation(database, Path(name), url)
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _database(database: str, folder: Path) -> Iterator[str]:
     if database == SQLITE:
         yield f"sqlite+aiosqlite:///{folder / 'huntarr.db'}"
         return
-    # Not in that folder: root's server runs as another user, who may not look into ours.
+    # In another folder: as root, the server runs as another user, who may not read ours.
     with tempfile.TemporaryDirectory(prefix="hp") as other:
         server = Postgres(Path(other))
         try:

@@ -1,6 +1,6 @@
-"""A long past in the tables, as the service would have written it: by statements over sets, the same on both databases.
+"""Fills the tables with a long history, as the service would have written it.
 
-Only how numbers are made and how a second becomes a time differs; indexes are left out while rows come in.
+SQLite and PostgreSQL run the same statements, except for how numbers and times are made.
 """
 
 import time
@@ -10,13 +10,13 @@ from sqlmodel import SQLModel
 
 from app.hunting.store.models import Hunt, Search
 from app.logs.models import LogEntry
-from scripts.bench.homes import Books
+from scripts.bench.installations import DatabaseConnection
 
 APPS = 100
 DAYS = 360
-"""How far back the rows go: less than what is kept for a year."""
+"""How far back the rows go; less than a year, so that no retention deletes them."""
 HOURLY_USE = 2
-"""Searches of every app in each of the last 24 hours."""
+"""Searches of each app in each of the last 24 hours."""
 SECOND = 1_000_000
 DAY = 24 * 60 * 60 * SECOND
 
@@ -61,38 +61,38 @@ LOG_TOTALS = """INSERT INTO log_totals (app_type, instance_id, level, lines, siz
 SQLITE_FAST = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA cache_size=-500000")
 SQLITE_SAFE = ("PRAGMA journal_mode=WAL",)
 POSTGRESQL_FAST = (
-    "SET session_replication_role=replica",  # else it looks every row's instance up
+    "SET session_replication_role=replica",  # no look-up of each row's instance
     "SET synchronous_commit=off",
     "SET maintenance_work_mem='512MB'",
 )
 POSTGRESQL_SAFE = ("VACUUM ANALYZE",)
-"""What autovacuum does in the minutes after."""
+"""What autovacuum would do a few minutes later."""
 
 
-def fill(books: Books, rows: int, *, logs: bool = True) -> None:
-    """`rows` hunts, as many searches, the counters over them, and as many log entries; no service may run."""
-    books.run(*(SQLITE_FAST if books.is_sqlite else POSTGRESQL_FAST))
-    books.run(_moments(books, "past", rows, DAYS), _moments(books, "today", 24 * HOURLY_USE * APPS, 1))
-    _poured(books, Hunt, HUNTS)
-    _poured(books, Search, SEARCHES)
-    books.run(STAT_DAYS, STAT_PASSES, STAT_TOTALS, CAPS)
+def fill(db: DatabaseConnection, rows: int, *, logs: bool = True) -> None:
+    """Insert `rows` hunts, searches and log entries each, and the counters over them. No service may run."""
+    db.run(*(SQLITE_FAST if db.is_sqlite else POSTGRESQL_FAST))
+    db.run(_numbered_moments(db, "past", rows, DAYS), _numbered_moments(db, "today", 24 * HOURLY_USE * APPS, 1))
+    _insert_without_indexes(db, Hunt, HUNTS)
+    _insert_without_indexes(db, Search, SEARCHES)
+    db.run(STAT_DAYS, STAT_PASSES, STAT_TOTALS, CAPS)
     if logs:
-        books.run("DELETE FROM logs", "DELETE FROM log_totals")  # what was logged so far
-        _poured(books, LogEntry, LOGS)
-        books.run(LOG_TOTALS)
-    books.run("DROP TABLE past", "DROP TABLE today")
-    books.run(*(SQLITE_SAFE if books.is_sqlite else POSTGRESQL_SAFE))
+        db.run("DELETE FROM logs", "DELETE FROM log_totals")  # entries of the service that made the tables
+        _insert_without_indexes(db, LogEntry, LOGS)
+        db.run(LOG_TOTALS)
+    db.run("DROP TABLE past", "DROP TABLE today")
+    db.run(*(SQLITE_SAFE if db.is_sqlite else POSTGRESQL_SAFE))
 
 
-def _moments(books: Books, name: str, rows: int, days: int) -> str:
-    """A table of numbers, each with its app and its moment; the last one is now."""
-    series, moment = (SQLITE_SERIES, SQLITE_MOMENT) if books.is_sqlite else (POSTGRESQL_SERIES, POSTGRESQL_MOMENT)
+def _numbered_moments(db: DatabaseConnection, name: str, rows: int, days: int) -> str:
+    """Create a temporary table of `rows` numbers, each with an app and a time; the last one is now."""
+    series, moment = (SQLITE_SERIES, SQLITE_MOMENT) if db.is_sqlite else (POSTGRESQL_SERIES, POSTGRESQL_MOMENT)
     now, span = int(time.time()) * SECOND, days * DAY
     filled = series.format(rows=rows)
     return MOMENTS.format(name=name, apps=APPS, moment=moment, now=now, rows=rows, span=span, series=filled)
 
 
-def _poured(books: Books, table: type[SQLModel], statement: str) -> None:
-    """Built afterwards, an index is sorted once and not searched for every row."""
+def _insert_without_indexes(db: DatabaseConnection, table: type[SQLModel], statement: str) -> None:
+    """Drop the indexes for the time of the statement: to build them afterwards is much faster."""
     indexes = sorted(table.metadata.tables[str(table.__tablename__)].indexes, key=lambda index: str(index.name))
-    books.run(*(DropIndex(index) for index in indexes), statement, *(CreateIndex(index) for index in indexes))
+    db.run(*(DropIndex(index) for index in indexes), statement, *(CreateIndex(index) for index in indexes))

@@ -1,4 +1,4 @@
-"""The processes that the demo and the benchmark start: simulated apps and the service, ended together."""
+"""Child processes of the demo and the benchmark, simulated apps and the service, which end together."""
 
 import json
 import os
@@ -44,40 +44,40 @@ class Service:
 
 
 @dataclass
-class Children:
-    """Starts processes; `children()` ends them, the last one first."""
+class ChildProcesses:
+    """Starts processes; `child_processes()` ends them in reverse order."""
 
     _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def simulator(self, *options: str) -> Simulated:
-        """`python -m tests.simulator` with `options`; it tells where it listens."""
+        """Start `python -m tests.simulator` with `options`; it prints where it listens."""
         process = self._start([sys.executable, "-m", "tests.simulator", *options], stdout=subprocess.PIPE)
         line = process.stdout.readline() if process.stdout else ""
         if not line:
             raise RuntimeError("the simulator did not start")
-        told: dict[str, Any] = json.loads(line)
-        url = told["url"].removesuffix("/1") if told["instances"] > 1 else told["url"]
-        return Simulated(url, told["api_key"], told["counts"], process)
+        printed: dict[str, Any] = json.loads(line)
+        url = printed["url"].removesuffix("/1") if printed["instances"] > 1 else printed["url"]
+        return Simulated(url, printed["api_key"], printed["counts"], process)
 
-    def service(self, data_dir: Path, *, port: int = 0, works: bool = True, **settings: str) -> Service:
-        """`huntarr serve` on loopback with nothing of the caller's own settings; returns when it answers."""
+    def service(self, data_dir: Path, *, port: int = 0, has_worker: bool = True, **settings: str) -> Service:
+        """Start `huntarr serve` on loopback without the caller's own settings; returns when it is healthy."""
         port = port or free_port()
         chosen = {"data_dir": str(data_dir), "port": str(port), "api_key": KEY, "log_level": "WARNING", **settings}
         with (data_dir / "service.log").open("a") as log:
-            command = [sys.executable, "-m", "app.cli", "serve"] + ([] if works else ["--no-worker"])
+            command = [sys.executable, "-m", "app.cli", "serve"] + ([] if has_worker else ["--no-worker"])
             process = self._start(command, stdout=log, stderr=log, settings=chosen)
         service = Service(f"http://127.0.0.1:{port}", chosen["api_key"], data_dir, process)
-        _await(service)
+        _wait_until_healthy(service)
         return service
 
     def worker(self, data_dir: Path, **settings: str) -> subprocess.Popen[str]:
-        """`huntarr worker` beside a service of the same folder."""
+        """Start `huntarr worker` for a service with the same folder."""
         chosen = {"data_dir": str(data_dir), "log_level": "WARNING", **settings}
         with (data_dir / "worker.log").open("a") as log:
             return self._start([sys.executable, "-m", "app.cli", "worker"], stdout=log, stderr=log, settings=chosen)
 
     def end(self, process: subprocess.Popen[str]) -> int:
-        """Ask it to end, and make it when it does not; its exit code."""
+        """Send SIGTERM, then SIGKILL if it does not end in time; its exit code."""
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
@@ -105,10 +105,10 @@ class Children:
 
 
 @contextmanager
-def children() -> Iterator[Children]:
-    """Processes for the time of the block; SIGTERM ends the block too."""
+def child_processes() -> Iterator[ChildProcesses]:
+    """Processes that end with the block; SIGTERM ends the block."""
     signal.signal(signal.SIGTERM, _interrupt)
-    started = Children()
+    started = ChildProcesses()
     try:
         yield started
     finally:
@@ -116,7 +116,7 @@ def children() -> Iterator[Children]:
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted` where it is free, else any."""
+    """`wanted` if it is free, else any free port."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -128,7 +128,7 @@ def free_port(wanted: int = 0) -> int:
     raise RuntimeError("no port is free")
 
 
-def _await(service: Service) -> None:
+def _wait_until_healthy(service: Service) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and service.process.poll() is None:
         try:
