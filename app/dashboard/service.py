@@ -30,7 +30,8 @@ from app.dashboard.schemas import (
     TimelineOut,
     YieldOut,
 )
-from app.history.service import Spending, spent_by_instance
+from app.hunting.store.cap_entries import used_by_instance
+from app.hunting.store.caps import UsedUnits
 from app.hunting.store.models import HuntState, HuntStatus
 from app.hunting.store.open_hunts import open_hunts
 from app.instances.models import Instance, InstanceState
@@ -102,13 +103,13 @@ class StatsService:
             rows = (await session.exec(_INSTANCES)).all()
             totals = (await session.exec(_TOTALS)).all()
             defaults = await self._settings.all_hunting_defaults(session)
-            spent = await spent_by_instance(session, now)
+            used = await used_by_instance(session, now)
             hunts = await open_hunts(session)
         counted = {row.instance_id: row for row in totals}
         instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in AppType}
         for row in rows:
             layers = (defaults[AppType(row.app_type)], row.overrides)
-            shown = _instance(row, layers, spent.get(row.id, Spending()), counted.get(row.id))
+            shown = _instance(row, layers, used.get(row.id, UsedUnits()), counted.get(row.id))
             instances[AppType(row.app_type)].append(shown)
         apps = {
             app_type: AppStatsOut(**_summed([row for row in totals if row.app_type == app_type]), instances=found)
@@ -172,7 +173,7 @@ def _answer(stats: StatsOut) -> CachedReply:
     return CachedReply(body, f'W/"{hashlib.blake2b(lasting, digest_size=16).hexdigest()}"')
 
 
-def _instance(row: Any, layers: Sequence[Mapping[str, Any]], spent: Spending, counted: Any) -> InstanceStatsOut:
+def _instance(row: Any, layers: Sequence[Mapping[str, Any]], used: UsedUnits, counted: Any) -> InstanceStatsOut:
     return InstanceStatsOut(
         **(_counted(counted) if counted else NOTHING),
         id=row.id,
@@ -184,9 +185,9 @@ def _instance(row: Any, layers: Sequence[Mapping[str, Any]], spent: Spending, co
         missing_total=row.missing_total,
         cutoff_total=row.cutoff_total,
         queue_total=row.queue_total,
-        searches_this_hour=spent.hour,
+        searches_this_hour=used.hour,
         hourly_cap=one_setting("hourly_cap", *layers),
-        searches_today=spent.day,
+        searches_today=used.day,
         daily_cap=one_setting("daily_cap", *layers),
         last_hunt_at=row.last_hunt_at,
         next_hunt_at=row.next_hunt_at if row.enabled else None,

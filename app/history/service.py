@@ -1,10 +1,12 @@
-"""Reading what the hunts left behind: history, the state of items, caps; and forgetting on request."""
+"""The history of searches, the item states and the caps: reading them, clearing them, and their retention."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import case, col, delete, func, select, update
+from sqlalchemy import ColumnElement
+from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType, HuntPass
@@ -25,7 +27,8 @@ from app.hunting.schemas import (
     StateResetOut,
 )
 from app.hunting.selection.policy import StateStatus
-from app.hunting.store.caps import DAY, HOUR, Window
+from app.hunting.store.cap_entries import used_by_instance
+from app.hunting.store.caps import DAY, UsedUnits, Window
 from app.hunting.store.models import (
     OPEN,
     UNSETTLED,
@@ -33,48 +36,44 @@ from app.hunting.store.models import (
     CapEntry,
     Hunt,
     HuntState,
-    HuntStatus,
     ItemState,
-    Outcome,
     Search,
     Skip,
 )
-from app.hunting.store.reasons import HuntReason
-from app.instances.models import Instance, InstanceState
+from app.instances.models import Instance
 from app.instances.service import InstanceService
 from app.settings.hunting import HuntingSettings, effective
 from app.settings.service import SettingsService
 
 DELETE_BATCH_ROWS = 5000
-LOOKED_THROUGH = 300_000
-"""A text is looked for in so many searches at a time: half a second on a small machine, years of a small history."""
-SKIPS_LAST = timedelta(days=30)
-GONE = "The instance was deleted."
+MAX_LOOKED_THROUGH = 300_000
+"""A page looks for a text in so many searches: half a second on a small machine, years of a small history."""
+SKIPS_KEPT = timedelta(days=30)
 
 
 class HistoryService:
-    """The read side of the books."""
+    """Reads what the hunts wrote, and deletes or resets it on request."""
 
     def __init__(
-        self, db: Database, instances: InstanceService, settings: SettingsService, totals: RowCounts, clock: Clock
+        self, db: Database, instances: InstanceService, settings: SettingsService, row_counts: RowCounts, clock: Clock
     ) -> None:
         self._db = db
         self._instances = instances
-        self._defaults = settings
-        self._totals = totals
+        self._settings = settings
+        self._row_counts = row_counts
         self._clock = clock
 
     async def history(
-        self, wanted: HistoryFilter, *, page: int, page_size: int, most_looked_through: int = LOOKED_THROUGH
+        self, wanted: HistoryFilter, *, page: int, page_size: int, max_looked_through: int = MAX_LOOKED_THROUGH
     ) -> HistoryPage:
         """Searches, newest first."""
         query = select(Search).order_by(col(Search.searched_at).desc(), col(Search.id).desc())
         back_to = None
         async with self._db.reading() as session:
             if wanted.search:
-                back_to = await _reach(session, wanted, most_looked_through)
+                back_to = await _searched_back_to(session, wanted, max_looked_through)
                 wanted = replace(wanted, since=back_to or wanted.since)
-            rows, total = await self._totals.page(session, query, Search, wanted, page=page, page_size=page_size)
+            rows, total = await self._row_counts.page(session, query, Search, wanted, page=page, page_size=page_size)
         items = [_searched(row) for row in rows]
         return HistoryPage(items=items, total=total, page=page, page_size=page_size, searched_back_to=back_to)
 
@@ -82,59 +81,40 @@ class HistoryService:
         """Delete searches of hunts that are over; caps, cooldowns and statistics do not change."""
         running = select(Hunt.id).where(col(Hunt.status).in_(OPEN))
         over = [col(Search.outcome).not_in(UNSETTLED), col(Search.hunt_id).not_in(running)]
-        deleted = await delete_in_batches(self._db, Search, *over, *wanted.terms(), batch_rows=DELETE_BATCH_ROWS)
-        self._totals.forget()
+        deleted = await self._delete(Search, *over, *wanted.terms())
+        self._row_counts.forget()
         return deleted
 
-    async def delete_instance(self, app_type: AppType, instance_id: int) -> None:
-        """Its state, caps and ledger go with it; its hunts end, and the history stays under its name."""
-        now = self._clock()
-        async with self._db.session() as session:
-            row = await self._instances.require(session, instance_id, app_type)
-            for table in (InstanceState, HuntState):  # a worker locks in this order
-                await session.get(table, instance_id, with_for_update=True)
-            hunts = update(Hunt).where(col(Hunt.instance_id) == row.id, col(Hunt.status).in_(OPEN))
-            ended = {"reason": HuntReason.DELETED.value, "message": GONE, "ended_at": now}
-            await session.exec(hunts.values(status=HuntStatus.CANCELLED.value, **ended))
-            searches = update(Search).where(col(Search.instance_id) == row.id, col(Search.outcome).in_(UNSETTLED))
-            await session.exec(searches.values(outcome=Outcome.UNKNOWN.value, message=GONE, ended_at=now))
-            await session.exec(delete(Instance).where(col(Instance.id) == row.id))
-
     async def purge(self, retention_days: int) -> None:
-        """The retention: old searches and hunts, and cap entries that no window can see any more."""
+        """Delete old searches and hunts, and cap entries that no cap counts any more; 0 days keeps the history."""
         now = self._clock()
-        await delete_in_batches(
-            self._db, CapEntry, col(CapEntry.reserved_at) < now - 2 * DAY, batch_rows=DELETE_BATCH_ROWS
-        )
+        await self._delete(CapEntry, col(CapEntry.reserved_at) < now - 2 * DAY)
         if retention_days:
             oldest = now - timedelta(days=retention_days)
-            await delete_in_batches(self._db, Search, col(Search.searched_at) < oldest, batch_rows=DELETE_BATCH_ROWS)
-            await delete_in_batches(
-                self._db,
-                Hunt,
-                col(Hunt.queued_at) < oldest,
-                col(Hunt.status).not_in(OPEN),
-                batch_rows=DELETE_BATCH_ROWS,
-            )
+            await self._delete(Search, col(Search.searched_at) < oldest)
+            await self._delete(Hunt, col(Hunt.queued_at) < oldest, col(Hunt.status).not_in(OPEN))
+        old = select(Hunt.id).where(col(Hunt.queued_at) < now - SKIPS_KEPT).order_by(col(Hunt.queued_at).desc())
         async with self._db.reading() as session:
-            newest = select(Hunt.id).where(col(Hunt.queued_at) < now - SKIPS_LAST).order_by(col(Hunt.queued_at).desc())
-            last = (await session.exec(newest.limit(1))).first()
-        if last is not None:
-            await delete_in_batches(self._db, Skip, col(Skip.hunt_id) <= last, batch_rows=DELETE_BATCH_ROWS)
-        self._totals.forget()
+            newest_old = (await session.exec(old.limit(1))).first()
+        if newest_old is not None:
+            await self._delete(Skip, col(Skip.hunt_id) <= newest_old)
+        self._row_counts.forget()
 
     async def states(
         self, *, instance_id: int | None, status: StateStatus | None, page: int, page_size: int
     ) -> Page[StateOut]:
-        """Ledger rows, the latest search first, with the cooldown that the settings of now give them."""
+        """Items that were searched, the latest search first, with their status under the settings of now."""
+        query = select(Instance)
+        if instance_id is not None:
+            query = query.where(Instance.id == instance_id)
         async with self._db.reading() as session:
-            settings = await self._settings(session, instance_id)
+            settings = await self._hunting_settings(session, (await session.exec(query)).all())
             snapshots = {row.instance_id: row for row in (await session.exec(select(AppSnapshot))).all()}
             pages = ItemStatePages(settings, snapshots, self._clock())
             return await pages.read(session, status, page=page, page_size=page_size)
 
     async def reset_state(self, given: StateResetIn) -> StateResetOut:
-        """Forget searches, the apps' own record of them too; the history and the caps stay as they are."""
+        """Let items be searched again, also where the app remembers a search; history and caps do not change."""
         now = self._clock()
         ids = select(Instance.id)
         if given.app_type is not None:
@@ -146,7 +126,7 @@ class HistoryService:
             rows = update(ItemState).where(col(ItemState.instance_id).in_(ids)).values(reset_at=now, fruitless=0)
             if given.media_key is not None:
                 if given.instance_id is not None:
-                    await _make_known(session, given.instance_id, given.media_key)
+                    await _add_rows(session, given.instance_id, given.media_key)
                 items = await session.exec(rows.where(col(ItemState.media_key) == given.media_key))
                 return StateResetOut(instances=0, items=items.rowcount)
             items = await session.exec(rows)
@@ -155,24 +135,22 @@ class HistoryService:
 
     async def caps(self) -> list[InstanceCapsOut]:
         """The caps of every instance."""
-        now = self._clock()
         async with self._db.reading() as session:
-            settings = await self._settings(session, None)
-            instances = (await session.exec(select(Instance).order_by(col(Instance.id)))).all()
-            spent = await spent_by_instance(session, now)
-        return [_caps(one, settings[one.id or 0], spent.get(one.id or 0, Spending())) for one in instances]
+            rows = (await session.exec(select(Instance).order_by(col(Instance.id)))).all()
+            settings = await self._hunting_settings(session, rows)
+            used = await used_by_instance(session, self._clock())
+        return [_caps(row, settings[row.id or 0], used.get(row.id or 0, UsedUnits())) for row in rows]
 
-    async def _settings(self, session: AsyncSession, instance_id: int | None) -> dict[int, HuntingSettings]:
-        query = select(Instance)
-        if instance_id is not None:
-            query = query.where(Instance.id == instance_id)
-        defaults = await self._defaults.all_hunting_defaults(session)
-        rows = (await session.exec(query)).all()
+    async def _hunting_settings(self, session: AsyncSession, rows: Sequence[Instance]) -> dict[int, HuntingSettings]:
+        defaults = await self._settings.all_hunting_defaults(session)
         return {row.id or 0: effective(defaults[AppType(row.app_type)], row.overrides) for row in rows}
+
+    async def _delete(self, table: Any, *terms: ColumnElement[bool]) -> int:
+        return await delete_in_batches(self._db, table, *terms, batch_rows=DELETE_BATCH_ROWS)
 
 
 def _searched(row: Search) -> SearchOut:
-    """The row, with the times that the app itself measured."""
+    """The row, with the seconds to the grab and the import by the app's own clock."""
     began_at = row.command_began_at
     return SearchOut.model_validate(
         {
@@ -187,60 +165,38 @@ def _seconds(start: datetime | None, end: datetime | None) -> int | None:
     return None if start is None or end is None else max(0, round((end - start).total_seconds()))
 
 
-async def _make_known(session: AsyncSession, instance_id: int, media_key: str) -> None:
-    """A ledger row of every pass, so that a reset holds also for an item that only the app itself searched."""
+async def _add_rows(session: AsyncSession, instance_id: int, media_key: str) -> None:
+    """Give the item a row in every pass, so that a reset also holds for an item that only the app itself searched."""
     unit = media_key.partition(":")[0]
     row = {"instance_id": instance_id, "media_key": media_key, "unit": unit, "title": media_key, "fruitless": 0}
     rows = [{**row, "hunt_pass": hunt_pass.value} for hunt_pass in HuntPass]
     await upsert(session, ItemState, rows, key=["instance_id", "hunt_pass", "media_key"])
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """Units that were reserved in the last hour and day, and when the first of them was."""
-
-    hour: int = 0
-    day: int = 0
-    hour_began_at: datetime | None = None
-    day_began_at: datetime | None = None
-
-
-async def spent_by_instance(session: AsyncSession, now: datetime) -> dict[int, Spending]:
-    """What the sliding caps of every instance hold now; added up by the database."""
-    in_hour = col(CapEntry.reserved_at) > now - HOUR
-    units, at = col(CapEntry.units), col(CapEntry.reserved_at)
-    query: Any = (
-        select(CapEntry.instance_id, func.sum(case((in_hour, units), else_=0)), func.sum(units))
-        .add_columns(func.min(case((in_hour, at))), func.min(at))
-        .where(at > now - DAY)
-        .group_by(col(CapEntry.instance_id))
-    )
-    rows = (await session.exec(query)).all()
-    return {row[0]: Spending(int(row[1]), int(row[2]), row[3], row[4]) for row in rows}
-
-
-def _caps(instance: Instance, settings: HuntingSettings, spent: Spending) -> InstanceCapsOut:
+def _caps(instance: Instance, settings: HuntingSettings, used: UsedUnits) -> InstanceCapsOut:
+    caps = used.caps(hourly=settings.hourly_cap, daily=settings.daily_cap)
     return InstanceCapsOut(
         instance_id=instance.id or 0,
         name=instance.name,
         app_type=AppType(instance.app_type),
-        hour=_cap(spent.hour, settings.hourly_cap, spent.hour_began_at, HOUR),
-        day=_cap(spent.day, settings.daily_cap, spent.day_began_at, DAY),
+        hour=_cap(caps.hour),
+        day=_cap(caps.day),
     )
 
 
-def _cap(used: int, cap: int, began_at: datetime | None, length: timedelta) -> CapOut:
-    window = Window(used, cap, began_at + length if began_at else None)
-    return CapOut(used=used, cap=cap, left=window.left, resets_at=window.resets_at)
+def _cap(window: Window) -> CapOut:
+    return CapOut(used=window.used, cap=window.cap, left=window.left, resets_at=window.resets_at)
 
 
-async def _reach(session: AsyncSession, wanted: HistoryFilter, most: int) -> datetime | None:
-    """The moment behind which a text is not looked for, if anything is there that is asked for."""
+async def _searched_back_to(session: AsyncSession, wanted: HistoryFilter, max_rows: int) -> datetime | None:
+    """The time before which the text is not looked for; `None` when nothing wanted is older."""
     newest = select(Search.id).order_by(col(Search.searched_at).desc(), col(Search.id).desc()).limit(1)
     if wanted.until is not None:
         newest = newest.where(col(Search.searched_at) < wanted.until)
     first = (await session.exec(newest)).first() or 0
-    older = select(Search.searched_at).where(col(Search.id) <= first - most).order_by(col(Search.id).desc()).limit(1)
+    older = (
+        select(Search.searched_at).where(col(Search.id) <= first - max_rows).order_by(col(Search.id).desc()).limit(1)
+    )
     back_to = (await session.exec(older)).first()
     is_all = back_to is None or (wanted.since is not None and wanted.since >= back_to)
     return None if is_all else back_to

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.errors import ArrError, ErrorCode
@@ -101,6 +101,14 @@ class InstanceService:
         self, app_type: AppType, instance_id: int, given: InstancePatch, *, verify: bool = False
     ) -> InstanceOut:
         return await self._change(app_type, instance_id, given, keep_overrides=True, verify=verify)
+
+    async def delete(self, app_type: AppType, instance_id: int) -> None:
+        """What other features keep of it ends or goes with it."""
+        async with self._db.session() as session:
+            await self.require(session, instance_id, app_type)
+            await session.get_one(InstanceState, instance_id, with_for_update=True)  # a worker locks in this order
+            await self._observer.deleting(session, instance_id)
+            await session.exec(delete(Instance).where(col(Instance.id) == instance_id))
 
     async def test(self, app_type: AppType, given: InstanceTestIn) -> InstanceTestOut:
         """Try an unsaved connection, or the stored one with what the body changes of it; nothing is stored."""

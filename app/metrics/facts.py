@@ -12,7 +12,8 @@ from app.arr.models import AppType, HuntPass, Variant
 from app.counters.models import StatHunt, StatPassTotal, StatTotal
 from app.counters.rollup import EVER, HUNT_BOUNDS, HUNT_WITHIN
 from app.events.models import Event
-from app.history.service import Spending, spent_by_instance
+from app.hunting.store.cap_entries import used_by_instance
+from app.hunting.store.caps import UsedUnits
 from app.hunting.store.models import OPEN, HuntState, HuntStatus
 from app.hunting.store.open_hunts import OpenHunts, open_hunts
 from app.instances.models import Instance, InstanceState
@@ -56,7 +57,7 @@ async def read_facts(
     rows = (await session.exec(_INSTANCES)).all()
     labels = {row.id: (row.app_type, str(row.id), row.name) for row in rows}
     defaults = await settings.all_hunting_defaults(session)
-    spent = await spent_by_instance(session, now)
+    spent = await used_by_instance(session, now)
     errors = {row.instance_id: row.errors for row in (await session.exec(_ERRORS)).all()}
     ended = (await session.exec(_ENDED)).all()
     metrics = [
@@ -119,11 +120,11 @@ def _caps(
     rows: Sequence[Any],
     labels: Mapping[int, Labels],
     defaults: Mapping[AppType, Mapping[str, Any]],
-    spent: Mapping[int, Spending],
+    spent: Mapping[int, UsedUnits],
 ) -> Iterable[Metric]:
     found: list[tuple[tuple[str, ...], int, int]] = []
     for row in rows:
-        layers, used = (defaults[AppType(row.app_type)], row.overrides), spent.get(row.id, Spending())
+        layers, used = (defaults[AppType(row.app_type)], row.overrides), spent.get(row.id, UsedUnits())
         found.append(((*labels[row.id], "hour"), one_setting("hourly_cap", *layers), used.hour))
         found.append(((*labels[row.id], "day"), one_setting("daily_cap", *layers), used.day))
     yield families.CAP_LIMIT.of((key, cap) for key, cap, _ in found)

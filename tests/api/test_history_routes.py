@@ -210,7 +210,7 @@ async def test_a_text_is_looked_for_in_so_many_searches_at_a_time(
     pages = 0
     while pages == 0 or until is not None:
         page = await rig.container.history.history(
-            HistoryFilter(search=" ", until=until), page=1, page_size=50, most_looked_through=5
+            HistoryFilter(search=" ", until=until), page=1, page_size=50, max_looked_through=5
         )
         assert page.total == len(page.items)
         found += [row.id for row in page.items if row.id not in found]

@@ -205,7 +205,7 @@ async def test_another_app_at_the_address_is_not_searched(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(5))
     radarr = await rig.add(app)
     url = radarr.url
-    await rig.container.history.delete_instance(radarr.app_type, radarr.id)
+    await rig.container.instances.delete(radarr.app_type, radarr.id)
     given = InstanceIn(name="wrong", url=url, api_key=app.settings.api_key)
     wrong = await rig.container.instances.create(AppType.SONARR, given)
     hunt = await rig.hunt(wrong)

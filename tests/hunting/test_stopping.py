@@ -126,7 +126,7 @@ async def test_an_instance_that_is_deleted_in_the_middle_ends_its_hunt(rig: Rig)
         hunt_id,
         "after POST /api/v3/command",
         2,
-        lambda: rig.container.history.delete_instance(instance.app_type, instance.id),
+        lambda: rig.container.instances.delete(instance.app_type, instance.id),
     )
     await rig.container.hunting.runner.run(hunt_id)
     hunt = await rig.container.hunting.service.get(hunt_id)

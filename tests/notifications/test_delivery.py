@@ -272,7 +272,7 @@ async def test_a_connection_of_an_instance_gets_its_events_only_and_is_deleted_w
         await emit(rig, *(InstanceOffline(**offline, instance_id=number) for number in (films.id, films.id + 1)))
         await send_due(rig)
         assert [call.json["data"]["instance_id"] for call in there.calls] == [films.id]
-    await rig.container.history.delete_instance(AppType.RADARR, films.id)
+    await rig.container.instances.delete(AppType.RADARR, films.id)
     assert await rig.container.notifications.service.all() == []
     assert await deliveries(rig) == []
 

@@ -178,7 +178,7 @@ async def test_a_schedule_goes_with_its_instance_and_is_never_about_all(rig: Rig
     other = await scheduled(rig, "hunt", instance_id=stays)
     rig.clock.forward(hours=1)
     await rig.container.schedules.runner.fire_due()
-    await rig.container.history.delete_instance(AppType.RADARR, gone)
+    await rig.container.instances.delete(AppType.RADARR, gone)
     for run_id in (1, 2):
         await rig.container.schedules.runner.run(run_id)
     assert [one.id for one in await rig.container.schedules.service.all()] == [other.id]

@@ -7,7 +7,7 @@ from fastapi import Query
 from app.api.deps import RowId
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, etag, full, read, untold
-from app.api.services import History, HuntingApp, Instances
+from app.api.services import HuntingApp, Instances
 from app.api.tags import Tag
 from app.core.schemas import MessageReply, Reply
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
@@ -77,9 +77,9 @@ async def update_instance(
 
 @router.delete("/{app_type}/{instance_id}", summary="Delete an instance", responses=errors(404))
 @full
-async def delete_instance(app_type: HuntingApp, instance_id: RowId, history: History) -> MessageReply:
+async def delete_instance(app_type: HuntingApp, instance_id: RowId, instances: Instances) -> MessageReply:
     """Its state and caps go with it; an open hunt of it ends, and its history stays, under its name."""
-    await history.delete_instance(app_type, instance_id)
+    await instances.delete(app_type, instance_id)
     return MessageReply(message="Instance deleted")
 
 

@@ -15,6 +15,7 @@ from app.hunting.store.events import hunt_ended
 from app.hunting.store.lease import LeaseLost, fenced
 from app.hunting.store.models import OPEN, Hunt, HuntStatus
 from app.hunting.store.reasons import EarlyEnd, HuntReason
+from app.hunting.store.timetable import INSTANCE_DELETED
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +80,7 @@ class HuntRunner:
         async with self._db.session() as session:
             hunt = await session.get_one(Hunt, hunt_id)
             hunt.status, hunt.reason = HuntStatus.CANCELLED.value, HuntReason.DELETED.value
-            hunt.message, hunt.ended_at = "The instance was deleted.", self._clock()
+            hunt.message, hunt.ended_at = INSTANCE_DELETED, self._clock()
 
     async def _finish(self, context: HuntContext, summary: HuntSummary) -> None:
         lease = context.lease

@@ -8,6 +8,7 @@ from app.hunting.store.reasons import HuntReason
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
+MAX_AHEAD = DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,33 @@ class Caps:
         return HuntReason.HOURLY_CAP if self.hour.left == 0 else None
 
 
+@dataclass(frozen=True, slots=True)
+class UsedUnits:
+    """Units that were reserved in the last hour and day, and when the first of each was."""
+
+    hour: int = 0
+    day: int = 0
+    hour_began_at: datetime | None = None
+    day_began_at: datetime | None = None
+
+    def caps(self, *, hourly: int, daily: int) -> Caps:
+        return Caps(
+            Window(self.hour, hourly, self.hour_began_at + HOUR if self.hour_began_at else None),
+            Window(self.day, daily, self.day_began_at + DAY if self.day_began_at else None),
+        )
+
+
 def caps(spent: Sequence[Spent], *, hourly: int, daily: int, now: datetime) -> Caps:
     """The caps at `now`; only what lies within the last hour and day counts.
 
     An entry from more than a day ahead was written by a clock that was wrong, and must not close the cap for years.
     """
-    return Caps(_window(spent, HOUR, hourly, now), _window(spent, DAY, daily, now))
-
-
-def _window(spent: Sequence[Spent], length: timedelta, cap: int, now: datetime) -> Window:
-    inside = [entry for entry in spent if now - length < entry.at <= now + DAY]
-    first = min((entry.at for entry in inside), default=None)
-    return Window(sum(entry.units for entry in inside), cap, first + length if first is not None else None)
+    in_day = [entry for entry in spent if now - DAY < entry.at <= now + MAX_AHEAD]
+    in_hour = [entry for entry in in_day if entry.at > now - HOUR]
+    used = UsedUnits(
+        hour=sum(entry.units for entry in in_hour),
+        day=sum(entry.units for entry in in_day),
+        hour_began_at=min((entry.at for entry in in_hour), default=None),
+        day_began_at=min((entry.at for entry in in_day), default=None),
+    )
+    return used.caps(hourly=hourly, daily=daily)

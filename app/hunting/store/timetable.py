@@ -4,15 +4,17 @@ import random
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import Clock
-from app.hunting.store.models import HuntState
+from app.hunting.store.models import OPEN, UNSETTLED, Hunt, HuntState, HuntStatus, Outcome, Search
+from app.hunting.store.reasons import HuntReason
 from app.instances.models import InstanceState
 from app.settings.hunting import HuntingSettings
 
 JITTER = 0.1
+INSTANCE_DELETED = "The instance was deleted."
 FIRST_FOLLOW_UP = timedelta(minutes=5)
 
 
@@ -48,6 +50,16 @@ class HuntTimetable:
         hunt_state = await session.get(HuntState, instance_id, with_for_update=True)
         if hunt_state is not None:
             hunt_state.history_at = None
+
+    async def deleting(self, session: AsyncSession, instance_id: int) -> None:
+        """Open hunts and searches end; the history stays, and foreign keys delete what else belongs to the instance."""
+        await session.get(HuntState, instance_id, with_for_update=True)
+        ended = {"message": INSTANCE_DELETED, "ended_at": self._clock()}
+        hunts = update(Hunt).where(col(Hunt.instance_id) == instance_id, col(Hunt.status).in_(OPEN))
+        cancelled = {"status": HuntStatus.CANCELLED.value, "reason": HuntReason.DELETED.value}
+        await session.exec(hunts.values(**cancelled, **ended))
+        searches = update(Search).where(col(Search.instance_id) == instance_id, col(Search.outcome).in_(UNSETTLED))
+        await session.exec(searches.values(outcome=Outcome.UNKNOWN.value, **ended))
 
     async def found_offline(self, session: AsyncSession, state: InstanceState) -> None:
         """The next hunt is tried when the rest of the instance is over, whatever was planned."""
