@@ -1,4 +1,4 @@
-"""What callers send and read of hunts, their history, the ledger and the caps."""
+"""Bodies and replies: hunts, plans, history, item states and caps."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from app.hunting.store.reasons import HuntReason
 
 
 def _in_order(passes: list[HuntPass]) -> list[HuntPass]:
-    return [one for one in HuntPass if one in passes]
+    return [hunt_pass for hunt_pass in HuntPass if hunt_pass in passes]
 
 
 def _known_unit(media_key: str) -> str:
@@ -69,7 +69,7 @@ class HuntsOut(Out):
 
 
 class HuntItemOut(Out):
-    """An item that a hunt looked at: searched, or passed over for one reason."""
+    """An item that a hunt decided on: searched, or passed over for one reason."""
 
     hunt_pass: HuntPass = Field(serialization_alias="pass")
     media_key: str = Field(examples=["season:12:3"])
@@ -77,7 +77,7 @@ class HuntItemOut(Out):
     title: str
     decision: Reason
     until: UtcTime | None = Field(description="When the decision may change by itself, where that is known.")
-    picked: str | None = Field(description="Why it was this item's turn.")
+    picked: str | None = Field(description="Why this item was selected.")
     search_id: int | None
     outcome: Outcome | None
     message: str | None
@@ -104,7 +104,7 @@ class SearchOut(Out):
     media_key: str
     unit: Unit
     title: str
-    picked: str = Field(description="Why it was this item's turn.")
+    picked: str = Field(description="Why this item was selected.")
     units: int = Field(description="Searches that the app did for it: 1, or as many as an owner has seasons or items.")
     outcome: Outcome
     message: str | None
@@ -125,12 +125,12 @@ class HistoryPage(Page[SearchOut]):
     """A page of the history."""
 
     searched_back_to: UtcTime | None = Field(
-        None, description="How far back a text was looked for; go on with `to` set to it. Null when that was all."
+        None, description="How far back a text was searched; go on with `to` set to it. Null when that was all."
     )
 
 
 class StateOut(Out):
-    """What is remembered of an item in one pass."""
+    """The state of an item in one pass."""
 
     instance_id: int
     hunt_pass: HuntPass = Field(serialization_alias="pass")
@@ -155,14 +155,14 @@ class StateResetIn(In):
 
 
 class StateResetOut(Out):
-    """What was forgotten: instances as a whole, or single ledger rows."""
+    """How much was forgotten: instances as a whole, or single item states."""
 
     instances: int
     items: int
 
 
 class CapOut(Out):
-    """What is used of one cap."""
+    """How much of a cap is used."""
 
     used: int
     cap: int = Field(description="0 is no cap.")
@@ -181,7 +181,7 @@ class InstanceCapsOut(Out):
 
 
 class PlanItemOut(Out):
-    """An item that the next hunt would look at."""
+    """An item that the next hunt would decide on."""
 
     media_key: str
     unit: Unit
@@ -189,7 +189,7 @@ class PlanItemOut(Out):
     decision: Reason
     until: UtcTime | None
     picked: str | None
-    units: int = Field(description="What the search would take from the caps.")
+    units: int = Field(description="What the search would use of the caps.")
 
 
 class PlanPassOut(Out):
@@ -203,7 +203,7 @@ class PlanPassOut(Out):
 
 
 class PlanOut(Out):
-    """What the next hunt would search, what not and why, and what it would cost; nothing is searched."""
+    """What the next hunt would search, what not and why, and what it would cost. Nothing is searched."""
 
     instance_id: int
     would_run: bool
@@ -212,7 +212,7 @@ class PlanOut(Out):
     next_hunt_at: UtcTime | None
     passes: list[PlanPassOut]
     searches: int = Field(description="Searches that the next hunt would send.")
-    units: int = Field(description="What they would take from the caps.")
+    units: int = Field(description="What they would use of the caps.")
     requests: int = Field(description="Requests to the app that such a hunt costs, without waiting for its searches.")
 
 

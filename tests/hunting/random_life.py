@@ -1,6 +1,6 @@
-"""The life of one instance: random libraries, settings, clocks and faults, hunt after hunt, and then the reckoning.
+"""Random hunts of one instance: random libraries, settings, clocks and faults, and at the end a check of all tables.
 
-What the simulated app really did is the truth; the books must say the same.
+The tables must agree with what the simulated app really did.
 """
 
 import random
@@ -50,17 +50,17 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 @dataclass
 class Life:
-    """One simulated app, hunted by an engine that waits by the clock of the test."""
+    """One simulated app, hunted by services that wait by the clock of the test."""
 
     rig: Rig
     app: SimApp
     instance: InstanceOut
-    engine: HuntingServices
+    hunting: HuntingServices
     rng: random.Random
     statuses: Counter[str] = field(default_factory=Counter)
 
     async def hunt(self, *, share_of_faults: float) -> None:
-        """Something changes, answers may be spoiled, and a hunt runs; then the follow-ups that are due."""
+        """Something changes, answers may be faulty, and a hunt runs; then the follow-ups that are due."""
         rng = self.rng
         if rng.random() < 0.3:
             await self._change_settings()
@@ -74,7 +74,7 @@ class Life:
         given: dict[str, Any] = {"limit": rng.randint(1, 10)} if rng.random() < 0.2 else {}
         body = HuntIn(instance_id=self.instance.id, passes=passes, **given)
         [hunt] = await self.rig.container.hunting.service.start(body)
-        await self.engine.runner.run(hunt.id)
+        await self.hunting.runner.run(hunt.id)
         ended = await self.rig.container.hunting.service.get(hunt.id)
         self.statuses[ended.status] += 1
         assert ended.status not in OPEN, (ended.status, ended.message)
@@ -89,7 +89,7 @@ class Life:
             if due is None or due > end:
                 break
             self.rig.clock.now = max(self.rig.clock.now, due)
-            await self.engine.follow_up.run(self.instance.id)
+            await self.hunting.follow_up.run(self.instance.id)
         self.rig.clock.now = max(self.rig.clock.now, end)
 
     async def settle(self) -> None:
@@ -97,12 +97,12 @@ class Life:
         self.app.faults.clear()
         for _ in range(6):
             self.rig.clock.forward(minutes=20)
-            await self.engine.follow_up.run(self.instance.id)
+            await self.hunting.follow_up.run(self.instance.id)
         self.rig.clock.now += LOST_AFTER
-        await self.engine.follow_up.run(self.instance.id)
+        await self.hunting.follow_up.run(self.instance.id)
 
     async def check(self) -> Counter[str]:
-        """The books against the truth; how many searches had which outcome."""
+        """Compare the tables with what the app did; returns how many searches had which outcome."""
         assert not self.app.crashes, self.app.crashes[0]
         async with self.rig.container.infra.db.reading() as session:
             hunts = (await session.exec(select(Hunt))).all()
@@ -129,21 +129,21 @@ class Life:
         return Counter(one.outcome for one in searches)
 
     def _check_outcome(self, row: Search, record: SearchRecord | None) -> None:
-        outcome, told = Outcome(row.outcome), (row.media_key, row.outcome, row.message)
+        outcome, facts = Outcome(row.outcome), (row.media_key, row.outcome, row.message)
         if record is None:
             # The command failed in the app, or nothing of it was left to search.
-            assert outcome in (Outcome.SEARCH_FAILED, Outcome.NOTHING_FOUND, Outcome.UNKNOWN), told
+            assert outcome in (Outcome.SEARCH_FAILED, Outcome.NOTHING_FOUND, Outcome.UNKNOWN), facts
             return
-        fates = self._fates_of(record)
-        if not fates:
-            assert outcome in (Outcome.NOTHING_FOUND, Outcome.UNKNOWN, Outcome.SEARCH_FAILED), told
-        elif "imported" in fates:
-            assert outcome is Outcome.IMPORTED, (told, fates)
+        ends = self._ends_of(record)
+        if not ends:
+            assert outcome in (Outcome.NOTHING_FOUND, Outcome.UNKNOWN, Outcome.SEARCH_FAILED), facts
+        elif "imported" in ends:
+            assert outcome is Outcome.IMPORTED, (facts, ends)
             assert row.release_title
             assert row.indexer
             assert row.quality_after
         else:
-            assert outcome in (Outcome.IMPORT_FAILED, Outcome.LOST), (told, fates)
+            assert outcome in (Outcome.IMPORT_FAILED, Outcome.LOST), (facts, ends)
 
     def _records_by_command(self) -> list[SearchRecord]:
         """The searches that commands of ours led to; one command may search many items."""
@@ -153,7 +153,7 @@ class Life:
                 found.setdefault(record.command_id, record)
         return list(found.values())
 
-    def _fates_of(self, first: SearchRecord) -> set[str]:
+    def _ends_of(self, first: SearchRecord) -> set[str]:
         """What came of every download that the command of this search led to, by the app's own history."""
         items = {
             (item_id, int(record.at))
@@ -232,7 +232,7 @@ def _check_caps(entries: list[tuple[datetime, int]]) -> None:
 
 @asynccontextmanager
 async def live(rig: Rig, kind: AppKind, seed: int) -> AsyncIterator[Life]:
-    """A life that begins; the same seed leads the same life."""
+    """A new instance with random content; the same seed gives the same hunts."""
     rng = random.Random(f"{kind}/{seed}")
     library = LibrarySpec(
         series=rng.randint(3, 25),
@@ -276,7 +276,7 @@ async def live(rig: Rig, kind: AppKind, seed: int) -> AsyncIterator[Life]:
 
 
 async def lead_a_life(rig: Rig, kind: AppKind, seed: int, hunts: int, *, share_of_faults: float = 0.3) -> Counter[str]:
-    """So many hunts, then the end and the reckoning; how hunts and searches ended."""
+    """Run so many hunts, settle, and check; returns how hunts and searches ended."""
     async with live(rig, kind, seed) as life:
         for _ in range(hunts):
             await life.hunt(share_of_faults=share_of_faults)

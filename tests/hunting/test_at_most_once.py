@@ -143,7 +143,7 @@ async def test_an_answer_that_drips_is_given_up_and_its_search_adopted(rig: Rig)
     assert list(searches_of(app).values()) == [1]
 
 
-async def test_when_even_the_look_for_a_lost_search_fails_it_is_not_repeated(rig: Rig) -> None:
+async def test_a_lost_search_is_not_repeated_when_the_commands_cannot_be_read(rig: Rig) -> None:
     app = rig.sonarr(LibrarySpec.with_missing(50), grab_share=0)
     instance = await rig.add(app, missing_mode="episode", missing_batch=5, cutoff_batch=0)
     app.faults.add(kind="drop_reply", method="POST", path="command")

@@ -12,7 +12,7 @@ from app.hunting.running.runner import HuntRunner
 from app.hunting.schemas import HuntIn
 from app.hunting.store.models import HuntStatus
 from app.instances.schemas import InstanceOut
-from tests.hunting.assertions import check_books
+from tests.hunting.assertions import check_consistency
 from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.simulator import LibrarySpec, SimApp
 from tests.support.rig import Rig
@@ -60,7 +60,7 @@ async def test_a_hunt_survives_the_death_of_its_worker_at_every_step(rig: Rig) -
         hunt = await rig.container.hunting.service.get(hunt_id)
         assert hunt.status in (HuntStatus.COMPLETED, HuntStatus.PARTIAL), (fuse.steps[-1], hunt.message)
         assert sum(item.search_id is not None for item in hunt.items) == 3
-    await check_books(rig, app)
+    await check_consistency(rig, app)
     assert len(steps) > 40
     assert {"after POST /api/v3/command", "before the commit", "after the commit", "after a wait"} <= set(steps)
 
@@ -91,7 +91,7 @@ async def test_a_hunt_survives_a_database_that_fails_at_every_step(rig: Rig) -> 
         ended = await rig.container.hunting.service.get(hunt_id)
         assert ended.status in (HuntStatus.COMPLETED, HuntStatus.PARTIAL), (at, ended.message)
         assert sum(item.search_id is not None for item in ended.items) == 3
-    await check_books(rig, app)
+    await check_consistency(rig, app)
     assert interrupted > 15
 
 
@@ -110,7 +110,7 @@ async def test_a_hunt_survives_workers_that_die_one_after_the_other(rig: Rig) ->
         assert hunt.status is HuntStatus.COMPLETED
         assert hunt.searched <= 3
     assert deaths > 15
-    await check_books(rig, app)
+    await check_consistency(rig, app)
 
 
 async def test_a_search_of_a_dead_worker_is_settled_without_another_hunt(rig: Rig) -> None:
@@ -130,7 +130,7 @@ async def test_a_search_of_a_dead_worker_is_settled_without_another_hunt(rig: Ri
     assert hunt.status is HuntStatus.CANCELLED
     rig.clock.forward(minutes=3)
     await rig.container.hunting.follow_up.run(instance.id)
-    await check_books(rig, app)
+    await check_consistency(rig, app)
     assert len(app.searcher.records) == 1
     hunt = await rig.container.hunting.service.get(hunt_id)
     assert hunt.searched == 1
@@ -145,7 +145,7 @@ async def test_a_hunt_whose_workers_always_die_ends_as_failed(rig: Rig) -> None:
     await rig.container.hunting.runner.run(hunt_id)
     hunt = await rig.container.hunting.service.get(hunt_id)
     assert (hunt.status, hunt.reason) == (HuntStatus.FAILED, "gave_up")
-    await check_books(rig, app)
+    await check_consistency(rig, app)
 
 
 @pytest.mark.storage
@@ -168,4 +168,4 @@ async def test_a_hunt_survives_being_cancelled_at_any_moment(rig: Rig) -> None:
         hunt = await rig.container.hunting.service.get(hunt_id)
         assert hunt.status is HuntStatus.COMPLETED, hunt.message
     assert cancelled > 20
-    await check_books(rig, app)
+    await check_consistency(rig, app)

@@ -107,7 +107,7 @@ async def test_automatic_hunts_run_only_inside_the_windows(
     assert (app.log.total > 0) == is_open
 
 
-async def test_a_person_may_hunt_outside_the_windows(rig: Rig) -> None:
+async def test_a_manual_hunt_runs_outside_the_windows(rig: Rig) -> None:
     instance = await rig.add(rig.sonarr(PLENTY), windows=[{"days": ["sun"], "start": "01:00", "end": "02:00"}])
     assert verdict(await rig.hunt(instance)) == (HuntStatus.COMPLETED, None)
 
@@ -168,7 +168,7 @@ async def test_an_app_that_is_down_is_tried_again_ever_more_rarely_and_comes_bac
         assert round((state.rest_until - rig.clock.now) / timedelta(minutes=1)) == 1
 
 
-async def test_an_offline_app_rests_from_automatic_hunts_and_a_person_may_knock(rig: Rig) -> None:
+async def test_an_offline_app_rests_from_automatic_hunts_but_a_manual_one_tries_it(rig: Rig) -> None:
     async with switched(rig, rig.sonarr(PLENTY)) as (instance, switch):
         await switch.off()
         await automatic(rig, instance)
@@ -241,7 +241,7 @@ async def test_the_queue_closes_the_gate_by_its_downloads_not_by_its_rows(
     assert (await hunt_state_of(rig, instance)).queue_total == active + 15
 
 
-async def test_a_queue_that_cannot_be_read_closes_the_gate_only_when_a_limit_hangs_on_it(rig: Rig) -> None:
+async def test_a_queue_that_cannot_be_read_closes_the_gate_only_when_there_is_a_limit(rig: Rig) -> None:
     limited, free = rig.sonarr(PLENTY), rig.sonarr(PLENTY)
     for app in (limited, free):
         app.faults.add(kind="broken_json", path="queue")

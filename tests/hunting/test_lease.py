@@ -8,7 +8,7 @@ from app.hunting.schemas import HuntIn
 from app.hunting.store.lease import Leases
 from app.hunting.store.models import HuntStatus
 from app.instances.schemas import InstanceOut
-from tests.hunting.assertions import check_books
+from tests.hunting.assertions import check_consistency
 from tests.hunting.crashes import stepping_runner
 from tests.hunting.libraries import searches_of
 from tests.simulator import LibrarySpec, SimApp
@@ -38,7 +38,7 @@ async def test_of_two_workers_at_one_hunt_one_works(rig: Rig) -> None:
     hunt = await rig.container.hunting.service.get(hunt_id)
     assert (hunt.status, hunt.searched) == (HuntStatus.COMPLETED, 4)
     assert len(searches_of(app)) == 4
-    await check_books(rig, app)
+    await check_consistency(rig, app)
 
 
 @pytest.mark.storage
@@ -46,7 +46,7 @@ async def test_of_two_workers_at_one_hunt_one_works(rig: Rig) -> None:
     "held_up_at",
     ["before POST /api/v3/command", "after POST /api/v3/command", "before the transaction", "after a wait"],
 )
-async def test_a_worker_that_was_overtaken_while_it_was_held_up_writes_nothing(rig: Rig, held_up_at: str) -> None:
+async def test_a_worker_that_was_taken_over_while_it_was_held_up_writes_nothing(rig: Rig, held_up_at: str) -> None:
     """Its lease ran out, another worker ended the hunt; then it wakes up."""
     app, instance, hunt_id = await hunted_instance(rig)
     passed: list[str] = []
@@ -69,7 +69,7 @@ async def test_a_worker_that_was_overtaken_while_it_was_held_up_writes_nothing(r
     assert sum(step == "before POST /api/v3/command" for step in after) <= 3
 
 
-async def test_a_worker_learns_within_the_lease_that_it_was_overtaken(rig: Rig) -> None:
+async def test_a_worker_learns_within_the_lease_that_it_was_taken_over(rig: Rig) -> None:
     """It waits for a slow command; the renewal finds the key in other hands and stops it."""
     _, instance, hunt_id = await hunted_instance(rig)
     held_up = asyncio.Event()
@@ -100,7 +100,7 @@ async def test_an_emptied_redis_neither_doubles_nor_loses_a_hunt(rig: Rig) -> No
     hunt = await rig.container.hunting.service.get(hunt_id)
     assert hunt.status is HuntStatus.COMPLETED
     assert set(searches_of(app).values()) == {1}
-    await check_books(rig, app)
+    await check_consistency(rig, app)
 
 
 async def _again_and_again(rig: Rig, hunt_id: int) -> None:
@@ -128,4 +128,4 @@ async def test_a_stopped_worker_gives_its_lease_back_at_once(rig: Rig) -> None:
     await rig.container.hunting.runner.run(hunt_id)
     hunt = await rig.container.hunting.service.get(hunt_id)
     assert (hunt.status, hunt.searched) == (HuntStatus.COMPLETED, 4)
-    await check_books(rig, app)
+    await check_consistency(rig, app)

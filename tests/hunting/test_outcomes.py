@@ -30,7 +30,7 @@ ITEM, SEASON, SERIES = "episode:1", "season:9:3", "series:9"
 def search(search_id: int = 1, name: str = ITEM, **changes: Any) -> Tracked:
     plain = Tracked(
         search_id,
-        frozenset({name}),
+        name,
         began_at=NOW,
         ended_at=NOW + 10 * SECOND,
         is_over=True,
@@ -44,10 +44,10 @@ def event(
     at: datetime,
     download_id: str | None = "A",
     *,
-    names: tuple[str, ...] = (ITEM, SEASON, SERIES),
+    keys: tuple[str, ...] = (ITEM, SEASON, SERIES),
     **more: Any,
 ) -> KeyedEvent:
-    return KeyedEvent(HistoryEvent(kind, at, item_id=1, download_id=download_id, **more), names)
+    return KeyedEvent(HistoryEvent(kind, at, item_id=1, download_id=download_id, **more), keys)
 
 
 def grab(at: datetime, download_id: str | None = "A", **more: Any) -> KeyedEvent:
@@ -72,7 +72,7 @@ def outcome_of(tracked: Tracked, *events: KeyedEvent) -> Outcome:
         (CommandStatus.ABORTED, None, False, Outcome.SEARCH_FAILED),
     ],
 )
-def test_a_command_that_is_over_says_what_it_can(
+def test_the_result_by_a_command_that_is_over(
     status: CommandStatus, message: str | None, is_tracked: bool, outcome: Outcome
 ) -> None:
     assert of_command(Command(1, "x", status, None, message=message), is_tracked=is_tracked).outcome is outcome
@@ -86,9 +86,9 @@ def test_a_grab_is_ours_from_the_begin_of_the_command_to_a_minute_after_its_end(
     assert outcome_of(search(), grab(NOW + seconds * SECOND)) is expected
 
 
-def test_a_grab_by_rss_or_of_another_item_is_not_ours_and_is_told_as_somebody_elses() -> None:
+def test_a_grab_by_rss_or_of_another_item_counts_as_somebody_elses() -> None:
     by_rss = grab(NOW + SECOND, by_search=False)
-    other = grab(NOW + SECOND, "B", names=("episode:2", "season:9:4", "series:9"))
+    other = grab(NOW + SECOND, "B", keys=("episode:2", "season:9:4", "series:9"))
     found = from_history([search()], [by_rss, other])
     assert found.results[1].outcome is Outcome.NOTHING_FOUND
     assert found.foreign == {"episode:1", "episode:2"}
@@ -100,7 +100,7 @@ def test_a_command_that_still_runs_may_grab_at_any_time_and_is_not_given_up() ->
     assert outcome_of(running) is Outcome.PENDING
 
 
-def test_nothing_found_is_said_only_when_every_grab_would_be_known() -> None:
+def test_nothing_found_is_the_outcome_only_when_every_grab_would_be_known() -> None:
     assert outcome_of(search(is_over=False)) is Outcome.PENDING
     assert outcome_of(search(is_over=True)) is Outcome.NOTHING_FOUND
     assert outcome_of(search(is_over=True, ended_at=None)) is Outcome.UNKNOWN
@@ -163,7 +163,7 @@ def test_after_seven_days_a_grab_is_lost_and_a_silent_search_unknown() -> None:
 KEYS = [("episode:1", "season:9:1", "series:9"), ("episode:2", "season:9:1", "series:9"), ("movie:5",)]
 OFFSETS = st.integers(-30, 300).map(lambda seconds: NOW + seconds * SECOND)
 EVENTS = st.builds(
-    lambda kind, at, download_id, names, by: event(kind, at, download_id, names=names, by_search=by),
+    lambda kind, at, download_id, keys, by: event(kind, at, download_id, keys=keys, by_search=by),
     st.sampled_from(list(HistoryKind)),
     OFFSETS,
     st.sampled_from([None, "A", "B", "C"]),
@@ -223,7 +223,7 @@ def _possible(events: list[KeyedEvent]) -> list[KeyedEvent]:
 
 
 @given(SEARCHES, st.lists(EVENTS, max_size=12), st.integers(0, 12))
-def test_reading_the_history_in_two_parts_that_overlap_tells_the_same(
+def test_reading_the_history_in_two_parts_that_overlap_finds_the_same(
     raw: list[tuple[str, datetime, int | None, bool]], events: list[KeyedEvent], cut: int
 ) -> None:
     """As long as no search is called over in between."""

@@ -15,7 +15,7 @@ from app.hunting.selection.policy import Reason
 from app.hunting.store.models import CapEntry, HuntStatus, ItemState, Outcome, WalkCursor
 from app.instances.schemas import InstanceOut
 from app.settings.general import GeneralIn
-from tests.hunting.assertions import check_books
+from tests.hunting.assertions import check_consistency
 from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.hunting.libraries import searches_of
 from tests.simulator import LibrarySpec, SimApp
@@ -79,11 +79,11 @@ async def test_a_hunt_that_waits_for_a_slow_search_ends_soon_after_its_cancellat
     assert rig.clock.now - began_at < timedelta(minutes=2)
     rig.clock.forward(minutes=14)
     await rig.container.hunting.follow_up.run(instance.id)
-    await check_books(rig, app)
+    await check_consistency(rig, app)
     assert len(app.searcher.records) == 2
 
 
-async def test_a_command_that_the_app_has_not_begun_is_taken_back_and_costs_nothing(rig: Rig) -> None:
+async def test_a_command_that_the_app_has_not_begun_is_cancelled_and_costs_nothing(rig: Rig) -> None:
     app, instance, hunt_id = await hunted(rig, seconds=60, missing_batch=2)
     app.commands.workers = 1
     hunt = await run_and_do(rig, hunt_id, "after a wait", 5, lambda: rig.container.hunting.service.cancel(hunt_id))
@@ -101,7 +101,7 @@ async def test_a_command_that_the_app_has_not_begun_is_taken_back_and_costs_noth
     assert set(searches_of(app).values()) == {1}
 
 
-async def test_a_cancellation_is_not_slept_through(rig: Rig) -> None:
+async def test_a_cancellation_ends_the_wait_between_searches(rig: Rig) -> None:
     _, _, hunt_id = await hunted(rig, min_gap_seconds=600)
     began_at = rig.clock.now
     hunt = await run_and_do(rig, hunt_id, "after a wait", 3, lambda: rig.container.hunting.service.cancel(hunt_id))
@@ -116,7 +116,7 @@ async def test_a_pause_stops_a_hunt_before_its_next_search(rig: Rig) -> None:
         rig, hunt_id, "after POST /api/v3/command", 2, lambda: rig.container.settings.update_general(paused)
     )
     assert (hunt.status, hunt.reason, hunt.searched) == (HuntStatus.COMPLETED, "paused", 2)
-    await check_books(rig, app)
+    await check_consistency(rig, app)
 
 
 async def test_an_instance_that_is_deleted_in_the_middle_ends_its_hunt(rig: Rig) -> None:
@@ -207,7 +207,7 @@ async def test_two_workers_with_a_crash_between_them_keep_to_the_cap(rig: Rig) -
     await asyncio.gather(*(rig.hunt(instance) for _ in range(3)))
     await rig.hunt(instance)
     assert len(app.commands.every) <= 7
-    await check_books(rig, app)
+    await check_consistency(rig, app)
 
 
 async def test_the_gap_holds_between_two_hunts_too(rig: Rig) -> None:
@@ -219,7 +219,7 @@ async def test_the_gap_holds_between_two_hunts_too(rig: Rig) -> None:
     assert all(later - earlier >= 30 for earlier, later in pairwise(times))
 
 
-async def test_never_more_than_two_searches_are_out(rig: Rig) -> None:
+async def test_never_more_than_two_searches_are_in_flight(rig: Rig) -> None:
     app, instance, hunt_id = await hunted(rig, seconds=45, min_gap_seconds=0, missing_batch=6)
     most = 0
 
@@ -236,7 +236,7 @@ async def test_never_more_than_two_searches_are_out(rig: Rig) -> None:
     assert instance.id
 
 
-async def test_a_search_that_takes_too_long_is_left_to_a_later_look(rig: Rig) -> None:
+async def test_a_search_that_takes_too_long_is_settled_later(rig: Rig) -> None:
     app, instance, hunt_id = await hunted(rig, seconds=1500, missing_batch=1, command_timeout_minutes=5)
     began_at = rig.clock.now
     await rig.container.hunting.runner.run(hunt_id)
@@ -246,4 +246,4 @@ async def test_a_search_that_takes_too_long_is_left_to_a_later_look(rig: Rig) ->
     assert timedelta(minutes=5) <= rig.clock.now - began_at < timedelta(minutes=7)
     rig.clock.forward(minutes=21)
     await rig.container.hunting.follow_up.run(instance.id)
-    await check_books(rig, app)
+    await check_consistency(rig, app)

@@ -9,7 +9,7 @@ from app.core import heartbeat
 from app.hunting.schemas import HuntIn, StateResetIn
 from app.hunting.store.models import CapEntry, Hunt, HuntState
 from app.instances.schemas import InstanceOut
-from tests.hunting.assertions import check_books
+from tests.hunting.assertions import check_consistency
 from tests.hunting.libraries import searches_of
 from tests.schedules.scheduling import runs_of, scheduled
 from tests.simulator import LibrarySpec, SimApp
@@ -70,7 +70,7 @@ async def test_a_clock_that_ran_a_year_ahead_for_a_while(rig: Rig) -> None:
     caps = await rows(rig, CapEntry)
     assert all(entry.reserved_at <= rig.clock.now for entry in caps)
     assert instance.enabled
-    await check_books(rig, app)
+    await check_consistency(rig, app)
 
 
 async def test_what_was_searched_ahead_of_time_rests_from_the_moment_that_the_clock_is_right(rig: Rig) -> None:

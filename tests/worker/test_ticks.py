@@ -12,7 +12,7 @@ from app.hunting.store.models import CapEntry, Hunt, HuntState, HuntStatus, Item
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut, InstancePatch
 from app.settings.general import GeneralIn
-from tests.hunting.assertions import check_books
+from tests.hunting.assertions import check_consistency
 from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
@@ -114,7 +114,7 @@ async def test_a_hunt_whose_worker_died_is_continued_when_its_lease_is_over(rig:
     await ticks.enqueue_lost_hunts(ctx(rig))
     await rig.work()
     assert (await rig.container.hunting.service.get(hunt.id)).status is HuntStatus.COMPLETED
-    await check_books(rig, rig.apps[instance.id])
+    await check_consistency(rig, rig.apps[instance.id])
 
 
 async def test_searches_that_nobody_waits_for_are_settled(rig: Rig) -> None:
@@ -129,7 +129,7 @@ async def test_searches_that_nobody_waits_for_are_settled(rig: Rig) -> None:
     await ticks.follow_up(ctx(rig))
     await rig.work()
     assert {search.outcome for search in await rows(rig, Search)} == {Outcome.NOTHING_FOUND}
-    await check_books(rig, app)
+    await check_consistency(rig, app)
 
 
 async def test_searches_whose_command_the_app_forgot_are_settled_by_its_history_or_unknown(rig: Rig) -> None:

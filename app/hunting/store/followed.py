@@ -148,7 +148,7 @@ def result_of(row: Search) -> Result:
 def _tracked(row: Search, now: datetime) -> Tracked:
     return Tracked(
         search_id=row.id or 0,
-        names=frozenset((row.media_key,)),
+        media_key=row.media_key,
         began_at=row.command_began_at or row.searched_at,
         ended_at=row.command_ended_at,
         is_over=row.settled_at is not None and now - row.settled_at > SLACK,

@@ -1,4 +1,4 @@
-"""The tables of the hunt: runs, searches (the history), skipped items, the ledger, caps and cursors."""
+"""The tables of hunting: hunts, searches (the history), skipped items, item states, caps and cursors."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from app.core.db import UtcDateTime
 
 
 class HuntStatus(StrEnum):
-    """Where a hunt is; the last five are the end."""
+    """The status of a hunt; the last five are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -35,7 +35,7 @@ class Trigger(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What came of a search. `sending` and `pending` are open, `grabbed` is until the import or for seven days."""
+    """What came of a search. `sending` and `pending` are open; `grabbed` is until the import, or for seven days."""
 
     SENDING = "sending"
     PENDING = "pending"
@@ -79,7 +79,7 @@ class Hunt(SQLModel, table=True):
     trigger: str = Field(max_length=20)
     status: str = Field(default=HuntStatus.QUEUED.value, max_length=20)
     reason: str | None = Field(default=None, max_length=40)
-    """Which gate closed, or why it ended early."""
+    """A `HuntReason`: which gate closed, or why it ended early."""
     message: str | None = None
     passes: list[str] = Field(default_factory=list, sa_type=JSON)
     limit: int | None = None
@@ -104,7 +104,7 @@ class Hunt(SQLModel, table=True):
 
 
 class Search(SQLModel, table=True):
-    """One search: committed as `sending` before the command leaves, so that no crash can double it. The history."""
+    """One search: committed as `sending` before the command is sent, so that no crash can double it. The history."""
 
     __tablename__ = "searches"
     __table_args__ = (
@@ -136,7 +136,7 @@ class Search(SQLModel, table=True):
     owner_id: int | None = None
     season: int | None = None
     picked: str = Field(default="", max_length=200)
-    """Why it was this item's turn."""
+    """Why this item was selected."""
     units: int = 1
     outcome: str = Field(default=Outcome.SENDING.value, max_length=20)
     message: str | None = None
@@ -144,14 +144,14 @@ class Search(SQLModel, table=True):
     searched_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     previous_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the item was searched before; what the ledger goes back to when this search never ran."""
+    """When the item was searched before; restored in its state if this search never ran."""
     command_began_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """In the app's own time, as `command_ended_at`, `grabbed_at` and `imported_at` are."""
+    """In the app's own time, like `command_ended_at`, `grabbed_at` and `imported_at`."""
     command_ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     download_ids: list[str] = Field(default_factory=list, sa_type=JSON)
     """The downloads that it led to."""
     failed_ids: list[str] = Field(default_factory=list, sa_type=JSON)
-    """Those of them that failed."""
+    """The downloads that failed."""
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When its command was seen to be over, in our time."""
     grabbed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -208,7 +208,7 @@ class HuntState(SQLModel, table=True):
 
 
 class ItemState(SQLModel, table=True):
-    """What we remember of an item in one pass: when it was searched, and how often in vain."""
+    """The state of an item in one pass: when it was last searched, and how many searches in a row failed."""
 
     __tablename__ = "ledger"
     __table_args__ = (
@@ -230,14 +230,14 @@ class ItemState(SQLModel, table=True):
     fruitless: int = 0
     last_outcome: str | None = Field(default=None, max_length=20)
     profile_id: int | None = None
-    """Its quality profile when it was searched; another one since then wakes it."""
+    """Its quality profile when it was searched; a change since then makes it worth another search."""
     tag_ids: list[int] | None = Field(default=None, sa_type=JSON)
-    """Its tags then, without the one that we write."""
+    """Its tags then, without the one of `tag_searched`."""
     reset_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class CapEntry(SQLModel, table=True):
-    """Search units that were reserved; kept for a day, apart from the history, which a user may clear."""
+    """Search units that were spent; kept apart from the history, which a user may clear."""
 
     __tablename__ = "cap_entries"
     __table_args__ = (Index("ix_cap_entries_instance", "instance_id", "reserved_at"),)
@@ -250,7 +250,7 @@ class CapEntry(SQLModel, table=True):
 
 
 class WalkCursor(SQLModel, table=True):
-    """How far the walk through a wanted list, or through the library, has come."""
+    """Where the next hunt goes on in a wanted list, or in the library."""
 
     __tablename__ = "walk_cursors"
 
@@ -274,7 +274,7 @@ class DerivedList(SQLModel, table=True):
 
 
 class AppSnapshot(SQLModel, table=True):
-    """What an app was set up like at the last look, and since when its items are worth another search."""
+    """How an app was set up at the last probes, and when that changed, so that its items are worth another search."""
 
     __tablename__ = "app_marks"
 
@@ -282,13 +282,13 @@ class AppSnapshot(SQLModel, table=True):
     indexers: list[int] | None = Field(default=None, sa_type=JSON)
     indexers_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     profiles: dict[str, str] | None = Field(default=None, sa_type=JSON)
-    """Profile id to the mark of its contents."""
+    """Profile id to the fingerprint of its contents."""
     profiles_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     formats: str | None = Field(default=None, max_length=100)
     formats_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     woken_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """A new indexer, or changed custom formats: everything."""
+    """When a new indexer or changed custom formats made every item worth another search."""
     profiles_woken: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
-    """Profile id to the moment at which its contents had changed."""
+    """Profile id to the time at which a change of its contents was seen."""
     looked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """The last request of these looks, or for lost commands: they are rationed."""
+    """The last request of these probes, or for lost commands: they are rationed."""

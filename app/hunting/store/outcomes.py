@@ -1,4 +1,4 @@
-"""What came of searches, from the command and from the app's history: pure, in the app's own time.
+"""The outcome of searches, from the command and from the app's history. Pure, in the app's own time.
 
 A grab belongs to a search when it happened between the start of its command and a minute after the end, to an item
 that the search covers, and not by RSS. An import, or its failure, belongs to the search by the download's id.
@@ -13,7 +13,7 @@ from app.hunting.store.models import Outcome
 
 SLACK = timedelta(seconds=60)
 MAX_DURATION = timedelta(hours=2)
-"""How long a command may run of which nobody saw the end."""
+"""Assumed for a command whose end nobody saw."""
 LOST_AFTER = timedelta(days=7)
 REFUSED = "The app does not import the download by itself: look at its queue."
 FAILURES = {
@@ -31,7 +31,7 @@ class Result:
     message: str | None = None
     download_ids: tuple[str, ...] = ()
     failed_ids: tuple[str, ...] = ()
-    """Those of the downloads that failed."""
+    """The downloads that failed."""
     grabbed_at: datetime | None = None
     imported_at: datetime | None = None
     indexer: str | None = None
@@ -42,38 +42,38 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A search that is followed, as of before this look."""
+    """A followed search, before this read of the history."""
 
     search_id: int
-    names: frozenset[str]
-    """The one key that it searched."""
+    media_key: str
+    """What it searched."""
     began_at: datetime
     ended_at: datetime | None
     is_over: bool
-    """Whether its command ended so long ago that every grab of it is in the history."""
+    """Whether its command ended long enough ago that the history has every grab of it."""
     result: Result
 
 
 @dataclass(frozen=True, slots=True)
 class KeyedEvent:
-    """An event, and the keys of all that it is about, the narrowest first: the item, its season, its owner."""
+    """An event, and the keys that it is about, the narrowest first: the item, its season, its owner."""
 
     event: HistoryEvent
-    names: tuple[str, ...]
+    keys: tuple[str, ...]
 
 
 @dataclass
 class Findings:
-    """What one look at the history tells."""
+    """What one read of the history found."""
 
     results: dict[int, Result] = field(default_factory=dict)
-    """By search, only those that changed."""
+    """By search id; only results that changed."""
     foreign: set[str] = field(default_factory=set)
-    """Keys of items that somebody else grabbed for."""
+    """Keys of items for which somebody else's search, or RSS, grabbed a release."""
 
 
 def of_command(command: Command, *, is_tracked: bool) -> Result:
-    """What the app says of a command that is over; some count the releases that were sent on, some say nothing."""
+    """The result by a command that is over; some apps report how many releases they grabbed, some do not."""
     if command.status is not CommandStatus.COMPLETED:
         return Result(Outcome.SEARCH_FAILED, command.message or f"The app says: {command.status.value}.")
     if command.grabs is not None:
@@ -86,40 +86,42 @@ def of_command(command: Command, *, is_tracked: bool) -> Result:
 def from_history(tracked: Sequence[Tracked], events: Iterable[KeyedEvent]) -> Findings:
     """Apply `events`, the oldest first, to the searches that are followed."""
     found = Findings()
-    now = {one.search_id: one.result for one in tracked}
-    owners = {download_id: one.search_id for one in tracked for download_id in one.result.download_ids}
-    # Times are whole seconds: of one second the grab is the beginning.
-    for named in sorted(events, key=lambda one: (one.event.at, one.event.kind is not HistoryKind.GRABBED)):
-        event = named.event
+    results = {search.search_id: search.result for search in tracked}
+    owners = {download_id: search.search_id for search in tracked for download_id in search.result.download_ids}
+    # Times are whole seconds: within a second the grab comes first.
+    for keyed in sorted(events, key=lambda keyed: (keyed.event.at, keyed.event.kind is not HistoryKind.GRABBED)):
+        event = keyed.event
         search_id = owners.get(event.download_id or "")
         if event.kind is HistoryKind.GRABBED and search_id is None:
-            cause = _cause_of(named, tracked)
+            cause = _cause_of(keyed, tracked)
             if cause is None:
-                found.foreign.add(named.names[0])
+                found.foreign.add(keyed.keys[0])
                 continue
             search_id = cause.search_id
             if event.download_id is not None:
                 owners[event.download_id] = search_id
-            now[search_id] = _grabbed(now[search_id], event)
+            results[search_id] = _grabbed(results[search_id], event)
         elif search_id is not None:
-            now[search_id] = _moved_on(now[search_id], event)
-    for one in tracked:
-        result = now[one.search_id]
-        if one.is_over and result.outcome is Outcome.PENDING:
-            outcome = Outcome.UNKNOWN if one.ended_at is None else Outcome.NOTHING_FOUND
+            results[search_id] = _moved_on(results[search_id], event)
+    for search in tracked:
+        result = results[search.search_id]
+        if search.is_over and result.outcome is Outcome.PENDING:
+            outcome = Outcome.UNKNOWN if search.ended_at is None else Outcome.NOTHING_FOUND
             result = replace(result, outcome=outcome)
-        if result != one.result:
-            found.results[one.search_id] = result
+        if result != search.result:
+            found.results[search.search_id] = result
     return found
 
 
 def refused(result: Result, stuck: Collection[str], message: str | None = None) -> Result:
-    """A grab of which every download is stuck in the app's queue has failed, until it is imported."""
-    return _failed(result, [one for one in result.download_ids if one in stuck], message or REFUSED)
+    """A grab whose downloads are all stuck in the app's queue has failed, until it is imported."""
+    return _failed(
+        result, [download_id for download_id in result.download_ids if download_id in stuck], message or REFUSED
+    )
 
 
 def given_up(result: Result, searched_at: datetime, now: datetime) -> Result:
-    """After seven days nobody waits any longer."""
+    """The result after seven days without news."""
     if now - searched_at < LOST_AFTER:
         return result
     if result.outcome is Outcome.GRABBED:
@@ -130,23 +132,23 @@ def given_up(result: Result, searched_at: datetime, now: datetime) -> Result:
 
 
 def _cause_of(grab: KeyedEvent, tracked: Sequence[Tracked]) -> Tracked | None:
-    """The search that led to the grab: the one of the narrowest unit, and of those the latest."""
+    """The search that led to the grab: of the narrowest unit, and among those the latest."""
     if grab.event.by_search is False:
         return None
-    for name in grab.names:
+    for key in grab.keys:
         fitting = [
-            one
-            for one in tracked
-            if name in one.names
-            and one.began_at <= grab.event.at <= (one.ended_at or one.began_at + MAX_DURATION) + SLACK
+            search
+            for search in tracked
+            if search.media_key == key
+            and search.began_at <= grab.event.at <= (search.ended_at or search.began_at + MAX_DURATION) + SLACK
         ]
         if fitting:
-            return max(fitting, key=lambda one: (one.began_at, one.search_id))
+            return max(fitting, key=lambda search: (search.began_at, search.search_id))
     return None
 
 
 def _grabbed(result: Result, event: HistoryEvent) -> Result:
-    """The first grab gives the search its release; a season may lead to more of them."""
+    """The first grab gives the search its release; a season search may lead to more grabs."""
     ids = result.download_ids if event.download_id is None else (*result.download_ids, event.download_id)
     changed = replace(result, download_ids=ids)
     if result.grabbed_at is None:
@@ -164,7 +166,7 @@ def _grabbed(result: Result, event: HistoryEvent) -> Result:
 
 
 def _moved_on(result: Result, event: HistoryEvent) -> Result:
-    """An import is the best that can come of it; a failure counts as long as there was none."""
+    """An import is final; a failure counts as long as there was no import."""
     if result.grabbed_at is not None and event.at < result.grabbed_at:
         return result
     if event.kind is HistoryKind.IMPORTED:

@@ -74,7 +74,7 @@ async def test_a_search_is_followed_from_the_grab_to_the_import(rig: Rig, kind: 
 
 
 @every_app
-async def test_nothing_found_is_told_soon_also_where_the_command_says_nothing(rig: Rig, kind: AppKind) -> None:
+async def test_nothing_found_is_known_soon_also_where_the_command_does_not_report_it(rig: Rig, kind: AppKind) -> None:
     _, instance, _ = await hunted(rig, kind, "nothing")
     await follow(rig, instance)
     assert (await only_search(rig, instance)).outcome is Outcome.NOTHING_FOUND
@@ -147,7 +147,7 @@ async def test_somebody_elses_grab_is_not_ours_and_forgives_the_item(rig: Rig) -
     assert (fruitless[f"movie:{items[0]}"], fruitless[f"movie:{items[1]}"]) == (0, 1)
 
 
-async def test_without_tracking_the_command_has_the_last_word_and_nothing_is_asked(rig: Rig) -> None:
+async def test_without_tracking_the_command_decides_and_no_history_is_read(rig: Rig) -> None:
     app, instance, _ = await hunted(rig, "radarr", "import", track_outcomes=False)
     assert (await only_search(rig, instance)).outcome is Outcome.GRABBED
     for _ in range(5):
@@ -156,7 +156,7 @@ async def test_without_tracking_the_command_has_the_last_word_and_nothing_is_ask
     assert app.log.counts["GET history/since"] == 0
 
 
-async def test_an_upgrade_tells_its_score_before_and_after(rig: Rig) -> None:
+async def test_an_upgrade_records_its_score_before_and_after(rig: Rig) -> None:
     app = rig.radarr(download_seconds=60)
     _, cutoff, _ = scored_profile(app)
     item = add_scored(app, 10)
@@ -310,7 +310,7 @@ async def nothing_changes(app: SimApp, item: int) -> None:
         (nothing_changes, False),
     ],
 )
-async def test_a_parked_item_wakes_up_when_something_changed(rig: Rig, change: Any, wakes: bool) -> None:
+async def test_a_parked_item_is_searched_again_when_something_changed(rig: Rig, change: Any, wakes: bool) -> None:
     app, instance, item = await parked_item(rig)
     await change(app, item)
     await look_for_changes(rig, instance)
@@ -321,7 +321,7 @@ async def test_a_parked_item_wakes_up_when_something_changed(rig: Rig, change: A
         assert await reason_of_only(rig, instance) is Reason.SEARCH, "it counts from the beginning again"
 
 
-async def test_a_release_date_that_passes_wakes_a_parked_movie(rig: Rig) -> None:
+async def test_a_release_date_that_passes_unparks_a_movie(rig: Rig) -> None:
     app, instance, item = await parked_item(rig)
     app.library.update_item(
         item,
@@ -333,14 +333,14 @@ async def test_a_release_date_that_passes_wakes_a_parked_movie(rig: Rig) -> None
     assert await reason_of_only(rig, instance) is Reason.SEARCH
 
 
-async def test_a_reset_wakes_a_parked_item(rig: Rig) -> None:
+async def test_a_reset_unparks_an_item(rig: Rig) -> None:
     _, instance, item = await parked_item(rig)
     await rig.container.history.reset_state(StateResetIn(instance_id=instance.id, media_key=f"movie:{item}"))
     assert await reason_of_only(rig, instance) is Reason.SEARCH
     assert await states(rig, StateStatus.PARKED) == []
 
 
-async def test_what_an_app_does_not_tell_is_asked_for_again_tomorrow(rig: Rig) -> None:
+async def test_a_probe_that_fails_is_repeated_a_day_later(rig: Rig) -> None:
     app = rig.radarr()
     instance = await rig.add(app)
     await rig.container.instances.probe(instance.id)

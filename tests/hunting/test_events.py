@@ -1,4 +1,4 @@
-"""Every fact of a hunt is an event, stored with the fact; and how far it has come is told at the moment."""
+"""Every fact of a hunt has an event, stored with the fact; its progress is only streamed."""
 
 from collections import Counter
 from typing import Any
@@ -25,7 +25,7 @@ async def streamed(rig: Rig, name: str) -> int:
 
 
 @every_app
-async def test_a_hunt_is_told_from_its_begin_to_the_import(rig: Rig, kind: AppKind) -> None:
+async def test_a_hunt_has_events_from_its_start_to_the_import(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, download_seconds=400)
     item = add(app)
     app.searcher.force(item, "import")
@@ -47,7 +47,7 @@ async def test_a_hunt_is_told_from_its_begin_to_the_import(rig: Rig, kind: AppKi
     assert events["hunt.completed"].payload["searched"] == 1
 
 
-async def test_a_failed_import_and_a_failed_hunt_are_told_as_such(rig: Rig) -> None:
+async def test_a_failed_import_and_a_failed_hunt_have_events_of_their_own(rig: Rig) -> None:
     app = rig.radarr(download_seconds=60, auto_redownload_failed=False)
     app.searcher.force(add(app), "download_failed")
     instance = await rig.add(app, **PLAIN)
@@ -64,7 +64,7 @@ async def test_a_failed_import_and_a_failed_hunt_are_told_as_such(rig: Rig) -> N
     assert events["hunt.failed"].payload["message"]
 
 
-async def test_an_app_that_goes_and_comes_back_is_told_once_each(rig: Rig) -> None:
+async def test_an_app_that_goes_offline_and_returns_has_one_event_each(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(5))
     instance = await rig.add(app)
     await rig.container.instances.probe(instance.id)
@@ -79,7 +79,7 @@ async def test_an_app_that_goes_and_comes_back_is_told_once_each(rig: Rig) -> No
     assert (counts["instance.offline"], counts["instance.online"]) == (1, 1)
 
 
-async def test_a_cap_is_told_when_it_is_used_up_and_not_again_within_the_hour(rig: Rig) -> None:
+async def test_a_used_up_cap_has_one_event_within_the_hour(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(50), grab_share=0)
     instance = await rig.add(app, **PLAIN, missing_batch=3, hourly_cap=4)
     for _ in range(3):
@@ -94,7 +94,7 @@ async def test_a_cap_is_told_when_it_is_used_up_and_not_again_within_the_hour(ri
     assert sum(event.name == "cap.reached" for event in await stored(rig)) == 2
 
 
-async def test_what_is_rolled_back_is_not_told(rig: Rig) -> None:
+async def test_what_is_rolled_back_has_no_event(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(5))
     instance = await rig.add(app, **PLAIN)
     app.faults.add(kind="status", status=500, path="command", method="POST")
@@ -102,7 +102,7 @@ async def test_what_is_rolled_back_is_not_told(rig: Rig) -> None:
     assert "search.sent" not in {event.name for event in await stored(rig)}
 
 
-async def test_the_moment_is_streamed_and_not_stored(rig: Rig) -> None:
+async def test_progress_is_streamed_and_not_stored(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(5))
     instance = await rig.add(app, **PLAIN)
     await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
