@@ -12,7 +12,7 @@ from app.api.body import BoundedRequest
 from app.api.context import Handler, context_of, current_caller
 from app.api.errors import EXPECTED, reply_to
 from app.core.errors import HuntarrError, Invalid
-from app.idempotency.service import MAX_BODY, Attempt, IdempotencyService, StoredResponse
+from app.idempotency.service import MAX_BODY_BYTES, IdempotencyService, Reservation, StoredResponse
 
 log = structlog.get_logger(__name__)
 
@@ -67,14 +67,16 @@ async def _answered(request: BoundedRequest, handler: Handler) -> Response:
         return reply_to(refusal, context_of(request.scope).request_id)
 
 
-async def _keep(replays: IdempotencyService, attempt: Attempt, response: Response) -> bool:
+async def _keep(replays: IdempotencyService, reservation: Reservation, response: Response) -> bool:
     """False when this reply must not stand for the next one. The work is done: a lost record is not worth a 503."""
     body = getattr(response, "body", None)  # streams and files have none
     is_final = response.status_code < 500 and response.status_code not in NEVER_KEPT
-    if not is_final or not isinstance(body, bytes) or len(body) > MAX_BODY:
+    if not is_final or not isinstance(body, bytes) or len(body) > MAX_BODY_BYTES:
         return False
     try:
-        await replays.keep(attempt, StoredResponse(response.status_code, body, response.headers.get("content-type")))
+        await replays.store(
+            reservation, StoredResponse(response.status_code, body, response.headers.get("content-type"))
+        )
     except HuntarrError as failure:
         log.warning("reply not kept for its idempotency key", reason=failure.message)
     return True

@@ -1,4 +1,4 @@
-"""Replies that are kept, so that a repeated POST is answered and not done again."""
+"""Stored replies, so that a repeated POST gets the first reply and is not done again."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ KEY_LENGTH = 255
 
 
 class Replay(SQLModel, table=True):
-    """One `Idempotency-Key` of one caller. Without `status` the first request is still being answered."""
+    """One `Idempotency-Key` of one caller. Without `status` the first request is still running."""
 
     __tablename__ = "replays"
     __table_args__ = (
@@ -23,8 +23,10 @@ class Replay(SQLModel, table=True):
     caller: str = Field(max_length=CALLER_LENGTH)
     key: str = Field(max_length=KEY_LENGTH)
     fingerprint: str = Field(max_length=64, description="Keyed SHA-256 of method, path, query, body, in hex.")
-    attempt: str = Field(max_length=32, description="Whose answer counts: another attempt may have taken the key over.")
+    attempt: str = Field(
+        max_length=32, description="The attempt whose reply counts: another one may have taken the key over."
+    )
     created_at: datetime = Field(sa_type=UtcDateTime)
     status: int | None = None
     media_type: str | None = Field(default=None, max_length=100)
-    body: str | None = Field(default=None, description="Sealed: a reply may show a new key.")
+    body: str | None = Field(default=None, description="Encrypted: a reply may show a new key.")

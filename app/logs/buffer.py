@@ -1,23 +1,23 @@
-"""Entries that wait to be stored: bounded in number and bytes; the least important ones make room."""
+"""Entries that wait to be stored: bounded in number and bytes. When it is full, the least important are dropped."""
 
 from collections import Counter, deque
 from collections.abc import Mapping
 from threading import RLock
 
-from app.logs.lines import OVERHEAD, Entry, EntryKind
-from app.logs.models import NUMBERS
+from app.logs.lines import OVERHEAD_BYTES, Entry, EntryKind
+from app.logs.models import LEVEL_NUMBERS
 
 MAX_LINES = 10_000
 MAX_BYTES = 16 * 1024 * 1024
 
 
 class Buffer:
-    """Safe in all threads. A lock that its holder may take again: a destructor can log in the middle of anything."""
+    """Thread-safe. The lock is reentrant because a destructor can log in the middle of anything."""
 
-    def __init__(self, *, most_lines: int = MAX_LINES, most_bytes: int = MAX_BYTES) -> None:
-        self._most_lines = most_lines
-        self._most_bytes = most_bytes
-        self._queues: dict[int, deque[Entry]] = {level: deque() for level in sorted(NUMBERS.values())}
+    def __init__(self, *, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES) -> None:
+        self._max_lines = max_lines
+        self._max_bytes = max_bytes
+        self._queues: dict[int, deque[Entry]] = {level: deque() for level in sorted(LEVEL_NUMBERS.values())}
         self._lines = 0
         self._bytes = 0
         self._dropped: Counter[EntryKind] = Counter()
@@ -27,26 +27,26 @@ class Buffer:
         return self._lines
 
     def put(self, entry: Entry) -> int:
-        """How many wait now. Too many: debug goes first, then info, and of one level the oldest."""
+        """Add an entry; how many wait now. A full buffer drops debug first, then info, the oldest first."""
         with self._lock:
             self._queues[entry.level].append(entry)
             self._lines += 1
-            self._bytes += entry.size + OVERHEAD
-            while self._lines > self._most_lines or self._bytes > self._most_bytes:
-                gone = self._pop(next(queue for queue in self._queues.values() if queue))
-                self._dropped[gone.kind] += 1
+            self._bytes += entry.size + OVERHEAD_BYTES
+            while self._lines > self._max_lines or self._bytes > self._max_bytes:
+                dropped = self._pop(next(queue for queue in self._queues.values() if queue))
+                self._dropped[dropped.kind] += 1
             return self._lines
 
-    def take(self, most: int) -> list[Entry]:
-        """The oldest ones, of all levels."""
+    def take(self, limit: int) -> list[Entry]:
+        """Remove and return the oldest entries of all levels."""
         with self._lock:
             taken: list[Entry] = []
-            while self._lines and len(taken) < most:
+            while self._lines and len(taken) < limit:
                 taken.append(self._pop(min((queue for queue in self._queues.values() if queue), key=_oldest)))
             return taken
 
     def take_dropped(self) -> dict[EntryKind, int]:
-        """How many were dropped since this was asked last."""
+        """The entries that were dropped since the last call."""
         with self._lock:
             dropped, self._dropped = self._dropped, Counter()
             return dict(dropped)
@@ -58,7 +58,7 @@ class Buffer:
     def _pop(self, queue: deque[Entry]) -> Entry:
         entry = queue.popleft()
         self._lines -= 1
-        self._bytes -= entry.size + OVERHEAD
+        self._bytes -= entry.size + OVERHEAD_BYTES
         return entry
 
 

@@ -1,4 +1,4 @@
-"""The log as a file: one entry a line, for programs as JSON, for people as text."""
+"""The log as a file: one entry a line, as JSON for programs or as text for people."""
 
 from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
@@ -7,7 +7,7 @@ from pydantic_core import to_json
 
 from app.logs.schemas import LogEntryOut
 
-BELOW = "\n    "
+INDENTED_LINE = "\n    "
 
 
 class LogFile(StrEnum):
@@ -18,7 +18,7 @@ class LogFile(StrEnum):
 
 
 async def rendered(parts: AsyncIterator[list[LogEntryOut]], kind: LogFile) -> AsyncIterator[bytes]:
-    """The file, part by part: no more than one part is ever in memory."""
+    """The file, part by part, so that only one part is in memory."""
     render = _ndjson if kind is LogFile.NDJSON else _text
     async for part in parts:
         if part:
@@ -34,17 +34,17 @@ def _text(part: Sequence[LogEntryOut]) -> bytes:
 
 
 def _line(entry: LogEntryOut) -> str:
-    """Time, level, whose, message, details; a traceback stands below, indented, so that no text looks like a line."""
+    """Time, level, app type, message, details; then the traceback, indented so that it cannot look like an entry."""
     ids = {name: getattr(entry, name) for name in ("instance_id", "hunt_id", "request_id")}
     context = {name: value for name, value in ids.items() if value is not None} | entry.context
     traceback = context.pop("exception", None)
     details = "".join(f" {name}={to_json(value).decode()}" for name, value in context.items())
     time = entry.timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     line = f"{time} {entry.level:<7} {entry.app_type:<8} {entry.logger}: {entry.message}{details}"
-    below = "" if traceback is None else f"\n{traceback}"
-    return BELOW.join(_printable(part) for part in f"{line}{below}".splitlines())
+    text = line if traceback is None else f"{line}\n{traceback}"
+    return INDENTED_LINE.join(_printable(part) for part in text.splitlines())
 
 
 def _printable(text: str) -> str:
-    """Without characters that a terminal would obey."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in text)
+    """Without control characters, which a terminal would execute."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

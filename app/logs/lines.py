@@ -1,4 +1,4 @@
-"""From a line as it was logged to an entry that fits the table: its ids found, its size bounded."""
+"""Turns a logged line into an entry for the table: ids become columns, and sizes are bounded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from app.core.logging import Line
-from app.logs.models import NOBODY, NUMBERS, SOURCES, SYSTEM
+from app.logs.models import LEVEL_NUMBERS, NO_INSTANCE, SOURCES, SYSTEM
 
 MAX_MESSAGE_LENGTH = 2000
 MAX_TEXT_LENGTH = 4000
-MAX_CONTEXT = 8000
+MAX_CONTEXT_BYTES = 8000
 MAX_NAME_LENGTH = 100
 MAX_REQUEST_ID_LENGTH = 64
 MAX_ID = 2**31 - 1
 MAX_ITEMS = 50
 MAX_DEPTH = 4
-OVERHEAD = 200
-"""Bytes that an entry takes in memory besides its texts, roughly."""
+OVERHEAD_BYTES = 200
+"""Memory of an entry besides its texts, roughly."""
 
 
 class EntryKind(NamedTuple):
-    """What entries are counted by."""
+    """Entries are counted by these."""
 
     app_type: str
     instance_id: int
@@ -46,11 +46,11 @@ class Entry:
 
     @property
     def kind(self) -> EntryKind:
-        return EntryKind(self.app_type, self.instance_id or NOBODY, self.level)
+        return EntryKind(self.app_type, self.instance_id or NO_INSTANCE, self.level)
 
 
 def entry_of(line: Line) -> Entry:
-    """Quick, because it runs where the line is logged: that bounds what waits in memory."""
+    """Convert a line. It runs in the thread that logs, so that only bounded entries wait in memory."""
     fields = dict(line.fields)
     app_type = fields.pop("app_type") if fields.get("app_type") in SOURCES else SYSTEM
     instance_id, hunt_id = _id_in(fields, "instance_id"), _id_in(fields, "hunt_id")
@@ -72,8 +72,8 @@ def entry_of(line: Line) -> Entry:
 
 
 def _level(number: int) -> int:
-    """The highest of our levels that is not above it: a critical line is an error."""
-    return max((ours for ours in NUMBERS.values() if ours <= number), default=min(NUMBERS.values()))
+    """The highest of our levels that is not above `number`: a critical line is an error."""
+    return max((level for level in LEVEL_NUMBERS.values() if level <= number), default=min(LEVEL_NUMBERS.values()))
 
 
 def _id_in(fields: dict[str, Any], name: str) -> int | None:
@@ -85,9 +85,9 @@ def _id_in(fields: dict[str, Any], name: str) -> int | None:
 
 
 def _context(fields: Mapping[str, Any]) -> str:
-    """JSON of at most `MAX_CONTEXT` bytes: what does not fit is left out, and that is said."""
+    """JSON of at most `MAX_CONTEXT_BYTES`. What does not fit is left out, and `truncated` is true."""
     parts: list[bytes] = []
-    room = MAX_CONTEXT
+    room = MAX_CONTEXT_BYTES
     for name, value in fields.items():
         part = to_json(_clean(str(name), MAX_NAME_LENGTH)) + b":" + to_json(_plain(value), inf_nan_mode="strings")
         if len(part) > room:
@@ -111,10 +111,10 @@ def _plain(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def _clean(text: str, longest: int, *, keep_end: bool = False) -> str:
-    """Text that every database takes, cut to its length; of a traceback the end is what tells most."""
-    if len(text) > longest:
-        text = "…" + text[1 - longest :] if keep_end else text[: longest - 1] + "…"
+def _clean(text: str, max_length: int, *, keep_end: bool = False) -> str:
+    """Text that both databases accept, cut to `max_length`; `keep_end` keeps the end, as of a traceback."""
+    if len(text) > max_length:
+        text = "…" + text[1 - max_length :] if keep_end else text[: max_length - 1] + "…"
     if not text.isascii():
         text = text.encode(errors="replace").decode()  # lone surrogates
     return text.replace("\0", "\ufffd")

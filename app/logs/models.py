@@ -1,4 +1,4 @@
-"""The tables of the log: its entries, and how many there are of each kind."""
+"""The tables of the log: its entries and their totals."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -10,11 +10,11 @@ from app.arr.models import AppType
 from app.core.config import LogLevel
 
 SYSTEM = "system"
-SOURCES: tuple[str, ...] = (*(one.value for one in AppType), SYSTEM)
-"""What an entry can belong to: an app type, or Huntarr itself."""
-NUMBERS: dict[LogLevel, int] = {level: logging.getLevelNamesMapping()[level] for level in LogLevel}
-NOBODY = 0
-"""Stands in the counts for entries that belong to no instance."""
+SOURCES: tuple[str, ...] = (*(app_type.value for app_type in AppType), SYSTEM)
+"""The source of an entry: an app type, or Huntarr itself."""
+LEVEL_NUMBERS: dict[LogLevel, int] = {level: logging.getLevelNamesMapping()[level] for level in LogLevel}
+NO_INSTANCE = 0
+"""In totals: entries that belong to no instance."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -30,10 +30,10 @@ def time_of(entry_id: int) -> datetime:
 
 
 class LogEntry(SQLModel, table=True):
-    """One line. Its id is its time in microseconds since 1970, moved on to the next free one where two lines meet.
+    """One line. Its id is its time in microseconds since 1970, or the next free number.
 
-    So the order of ids is the order in time, however late a process stores its lines, and one index answers what is
-    asked by time and what is asked by id.
+    So ids are in the order of time, however late a process stores its lines, and one index serves queries by time and
+    by id.
     """
 
     __tablename__ = "logs"
@@ -58,13 +58,13 @@ class LogEntry(SQLModel, table=True):
     logger: str = Field(max_length=100)
     message: str = Field(sa_type=Text)
     context: str = Field(sa_type=Text)
-    """JSON as text: it is searched as it stands."""
+    """JSON as text, so that it can be searched."""
     size: int
     """Bytes of the texts."""
 
 
 class LogTotal(SQLModel, table=True):
-    """How many entries there are, written with them in one transaction, so that no poll ever counts them."""
+    """How many entries there are, updated in the same transaction, so that statistics need not count them."""
 
     __tablename__ = "log_totals"
 
@@ -74,4 +74,4 @@ class LogTotal(SQLModel, table=True):
     lines: int = Field(default=0, sa_type=BigInteger)
     size: int = Field(default=0, sa_type=BigInteger)
     dropped: int = Field(default=0, sa_type=BigInteger)
-    """Lines that could not be stored and stand on stdout only."""
+    """Lines that could not be stored and were written to stdout only."""

@@ -23,36 +23,36 @@ class LogEntryOut(Out):
     request_id: str | None
     logger: str
     message: str
-    context: dict[str, Any] = Field(description="Whatever else the line says; a traceback is its `exception`.")
+    context: dict[str, Any] = Field(description="The other fields of the line; a traceback is `exception`.")
 
 
 class LogsOut(Out):
-    """Lines, newest first. The next page is asked for with `before_id`."""
+    """Lines, newest first. `before_id` asks for the next page."""
 
     entries: list[LogEntryOut]
-    total: int = Field(ge=0, description="Lines that fit, on all pages.")
-    total_is_exact: bool = Field(description="False where counting ended early: there are at least `total`.")
+    total: int = Field(ge=0, description="Matching lines, on all pages.")
+    total_is_exact: bool = Field(description="False when counting ended early: there are at least `total`.")
     next_before_id: int | None = Field(
-        description="Null at the end. With `search` a page may be short and still have a next one."
+        description="Null on the last page. With `search` a page may be short and still have a next one."
     )
 
 
 class LogStatsOut(Out):
-    """What is stored. Every app type and level is there, also with 0."""
+    """Statistics of the stored lines. Every app type and level is included, also with 0."""
 
     total: int
     by_app: dict[str, int]
     by_level: dict[LogLevel, int]
     oldest: UtcTime | None
     newest: UtcTime | None
-    size_bytes: int = Field(description="Bytes of the stored texts, without the database's own overhead.")
+    size_bytes: int = Field(description="Bytes of the stored texts, without the overhead of the database.")
     dropped: dict[LogLevel, int] = Field(
         description="Lines that were not stored because the database could not take them, since the log was cleared."
     )
 
 
 class LogCleanupIn(In):
-    """What to keep; with neither field, what the settings say."""
+    """What to keep; without both fields, what the settings say."""
 
     days_to_keep: int | None = Field(None, ge=1, le=3650)
-    max_entries_per_app: int | None = Field(None, ge=0, le=1_000_000, description="The newest ones stay.")
+    max_entries_per_app: int | None = Field(None, ge=0, le=1_000_000, description="The newest ones are kept.")

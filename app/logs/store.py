@@ -1,4 +1,4 @@
-"""The table of the log: adding, reading, counting and deleting entries."""
+"""Adds, reads, counts and deletes entries of the log."""
 
 import asyncio
 from collections import Counter
@@ -16,32 +16,32 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.clock import Clock
 from app.core.config import LogLevel
 from app.core.db import Database, upsert
-from app.logs.filters import LogFilter, fitting, searching
+from app.logs.filters import LogFilter, matching, with_text
 from app.logs.lines import Entry, EntryKind
-from app.logs.models import NOBODY, NUMBERS, SOURCES, LogEntry, LogTotal, id_at, time_of
+from app.logs.models import LEVEL_NUMBERS, NO_INSTANCE, SOURCES, LogEntry, LogTotal, id_at, time_of
 from app.logs.schemas import LogCleanupIn, LogEntryOut, LogsOut, LogStatsOut
 from app.settings.service import SettingsService
 
-COUNTED = 10_000
-"""Where no kept count answers, counting ends here."""
-SEARCHED = 10_000
-"""A page with `search` looks through so many entries that fit the other filters."""
-EXPORTED = 1000
-DELETED = 2000
+MAX_COUNTED = 10_000
+"""Without a stored total, counting ends here."""
+MAX_SEARCHED = 10_000
+"""A page with `search` reads so many entries that match the other filters."""
+EXPORT_BATCH_ROWS = 1000
+DELETE_BATCH_ROWS = 2000
 PAUSE_SECONDS = 0.02
 TRIES = 20
 
-_WORDS = {number: level for level, number in NUMBERS.items()}
+_LEVELS = {number: level for level, number in LEVEL_NUMBERS.items()}
 _COLUMNS: Any = [getattr(LogEntry, name) for name in LogEntry.model_fields if name != "size"]
 _KEY = ("app_type", "instance_id", "level")
 
 
-def level_word(number: int) -> LogLevel:
-    return _WORDS[number]
+def level_name(number: int) -> LogLevel:
+    return _LEVELS[number]
 
 
 class LogStore:
-    """Every statement on the two tables of the log."""
+    """All statements on the two tables of the log."""
 
     def __init__(self, db: Database, settings: SettingsService, clock: Clock) -> None:
         self._db = db
@@ -49,20 +49,20 @@ class LogStore:
         self._clock = clock
 
     async def add(self, entries: Sequence[Entry], dropped: Mapping[EntryKind, int]) -> list[LogEntryOut]:
-        """Store them, and count those that were dropped before them."""
+        """Store entries, and count those that were dropped before them."""
         ids = [entry.id for entry in entries]
         for attempt in range(1, TRIES + 1):
             try:
                 async with self._db.session() as session:
                     ids = await _free_ids(session, ids)
-                    rows = [{**asdict(entry), "id": one} for entry, one in zip(entries, ids, strict=True)]
+                    rows = [{**asdict(entry), "id": entry_id} for entry, entry_id in zip(entries, ids, strict=True)]
                     await (await session.connection()).execute(insert(LogEntry), rows)
                     await _count(session, [(entry.kind, entry.size) for entry in entries], dropped)
                 break
-            except IntegrityError:  # another process took an id between our look and our write
+            except IntegrityError:  # another process took an id after we looked
                 if attempt == TRIES:
                     raise
-        return [_out(replace(entry, id=one)) for entry, one in zip(entries, ids, strict=True)]
+        return [_out(replace(entry, id=entry_id)) for entry, entry_id in zip(entries, ids, strict=True)]
 
     async def page(self, wanted: LogFilter, *, limit: int, before_id: int | None) -> LogsOut:
         """Entries, newest first."""
@@ -78,7 +78,7 @@ class LogStore:
         return LogsOut(entries=entries, total=total, total_is_exact=is_exact, next_before_id=following)
 
     async def stats(self) -> LogStatsOut:
-        """From the kept counts: the same few reads, however many entries there are."""
+        """Statistics from the stored totals: the same few reads, however many entries there are."""
         sums = [func.sum(getattr(LogTotal, name)) for name in ("lines", "size", "dropped")]
         query: Any = select(LogTotal.app_type, LogTotal.level, *sums).group_by(LogTotal.app_type, col(LogTotal.level))
         ends = [select(end(LogEntry.id)).scalar_subquery() for end in (func.min, func.max)]
@@ -89,8 +89,8 @@ class LogStore:
         by_level, dropped = dict.fromkeys(LogLevel, 0), dict.fromkeys(LogLevel, 0)
         for app_type, level, lines, _, lost in rows:
             by_app[app_type] = by_app.get(app_type, 0) + int(lines)
-            by_level[level_word(level)] += int(lines)
-            dropped[level_word(level)] += int(lost)
+            by_level[level_name(level)] += int(lines)
+            dropped[level_name(level)] += int(lost)
         return LogStatsOut(
             total=sum(by_app.values()),
             by_app=by_app,
@@ -102,17 +102,17 @@ class LogStore:
         )
 
     async def export(self, wanted: LogFilter) -> AsyncIterator[list[LogEntryOut]]:
-        """All that fit, the oldest first, part by part; what is logged meanwhile is left out.
+        """All matching entries, oldest first, part by part, without those that are logged meanwhile.
 
-        The first part is read before this returns: a database that is away is told as an error, not as half a file.
+        The first part is read before this returns, so that an unavailable database is an error and not half a file.
         """
         async with self._db.reading() as session:
             newest = (await session.exec(select(func.max(LogEntry.id)))).one()
             last = newest + 1 if newest is not None else 0
             first = await _oldest(session, wanted, None, last)
-        return self._rest(wanted, last, *first)
+        return self._parts(wanted, last, *first)
 
-    async def _rest(
+    async def _parts(
         self, wanted: LogFilter, last: int, part: list[LogEntryOut], reached: int | None
     ) -> AsyncIterator[list[LogEntryOut]]:
         yield part
@@ -122,37 +122,39 @@ class LogStore:
             yield part
 
     async def clear(self, app_type: str | None) -> int:
-        """Delete all entries, or those of one kind, and the counts of what was dropped."""
+        """Delete all entries, or those of one source, and reset the counts of dropped lines."""
         terms = LogFilter(app_type).terms()
-        deleted = await self._delete(lambda: select(LogEntry.id).where(*terms).limit(DELETED))
-        forgotten = update(LogTotal).values(dropped=0)
+        deleted = await self._delete(lambda: select(LogEntry.id).where(*terms).limit(DELETE_BATCH_ROWS))
+        reset = update(LogTotal).values(dropped=0)
         async with self._db.session() as session:
-            await session.exec(forgotten if app_type is None else forgotten.where(col(LogTotal.app_type) == app_type))
+            await session.exec(reset if app_type is None else reset.where(col(LogTotal.app_type) == app_type))
         return deleted
 
     async def clean_up(self, given: LogCleanupIn) -> int:
-        """Delete what is older, or more, than `given` says; when it says nothing, than the settings say."""
-        days, most = given.days_to_keep, given.max_entries_per_app
-        if days is None and most is None:
+        """Delete entries beyond the age or number that is given; without both, beyond those of the settings."""
+        days, max_entries = given.days_to_keep, given.max_entries_per_app
+        if days is None and max_entries is None:
             general = await self._settings.general()
-            days, most = general.log_retention_days, general.log_max_entries_per_app
+            days, max_entries = general.log_retention_days, general.log_max_entries_per_app
         deleted = 0
         if days is not None:
             oldest = id_at(self._clock() - timedelta(days=days))
-            deleted += await self._delete(lambda: select(LogEntry.id).where(col(LogEntry.id) < oldest).limit(DELETED))
-        if most is not None:
+            deleted += await self._delete(
+                lambda: select(LogEntry.id).where(col(LogEntry.id) < oldest).limit(DELETE_BATCH_ROWS)
+            )
+        if max_entries is not None:
             for app_type in SOURCES:
-                deleted += await self._shorten(app_type, most)
+                deleted += await self._shorten(app_type, max_entries)
         return deleted
 
     async def purge(self) -> None:
-        """The retention."""
+        """Delete entries beyond the limits of the settings."""
         await self.clean_up(LogCleanupIn())
 
-    async def _shorten(self, app_type: str, most: int) -> int:
+    async def _shorten(self, app_type: str, max_entries: int) -> int:
         deleted = 0
-        while (excess := await self._lines_of(app_type) - most) > 0:
-            ids = fitting(LogFilter(app_type), min(excess, DELETED), oldest_first=True)
+        while (excess := await self._lines_of(app_type) - max_entries) > 0:
+            ids = matching(LogFilter(app_type), min(excess, DELETE_BATCH_ROWS), oldest_first=True)
             if not (gone := await self._delete_batch(ids)):
                 break
             deleted += gone
@@ -165,31 +167,31 @@ class LogStore:
 
     async def _delete(self, batch: Any) -> int:
         deleted = 0
-        while (gone := await self._delete_batch(batch())) == DELETED:
+        while (gone := await self._delete_batch(batch())) == DELETE_BATCH_ROWS:
             deleted += gone
         return deleted + gone
 
     async def _delete_batch(self, ids: Any) -> int:
-        """A short transaction, and then a pause in which others write: a hunt never waits for a clean-up."""
+        """A short transaction, then a pause in which others can write: a hunt never waits for a clean-up."""
         counted: Any = (LogEntry.app_type, LogEntry.instance_id, LogEntry.level, LogEntry.size)
         async with self._db.session() as session:
             deletion: Any = delete(LogEntry).where(col(LogEntry.id).in_(ids)).returning(*counted)
             gone = (await session.exec(deletion)).all()
-            kinds = [(EntryKind(row.app_type, row.instance_id or NOBODY, row.level), row.size) for row in gone]
+            kinds = [(EntryKind(row.app_type, row.instance_id or NO_INSTANCE, row.level), row.size) for row in gone]
             await _count(session, kinds, {}, sign=-1)
         await asyncio.sleep(PAUSE_SECONDS)
         return len(kinds)
 
 
 async def _free_ids(session: AsyncSession, ids: Sequence[int]) -> list[int]:
-    """`ids`, moved on where one is taken or stands there twice."""
+    """`ids`, each moved to the next free number where it is taken or given twice."""
     taken = set((await session.exec(select(LogEntry.id).where(col(LogEntry.id).in_(ids)))).all())
     free = []
-    for one in ids:
-        while one in taken:
-            one += 1
-        taken.add(one)
-        free.append(one)
+    for entry_id in ids:
+        while entry_id in taken:
+            entry_id += 1
+        taken.add(entry_id)
+        free.append(entry_id)
     return free
 
 
@@ -203,7 +205,7 @@ async def _count(
         sizes[kind] += sign * size
     rows = [
         {**kind._asdict(), "lines": lines[kind], "size": sizes[kind], "dropped": dropped.get(kind, 0)}
-        for kind in sorted({*lines, *dropped})  # in one order, or two processes could wait for each other
+        for kind in sorted({*lines, *dropped})  # always in this order: otherwise two processes could deadlock
     ]
     await upsert(session, LogTotal, rows, key=_KEY, add=("lines", "size", "dropped"))
 
@@ -211,20 +213,20 @@ async def _count(
 async def _newest(
     session: AsyncSession, wanted: LogFilter, limit: int, before_id: int | None
 ) -> tuple[list[int], int | None]:
-    """The ids of a page, and where the next one begins."""
+    """The ids of a page, and the id before which the next page begins."""
     if wanted.search is None:
-        ids = list((await session.exec(fitting(wanted, limit + 1, beyond=before_id))).all())
+        ids = list((await session.exec(matching(wanted, limit + 1, beyond=before_id))).all())
         return ids[:limit], ids[limit - 1] if len(ids) > limit else None
-    ids = list((await session.exec(searching(wanted, SEARCHED, beyond=before_id).limit(limit + 1))).all())
+    ids = list((await session.exec(with_text(wanted, MAX_SEARCHED, beyond=before_id).limit(limit + 1))).all())
     if len(ids) > limit:
         return ids[:limit], ids[limit - 1]
-    looked_through = fitting(wanted, SEARCHED, beyond=before_id).subquery()
-    count, lowest = (await session.exec(select(func.count(), func.min(looked_through.c.id)))).one()
-    return ids, lowest if count == SEARCHED else None
+    read = matching(wanted, MAX_SEARCHED, beyond=before_id).subquery()
+    count, lowest = (await session.exec(select(func.count(), func.min(read.c.id)))).one()
+    return ids, lowest if count == MAX_SEARCHED else None
 
 
 async def _total(session: AsyncSession, wanted: LogFilter) -> tuple[int, bool]:
-    """How many fit, and whether all were counted."""
+    """How many entries match, and whether all were counted."""
     if wanted.is_counted:
         query: Any = select(func.sum(LogTotal.lines)).where(col(LogTotal.level).in_(wanted.levels))
         if wanted.app_type is not None:
@@ -233,23 +235,23 @@ async def _total(session: AsyncSession, wanted: LogFilter) -> tuple[int, bool]:
             query = query.where(LogTotal.instance_id == wanted.instance_id)
         return int((await session.exec(query)).one() or 0), True
     if wanted.search is None:
-        some = fitting(wanted, COUNTED + 1).subquery()
+        some = matching(wanted, MAX_COUNTED + 1).subquery()
         count = (await session.exec(select(func.count()).select_from(some))).one()
-        return min(count, COUNTED), count <= COUNTED
-    count, looked_through = [
+        return min(count, MAX_COUNTED), count <= MAX_COUNTED
+    count, read = [
         (await session.exec(select(func.count()).select_from(query.subquery()))).one()
-        for query in (searching(wanted, SEARCHED), fitting(wanted, SEARCHED))
+        for query in (with_text(wanted, MAX_SEARCHED), matching(wanted, MAX_SEARCHED))
     ]
-    return count, looked_through < SEARCHED
+    return count, read < MAX_SEARCHED
 
 
 async def _oldest(
     session: AsyncSession, wanted: LogFilter, beyond: int | None, last: int
 ) -> tuple[list[LogEntryOut], int | None]:
-    """A part of the export, and the id it reached; nothing when it was the last one."""
-    ids = list((await session.exec(fitting(wanted, EXPORTED, beyond=beyond, oldest_first=True))).all())
-    reached = ids[-1] if len(ids) == EXPORTED and ids[-1] < last else None
-    query = select(*_COLUMNS).where(col(LogEntry.id).in_([one for one in ids if one < last]))
+    """A part of the export, and its last id; `None` instead of the id after the last part."""
+    ids = list((await session.exec(matching(wanted, EXPORT_BATCH_ROWS, beyond=beyond, oldest_first=True))).all())
+    reached = ids[-1] if len(ids) == EXPORT_BATCH_ROWS and ids[-1] < last else None
+    query = select(*_COLUMNS).where(col(LogEntry.id).in_([entry_id for entry_id in ids if entry_id < last]))
     if wanted.search is not None:
         query = query.where(wanted.matches(col(LogEntry.message), col(LogEntry.context)))
     rows = (await session.exec(query.order_by(col(LogEntry.id)))).all()
@@ -257,11 +259,11 @@ async def _oldest(
 
 
 def _out(row: Any) -> LogEntryOut:
-    """From a row, or an entry that became one."""
+    """From a row, or from an entry that was stored."""
     return LogEntryOut(
         id=row.id,
         timestamp=time_of(row.id),
-        level=level_word(row.level),
+        level=level_name(row.level),
         app_type=row.app_type,
         instance_id=row.instance_id,
         hunt_id=row.hunt_id,

@@ -1,4 +1,4 @@
-"""Lines of the log as events of the moment, for whoever follows the stream."""
+"""Lines of the log as ephemeral events on the stream."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from app.events.payloads import Level, LogLine
 from app.logs.schemas import LogEntryOut
 
 LEVELS = {"INFO": Level.INFO, "WARNING": Level.WARNING, "ERROR": Level.ERROR, "CRITICAL": Level.ERROR}
-"""What is streamed; lines for debugging are only stored."""
+"""The levels that are streamed; debug lines are only stored."""
 
 
 class LogStream:
-    """Told of lines once they are stored."""
+    """Publishes lines that have been stored."""
 
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus

@@ -1,4 +1,4 @@
-"""The background writer: lines go from memory to the table in short transactions, and nobody who logs waits for it."""
+"""The background writer: it stores lines in short transactions, and code that logs does not wait for it."""
 
 import asyncio
 import time
@@ -14,30 +14,30 @@ from app.core.logging import Line, listening
 from app.logs.buffer import Buffer
 from app.logs.lines import Entry, EntryKind, entry_of
 from app.logs.schemas import LogEntryOut
-from app.logs.store import LogStore, level_word
+from app.logs.store import LogStore, level_name
 
 log = structlog.get_logger(__name__)
 
 BATCH = 200
 GATHER_SECONDS = 1.0
 PAUSE_SECONDS = 0.01
-"""Between two batches: others write too."""
+"""Between two batches, so that others can write."""
 FIRST_WAIT_SECONDS = 1.0
 MAX_WAIT_SECONDS = 15.0
 FLUSH_SECONDS = 3.0
 PUBLISH_SECONDS = 2.0
 TRIES = 3
-"""Of a batch that fails for another reason than a database that is away."""
+"""Of a batch that fails although the database is available."""
 
 Publisher = Callable[[Sequence[LogEntryOut]], Awaitable[None]]
-"""Told of entries once they are stored, in order; what it raises is not passed on, and it has two seconds."""
+"""Called with entries after they are stored, in order. It has two seconds, and its errors are only logged."""
 
 _is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
-"""True in the writer's own task: what is logged there, by us or by SQLAlchemy, would make new lines for ever."""
+"""True in the writer's own task: lines that are logged there would cause new lines for ever."""
 
 
 class LogWriter:
-    """One for each process; works only inside `running()`: the command line's one-shot commands store no line."""
+    """One for each process. It works only inside `running()`, so one-shot commands store no lines."""
 
     def __init__(
         self,
@@ -57,26 +57,26 @@ class LogWriter:
         self._flush_seconds = flush_seconds
         self._arrived, self._full, self._ending = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._held: list[Entry] = []
+        self._batch: list[Entry] = []
         self._failures = 0
         self._away_since: float | None = None
-        self._lost: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
         self._is_published = True
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Take every line in for the time of the block; at its end what waits is stored, if that goes quickly."""
+        """Store every line for the time of the block. At its end, waiting entries are stored if that is quick."""
         self._loop = asyncio.get_running_loop()
         self._ending.clear()
         task = asyncio.create_task(self._run())
         try:
-            with listening(self.take_in):
+            with listening(self.add_line):
                 yield
         finally:
             await self._end(task)
 
-    def take_in(self, line: Line) -> None:
-        """Called where the line is logged, in any thread: a moment's work in memory."""
+    def add_line(self, line: Line) -> None:
+        """Called in the thread that logs: it only writes to memory."""
         if _is_writing.get():
             return
         waiting = self._buffer.put(entry_of(line))
@@ -98,12 +98,12 @@ class LogWriter:
             self._report()
 
     async def _store_all(self) -> None:
-        """Until nothing waits; while the database is away, with longer and longer pauses."""
+        """Store batches until nothing waits; while the database is unavailable, with longer and longer pauses."""
         wait = self._first_wait
-        while batch := self._held or self._buffer.take(BATCH):
-            self._held = batch
+        while batch := self._batch or self._buffer.take(BATCH):
+            self._batch = batch
             if await self._store_batch(batch):
-                self._held, wait = [], self._first_wait
+                self._batch, wait = [], self._first_wait
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             if self._ending.is_set():
@@ -117,13 +117,13 @@ class LogWriter:
         dropped = self._buffer.take_dropped()
         try:
             stored = await self._store.add(batch, dropped)
-        except Exception as failure:  # the top of the background: whatever it was, later lines must be stored
+        except Exception as failure:  # the top of a background task: later lines must be stored
             self._buffer.count_dropped(dropped)
             self._failed(failure, batch)
             return False
         self._failures = 0
-        self._lost.update(_by_level(dropped))
-        await self._tell(stored)
+        self._dropped.update(_by_level(dropped))
+        await self._publish_stored(stored)
         return True
 
     def _failed(self, failure: Exception, batch: Sequence[Entry]) -> None:
@@ -134,30 +134,30 @@ class LogWriter:
         self._failures += 0 if isinstance(failure, HuntarrError) else 1
         if self._failures == TRIES:
             self._buffer.count_dropped(Counter(entry.kind for entry in batch))
-            self._held, self._failures = [], 0
+            self._batch, self._failures = [], 0
 
     def _report(self) -> None:
-        """One line, stored like any other, when lines are stored again or some were lost."""
-        if self._away_since is None and not self._lost:
+        """Log one line when lines are stored again or some were dropped."""
+        if self._away_since is None and not self._dropped:
             return
         event = "log lines came faster than they could be stored"
-        fields: dict[str, object] = {"dropped": dict(self._lost)}
+        fields: dict[str, object] = {"dropped": dict(self._dropped)}
         if self._away_since is not None:
             event = "log lines are stored again"
             fields["away_seconds"] = round(time.monotonic() - self._away_since, 1)
-        self._away_since, self._lost = None, Counter()
+        self._away_since, self._dropped = None, Counter()
         _is_writing.set(False)
         log.warning(event, **fields)
         _is_writing.set(True)
 
-    async def _tell(self, stored: Sequence[LogEntryOut]) -> None:
+    async def _publish_stored(self, stored: Sequence[LogEntryOut]) -> None:
         if self._publish is None:
             return
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._publish(stored)
             self._is_published = True
-        except Exception as failure:  # somebody else's work: ours is done
+        except Exception as failure:  # the entries are stored all the same
             if self._is_published:
                 log.warning("log lines not published", error=type(failure).__name__)
             self._is_published = False
@@ -170,12 +170,12 @@ class LogWriter:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        if left := len(self._held) + len(self._buffer):
+        if left := len(self._batch) + len(self._buffer):
             log.warning("the last log lines were not stored", lines=left)
 
 
 def _by_level(dropped: Mapping[EntryKind, int]) -> Counter[str]:
     found: Counter[str] = Counter()
     for kind, count in dropped.items():
-        found[level_word(kind.level).value] += count
+        found[level_name(kind.level).value] += count
     return found

@@ -1,4 +1,4 @@
-"""The records behind `Idempotency-Key`: one holder at a time, and nothing for ever."""
+"""Stored replies: one request holds a key at a time, and all of them expire."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from app.core import retention
 from app.core.db import Database
 from app.core.errors import Conflict
 from app.idempotency.models import Replay
-from app.idempotency.service import Attempt, IdempotencyService, StoredResponse
+from app.idempotency.service import IdempotencyService, Reservation, StoredResponse
 from app.secrets.box import SecretBox
 from tests.api.kernel import Watch, make_database
 
@@ -29,7 +29,7 @@ class Bench:
     watch: Watch
     replays: IdempotencyService
 
-    async def begin(self, fingerprint: str = "f", key: str = "k") -> Attempt | StoredResponse:
+    async def begin(self, fingerprint: str = "f", key: str = "k") -> Reservation | StoredResponse:
         return await self.replays.begin("api_key:1", key, fingerprint)
 
     async def count(self) -> int:
@@ -44,47 +44,47 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await db.close()
 
 
-async def test_one_of_many_begins(bench: Bench) -> None:
+async def test_one_of_many_requests_begins(bench: Bench) -> None:
     results = await asyncio.gather(*(bench.begin() for _ in range(20)), return_exceptions=True)
-    assert sum(isinstance(one, Attempt) for one in results) == 1
-    assert sum(isinstance(one, Conflict) for one in results) == 19
+    assert sum(isinstance(result, Reservation) for result in results) == 1
+    assert sum(isinstance(result, Conflict) for result in results) == 19
 
 
 async def test_any_bytes_come_back(bench: Bench) -> None:
-    attempt = await bench.begin()
-    assert isinstance(attempt, Attempt)
-    await bench.replays.keep(attempt, REPLY)
+    reservation = await bench.begin()
+    assert isinstance(reservation, Reservation)
+    await bench.replays.store(reservation, REPLY)
     assert await bench.begin() == REPLY
     with pytest.raises(Conflict, match="another request"):
         await bench.begin("other")
 
 
-async def test_an_abandoned_key_is_taken_over_and_the_late_answer_does_not_count(bench: Bench) -> None:
+async def test_an_abandoned_key_is_taken_over_and_the_late_reply_is_discarded(bench: Bench) -> None:
     first = await bench.begin()
-    assert isinstance(first, Attempt)
+    assert isinstance(first, Reservation)
     bench.watch.forward(minutes=1, seconds=59)
-    with pytest.raises(Conflict, match="still being answered"):
+    with pytest.raises(Conflict, match="still running"):
         await bench.begin()
     bench.watch.forward(seconds=1)
     second = await bench.begin("other")
-    assert isinstance(second, Attempt)
-    await bench.replays.keep(first, REPLY)
+    assert isinstance(second, Reservation)
+    await bench.replays.store(first, REPLY)
     await bench.replays.release(first)
-    with pytest.raises(Conflict, match="still being answered"):
+    with pytest.raises(Conflict, match="still running"):
         await bench.begin("other")
-    await bench.replays.keep(second, REPLY)
+    await bench.replays.store(second, REPLY)
     assert await bench.begin("other") == REPLY
 
 
-async def test_a_record_of_another_secret_key_counts_as_none(bench: Bench) -> None:
-    attempt = await bench.begin()
-    assert isinstance(attempt, Attempt)
-    await bench.replays.keep(attempt, REPLY)
+async def test_a_reply_of_another_secret_key_does_not_count(bench: Bench) -> None:
+    reservation = await bench.begin()
+    assert isinstance(reservation, Reservation)
+    await bench.replays.store(reservation, REPLY)
     rotated = IdempotencyService(bench.db, SecretBox("r" * 32), bench.watch)
-    assert isinstance(await rotated.begin("api_key:1", "k", "f"), Attempt)
+    assert isinstance(await rotated.begin("api_key:1", "k", "f"), Reservation)
 
 
-async def test_what_is_stored_of_a_request_cannot_be_guessed_from_outside(bench: Bench) -> None:
+async def test_the_stored_fingerprint_is_keyed(bench: Bench) -> None:
     """A body may hold a password, of which a plain hash could be tried out by whoever reads the table."""
     await bench.begin("plain hash of a body")
     async with bench.db.reading() as session:
@@ -93,7 +93,7 @@ async def test_what_is_stored_of_a_request_cannot_be_guessed_from_outside(bench:
     assert stored != SecretBox("r" * 32).derive("replay", "plain hash of a body").hex()
 
 
-async def test_purge_deletes_what_is_over_in_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_purge_deletes_expired_replies_in_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 3)
     monkeypatch.setattr(retention, "MAX_BATCHES", 2)
     for number in range(8):

@@ -12,7 +12,7 @@ from app.core.logging import setup_logging
 
 @pytest.fixture
 def chain() -> Iterator[None]:
-    """What `huntarr serve` sets up, at DEBUG; loggers of modules must not keep it beyond the test."""
+    """The logging of `huntarr serve`, at DEBUG. Loggers of modules must not keep it after the test."""
     setup_logging(LogLevel.DEBUG, LogFormat.JSON)
     structlog.configure(cache_logger_on_first_use=False)
     root = logging.getLogger()

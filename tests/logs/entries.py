@@ -1,4 +1,4 @@
-"""Entries made by tests, and the books held against the table."""
+"""Entries for tests, and a check of the totals."""
 
 from collections import Counter
 from typing import Any
@@ -7,15 +7,15 @@ from sqlmodel import select
 
 from app.core.db import Database
 from app.logs.lines import Entry
-from app.logs.models import NOBODY, LogEntry, LogTotal, id_at
+from app.logs.models import NO_INSTANCE, LogEntry, LogTotal, id_at
 from tests.support.rig import START
 
 FIRST = id_at(START)
-"""The id of the first made entry: the moment at which the rig's clock starts."""
+"""The id of the first entry: the time at which the clock of the rig starts."""
 
 
 def entry(number: int = 0, **given: Any) -> Entry:
-    """One that was logged `number` milliseconds after the start."""
+    """An entry that was logged `number` milliseconds after the start."""
     values: dict[str, Any] = {
         "id": FIRST + number * 1000,
         "level": 20,
@@ -38,13 +38,13 @@ async def stored(db: Database) -> list[LogEntry]:
 
 
 async def check_counts(db: Database) -> None:
-    """The kept counts say what a count of the table would."""
+    """The stored totals equal a count of the table."""
     async with db.reading() as session:
         totals = (await session.exec(select(LogTotal))).all()
     lines: Counter[tuple[str, int, int]] = Counter()
     sizes: Counter[tuple[str, int, int]] = Counter()
     for row in await stored(db):
-        kind = (row.app_type, row.instance_id or NOBODY, row.level)
+        kind = (row.app_type, row.instance_id or NO_INSTANCE, row.level)
         lines[kind] += 1
         sizes[kind] += row.size
     assert {(row.app_type, row.instance_id, row.level): row.lines for row in totals if row.lines} == lines

@@ -1,11 +1,11 @@
-"""What waits in memory: bounded, and the least important goes first."""
+"""The buffer is bounded and drops the least important entries first."""
 
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from app.logs.buffer import Buffer
-from app.logs.lines import OVERHEAD
+from app.logs.lines import OVERHEAD_BYTES
 from tests.logs.entries import entry
 
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
@@ -17,7 +17,7 @@ def put(buffer: Buffer, *levels: int, start: int = 0) -> None:
 
 
 def taken(buffer: Buffer) -> list[tuple[str, int]]:
-    return [(one.message, one.level) for one in buffer.take(100_000)]
+    return [(line.message, line.level) for line in buffer.take(100_000)]
 
 
 def dropped(buffer: Buffer) -> dict[int, int]:
@@ -27,8 +27,8 @@ def dropped(buffer: Buffer) -> dict[int, int]:
     return dict(found)
 
 
-def test_debug_goes_first_then_info_and_of_one_level_the_oldest() -> None:
-    buffer = Buffer(most_lines=4)
+def test_debug_is_dropped_first_then_info_and_of_one_level_the_oldest() -> None:
+    buffer = Buffer(max_lines=4)
     put(buffer, ERROR, DEBUG, INFO, DEBUG)
     put(buffer, INFO, start=4)
     assert dropped(buffer) == {DEBUG: 1}
@@ -38,21 +38,21 @@ def test_debug_goes_first_then_info_and_of_one_level_the_oldest() -> None:
 
 
 def test_a_debug_line_does_not_push_out_what_matters_more() -> None:
-    buffer = Buffer(most_lines=2)
+    buffer = Buffer(max_lines=2)
     put(buffer, ERROR, WARNING, DEBUG, INFO)
     assert taken(buffer) == [("line 0", ERROR), ("line 1", WARNING)]
     assert dropped(buffer) == {DEBUG: 1, INFO: 1}
     assert dropped(buffer) == {}
 
 
-def test_when_all_matter_the_newest_stay() -> None:
-    buffer = Buffer(most_lines=3)
+def test_of_important_lines_the_newest_are_kept() -> None:
+    buffer = Buffer(max_lines=3)
     put(buffer, *[ERROR] * 10)
     assert taken(buffer) == [("line 7", ERROR), ("line 8", ERROR), ("line 9", ERROR)]
 
 
 def test_bytes_are_bounded_too() -> None:
-    buffer = Buffer(most_bytes=10 * (1000 + OVERHEAD))
+    buffer = Buffer(max_bytes=10 * (1000 + OVERHEAD_BYTES))
     for number in range(25):
         buffer.put(entry(number, size=1000))
     assert len(buffer) == 10
@@ -65,12 +65,12 @@ def test_lines_are_taken_in_the_order_of_time_whatever_their_level() -> None:
     buffer, shuffled = Buffer(), random.Random(7)
     put(buffer, *(shuffled.choice([DEBUG, INFO, WARNING, ERROR]) for _ in range(500)))
     found = [*buffer.take(123), *buffer.take(1000)]
-    assert [one.message for one in found] == [f"line {number}" for number in range(500)]
+    assert [line.message for line in found] == [f"line {number}" for number in range(500)]
     assert buffer.take(1) == []
 
 
 def test_no_line_is_lost_between_threads() -> None:
-    buffer = Buffer(most_lines=3000)
+    buffer = Buffer(max_lines=3000)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda start: put(buffer, *[INFO] * 1000, start=start), range(0, 8000, 1000)))
     assert len(buffer) == 3000

@@ -1,4 +1,4 @@
-"""From a line to an entry: whose it is, and that no line can be too large or unfit for a database."""
+"""Lines become entries with ids, of bounded size, that both databases accept."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.core.logging import Line
-from app.logs.lines import MAX_CONTEXT, MAX_MESSAGE_LENGTH, MAX_TEXT_LENGTH, Entry, entry_of
+from app.logs.lines import MAX_CONTEXT_BYTES, MAX_MESSAGE_LENGTH, MAX_TEXT_LENGTH, Entry, entry_of
 
 
 def made(event: str = "x", level: int = 20, **fields: Any) -> Entry:
@@ -25,7 +25,7 @@ def test_ids_bound_by_context_become_columns() -> None:
     assert (found.message, found.logger, found.size) == ("x", "app.tests", 1 + len('{"unit":"season"}'))
 
 
-def test_what_is_no_id_of_ours_stays_in_the_context() -> None:
+def test_a_value_that_is_no_id_stays_in_the_context() -> None:
     fields: dict[str, Any] = {"app_type": "plex", "instance_id": "seven", "hunt_id": True}
     found = made(**fields)
     assert (found.app_type, found.instance_id, found.hunt_id, found.request_id) == ("system", None, None, None)
@@ -39,7 +39,7 @@ def test_every_level_becomes_one_of_ours(given: int, stored: int) -> None:
     assert made(level=given).level == stored
 
 
-def test_no_text_that_a_database_would_refuse() -> None:
+def test_texts_are_accepted_by_both_databases() -> None:
     found = made("a\0b\ud800c", request_id="r\0", title="Pokémon \udfff", nested={"k\0": ["\0"]})
     for text in (found.message, found.context, found.request_id or ""):
         assert "\0" not in text
@@ -49,7 +49,7 @@ def test_no_text_that_a_database_would_refuse() -> None:
     assert "\\u0000" not in found.context
 
 
-def test_a_long_message_is_cut_and_says_so() -> None:
+def test_a_long_message_is_cut_and_marked() -> None:
     found = made("é" * 5000)
     assert len(found.message) == MAX_MESSAGE_LENGTH
     assert found.message.endswith("…")
@@ -74,15 +74,15 @@ def test_of_a_traceback_the_end_is_kept() -> None:
 )
 def test_the_context_is_bounded_and_still_json(fields: dict[str, Any]) -> None:
     found = made(**fields)
-    assert len(found.context.encode()) <= MAX_CONTEXT + 50
+    assert len(found.context.encode()) <= MAX_CONTEXT_BYTES + 50
     assert isinstance(context(found), dict)
 
 
-def test_what_is_left_out_is_said() -> None:
+def test_a_truncated_context_says_so() -> None:
     assert context(made(a=1, b=["x" * 4000] * 3, c=2)) == {"a": 1, "truncated": True}
 
 
-def test_depth_and_odd_numbers_are_taken() -> None:
+def test_deep_values_and_special_numbers_are_accepted() -> None:
     deep: Any = "bottom"
     for _ in range(100):
         deep = {"in": deep}

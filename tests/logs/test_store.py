@@ -1,4 +1,4 @@
-"""The table of the log: every filter held against a plain list, order, pages, counts, retention, export."""
+"""The log store: every filter compared with a plain list, order, pages, totals, retention, export."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from app.core.config import LogLevel
 from app.logs import store as store_module
 from app.logs.filters import LogFilter
 from app.logs.lines import Entry, EntryKind
-from app.logs.models import NUMBERS, SOURCES, time_of
+from app.logs.models import LEVEL_NUMBERS, SOURCES, time_of
 from app.logs.schemas import LogCleanupIn, LogEntryOut
 from app.logs.store import LogStore
 from app.settings.general import GeneralIn
@@ -49,18 +49,18 @@ def some_entries(count: int, seed: int = 1) -> list[Entry]:
     return made
 
 
-def fits(one: Entry, wanted: LogFilter) -> bool:
+def fits(row: Entry, wanted: LogFilter) -> bool:
     """What the filter means, once more and plainly."""
-    text = f"{one.message}\n{one.context}".lower()
+    text = f"{row.message}\n{row.context}".lower()
     return (
-        wanted.app_type in (None, one.app_type)
-        and (wanted.level is None or one.level >= NUMBERS[wanted.level])
-        and wanted.instance_id in (None, one.instance_id)
-        and wanted.hunt_id in (None, one.hunt_id)
-        and wanted.request_id in (None, one.request_id)
+        wanted.app_type in (None, row.app_type)
+        and (wanted.level is None or row.level >= LEVEL_NUMBERS[wanted.level])
+        and wanted.instance_id in (None, row.instance_id)
+        and wanted.hunt_id in (None, row.hunt_id)
+        and wanted.request_id in (None, row.request_id)
         and (wanted.search is None or wanted.search.lower() in text)
-        and (wanted.since is None or time_of(one.id) >= wanted.since)
-        and (wanted.until is None or time_of(one.id) < wanted.until)
+        and (wanted.since is None or time_of(row.id) >= wanted.since)
+        and (wanted.until is None or time_of(row.id) < wanted.until)
     )
 
 
@@ -105,7 +105,7 @@ async def all_pages(store: LogStore, wanted: LogFilter, limit: int) -> list[LogE
 
 
 async def exported(store: LogStore, wanted: LogFilter) -> list[LogEntryOut]:
-    return [one async for part in await store.export(wanted) for one in part]
+    return [row async for part in await store.export(wanted) for row in part]
 
 
 async def fill(rig: Rig, entries: Sequence[Entry]) -> LogStore:
@@ -117,43 +117,43 @@ async def fill(rig: Rig, entries: Sequence[Entry]) -> LogStore:
 async def test_every_filter_finds_what_it_says(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = some_entries(300)
     store = await fill(rig, entries)
-    entries.sort(key=lambda one: -one.id)
+    entries.sort(key=lambda row: -row.id)
     for wanted in WANTED:
-        expected = [one.id for one in entries if fits(one, wanted)]
+        expected = [row.id for row in entries if fits(row, wanted)]
         first = await store.page(wanted, limit=1000, before_id=None)
-        assert [one.id for one in first.entries] == expected, wanted
+        assert [row.id for row in first.entries] == expected, wanted
         assert (first.total, first.total_is_exact, first.next_before_id) == (len(expected), True, None), wanted
         page = await store.page(wanted, limit=7, before_id=None)
         assert page.total == len(expected), wanted
-        assert [one.id for one in await all_pages(store, wanted, 7)] == expected, wanted
-        assert [one.id for one in await exported(store, wanted)] == expected[::-1], wanted
+        assert [row.id for row in await all_pages(store, wanted, 7)] == expected, wanted
+        assert [row.id for row in await exported(store, wanted)] == expected[::-1], wanted
     await check_counts(rig.container.infra.db)
 
 
 async def test_long_lists_are_read_in_bounded_parts(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same answers when a page looks through 40 entries, an export reads 30 and counting ends at 50."""
-    for name, number in (("SEARCHED", 40), ("EXPORTED", 30), ("COUNTED", 50)):
+    for name, number in (("MAX_SEARCHED", 40), ("EXPORT_BATCH_ROWS", 30), ("MAX_COUNTED", 50)):
         monkeypatch.setattr(store_module, name, number)
     entries = some_entries(300, seed=2)
     store = await fill(rig, entries)
-    entries.sort(key=lambda one: -one.id)
+    entries.sort(key=lambda row: -row.id)
     for wanted in WANTED:
-        expected = [one.id for one in entries if fits(one, wanted)]
-        assert [one.id for one in await all_pages(store, wanted, 7)] == expected, wanted
-        assert [one.id for one in await exported(store, wanted)] == expected[::-1], wanted
+        expected = [row.id for row in entries if fits(row, wanted)]
+        assert [row.id for row in await all_pages(store, wanted, 7)] == expected, wanted
+        assert [row.id for row in await exported(store, wanted)] == expected[::-1], wanted
         page = await store.page(wanted, limit=5, before_id=None)
         assert page.total <= len(expected)
         assert page.total == len(expected) or not page.total_is_exact, wanted
 
 
-async def test_a_search_that_finds_nothing_yet_says_where_to_go_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "SEARCHED", 10)
+async def test_a_search_without_a_match_says_where_to_continue(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MAX_SEARCHED", 10)
     await fill(rig, [entry(0, message="needle"), *(entry(number) for number in range(1, 25))])
     store, wanted = rig.container.logs.store, LogFilter(search="needle")
     page = await store.page(wanted, limit=5, before_id=None)
     assert (page.entries, page.total, page.total_is_exact) == ([], 0, False)
     assert page.next_before_id == FIRST + 15_000
-    assert [one.message for one in await all_pages(store, wanted, 5)] == ["needle"]
+    assert [row.message for row in await all_pages(store, wanted, 5)] == ["needle"]
 
 
 async def test_lines_of_the_same_moment_are_all_kept(rig: Rig) -> None:
@@ -169,22 +169,22 @@ async def test_lines_of_the_same_moment_are_all_kept(rig: Rig) -> None:
     await check_counts(rig.container.infra.db)
 
 
-async def test_late_lines_stand_where_they_belong(rig: Rig) -> None:
+async def test_late_lines_are_in_the_order_of_time(rig: Rig) -> None:
     store = rig.container.logs.store
     await store.add([entry(10), entry(30)], {})
     await store.add([entry(20), entry(0)], {})
     page = await store.page(LogFilter(), limit=10, before_id=None)
-    assert [one.message for one in page.entries] == ["line 30", "line 20", "line 10", "line 0"]
+    assert [row.message for row in page.entries] == ["line 30", "line 20", "line 10", "line 0"]
     assert page.entries[-1].timestamp == START
 
 
-async def test_the_place_in_the_list_outlives_its_entry(rig: Rig) -> None:
+async def test_a_page_position_outlives_its_entry(rig: Rig) -> None:
     store = await fill(rig, [entry(number) for number in range(30)])
     page = await store.page(LogFilter(), limit=10, before_id=None)
     await store.clean_up(LogCleanupIn(max_entries_per_app=10))
     await store.add([entry(5, message="written late")], {})
     following = await store.page(LogFilter(), limit=10, before_id=page.next_before_id)
-    assert [one.message for one in following.entries] == ["written late"]
+    assert [row.message for row in following.entries] == ["written late"]
 
 
 async def test_statistics_are_read_from_the_counts(rig: Rig) -> None:
@@ -195,12 +195,12 @@ async def test_statistics_are_read_from_the_counts(rig: Rig) -> None:
     for engine in rig.container.infra.db.engines:
         event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     stats = await rig.container.logs.store.stats()
-    read = [one for one in statements if "BEGIN" not in one.upper()[:6]]
+    read = [statement for statement in statements if "BEGIN" not in statement.upper()[:6]]
     assert len(read) == 2
-    assert not any("count(" in one.lower() for one in read)
+    assert not any("count(" in statement.lower() for statement in read)
     assert stats.total == 251
-    assert stats.by_app == {app: sum(one.app_type == app for one in entries) + (app == "system") for app in SOURCES}
-    assert stats.by_level[LogLevel.ERROR] == sum(one.level == 40 for one in entries)
+    assert stats.by_app == {app: sum(row.app_type == app for row in entries) + (app == "system") for app in SOURCES}
+    assert stats.by_level[LogLevel.ERROR] == sum(row.level == 40 for row in entries)
     assert (stats.oldest, stats.newest) == (START, START + timedelta(milliseconds=900))
     assert stats.size_bytes == 2510
     assert stats.dropped == {"DEBUG": 3, "INFO": 1, "WARNING": 0, "ERROR": 0}
@@ -213,7 +213,7 @@ async def test_an_empty_log_has_statistics_too(rig: Rig) -> None:
 
 
 async def test_the_retention_is_by_age_and_by_number(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "DELETED", 50)  # so that there are many batches
+    monkeypatch.setattr(store_module, "DELETE_BATCH_ROWS", 50)  # so that there are many batches
     store = rig.container.logs.store
     old = [entry(number, id=FIRST - (31 * 86_400_000 + number) * 1000) for number in range(120)]
     many = [entry(number, app_type="sonarr", level=(10, 40)[number % 2]) for number in range(230)]
@@ -247,11 +247,11 @@ async def test_a_clean_up_does_what_it_is_asked(rig: Rig, given: dict[str, Any],
     await check_counts(rig.container.infra.db)
 
 
-async def test_clearing_takes_one_kind_or_all_and_forgets_what_was_dropped(rig: Rig) -> None:
+async def test_clearing_deletes_one_source_or_all_and_resets_dropped_counts(rig: Rig) -> None:
     entries = some_entries(200)
     store = await fill(rig, entries)
     await store.add([entry(900)], {EntryKind("sonarr", 1, 10): 3, EntryKind("system", 0, 20): 1})
-    sonarr = sum(one.app_type == "sonarr" for one in entries)
+    sonarr = sum(row.app_type == "sonarr" for row in entries)
     assert await store.clear("sonarr") == sonarr
     stats = await store.stats()
     assert (stats.total, stats.by_app["sonarr"]) == (201 - sonarr, 0)
@@ -262,8 +262,8 @@ async def test_clearing_takes_one_kind_or_all_and_forgets_what_was_dropped(rig: 
     await check_counts(rig.container.infra.db)
 
 
-async def test_clean_ups_and_writers_at_once_keep_the_books_right(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "DELETED", 20)
+async def test_clean_ups_and_writers_at_once_keep_the_totals_right(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "DELETE_BATCH_ROWS", 20)
     store = await fill(rig, some_entries(300))
     later = [[entry(1000 + 10 * a + b, app_type="radarr", instance_id=2) for b in range(10)] for a in range(10)]
     await asyncio.gather(
@@ -275,18 +275,18 @@ async def test_clean_ups_and_writers_at_once_keep_the_books_right(rig: Rig, monk
 
 
 async def test_an_export_ends_although_lines_keep_coming(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "EXPORTED", 10)
+    monkeypatch.setattr(store_module, "EXPORT_BATCH_ROWS", 10)
     store = await fill(rig, [entry(number) for number in range(35)])
     found = []
     for number, part in enumerate([part async for part in _noisy(store)]):
         assert len(part) <= 10, number
         found += part
-    assert [one.message for one in found] == [f"line {number}" for number in range(35)]
+    assert [row.message for row in found] == [f"line {number}" for number in range(35)]
 
 
 async def _noisy(store: LogStore) -> Any:
     number = 1000
     async for part in await store.export(LogFilter()):
-        await store.add([entry(number + one) for one in range(20)], {})
+        await store.add([entry(number + offset) for offset in range(20)], {})
         number += 20
         yield part

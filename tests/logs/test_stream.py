@@ -17,7 +17,7 @@ def told(fields: Mapping[bytes, bytes]) -> tuple[str, str, str, int | None]:
 
 @pytest.mark.asyncio
 @pytest.mark.usefixtures("chain")
-async def test_stored_lines_are_streamed_but_those_for_debugging(rig: Rig) -> None:
+async def test_stored_lines_are_streamed_except_debug(rig: Rig) -> None:
     log = structlog.get_logger("app.hunting.running.runner")
     async with rig.container.logs.writer.running():
         with structlog.contextvars.bound_contextvars(app_type="radarr", instance_id=7):

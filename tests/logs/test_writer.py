@@ -1,4 +1,4 @@
-"""The background writer on real databases: what is logged is stored, and when it cannot be, nobody else notices."""
+"""The background writer on real databases: lines are stored, and failures affect nothing else."""
 
 import asyncio
 import json
@@ -86,7 +86,7 @@ async def test_lines_are_stored_with_their_ids_and_without_secrets(rig: Rig) -> 
     await check_counts(rig.container.infra.db)
 
 
-async def test_two_hundred_lines_are_not_waited_with(rig: Rig) -> None:
+async def test_two_hundred_lines_are_stored_at_once(rig: Rig) -> None:
     async with writer(rig.container.logs.store, gather_seconds=NEVER).running():
         for number in range(200):
             log.info("line %s", number)
@@ -109,10 +109,10 @@ async def test_at_the_end_everything_is_stored(rig: Rig) -> None:
 
 
 @pytest.mark.storage
-async def test_while_the_database_is_away_the_important_lines_wait(rig: Rig) -> None:
+async def test_while_the_database_is_unavailable_important_lines_wait(rig: Rig) -> None:
     store = Shutter(rig)
     store.is_closed = True
-    async with writer(store, buffer=Buffer(most_lines=10)).running():
+    async with writer(store, buffer=Buffer(max_lines=10)).running():
         log.info("first")
         await store.tried.wait()  # it is held by the writer from now on
         for number in range(20):
@@ -138,7 +138,7 @@ async def test_while_the_database_is_away_the_important_lines_wait(rig: Rig) -> 
     await check_counts(rig.container.infra.db)
 
 
-async def test_what_the_database_says_of_itself_goes_the_same_way(rig: Rig) -> None:
+async def test_lines_of_the_database_library_are_stored_too(rig: Rig) -> None:
     """No door here: the table is really gone for a while."""
     [engine, _] = rig.container.infra.db.engines
 
@@ -156,8 +156,8 @@ async def test_what_the_database_says_of_itself_goes_the_same_way(rig: Rig) -> N
     assert await messages(rig) == ["said while there was no table", "log lines are stored again"]
 
 
-async def test_a_flood_is_told_once_it_is_over(rig: Rig) -> None:
-    async with writer(rig.container.logs.store, buffer=Buffer(most_lines=100)).running():
+async def test_a_flood_is_reported_when_it_is_over(rig: Rig) -> None:
+    async with writer(rig.container.logs.store, buffer=Buffer(max_lines=100)).running():
         for number in range(150):  # the writer has no turn in between
             log.debug("line %s", number)
         await wait_for(rig, "log lines came faster than they could be stored")
@@ -166,7 +166,7 @@ async def test_a_flood_is_told_once_it_is_over(rig: Rig) -> None:
     assert (await rig.container.logs.store.stats()).dropped["DEBUG"] == 50  # type: ignore[index] # the words are the keys
 
 
-async def test_nobody_who_logs_waits(rig: Rig) -> None:
+async def test_logging_does_not_wait(rig: Rig) -> None:
     store = Shutter(rig)
     store.is_stuck = True
     async with writer(store, flush_seconds=0.05).running():
@@ -177,7 +177,7 @@ async def test_nobody_who_logs_waits(rig: Rig) -> None:
     assert await messages(rig) == []  # the end did not wait for it either
 
 
-async def test_the_end_does_not_wait_for_a_database_that_is_away(rig: Rig) -> None:
+async def test_the_end_does_not_wait_for_an_unavailable_database(rig: Rig) -> None:
     store = Shutter(rig)
     store.is_closed = True
     async with writer(store, flush_seconds=5, first_wait_seconds=NEVER).running():
@@ -187,7 +187,7 @@ async def test_the_end_does_not_wait_for_a_database_that_is_away(rig: Rig) -> No
     assert await messages(rig) == []
 
 
-async def test_a_line_that_no_database_takes_does_not_stop_the_others(rig: Rig) -> None:
+async def test_a_line_that_the_database_refuses_does_not_stop_the_others(rig: Rig) -> None:
     store = Shutter(rig)
     store.poison = "poison"
     async with writer(store).running():
@@ -204,7 +204,7 @@ async def test_the_writers_own_work_makes_no_new_lines(rig: Rig) -> None:
     done = [asyncio.Event(), asyncio.Event()]
 
     async def publish(entries: Sequence[LogEntryOut]) -> None:
-        next(one for one in done if not one.is_set()).set()
+        next(event for event in done if not event.is_set()).set()
 
     engine_log = logging.getLogger("sqlalchemy.engine")
     engine_log.setLevel(logging.INFO)
@@ -212,9 +212,9 @@ async def test_the_writers_own_work_makes_no_new_lines(rig: Rig) -> None:
         engine.sync_engine.echo = True
     try:
         async with writer(rig.container.logs.store, publish=publish).running():
-            for number, one in enumerate(done):
+            for number, event in enumerate(done):
                 log.info("line %s", number)
-                await one.wait()
+                await event.wait()
     finally:
         for engine in rig.container.infra.db.engines:
             engine.sync_engine.echo = False
@@ -234,7 +234,7 @@ async def test_stored_entries_are_published(rig: Rig) -> None:
         log.debug("two")
     page = await rig.container.logs.store.page(LogFilter(), limit=10, before_id=None)
     assert heard == page.entries[::-1]
-    assert [(one.message, one.app_type, one.context) for one in heard] == [
+    assert [(entry.message, entry.app_type, entry.context) for entry in heard] == [
         ("one", "radarr", {"number": 1}),
         ("two", "system", {}),
     ]
@@ -265,5 +265,5 @@ async def test_lines_from_many_threads_all_arrive(rig: Rig) -> None:
         for thread in threads:
             await asyncio.to_thread(thread.join)
     found = [json.loads(row.context) for row in await stored(rig.container.infra.db)]
-    assert {(one["name"], one["number"]) for one in found} == {(a, b) for a in range(4) for b in range(100)}
+    assert {(context["name"], context["number"]) for context in found} == {(a, b) for a in range(4) for b in range(100)}
     assert len(found) == 400

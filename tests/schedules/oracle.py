@@ -55,7 +55,7 @@ def moments(rule: CronRule, zone: ZoneInfo, start: datetime, end: datetime) -> l
     moment = start - timedelta(hours=30)  # what the wall showed before, so that a doubled minute is known
     while moment <= end:
         wall = moment.astimezone(zone).replace(tzinfo=None)
-        if any(rule.fits(one) for one in _new(before, wall, seen)) and moment > start:
+        if any(rule.fits(minute) for minute in _new(before, wall, seen)) and moment > start:
             found.append(moment)
         before = wall
         moment += MINUTE
@@ -64,12 +64,12 @@ def moments(rule: CronRule, zone: ZoneInfo, start: datetime, end: datetime) -> l
 
 def _new(before: datetime | None, wall: datetime, seen: set[datetime]) -> Iterator[datetime]:
     """The minutes that the wall shows for the first time, those it jumped over included."""
-    one = wall if before is None or before >= wall else before + MINUTE
-    while one <= wall:
-        if one not in seen:
-            seen.add(one)
-            yield one
-        one += MINUTE
+    minute = wall if before is None or before >= wall else before + MINUTE
+    while minute <= wall:
+        if minute not in seen:
+            seen.add(minute)
+            yield minute
+        minute += MINUTE
 
 
 @st.composite
@@ -85,7 +85,7 @@ def _field(draw: st.DrawFn, name: str) -> tuple[str, frozenset[int] | None, bool
         return f"*/{step}", frozenset(range(low, high + 1, step)), True
     if kind in ("one", "list"):
         values = draw(st.lists(number, min_size=1, max_size=1 if kind == "one" else 4))
-        words = [NAMES[one] if name == "weekday" and draw(st.booleans()) else str(one) for one in values]
+        words = [NAMES[value] if name == "weekday" and draw(st.booleans()) else str(value) for value in values]
         return ",".join(words), frozenset(values), False
     first, last = sorted((draw(number), draw(number)))
     step = draw(st.integers(1, 5)) if kind == "stepped range" and first != last else 1

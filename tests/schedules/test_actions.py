@@ -23,7 +23,7 @@ async def run_now(rig: Rig, action: str, **given: Any) -> ScheduleRun:
 
 
 async def enabled(rig: Rig) -> dict[int, bool]:
-    return {one.id: one.enabled for one in await rig.container.instances.all()}
+    return {instance.id: instance.enabled for instance in await rig.container.instances.all()}
 
 
 @pytest.mark.asyncio
@@ -61,7 +61,7 @@ async def test_the_hourly_cap_that_was_set_is_in_force(rig: Rig) -> None:
     plain, own = await instance(rig), await instance(rig, hourly_cap=50)
 
     async def caps() -> dict[int, int]:
-        return {one.id: one.hunting.hourly_cap for one in await rig.container.instances.all()}
+        return {instance.id: instance.hunting.hourly_cap for instance in await rig.container.instances.all()}
 
     run = await run_now(rig, "set_hourly_cap", app_type="radarr", params={"hourly_cap": 7})
     assert (run.status, run.message) == ("completed", "Hourly cap of 2 instances set to 7.")
@@ -148,7 +148,7 @@ async def test_without_redis_a_run_is_put_off_and_in_the_end_given_up(
         [run] = await runs_of(rig)
         for _ in range(10):
             await cut_off.container.schedules.runner.run(run.id or 0)
-            assert [one.status for one in await runs_of(rig)] == ["running"]
+            assert [run.status for run in await runs_of(rig)] == ["running"]
             cut_off.clock.forward(minutes=1)
         await cut_off.container.schedules.runner.run(run.id or 0)
     [run] = await runs_of(rig)
@@ -181,7 +181,7 @@ async def test_a_schedule_goes_with_its_instance_and_is_never_about_all(rig: Rig
     await rig.container.instances.delete(AppType.RADARR, gone)
     for run_id in (1, 2):
         await rig.container.schedules.runner.run(run_id)
-    assert [one.id for one in await rig.container.schedules.service.all()] == [other.id]
+    assert [schedule.id for schedule in await rig.container.schedules.service.all()] == [other.id]
     assert [hunt.instance_id for hunt in await hunts_of(rig)] == [stays]
     assert [run.status for run in await fired(rig)] == ["completed"]
 

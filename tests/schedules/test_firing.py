@@ -87,7 +87,7 @@ async def test_three_workers_fire_each_moment_once_through_a_change_of_the_clock
             await tick(workers)
             await rig.work()
     runs = await runs_of(rig)
-    assert {text: shown(runs, one, zone) for text, one in made.items()} == expected
+    assert {text: shown(runs, schedule, zone) for text, schedule in made.items()} == expected
     assert shown(runs, timed, zone) == [f"03:30 {(change + HOUR).astimezone(ZoneInfo(zone)):%z}"]
     elapsed = [run.due_at - change for run in runs if run.schedule_id == steps.id and run.due_at is not None]
     assert elapsed == [timedelta(minutes=30 * number) for number in range(-5, 7)]
@@ -233,14 +233,14 @@ async def test_a_claim_holds_for_a_minute_and_a_late_worker_writes_nothing(rig: 
     assert (run.status, run.attempts) == ("running", 1)
     rig.clock.forward(seconds=59)
     await rig.container.schedules.runner.run(run.id or 0)
-    assert [one.attempts for one in await runs_of(rig)] == [1]
+    assert [run.attempts for run in await runs_of(rig)] == [1]
     rig.clock.forward(seconds=1)
     await rig.container.schedules.runner.run(run.id or 0)
     [run] = await runs_of(rig)
     assert (run.status, run.attempts) == ("completed", 2)
     await rig.container.schedules.runner.run(run.id or 0)
     await rig.container.schedules.runner.run(4711)
-    assert [one.attempts for one in await runs_of(rig)] == [2]
+    assert [run.attempts for run in await runs_of(rig)] == [2]
 
 
 @pytest.mark.parametrize("is_over", [True, False])
@@ -318,7 +318,7 @@ async def test_a_claim_from_the_future_is_none(rig: Rig) -> None:
     rig.clock.forward(hours=-3)
     await ticks.enqueue_lost_runs({"container": rig.container})
     await rig.work()
-    assert [one.status for one in await runs_of(rig)] == ["completed"]
+    assert [run.status for run in await runs_of(rig)] == ["completed"]
 
 
 async def test_a_run_over_which_every_worker_dies_is_given_up(rig: Rig) -> None:
@@ -344,7 +344,9 @@ async def test_another_time_zone_moves_the_schedules_that_have_none_of_their_own
     await rig.container.settings.update_general(GeneralIn.model_validate({"timezone": "America/New_York"}))
 
     async def next_runs() -> list[datetime | None]:
-        return [(await rig.container.schedules.service.get(one.id)).next_run_at for one in (general, own, steps)]
+        return [
+            (await rig.container.schedules.service.get(schedule.id)).next_run_at for schedule in (general, own, steps)
+        ]
 
     at_one, new_york = START + HOUR, datetime(2026, 11, 23, 18, tzinfo=UTC)
     assert await next_runs() == [new_york, at_one, at_one]

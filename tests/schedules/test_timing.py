@@ -57,9 +57,9 @@ def test_moments_only_grow_and_no_minute_of_the_wall_comes_twice(
             break
         found.append(following)
     assert all(earlier < later for earlier, later in pairwise(found))
-    shown = [one.astimezone(zone).replace(tzinfo=None) for one in found[1:]]
+    shown = [moment.astimezone(zone).replace(tzinfo=None) for moment in found[1:]]
     assert len(set(shown)) == len(shown)
-    assert all(one.second == one.microsecond == 0 for one in found[1:])
+    assert all(moment.second == moment.microsecond == 0 for moment in found[1:])
 
 
 @settings(max_examples=300, deadline=None)
