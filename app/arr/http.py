@@ -14,7 +14,7 @@ from app.core.clock import Clock, utc_now
 from app.http.bodies import MAX_BODY_BYTES, Json
 from app.http.client import TRIES, HttpClient, Observer
 from app.http.errors import HttpError
-from app.http.messages import Endpoint, Method, Param, Request
+from app.http.messages import Endpoint, HttpRequest, Method, Param
 
 Params: TypeAlias = Mapping[str, Param]
 
@@ -55,7 +55,7 @@ class ArrHttp(HttpClient):
         if not (connection.api_key.isascii() and connection.api_key.isprintable()):
             sentence = "The API key holds characters that no key has: copy it again from the app's Settings, General."
             raise ArrError(ErrorCode.UNAUTHORIZED, sentence, may_have_reached=False)
-        request = Request(method, path, params, json, max_body_bytes=limit)
+        request = HttpRequest(method, path, params, json, max_body_bytes=limit)
         try:
             return await self.request(
                 _endpoint(connection),

@@ -10,13 +10,13 @@ from app.http.bodies import Json, clean_text, parse_json
 from app.http.clients import read_retry_after
 from app.http.errors import BadBody
 from app.http.failures import PLAIN_TO_TLS, TRANSIENT_STATUSES, status_code
-from app.http.messages import Method, Reply, origin_of, shown
+from app.http.messages import HttpReply, Method, origin_of, shown
 
 MAX_RETRY_AFTER = timedelta(hours=24)
 MAX_SENTENCES = 5
 
 
-def read_reply(reply: Reply, connection: Connection, method: Method, now: datetime) -> Json:
+def read_reply(reply: HttpReply, connection: Connection, method: Method, now: datetime) -> Json:
     """The JSON of the reply, `None` when a write was answered with an empty body; else an `ArrError`."""
     if reply.status >= 400:
         raise _from_status(reply, connection, now)
@@ -27,7 +27,7 @@ def read_reply(reply: Reply, connection: Connection, method: Method, now: dateti
     return parse_json(reply.body) if reply.body or method == "GET" else None
 
 
-def _from_redirect(reply: Reply, connection: Connection) -> ArrError:
+def _from_redirect(reply: HttpReply, connection: Connection) -> ArrError:
     """A 3xx. Apps send one to their URL base; the others lead to log-in pages or proxies."""
     target = urlsplit(reply.headers.get("location", ""))
     own = urlsplit(connection.url)
@@ -60,7 +60,7 @@ def _not_the_api(connection: Connection, status: int, *, may_have_reached: bool)
     return ArrError(code, sentence, http_status=status, may_have_reached=may_have_reached)
 
 
-def _from_status(reply: Reply, connection: Connection, now: datetime) -> ArrError:
+def _from_status(reply: HttpReply, connection: Connection, now: datetime) -> ArrError:
     """A 4xx or 5xx."""
     status = reply.status
     error = _read_error(reply.body or b"", connection)

@@ -1,7 +1,7 @@
-"""Where our requests may go: how an address is written down, and the check of every name at the moment we connect.
+"""Addresses of requests: the normal form of a URL, and the check of every address at the moment of connecting.
 
-Loopback and private addresses are allowed, that is where the apps live. Link-local, cloud metadata, multicast and
-unspecified ones are not, in whatever spelling, and whatever a name resolves to.
+Loopback and private addresses are allowed: the apps are there. Link-local, cloud metadata, multicast and unspecified
+addresses are blocked, in any spelling and whatever name resolves to them.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ _BLOCKED_V6 = (
     IPv6Network("ff00::/8"),
 )
 _LOOPBACK_V6 = IPv6Address("::1")
-# IPv6 forms that carry an IPv4 address, and how far its 32 bits lie from the right.
-_CARRIERS = (
+# IPv6 networks whose addresses embed an IPv4 address, and how many bits stand to the right of it.
+_EMBEDDING = (
     (IPv6Network("::/96"), 0),  # compatible (RFC 4291)
     (IPv6Network("::ffff:0:0/96"), 0),  # mapped (RFC 4291)
     (IPv6Network("::ffff:0:0:0/96"), 0),  # translated (RFC 2765)
@@ -49,8 +49,8 @@ _CARRIERS = (
     (IPv6Network("64:ff9b:1::/48"), 0),  # NAT64 of a local network (RFC 8215)
     (IPv6Network("2002::/16"), 80),  # 6to4 (RFC 3056)
 )
-_TEREDO = IPv6Network("2001::/32")  # the client's address is at the right with every bit flipped (RFC 4380)
-_ISATAP_MARKS = (0x00005EFE, 0x02005EFE)  # RFC 5214
+_TEREDO = IPv6Network("2001::/32")  # the client's address is at the right, with all bits inverted (RFC 4380)
+_ISATAP_PREFIXES = (0x00005EFE, 0x02005EFE)  # RFC 5214
 
 _URL = re.compile(r"(?P<scheme>[^/?#:]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.DOTALL)
 _HOST_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -60,11 +60,11 @@ _DOTS = re.compile(r"(?i:/(?:\.|%2e){1,2}(?=/|$))")
 
 
 class BlockedAddress(Invalid):
-    """A name resolved to, or a literal is, an address that we never connect to."""
+    """The address, or one that the name resolves to, is blocked."""
 
 
 def normalise_url(text: str) -> str:
-    """The one spelling of an app's address, such as `http://host:8989/base`; `Invalid` says what is wrong with it."""
+    """The normal form of a URL, such as `http://host:8989/base`; `Invalid` with a sentence when there is none."""
     if len(text) > MAX_URL_LENGTH:
         raise Invalid(f"The URL is too long: at most {MAX_URL_LENGTH} characters.")
     if any(c.isspace() or c == "\\" or unicodedata.category(c)[0] in "CZ" for c in text):
@@ -90,29 +90,29 @@ def checked_url(text: str) -> str:
 
 
 def is_blocked(address: str | Address) -> bool:
-    """Whether we never connect to this address (a literal, a zone is ignored), also when IPv6 only carries it."""
+    """Whether the address is blocked, or embeds a blocked one. A zone (`%eth0`) is ignored."""
     if isinstance(address, str):
         address = ip_address(address.partition("%")[0])
     if isinstance(address, IPv4Address):
         return any(address in network for network in _BLOCKED_V4)
     if address == _LOOPBACK_V6:
         return False
-    return any(address in network for network in _BLOCKED_V6) or any(map(is_blocked, _carried(address)))
+    return any(address in network for network in _BLOCKED_V6) or any(map(is_blocked, _embedded(address)))
 
 
-def _carried(address: IPv6Address) -> Iterable[IPv4Address]:
+def _embedded(address: IPv6Address) -> Iterable[IPv4Address]:
     bits = int(address)
-    for network, shift in _CARRIERS:
+    for network, shift in _EMBEDDING:
         if address in network:
             yield IPv4Address(bits >> shift & 0xFFFFFFFF)
     if address in _TEREDO:
         yield IPv4Address(~bits & 0xFFFFFFFF)
-    if bits >> 32 & 0xFFFFFFFF in _ISATAP_MARKS:
+    if bits >> 32 & 0xFFFFFFFF in _ISATAP_PREFIXES:
         yield IPv4Address(bits & 0xFFFFFFFF)
 
 
 def _split_authority(authority: str) -> tuple[str, str]:
-    """Host (brackets kept) and `:port` or nothing."""
+    """The host, with its brackets, and `:port` or an empty string."""
     found = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(.*))?", authority)
     if found is None:
         raise Invalid("The host of the URL cannot be read; an IPv6 address goes in [brackets].")
@@ -145,7 +145,7 @@ def _normal_host(host: str) -> str:
 
 
 def _ascii_host(host: str) -> str:
-    """Lower case, full-width forms folded, other scripts in IDNA, without the trailing dot."""
+    """In lower case and ASCII: full-width forms are folded, other scripts encoded as IDNA, a trailing dot removed."""
     try:
         host = unicodedata.normalize("NFKC", host).lower().replace("\u3002", ".")
         if not host.isascii():
@@ -159,7 +159,7 @@ def _ascii_host(host: str) -> str:
 
 
 def _ipv4(host: str) -> IPv4Address | None:
-    """The address that resolvers read in `host`: 1 to 4 parts, each decimal, octal (0…) or hexadecimal (0x…)."""
+    """`host` as resolvers read an IPv4 address: 1 to 4 parts, each decimal, octal (0…) or hexadecimal (0x…)."""
     parts = host.split(".")
     if not _NUMBER.fullmatch(parts[-1]):
         return None
@@ -170,7 +170,7 @@ def _ipv4(host: str) -> IPv4Address | None:
             raise ValueError
     except ValueError:
         raise Invalid("The IPv4 address of the URL cannot be read.") from None
-    return IPv4Address(sum(number << 8 * (3 - place) for place, number in enumerate(numbers)) + last)
+    return IPv4Address(sum(number << 8 * (3 - index) for index, number in enumerate(numbers)) + last)
 
 
 def _number(part: str) -> int:
@@ -189,10 +189,10 @@ def _normal_path(path: str) -> str:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects like httpcore's own, but resolves the name itself and only to addresses that were checked.
+    """httpcore's backend, but it resolves names itself and connects only to addresses that were checked.
 
-    The socket goes to a checked address, never to the name again, so a name cannot change its mind in between
-    (DNS rebinding). TLS still verifies the certificate against the name: httpcore takes that from the URL.
+    The name is not resolved again for the socket, so that it cannot change in between (DNS rebinding). TLS still
+    verifies the certificate against the name of the URL.
     """
 
     def __init__(self, resolve: Resolve | None = None) -> None:
@@ -208,13 +208,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[SocketOption] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         loop = asyncio.get_running_loop()
-        until = None if timeout is None else loop.time() + timeout
-        addresses = await self._checked(host, port, timeout)
+        deadline = None if timeout is None else loop.time() + timeout
+        addresses = await self._allowed_addresses(host, port, timeout)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
-        for position, address in enumerate(addresses):
-            left = None if until is None else max(0.001, (until - loop.time()) / (len(addresses) - position))
+        for index, address in enumerate(addresses):
+            remaining = None if deadline is None else max(0.001, (deadline - loop.time()) / (len(addresses) - index))
             try:
-                return await self._sockets.connect_tcp(address, port, left, local_address, socket_options)
+                return await self._sockets.connect_tcp(address, port, remaining, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as refused:
                 failure = refused
         raise failure or httpcore.ConnectError("the name has no address")
@@ -227,34 +227,34 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def _checked(self, host: str, port: int, timeout: float | None) -> list[str]:
-        """The addresses of `host`; `BlockedAddress` when any one of them is blocked."""
+    async def _allowed_addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
+        """The addresses of `host`; `BlockedAddress` when any of them is blocked."""
         try:
             addresses = [str(ip_address(host))]
         except ValueError:
-            addresses = await self._looked_up(host, port, timeout)
+            addresses = await self._resolved(host, port, timeout)
         if any(map(is_blocked, addresses)):
             raise BlockedAddress(f"{host} leads to a link-local, metadata, multicast or unspecified address.")
         return addresses
 
-    async def _looked_up(self, host: str, port: int, timeout: float | None) -> list[str]:
+    async def _resolved(self, host: str, port: int, timeout: float | None) -> list[str]:
         try:
             async with asyncio.timeout(timeout):
                 return await self._resolve(host, port)
         except TimeoutError as late:
             raise httpcore.ConnectTimeout("the name was not resolved in time") from late
-        except (OSError, UnicodeError) as unknown:  # UnicodeError: a label that the resolver's encoding refuses
+        except (OSError, UnicodeError) as unknown:  # UnicodeError: a label that the resolver cannot encode
             raise httpcore.ConnectError(unknown) from unknown
 
 
 async def resolve_name(host: str, port: int) -> list[str]:
-    """Every address of `host`, each once, as the system's resolver orders them."""
+    """The addresses of `host` without duplicates, in the order of the system's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class GuardedPool(httpx.AsyncHTTPTransport):
-    """httpx's transport over a `GuardedBackend`: HTTP/1.1, no proxy, no unix socket."""
+    """httpx's transport on a `GuardedBackend`: HTTP/1.1, no proxy, no Unix socket."""
 
     def __init__(
         self,
@@ -264,7 +264,7 @@ class GuardedPool(httpx.AsyncHTTPTransport):
         keepalive_seconds: float,
         resolve: Resolve | None = None,
     ) -> None:
-        # Not calling super().__init__(): it offers no way to the backend, and would make a TLS context of its own.
+        # super().__init__() is not called: it takes no backend, and would create a TLS context of its own.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_connections=connections,

@@ -18,7 +18,7 @@ from app.http.bodies import ACCEPT_ENCODING, read_body
 from app.http.clients import ClientPair, tls_context
 from app.http.errors import BadBody, HttpError
 from app.http.failures import Progress, from_exception, out_of_time, refuse_plain_to_tls
-from app.http.messages import Endpoint, Exchange, Reply, Request
+from app.http.messages import Endpoint, Exchange, HttpReply, HttpRequest
 from app.http.pools import PoolPerOrigin
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class HttpClient:
         await self._clients.aclose()
 
     async def request(
-        self, endpoint: Endpoint, request: Request, read: Callable[[Reply], T], *, tries: int = TRIES
+        self, endpoint: Endpoint, request: HttpRequest, read: Callable[[HttpReply], T], *, tries: int = TRIES
     ) -> T:
         """What `read` makes of the reply; raises only `HttpError`, as `read` may.
 
@@ -83,7 +83,7 @@ class HttpClient:
             await self._sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1) * (0.5 + self._jitter()))
         return await self._try(endpoint, request, read)
 
-    async def _try(self, endpoint: Endpoint, request: Request, read: Callable[[Reply], T]) -> T:
+    async def _try(self, endpoint: Endpoint, request: HttpRequest, read: Callable[[HttpReply], T]) -> T:
         width = min(max(endpoint.request_concurrency, 1), MAX_CONCURRENCY)
         semaphore = self._semaphores.get((endpoint.url, width))
         if semaphore is None:
@@ -96,7 +96,7 @@ class HttpClient:
         except BadBody as failure:
             raise BadBody(failure.message, http_status=reply.status) from failure
 
-    async def _send(self, endpoint: Endpoint, request: Request) -> Reply:
+    async def _send(self, endpoint: Endpoint, request: HttpRequest) -> HttpReply:
         client = await self._clients.get(verify_tls=endpoint.verify_tls)
         attempt = _Attempt(endpoint, request)
         loop = asyncio.get_running_loop()
@@ -116,14 +116,14 @@ class HttpClient:
 class _Attempt:
     """One request and its reply."""
 
-    def __init__(self, endpoint: Endpoint, request: Request) -> None:
+    def __init__(self, endpoint: Endpoint, request: HttpRequest) -> None:
         self._endpoint = endpoint
         self._request = request
         self._progress = Progress()
         self.status: int | None = None
         self.received_bytes = 0
 
-    async def run(self, client: httpx.AsyncClient) -> Reply:
+    async def run(self, client: httpx.AsyncClient) -> HttpReply:
         try:
             async with asyncio.timeout(self._endpoint.timeout_seconds):
                 return await self._exchange(client)
@@ -132,7 +132,7 @@ class _Attempt:
         except (httpx.TransportError, httpx.InvalidURL, BlockedAddress, OSError) as failure:
             raise from_exception(failure, self._endpoint, self._progress) from failure
 
-    async def _exchange(self, client: httpx.AsyncClient) -> Reply:
+    async def _exchange(self, client: httpx.AsyncClient) -> HttpReply:
         request = client.build_request(
             self._request.method,
             self._endpoint.url + self._request.path,
@@ -149,7 +149,7 @@ class _Attempt:
             body = await self._body(response)
         finally:
             await response.aclose()
-        return Reply(response.status_code, response.headers, request.url.raw_path.decode().partition("?")[0], body)
+        return HttpReply(response.status_code, response.headers, request.url.raw_path.decode().partition("?")[0], body)
 
     async def _body(self, response: httpx.Response) -> bytes | None:
         if response.status_code >= 400:
@@ -183,7 +183,7 @@ class _Attempt:
             yield part
 
 
-def _may_repeat(request: Request, failure: HttpError) -> bool:
+def _may_repeat(request: HttpRequest, failure: HttpError) -> bool:
     if request.method == "GET":
         return failure.transient
     return failure.transient and failure.http_status is None and not failure.may_have_reached

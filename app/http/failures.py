@@ -9,7 +9,7 @@ import httpx
 from app.http.addresses import BlockedAddress
 from app.http.bodies import clean_text
 from app.http.errors import BadBody, HttpError, HttpErrorCode, HttpTimeout
-from app.http.messages import Endpoint, Reply
+from app.http.messages import Endpoint, HttpReply
 
 BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
 TRANSIENT_STATUSES = (500, 502, 503, 504)
@@ -81,7 +81,7 @@ def from_exception(failure: Exception, endpoint: Endpoint, progress: Progress) -
     return HttpError(HttpErrorCode.UNREACHABLE, sentence, may_have_reached=reached, transient=True)
 
 
-def refuse_plain_to_tls(endpoint: Endpoint, reply: Reply) -> None:
+def refuse_plain_to_tls(endpoint: Endpoint, reply: HttpReply) -> None:
     """Raise when the reply is a TLS port's complaint of plain HTTP."""
     if reply.status < 400 or not endpoint.url.startswith("http://"):
         return

@@ -40,7 +40,7 @@ def is_json(content_type: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """`path` follows the base of the endpoint's URL, as `/api/v3/queue`."""
 
     method: Method
@@ -53,7 +53,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """A reply within its bounds; redirects and errors are replies too.
 
     `body` is `None` when it was not read: a redirect's, or one of a content type that the request does not accept.

@@ -6,7 +6,7 @@ from app.http.bodies import Json, parse_json
 from app.http.client import HttpClient
 from app.http.errors import HttpError
 from app.http.failures import status_code
-from app.http.messages import Endpoint, Method, Reply, Request
+from app.http.messages import Endpoint, HttpReply, HttpRequest, Method
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -17,7 +17,7 @@ def at(port: int, *, scheme: str = "http", timeout_seconds: float = 20.0) -> End
 
 
 async def ask(client: HttpClient, endpoint: Endpoint, method: Method = "GET", *, tries: int = 3) -> Json:
-    return await client.request(endpoint, Request(method, "/api/v3/command"), _read_json, tries=tries)
+    return await client.request(endpoint, HttpRequest(method, "/api/v3/command"), _read_json, tries=tries)
 
 
 async def failure_of(client: HttpClient, endpoint: Endpoint, method: Method = "GET", *, tries: int = 1) -> HttpError:
@@ -27,7 +27,7 @@ async def failure_of(client: HttpClient, endpoint: Endpoint, method: Method = "G
     return caught.value
 
 
-def _read_json(reply: Reply) -> Json:
+def _read_json(reply: HttpReply) -> Json:
     if not 200 <= reply.status < 300:
         raise HttpError(status_code(reply.status), "No.", may_have_reached=False, http_status=reply.status)
     return parse_json(reply.body or b"")
