@@ -56,19 +56,19 @@ class Config(BaseSettings):
         None, description="Key that encrypts stored secrets, at least 32 characters; else a file in the data folder."
     )
     api_key: SecretStr | None = Field(
-        None, description="An API key of full scope, at least 32 characters; else the owner makes keys."
+        None, description="An API key of full scope, at least 32 characters; otherwise the owner creates keys."
     )
     admin_username: str | None = Field(
-        None, max_length=64, description="The owner's name; with the password it makes the first owner at the start."
+        None, max_length=64, description="The owner's name; with the password it creates the first owner at the start."
     )
     admin_password: SecretStr | None = Field(
-        None, description="The owner's first password, 10 to 256 characters; an owner who is there is not changed."
+        None, description="The owner's first password, 10 to 256 characters; an existing owner is not changed."
     )
     log_level: LogLevel = Field(LogLevel.INFO, description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="`console` or `json` (one object a line).")
     base_url: str = Field("", description="Sub-path behind a reverse proxy, such as `/huntarr`.")
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
-        (), description="Addresses or networks, comma-separated, whose `X-Forwarded-For` is believed."
+        (), description="Addresses or networks, comma-separated, whose `X-Forwarded-For` is trusted."
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins, comma-separated, that browsers may call from; none by default."
@@ -121,10 +121,10 @@ class Config(BaseSettings):
 
     @field_validator("api_key")
     @classmethod
-    def _fit_for_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+    def _printable_ascii(cls, value: SecretStr | None) -> SecretStr | None:
         key = "" if value is None else value.get_secret_value()
         if not (key.isascii() and key.isprintable()) or " " in key:
-            raise ValueError("must be printable ASCII characters without spaces, or no header could carry it")
+            raise ValueError("must be printable ASCII characters without spaces, because it is sent in a header")
         return value
 
     @field_validator("admin_username")
@@ -145,9 +145,9 @@ class Config(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _whole_owner(self) -> Self:
+    def _owner_is_complete(self) -> Self:
         if (self.admin_username is None) != (self.admin_password is None):
-            raise ValueError("HUNTARR_ADMIN_USERNAME and HUNTARR_ADMIN_PASSWORD are needed both, or neither")
+            raise ValueError("HUNTARR_ADMIN_USERNAME and HUNTARR_ADMIN_PASSWORD must be given together")
         return self
 
     @field_validator("base_url")

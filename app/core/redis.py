@@ -214,4 +214,4 @@ def _make_private(path: Path) -> None:
     except OSError as failure:
         raise StartFailed(f"{path}, for the socket of Redis, cannot be created: {failure.strerror}.") from None
     if path.stat().st_uid != os.getuid() or path.stat().st_mode & 0o077:
-        raise StartFailed(f"{path} belongs to somebody else or is open to others: remove it and start again.")
+        raise StartFailed(f"{path} belongs to another user or is open to others: remove it and start again.")

@@ -1,4 +1,4 @@
-"""The same question answered the slow way: every minute of real time is looked at, and the wall clock is read."""
+"""Due times of a cron rule, computed slowly: for every minute of real time the local time is checked."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MINUTE = timedelta(minutes=1)
 NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 BOUNDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 6)}
 
-# Both changes of each, and of Lord Howe the half hour.
+# The two clock changes of each zone; Lord Howe changes by half an hour.
 CHANGES: Mapping[str, tuple[datetime, datetime]] = {
     "Europe/Berlin": (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)),
     "America/New_York": (datetime(2026, 3, 8, 7, tzinfo=UTC), datetime(2026, 11, 1, 6, tzinfo=UTC)),
@@ -21,7 +21,7 @@ CHANGES: Mapping[str, tuple[datetime, datetime]] = {
 
 @dataclass(frozen=True)
 class CronRule:
-    """A cron expression together with what was meant by it; a field that is `None` is a star."""
+    """A cron expression and its parsed fields; `None` is a star."""
 
     text: str
     minute: frozenset[int] | None
@@ -48,11 +48,11 @@ class CronRule:
 
 
 def moments(rule: CronRule, zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
-    """Every moment after `start`, up to `end`, at which the wall shows a minute of the rule for the first time, or
-    has just jumped over one."""
+    """Every moment after `start`, up to `end`, at which the clock shows a minute of the rule for the first time, or has
+    just skipped one."""
     seen: set[datetime] = set()
     before, found = None, []
-    moment = start - timedelta(hours=30)  # what the wall showed before, so that a doubled minute is known
+    moment = start - timedelta(hours=30)  # earlier minutes, so that a repeated one is recognised
     while moment <= end:
         wall = moment.astimezone(zone).replace(tzinfo=None)
         if any(rule.fits(minute) for minute in _new(before, wall, seen)) and moment > start:
@@ -63,7 +63,7 @@ def moments(rule: CronRule, zone: ZoneInfo, start: datetime, end: datetime) -> l
 
 
 def _new(before: datetime | None, wall: datetime, seen: set[datetime]) -> Iterator[datetime]:
-    """The minutes that the wall shows for the first time, those it jumped over included."""
+    """The minutes that the clock shows for the first time, and those that it skipped."""
     minute = wall if before is None or before >= wall else before + MINUTE
     while minute <= wall:
         if minute not in seen:
@@ -94,7 +94,7 @@ def _field(draw: st.DrawFn, name: str) -> tuple[str, frozenset[int] | None, bool
 
 @st.composite
 def rules(draw: st.DrawFn) -> CronRule:
-    """Any expression; months mostly free, so that something comes of it."""
+    """Any expression; months are mostly stars, so that it matches often."""
     fields = [draw(_field(name)) for name in ("minute", "hour", "day")]
     fields.append(draw(_field("month")) if draw(st.integers(0, 4)) == 0 else ("*", None, True))
     fields.append(draw(_field("weekday")))

@@ -1,4 +1,4 @@
-"""Making schedules and reading what came of them, and a runner that can die at any step."""
+"""Creates schedules and reads their runs; and a runner that can die at any step."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ from tests.support.rig import Rig
 
 
 async def scheduled(rig: Rig, action: str = "resume", **given: Any) -> ScheduleOut:
-    """A schedule; every hour on the hour if nothing else is said."""
+    """A schedule; by default every hour on the hour."""
     if not {"cron", "time", "interval_minutes"} & set(given):
         given["cron"] = "0 * * * *"
     made = ScheduleIn.model_validate({"name": "S", "action": action, **given})
@@ -34,7 +34,7 @@ async def scheduled(rig: Rig, action: str = "resume", **given: Any) -> ScheduleO
 
 
 async def runs_of(rig: Rig, schedule_id: int | None = None) -> list[ScheduleRun]:
-    """The oldest first."""
+    """Oldest first."""
     query = select(ScheduleRun).order_by(col(ScheduleRun.id))
     if schedule_id is not None:
         query = query.where(ScheduleRun.schedule_id == schedule_id)
@@ -48,7 +48,7 @@ async def hunts_of(rig: Rig) -> list[Hunt]:
 
 
 async def fired(rig: Rig) -> list[ScheduleRun]:
-    """Fire what is due, let a real worker carry it out; all runs."""
+    """Fire due schedules and let a real worker execute the runs; all runs."""
     await rig.container.schedules.runner.fire_due()
     await rig.work()
     return await runs_of(rig)
@@ -61,7 +61,7 @@ async def instance(rig: Rig, **given: Any) -> int:
 
 @asynccontextmanager
 async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]:
-    """A runner of its own, as in another process, that takes a step around every unit of work."""
+    """A runner like that of another process. `step` is called around every unit of work."""
     made = rig.container
     db = SteppingDatabase(rig.config.database, step)
     queue = ArqQueue(made.infra.redis)

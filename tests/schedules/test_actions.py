@@ -1,4 +1,4 @@
-"""What schedules do: each action on its targets, nothing to do, and what goes wrong."""
+"""Each action on its targets, without anything to do, and with failures."""
 
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ async def test_hunting_is_paused_and_resumed(rig: Rig) -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_hourly_cap_that_was_set_is_in_force(rig: Rig) -> None:
+async def test_the_hourly_cap_is_in_force(rig: Rig) -> None:
     plain, own = await instance(rig), await instance(rig, hourly_cap=50)
 
     async def caps() -> dict[int, int]:
@@ -76,7 +76,7 @@ async def test_the_hourly_cap_that_was_set_is_in_force(rig: Rig) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_backup_that_was_asked_for_is_made(rig: Rig) -> None:
+async def test_a_requested_backup_is_made(rig: Rig) -> None:
     run = await run_now(rig, "backup")
     assert run.status == "completed"
     await rig.work()
@@ -85,7 +85,7 @@ async def test_a_backup_that_was_asked_for_is_made(rig: Rig) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_hunt_without_anybody_to_hunt_is_skipped_with_the_sentence(rig: Rig) -> None:
+async def test_a_hunt_without_an_enabled_instance_is_skipped(rig: Rig) -> None:
     run = await run_now(rig, "hunt")
     assert (run.status, run.message, run.hunt_ids) == ("skipped", "There is no instance.", [])
     off = await instance(rig, enabled=False)
@@ -135,7 +135,7 @@ async def test_what_another_version_wrote_is_a_failed_run(rig: Rig) -> None:
 
 
 @pytest.mark.asyncio
-async def test_without_redis_a_run_is_put_off_and_in_the_end_given_up(
+async def test_without_redis_a_run_is_postponed_and_in_the_end_given_up(
     rig: Rig, tmp_path: Path, database_url: str
 ) -> None:
     await instance(rig)
@@ -144,7 +144,7 @@ async def test_without_redis_a_run_is_put_off_and_in_the_end_given_up(
     nowhere = f"unix://{tmp_path / 'nobody.sock'}"
     async with open_rig(database_url, nowhere, tmp_path) as cut_off:
         cut_off.clock.now = rig.clock.now
-        assert await cut_off.container.schedules.runner.fire_due() == 1  # written, and rung for later
+        assert await cut_off.container.schedules.runner.fire_due() == 1  # written, and enqueued later
         [run] = await runs_of(rig)
         for _ in range(10):
             await cut_off.container.schedules.runner.run(run.id or 0)
@@ -156,7 +156,7 @@ async def test_without_redis_a_run_is_put_off_and_in_the_end_given_up(
 
 
 @pytest.mark.asyncio
-async def test_a_run_that_was_put_off_is_done_when_redis_is_back(rig: Rig, tmp_path: Path, database_url: str) -> None:
+async def test_a_postponed_run_is_done_when_redis_is_back(rig: Rig, tmp_path: Path, database_url: str) -> None:
     await instance(rig)
     await scheduled(rig, "hunt")
     rig.clock.forward(hours=1)
@@ -172,7 +172,7 @@ async def test_a_run_that_was_put_off_is_done_when_redis_is_back(rig: Rig, tmp_p
 
 @pytest.mark.storage
 @pytest.mark.asyncio
-async def test_a_schedule_goes_with_its_instance_and_is_never_about_all(rig: Rig) -> None:
+async def test_a_schedule_is_deleted_with_its_instance(rig: Rig) -> None:
     gone, stays = await instance(rig), await instance(rig)
     await scheduled(rig, "hunt", instance_id=gone)
     other = await scheduled(rig, "hunt", instance_id=stays)
@@ -199,5 +199,5 @@ def test_the_page_lists_every_action_and_status() -> None:
     assert statuses == {status.value for status in RunStatus}
 
 
-def test_no_action_takes_what_it_does_not_know() -> None:
+def test_actions_refuse_unknown_params() -> None:
     assert all(action.params.model_config["extra"] == "forbid" for action in ACTIONS.values())

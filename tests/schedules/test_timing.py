@@ -1,4 +1,4 @@
-"""When schedules run: against a slow oracle, around every kind of clock change, and after a time of absence."""
+"""When schedules are due: compared with a slow oracle, around clock changes, and after downtime."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -27,7 +27,7 @@ def all_between(schedule_rule: Rule, start: datetime, end: datetime) -> list[dat
 
 
 def walls(text: str, zone: str, start: datetime, end: datetime) -> list[str]:
-    """What the clock on the wall shows at each moment, with its offset."""
+    """The local time of each moment, with its offset."""
     found = all_between(Cron(text, ZoneInfo(zone)), start, end)
     return [f"{moment.astimezone(ZoneInfo(zone)):%d %H:%M %z}" for moment in found]
 
@@ -44,9 +44,7 @@ def test_cron_matches_a_look_at_every_minute(
 
 @settings(max_examples=200, deadline=None)
 @given(rules(), st.sampled_from(sorted(CHANGES)), st.integers(0, 366 * 24 * 60), st.integers(0, 59_999_999))
-def test_moments_only_grow_and_no_minute_of_the_wall_comes_twice(
-    rule: CronRule, name: str, minutes: int, micros: int
-) -> None:
+def test_due_times_grow_and_no_local_minute_comes_twice(rule: CronRule, name: str, minutes: int, micros: int) -> None:
     zone = ZoneInfo(name)
     schedule_rule = Cron(rule.text, zone)
     moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes, microseconds=micros)
@@ -111,7 +109,7 @@ def test_around_a_change_of_the_clocks(text: str, zone: str, day: str, expected:
     assert walls(text, zone, start, start + 4 * DAY)[: len(expected)] == expected
 
 
-def test_within_the_doubled_hour_nothing_comes_that_came_before() -> None:
+def test_in_an_hour_that_is_shown_twice_each_minute_comes_once() -> None:
     second_half_past_two = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
     berlin = Cron("*/10 * * * *", ZoneInfo("Europe/Berlin"))
     assert berlin.next_after(second_half_past_two) == datetime(2026, 10, 25, 2, 0, tzinfo=UTC)
@@ -159,7 +157,7 @@ def test_days_of_month_and_of_week(text: str, expected: list[str]) -> None:
         ("* * * * \u017fun", "must have five fields: minute, hour, day of month, month, day of week"),
     ],
 )
-def test_an_expression_that_cannot_be_is_refused_with_a_sentence(text: str, sentence: str) -> None:
+def test_a_wrong_expression_is_refused_with_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=r".") as wrong:
         checked_cron(text)
     assert str(wrong.value) == sentence
@@ -203,7 +201,7 @@ DAILY = Cron("0 3 * * *", ZoneInfo("UTC"))
             NOON - 8 * HOUR + timedelta(seconds=1),
             Firing(None, NOON - 9 * HOUR, NOON + 15 * HOUR),
         ),
-        # Down for days: one note for all that is past, one run for what is fresh.
+        # Down for days: one missed run for all old times, one run for the recent ones.
         (DAILY, NOON - 33 * HOUR, NOON, Firing(None, NOON - 33 * HOUR, NOON + 15 * HOUR)),
         (HOURLY, NOON - 90 * HOUR, NOON + HOUR / 2, Firing(NOON, NOON - 90 * HOUR, NOON + HOUR)),
         (HOURLY, NOON - HOUR, NOON, Firing(NOON, None, NOON + HOUR)),
@@ -222,7 +220,7 @@ DAILY = Cron("0 3 * * *", ZoneInfo("UTC"))
         ),
     ],
 )
-def test_what_is_done_about_a_moment_that_came(
+def test_what_follows_when_a_schedule_is_due(
     schedule_rule: Rule, due_at: datetime, now: datetime, expected: Firing
 ) -> None:
     assert fire(schedule_rule, due_at, now) == expected
@@ -230,7 +228,7 @@ def test_what_is_done_about_a_moment_that_came(
 
 @settings(max_examples=200, deadline=None)
 @given(rules(), st.integers(0, 20_000), st.integers(0, 3 * 24 * 60))
-def test_a_firing_is_never_stale_and_never_leaves_the_present_behind(rule: CronRule, at: int, late: int) -> None:
+def test_a_run_is_never_too_late_and_the_next_one_is_in_the_future(rule: CronRule, at: int, late: int) -> None:
     schedule_rule = Cron(rule.text, ZoneInfo("Europe/Berlin"))
     due_at = schedule_rule.next_after(datetime(2026, 3, 20, tzinfo=UTC) + timedelta(minutes=at))
     if due_at is None:

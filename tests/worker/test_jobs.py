@@ -1,4 +1,4 @@
-"""What picking up jobs costs: every worker looks at the queue five times a second, and what runs is still in it."""
+"""The cost of polling the queue: every worker does it five times a second, and running jobs are still in it."""
 
 import pytest
 from arq.constants import in_progress_key_prefix
@@ -11,7 +11,7 @@ from worker.main import make_worker
 pytestmark = pytest.mark.asyncio
 
 
-async def test_jobs_that_run_elsewhere_are_passed_over_in_one_request(rig: Rig) -> None:
+async def test_jobs_that_run_elsewhere_are_found_with_one_request(rig: Rig) -> None:
     redis = rig.container.infra.redis
     jobs = [f"hunt:{number}:0:0" for number in range(50)]
     await redis.mset(dict.fromkeys((in_progress_key_prefix + job for job in jobs), b"1"))
@@ -26,7 +26,7 @@ async def test_jobs_that_run_elsewhere_are_passed_over_in_one_request(rig: Rig) 
 
 
 @pytest.mark.storage
-async def test_a_hunt_writes_down_all_that_it_passed_over_in_one_statement(rig: Rig) -> None:
+async def test_a_hunt_stores_all_its_skips_with_one_statement(rig: Rig) -> None:
     instance = await rig.add(rig.radarr(LibrarySpec.with_missing(40)), missing_batch=1, cutoff_batch=0)
     with statements(rig) as sent:
         hunt = await rig.hunt(instance)

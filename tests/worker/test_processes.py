@@ -1,4 +1,4 @@
-"""Worker processes that are asked to end. (Those that are killed: tests/chaos.)"""
+"""Worker processes that get SIGTERM. (Killed ones: tests/chaos.)"""
 
 import asyncio
 import time
@@ -50,7 +50,7 @@ async def until(container: Container, hunt_id: int, *, searched: int = 0, over: 
     raise TimeoutError(f"hunt {hunt_id} hangs")
 
 
-async def test_sigterm_hands_the_running_hunt_to_the_next_worker(stores: Stores) -> None:
+async def test_after_sigterm_the_next_worker_continues_the_hunt(stores: Stores) -> None:
     clock = FastClock(time.time())
     settings = SimSettings(command_seconds=0.6, grab_share=0)
     app = SimApp("radarr", settings, library=LibrarySpec.with_missing(50), clock=SimClock(clock))

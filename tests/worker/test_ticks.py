@@ -201,7 +201,7 @@ async def test_a_job_that_comes_twice_or_too_late_does_nothing(rig: Rig) -> None
 
 
 async def test_the_periodic_tasks_ask_an_app_at_most_three_times_in_ten_minutes(rig: Rig) -> None:
-    """A search that hangs in the app for hours is looked at by every tick."""
+    """A search that hangs in the app for hours is checked again and again."""
     app = rig.radarr(LibrarySpec.with_missing(5), command_seconds=20_000)
     instance = await rig.add(app, command_timeout_minutes=1)
     await rig.hunt(instance)

@@ -1,4 +1,4 @@
-"""The clock of the machine jumps: nothing is searched or fired twice, and nothing waits for a time that was wrong."""
+"""The clock of the machine jumps: nothing is searched or fired twice, and nothing waits for a wrong time."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ async def hunted(rig: Rig) -> tuple[SimApp, InstanceOut]:
 
 
 async def minutes(rig: Rig, count: int, *, step: int = 5) -> None:
-    """Time as a worker lives it: all that is due is done."""
+    """Let time pass while a worker does all that is due."""
     for _ in range(count // step):
         rig.clock.forward(minutes=step)
         for tick in (
@@ -73,12 +73,12 @@ async def test_a_clock_that_ran_a_year_ahead_for_a_while(rig: Rig) -> None:
     await check_consistency(rig, app)
 
 
-async def test_what_was_searched_ahead_of_time_rests_from_the_moment_that_the_clock_is_right(rig: Rig) -> None:
+async def test_the_cooldown_of_a_search_in_the_future_counts_from_the_correction(rig: Rig) -> None:
     app, instance = await hunted(rig)
     rig.clock.now += WRONG
     await rig.hunt(instance)
     rig.clock.now -= WRONG
-    for _ in range(8):  # also by hand, before any tick has seen it
+    for _ in range(8):  # manual hunts too, before any periodic task has run
         rig.clock.forward(hours=3)
         await rig.hunt(instance)
     assert set(searches_of(app).values()) == {1}
@@ -86,7 +86,7 @@ async def test_what_was_searched_ahead_of_time_rests_from_the_moment_that_the_cl
     assert state.last_hunt_at <= rig.clock.now
 
 
-async def test_memory_that_was_cleared_ahead_of_time_is_cleared_once(rig: Rig) -> None:
+async def test_a_reset_in_the_future_counts_once(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(2), grab_share=0)
     instance = await rig.add(app, **SETTINGS)
     await rig.hunt(instance)
@@ -99,7 +99,7 @@ async def test_memory_that_was_cleared_ahead_of_time_is_cleared_once(rig: Rig) -
     assert set(searches_of(app).values()) == {2}
 
 
-async def test_caps_that_were_used_up_ahead_of_time_are_free_after_an_hour(rig: Rig) -> None:
+async def test_caps_that_were_used_in_the_future_are_free_after_an_hour(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(50), grab_share=0)
     instance = await rig.add(app, **SETTINGS | {"hourly_cap": 3, "min_gap_seconds": 1})
     rig.clock.now += timedelta(hours=10)
@@ -111,7 +111,7 @@ async def test_caps_that_were_used_up_ahead_of_time_are_free_after_an_hour(rig: 
     assert set(searches_of(app).values()) == {1}
 
 
-async def test_a_hunt_that_was_queued_ahead_of_time_is_rung_for(rig: Rig) -> None:
+async def test_a_hunt_that_was_queued_in_the_future_is_enqueued(rig: Rig) -> None:
     _, instance = await hunted(rig)
     rig.clock.now += WRONG
     [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
@@ -135,7 +135,7 @@ async def test_a_backup_comes_the_next_night(rig: Rig) -> None:
     assert len(await rig.container.backups.service.all()) == before + 1
 
 
-async def test_workers_that_died_ahead_of_time_do_not_count(rig: Rig) -> None:
+async def test_heartbeats_from_the_future_do_not_count(rig: Rig) -> None:
     redis, now = rig.container.infra.redis, rig.clock.now
     await heartbeat.beat(redis, "dead", now + WRONG, heartbeat.COUNTS_FOR)
     assert await heartbeat.count_alive(redis, now) == 0

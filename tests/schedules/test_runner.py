@@ -1,4 +1,4 @@
-"""Each moment fires once: by many workers, through clock changes, after absence, death and a clock that is set back."""
+"""Each due time fires once: with many workers, clock changes, downtime, dead workers and a clock that is set back."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,14 +31,14 @@ STEP = timedelta(minutes=15)
 
 @asynccontextmanager
 async def three_workers(rig: Rig) -> AsyncIterator[list[Container]]:
-    """Three processes' worth of containers on one database and one Redis, with one clock."""
+    """The containers of three processes, on one database, one Redis and one clock."""
     async with AsyncExitStack() as stack:
         others = [await stack.enter_async_context(open_container(rig.config, clock=rig.clock)) for _ in range(2)]
         yield [rig.container, *others]
 
 
-async def tick(workers: list[Container]) -> None:
-    """All at once, as their crons do; and again, because a tick may come twice."""
+async def fire_due(workers: list[Container]) -> None:
+    """All workers fire at once, as their crons do; and again, because a task may run twice."""
     for _ in range(2):
         await asyncio.gather(*(ticks.fire_due_schedules({"container": worker}) for worker in workers))
 
@@ -71,9 +71,7 @@ THROUGH: dict[tuple[str, int], dict[str, list[str]]] = {
 
 @pytest.mark.storage
 @pytest.mark.parametrize(("zone", "which"), list(THROUGH), ids=lambda part: str(part))
-async def test_three_workers_fire_each_moment_once_through_a_change_of_the_clocks(
-    rig: Rig, zone: str, which: int
-) -> None:
+async def test_three_workers_fire_each_due_time_once_through_a_clock_change(rig: Rig, zone: str, which: int) -> None:
     change = CHANGES[zone][which]
     rig.clock.now = change - 3 * HOUR
     await rig.container.settings.update_general(GeneralIn.model_validate({"timezone": zone}))
@@ -84,7 +82,7 @@ async def test_three_workers_fire_each_moment_once_through_a_change_of_the_clock
     async with three_workers(rig) as workers:
         while rig.clock.now < change + 3 * HOUR:
             rig.clock.now += STEP
-            await tick(workers)
+            await fire_due(workers)
             await rig.work()
     runs = await runs_of(rig)
     assert {text: shown(runs, schedule, zone) for text, schedule in made.items()} == expected
@@ -96,13 +94,13 @@ async def test_three_workers_fire_each_moment_once_through_a_change_of_the_clock
 
 
 @pytest.mark.storage
-async def test_many_schedules_and_workers_at_one_moment(rig: Rig) -> None:
+async def test_many_schedules_and_workers_at_one_time(rig: Rig) -> None:
     for _ in range(20):
         await scheduled(rig, interval_minutes=60)
     async with three_workers(rig) as workers:
         for _ in range(3):
             rig.clock.forward(hours=1)
-            await asyncio.gather(*(tick(workers) for _ in range(3)))
+            await asyncio.gather(*(fire_due(workers) for _ in range(3)))
             await rig.work()
     runs = await runs_of(rig)
     assert len(runs) == len({(run.schedule_id, run.due_at) for run in runs}) == 60
@@ -110,12 +108,12 @@ async def test_many_schedules_and_workers_at_one_moment(rig: Rig) -> None:
 
 
 @pytest.mark.storage
-async def test_a_hunt_that_a_schedule_queued_is_one_and_says_so(rig: Rig) -> None:
+async def test_a_schedule_queues_one_hunt_with_its_trigger(rig: Rig) -> None:
     first, second = await instance(rig), await instance(rig)
     made = await scheduled(rig, "hunt", params={"passes": ["missing"], "limit": 3})
     rig.clock.forward(hours=1)
     async with three_workers(rig) as workers:
-        await tick(workers)
+        await fire_due(workers)
         [run] = await runs_of(rig)
         await asyncio.gather(*(worker.schedules.runner.run(run.id or 0) for worker in workers for _ in range(2)))
     hunts = await hunts_of(rig)
@@ -140,7 +138,7 @@ async def test_a_hunt_that_a_schedule_queued_is_one_and_says_so(rig: Rig) -> Non
         (80, [("03:00", "missed")]),
     ],
 )
-async def test_what_was_missed_runs_once_or_is_one_note(
+async def test_missed_times_become_one_run_or_one_missed_run(
     rig: Rig, hours: float, expected: list[tuple[str, str]]
 ) -> None:
     made = await scheduled(rig, time="03:00")
@@ -163,7 +161,7 @@ async def test_a_clock_that_is_set_back_fires_nothing_twice(rig: Rig) -> None:
         await fired(rig)
     before = [run.due_at for run in await runs_of(rig)]
     rig.clock.forward(minutes=-45)
-    # Even when it is reckoned anew meanwhile: what is written down does not come again.
+    # Even when the next run is computed again meanwhile: a recorded run does not come again.
     body = {"name": "S", "action": "resume", "cron": "*/10 * * * *"}
     await rig.container.schedules.service.replace(made.id, ScheduleIn.model_validate({**body, "enabled": False}))
     await rig.container.schedules.service.replace(made.id, ScheduleIn.model_validate(body))
@@ -177,7 +175,7 @@ async def test_a_clock_that_is_set_back_fires_nothing_twice(rig: Rig) -> None:
 
 
 @pytest.mark.storage
-async def test_wherever_a_worker_dies_the_moment_is_run_once_and_hunts_once(rig: Rig) -> None:
+async def test_wherever_a_worker_dies_there_is_one_run_and_one_hunt(rig: Rig) -> None:
     hunted = await instance(rig)
     at, died = 0, True
     while died:
@@ -185,7 +183,7 @@ async def test_wherever_a_worker_dies_the_moment_is_run_once_and_hunts_once(rig:
         rig.clock.forward(hours=1)
         fuse = Fuse(at)
         died = await _fire_and_run(rig, fuse)
-        # What the dead one queued is over before anybody looks: a second hunt would be a new one.
+        # The hunt of the dead worker has ended before anybody looks: a second hunt would be a new row.
         await _end_hunts(rig)
         for _ in range(3):
             rig.clock.forward(seconds=61)
@@ -208,7 +206,7 @@ async def _end_hunts(rig: Rig) -> None:
 
 
 async def _fire_and_run(rig: Rig, fuse: Fuse) -> bool:
-    """One worker from the tick to the end of the job; whether it died on the way."""
+    """One worker from firing to the end of the job; whether it died on the way."""
     async with stepping_runner(rig, fuse) as runner:
         try:
             await runner.fire_due()
@@ -244,14 +242,14 @@ async def test_a_claim_holds_for_a_minute_and_a_late_worker_writes_nothing(rig: 
 
 
 @pytest.mark.parametrize("is_over", [True, False])
-async def test_a_worker_that_was_held_up_writes_nothing_over_the_one_after_it(rig: Rig, is_over: bool) -> None:
+async def test_a_late_worker_does_not_overwrite_the_result_of_the_next_one(rig: Rig, is_over: bool) -> None:
     await scheduled(rig)
     rig.clock.forward(hours=1)
     await rig.container.schedules.runner.fire_due()
 
     async def held_up(_step: str) -> None:
         steps.append(_step)
-        if len(steps) == 4:  # before it writes down how it ended
+        if len(steps) == 4:  # before it stores the result
             rig.clock.forward(seconds=61)
             async with stepping_runner(rig, Fuse(99 if is_over else 2)) as second:
                 with nullcontext() if is_over else pytest.raises(Killed):
@@ -285,7 +283,7 @@ async def test_hunts_are_found_again_when_two_workers_died_over_them(rig: Rig) -
     assert (run.status, run.hunt_ids, len(await hunts_of(rig))) == ("completed", [1], 1)
 
 
-async def test_lost_rings_are_rung_again_and_what_is_too_old_is_given_up(rig: Rig) -> None:
+async def test_lost_jobs_are_enqueued_again_and_old_runs_are_given_up(rig: Rig) -> None:
     await scheduled(rig, time="13:00")
     rig.clock.forward(hours=1)
     await rig.container.schedules.runner.fire_due()
@@ -306,7 +304,7 @@ async def test_lost_rings_are_rung_again_and_what_is_too_old_is_given_up(rig: Ri
     assert (last.status, last.message) == ("missed", TOO_LATE)
 
 
-async def test_a_claim_from_the_future_is_none(rig: Rig) -> None:
+async def test_a_claim_from_the_future_does_not_hold(rig: Rig) -> None:
     """The clock was wrong when it was made."""
     await scheduled(rig)
     rig.clock.forward(hours=1)
@@ -321,7 +319,7 @@ async def test_a_claim_from_the_future_is_none(rig: Rig) -> None:
     assert [run.status for run in await runs_of(rig)] == ["completed"]
 
 
-async def test_a_run_over_which_every_worker_dies_is_given_up(rig: Rig) -> None:
+async def test_a_run_that_kills_every_worker_is_given_up(rig: Rig) -> None:
     await scheduled(rig)
     rig.clock.forward(hours=1)
     await rig.container.schedules.runner.fire_due()
@@ -337,7 +335,7 @@ async def test_a_run_over_which_every_worker_dies_is_given_up(rig: Rig) -> None:
 
 
 @pytest.mark.storage
-async def test_another_time_zone_moves_the_schedules_that_have_none_of_their_own(rig: Rig) -> None:
+async def test_a_new_general_time_zone_moves_the_schedules_without_their_own(rig: Rig) -> None:
     general, own = await scheduled(rig, time="13:00"), await scheduled(rig, time="13:00", timezone="UTC")
     steps = await scheduled(rig, interval_minutes=60)
     rig.clock.forward(minutes=59)
@@ -350,7 +348,7 @@ async def test_another_time_zone_moves_the_schedules_that_have_none_of_their_own
 
     at_one, new_york = START + HOUR, datetime(2026, 11, 23, 18, tzinfo=UTC)
     assert await next_runs() == [new_york, at_one, at_one]
-    rig.clock.forward(minutes=1)  # nobody ticked in between
+    rig.clock.forward(minutes=1)  # no worker fired in between
     assert [run.schedule_id for run in await fired(rig)] == [own.id, steps.id]
     assert (await next_runs())[0] == new_york
     rig.clock.now = new_york
