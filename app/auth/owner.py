@@ -1,6 +1,5 @@
 """Reads the one row of the owner."""
 
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.auth.models import OWNER_ID, User
@@ -15,8 +14,7 @@ async def find_owner(session: AsyncSession) -> User | None:
 
 async def locked_owner(session: AsyncSession) -> User:
     """The owner's row, locked until the end of the unit of work; `NotFound` when there is none."""
-    query = select(User).where(User.id == OWNER_ID).with_for_update()
-    user = (await session.exec(query.execution_options(populate_existing=True))).first()
+    user = await session.get(User, OWNER_ID, with_for_update=True, populate_existing=True)
     if user is None:
         raise NotFound(NO_OWNER)
     return user

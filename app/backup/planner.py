@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.backup.manifest import BackupKind
@@ -47,7 +46,6 @@ class BackupPlanner:
             general = await self._settings.general_in(session)
             plan = await self._plan(session, general)
             _advance(plan, general, now)
-            session.add(plan)
         if plan.due_at is not None and not claim_holds(plan.claimed_at, CLAIM_LASTS, now):
             key = f"backup:{int(plan.due_at.timestamp())}:{plan.attempts}"
             await try_enqueue(self._queue, RUN_BACKUP, key=key, age=now - plan.due_at)
@@ -57,7 +55,6 @@ class BackupPlanner:
         async with self._db.session() as session:
             plan = await self._plan(session, await self._settings.general_in(session))
             plan.due_at = plan.due_at or self._clock()
-            session.add(plan)
         await self.tick()
 
     async def run(self) -> None:
@@ -85,7 +82,6 @@ class BackupPlanner:
                 _clear(plan)
             else:
                 plan.claimed_at, plan.attempts = now, plan.attempts + 1
-            session.add(plan)
         return due_at if plan.due_at is not None else None
 
     async def _is_made(self, due_at: datetime) -> bool:
@@ -98,7 +94,6 @@ class BackupPlanner:
             plan = await _locked(session)
             if plan is not None and plan.due_at == due_at:
                 _clear(plan)
-                session.add(plan)
 
     @asynccontextmanager
     async def _renewed(self, due_at: datetime) -> AsyncIterator[None]:
@@ -117,7 +112,6 @@ class BackupPlanner:
                     plan = await _locked(session)
                     if plan is not None and plan.due_at == due_at:
                         plan.claimed_at = self._clock()
-                        session.add(plan)
             except HuntarrError as failure:
                 log.warning("backup claim not renewed", error=failure.message)
 
@@ -128,8 +122,7 @@ class BackupPlanner:
 
 
 async def _locked(session: AsyncSession) -> BackupPlan | None:
-    query = select(BackupPlan).where(BackupPlan.id == PLAN_ID).with_for_update()
-    return (await session.exec(query.execution_options(populate_existing=True))).first()
+    return await session.get(BackupPlan, PLAN_ID, with_for_update=True, populate_existing=True)
 
 
 def _advance(plan: BackupPlan, general: GeneralSettings, now: datetime) -> None:
