@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import Field
 
 from app.arr.models import AppType, HuntPass
+from app.arr.registry import hunt_spec, hunting_apps
 from app.core.errors import NotFound
 from app.core.schemas import In
 from app.hunting.filters import HuntFilter
@@ -141,10 +142,12 @@ async def _backup(services: ActionServices, _target: ActionTarget, _params: NoPa
 
 async def _set_hourly_cap(services: ActionServices, target: ActionTarget, params: CapParams) -> ActionResult:
     """Of one instance its own cap; of an app type its default, and the caps of instances that have their own."""
-    instances = await _instances(services, target)
+    if target.app_type is not None:
+        hunt_spec(target.app_type)
+    instances = [instance for instance in await _instances(services, target) if instance.hunting is not None]
     hunting = HuntingIn.model_validate({"hourly_cap": params.hourly_cap})
     if target.instance_id is None:
-        for app_type in AppType if target.app_type is None else (target.app_type,):
+        for app_type in hunting_apps() if target.app_type is None else (target.app_type,):
             await services.instances.update_defaults(app_type, hunting)
         to_change = [instance for instance in instances if "hourly_cap" in instance.overrides]
     else:

@@ -6,11 +6,12 @@ from pydantic import AfterValidator, Field, JsonValue
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType
+from app.arr.registry import all_apps
 from app.core.errors import Invalid, NotFound
 from app.instances.service import InstanceService
 
 ALL: Final = "all"
-APP_TYPES: Final[list[JsonValue]] = [ALL, *(app_type.value for app_type in AppType)]
+APP_TYPES: Final[list[JsonValue]] = [ALL, *(app_type.value for app_type in all_apps())]
 
 
 def _known_app(word: str) -> str:

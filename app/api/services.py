@@ -1,6 +1,6 @@
 """The services that routes call, as annotated dependencies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Path
@@ -10,6 +10,7 @@ from app.api.client_address import is_local
 from app.api.context import client_address
 from app.api.deps import container_of
 from app.arr.models import AppType
+from app.arr.registry import all_apps, hunting_apps
 from app.auth.audit import AuditTrail
 from app.auth.callers import Origin
 from app.auth.keys import KeyService
@@ -51,14 +52,17 @@ async def get_origin(request: Request) -> Origin:
     return Origin(address, request.headers.get("user-agent", ""), is_local(address, request.headers))
 
 
-async def get_hunting_app(
-    app_type: Annotated[str, Path(max_length=50, json_schema_extra={"enum": [app_type.value for app_type in AppType]})],
-) -> AppType:
-    """The app type of a path; another word is no such place, so 404 and not 422."""
-    if app_type not in AppType.__members__.values():
-        known = ", ".join(AppType)
-        raise NotFound(f"There is no such app type; there are: {known}.")
-    return AppType(app_type)
+def _app_type(known: Sequence[AppType]) -> Any:
+    """A path parameter: one of the app types `known`. Another word is no such place, so 404 and not 422."""
+
+    async def get_app_type(
+        app_type: Annotated[str, Path(max_length=50, json_schema_extra={"enum": [word.value for word in known]})],
+    ) -> AppType:
+        if app_type not in known:
+            raise NotFound(f"There is no such app type; there are: {', '.join(known)}.")
+        return AppType(app_type)
+
+    return Depends(get_app_type)
 
 
 Instances = Annotated[InstanceService, part(lambda c: c.instances)]
@@ -83,4 +87,5 @@ ApiKeys = Annotated[KeyService, part(lambda c: c.auth.keys)]
 TwoFactor = Annotated[TwoFactorService, part(lambda c: c.auth.two_factor)]
 Audit = Annotated[AuditTrail, part(lambda c: c.auth.audit)]
 CallOrigin = Annotated[Origin, Depends(get_origin)]
-HuntingApp = Annotated[AppType, Depends(get_hunting_app)]
+AnyApp = Annotated[AppType, _app_type(all_apps())]
+HuntingApp = Annotated[AppType, _app_type(hunting_apps())]

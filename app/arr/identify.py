@@ -30,6 +30,8 @@ async def variant_of(
 ) -> Variant | None:
     """The variant, `None` for apps without variants. Versions do not decide, as there are private builds."""
     spec = REGISTRY[app_type]
+    if not spec.variants:
+        return None
     seen: dict[str, bool] = {}
     for variant, client in spec.clients.items():
         for path, expected in client.variant_paths.items():

@@ -9,7 +9,7 @@ _GRABS = re.compile(r"(\d+) reports? downloaded")
 
 
 class AppType(StrEnum):
-    """An app that Huntarr can hunt in, as paths name it."""
+    """An app that an instance can run, as paths name it."""
 
     SONARR = "sonarr"
     RADARR = "radarr"

@@ -1,4 +1,4 @@
-"""Which apps there are: a new one is a module beside this one and a name in `_CLIENTS`."""
+"""Which apps there are. A new one is a member of `AppType` and a spec in `_SPECS`; one that hunts has a client too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,46 +11,75 @@ from app.arr.radarr import RadarrClient
 from app.arr.readarr import ReadarrClient
 from app.arr.sonarr import SonarrClient
 from app.arr.whisparr import WhisparrClient, WhisparrListlessClient, WhisparrSeriesClient
+from app.core.errors import Conflict
 
-_CLIENTS: tuple[type[ArrClient], ...] = (
-    *(SonarrClient, RadarrClient, LidarrClient, ReadarrClient),
-    *(WhisparrSeriesClient, WhisparrClient, WhisparrListlessClient),
-)
+
+@dataclass(frozen=True, slots=True)
+class HuntSpec:
+    """What hunts need to know of an app type; of several variants, what any of them has."""
+
+    units: frozenset[Unit]
+    modes: tuple[Mode, ...]
+    clients: Mapping[Variant | None, type[ArrClient]]
 
 
 @dataclass(frozen=True, slots=True)
 class AppSpec:
-    """What is known of an app type without asking an app; of several variants, what any of them has."""
+    """What is known of an app type without asking an app. `hunts` is None for an app that Huntarr does not hunt in."""
 
     app_type: AppType
     label: str
     prefix: str
     default_port: int
-    units: frozenset[Unit]
-    modes: tuple[Mode, ...]
-    clients: Mapping[Variant | None, type[ArrClient]]
+    hunts: HuntSpec | None = None
 
     @classmethod
     def of(cls, *clients: type[ArrClient]) -> "AppSpec":
-        return cls(
-            app_type=clients[0].app_type,
-            label=clients[0].app_name,
-            prefix=clients[0].prefix,
-            default_port=clients[0].default_port,
+        """The spec of an app type that hunts, by its clients: one, or one for each variant."""
+        hunts = HuntSpec(
             units=frozenset().union(*(client.units for client in clients)),
             modes=tuple(dict.fromkeys(mode for client in clients for mode in client.modes)),
             clients={client.variant: client for client in clients},
         )
+        first = clients[0]
+        return cls(first.app_type, first.app_name, first.prefix, first.default_port, hunts)
+
+    @property
+    def clients(self) -> Mapping[Variant | None, type[ArrClient]]:
+        return self.hunts.clients if self.hunts is not None else {}
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """The variants of this type; none where there is only one client."""
+        """The variants of this type; none where there is at most one client."""
         return tuple(variant for variant in self.clients if variant is not None)
 
 
-REGISTRY: dict[AppType, AppSpec] = {
-    app_type: AppSpec.of(*(client for client in _CLIENTS if client.app_type is app_type)) for app_type in AppType
-}
+_SPECS = (
+    AppSpec.of(SonarrClient),
+    AppSpec.of(RadarrClient),
+    AppSpec.of(LidarrClient),
+    AppSpec.of(ReadarrClient),
+    AppSpec.of(WhisparrSeriesClient, WhisparrClient, WhisparrListlessClient),
+)
+REGISTRY: dict[AppType, AppSpec] = {spec.app_type: spec for spec in _SPECS}
+
+
+def all_apps() -> tuple[AppType, ...]:
+    """Every app type that an instance can have."""
+    return tuple(REGISTRY)
+
+
+def hunting_apps() -> tuple[AppType, ...]:
+    """The app types that Huntarr hunts in."""
+    return tuple(app_type for app_type, spec in REGISTRY.items() if spec.hunts is not None)
+
+
+def hunt_spec(app_type: AppType) -> HuntSpec:
+    """`Conflict` for an app type that does not hunt."""
+    spec = REGISTRY[app_type]
+    if spec.hunts is None:
+        raise Conflict(f"Huntarr does not hunt in {spec.label}.")
+    return spec.hunts
 
 
 def make_client(app_type: AppType, http: ArrHttp, connection: Connection, variant: Variant | None = None) -> ArrClient:

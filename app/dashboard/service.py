@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from sqlmodel import col, func, select, update
 
 from app.arr.models import AppType
+from app.arr.registry import hunting_apps
 from app.core.clock import Clock
 from app.core.db import Database, day_of
 from app.core.heartbeat import count_alive
@@ -106,7 +107,7 @@ class StatsService:
             used = await used_by_instance(session, now)
             hunts = await open_hunts(session)
         counted = {row.instance_id: row for row in totals}
-        instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in AppType}
+        instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in hunting_apps()}
         for row in rows:
             layers = (defaults[AppType(row.app_type)], row.overrides)
             shown = _instance(row, layers, used.get(row.id, UsedUnits()), counted.get(row.id))

@@ -104,7 +104,7 @@ class HistoryService:
         self, *, instance_id: int | None, status: StateStatus | None, page: int, page_size: int
     ) -> Page[StateOut]:
         """Items that were searched, the latest search first, with their status under the settings of now."""
-        query = select(Instance)
+        query = select(Instance).join(HuntState)
         if instance_id is not None:
             query = query.where(Instance.id == instance_id)
         async with self._db.reading() as session:
@@ -121,7 +121,7 @@ class HistoryService:
             ids = ids.where(Instance.app_type == given.app_type)
         async with self._db.session() as session:
             if given.instance_id is not None:
-                await self._instances.require(session, given.instance_id, given.app_type)
+                await self._instances.require_hunting(session, given.instance_id, given.app_type)
                 ids = ids.where(Instance.id == given.instance_id)
             rows = update(ItemState).where(col(ItemState.instance_id).in_(ids)).values(reset_at=now, fruitless=0)
             if given.media_key is not None:
@@ -134,9 +134,9 @@ class HistoryService:
             return StateResetOut(instances=(await session.exec(states)).rowcount, items=items.rowcount)
 
     async def caps(self) -> list[InstanceCapsOut]:
-        """The caps of every instance."""
+        """The caps of every instance that hunts."""
         async with self._db.reading() as session:
-            rows = (await session.exec(select(Instance).order_by(col(Instance.id)))).all()
+            rows = (await session.exec(select(Instance).join(HuntState).order_by(col(Instance.id)))).all()
             settings = await self._hunting_settings(session, rows)
             used = await used_by_instance(session, self._clock())
         return [_caps(row, settings[row.id or 0], used.get(row.id or 0, UsedUnits())) for row in rows]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.arr.models import HuntPass
+from app.arr.models import AppType, HuntPass
+from app.arr.registry import REGISTRY
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, NotFound
@@ -18,7 +19,7 @@ from app.hunting.filters import HuntFilter
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntItemOut, HuntOut
 from app.hunting.selection.policy import Reason
 from app.hunting.store.events import HuntBroadcaster
-from app.hunting.store.models import OPEN, Hunt, HuntStatus, Outcome, Search, Skip, Trigger
+from app.hunting.store.models import OPEN, Hunt, HuntState, HuntStatus, Outcome, Search, Skip, Trigger
 from app.hunting.store.reasons import HuntReason
 from app.instances.models import Instance
 
@@ -109,7 +110,7 @@ class HuntService:
             await asyncio.sleep(min(POLL_SECONDS, max(0.0, deadline - loop.time())))
 
     async def _targets(self, session: AsyncSession, given: HuntIn) -> list[Instance]:
-        query = select(Instance).order_by(col(Instance.id))
+        query = select(Instance, HuntState.instance_id).outerjoin(HuntState).order_by(col(Instance.id))
         if given.instance_id is not None:
             query = query.where(Instance.id == given.instance_id)
         if given.app_type is not None:
@@ -119,9 +120,13 @@ class HuntService:
             kind = given.app_type or "instance"
             which = "" if given.instance_id is None else f" with the id {given.instance_id}"
             raise NotFound(f"There is no {kind}{which}.")
-        enabled = [instance for instance in found if instance.enabled]
+        hunting = [instance for instance, hunting_id in found if hunting_id is not None]
+        if not hunting:
+            labels = sorted({REGISTRY[AppType(instance.app_type)].label for instance, _ in found})
+            raise Conflict(f"Huntarr does not hunt in {' or '.join(labels)}.")
+        enabled = [instance for instance in hunting if instance.enabled]
         if not enabled:
-            which = "The instance is" if len(found) == 1 else "All these instances are"
+            which = "The instance is" if len(hunting) == 1 else "All these instances are"
             raise Conflict(f"{which} disabled: enable one to hunt.")
         return enabled
 

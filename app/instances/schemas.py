@@ -62,7 +62,7 @@ class InstanceOut(Out):
     enabled: bool
     url: str
     api_key: str | None = Field(examples=[SECRET_MASK])
-    hunting: HuntingSettings
+    hunting: HuntingSettings | None = Field(description="Null for an app that Huntarr does not hunt in.")
     overrides: dict[str, Any] = Field(description="The settings that the instance sets itself.")
     version: str | None
     variant: str | None = Field(description="`v2` or `v3` for Whisparr, else null.")

@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.arr.errors import ArrError, ErrorCode
 from app.arr.models import AppStatus, AppType, Connection, Variant
 from app.arr.probe import Probe
+from app.arr.registry import hunt_spec, hunting_apps
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
@@ -55,7 +56,11 @@ class InstanceService:
                 query = query.where(Instance.app_type == app_type)
             rows = (await session.exec(query)).all()
             defaults = await self._settings.all_hunting_defaults(session)
-        return [_shown(row, state, effective(defaults[AppType(row.app_type)], row.overrides)) for row, state in rows]
+        found = []
+        for row, state in rows:
+            default = defaults.get(AppType(row.app_type))
+            found.append(_shown(row, state, None if default is None else effective(default, row.overrides)))
+        return found
 
     async def get(self, app_type: AppType, instance_id: int) -> InstanceOut:
         async with self._db.reading() as session:
@@ -83,8 +88,9 @@ class InstanceService:
             await _flush_unique(session, app_type, url)
             state = InstanceState(instance_id=_id(row))
             session.add(state)
-            hunting = await self.hunting(session, row)
-            await self._observer.created(session, state.instance_id, hunting)
+            hunting = await self._hunting_if_any(session, row)
+            if hunting is not None:
+                await self._observer.created(session, state.instance_id, hunting)
             shown = _shown(row, state, hunting)
         await self._tester.enqueue(shown.id)
         return shown
@@ -157,8 +163,16 @@ class InstanceService:
             raise NotFound(f"There is no {app_type or 'instance'} with the id {instance_id}.")
         return row
 
+    async def require_hunting(
+        self, session: AsyncSession, instance_id: int, app_type: AppType | None = None
+    ) -> Instance:
+        """The row as `require` gives it; `Conflict` for an instance that does not hunt."""
+        row = await self.require(session, instance_id, app_type)
+        hunt_spec(AppType(row.app_type))
+        return row
+
     async def hunting(self, session: AsyncSession, row: Instance) -> HuntingSettings:
-        """The hunting settings in force for the instance."""
+        """The hunting settings in force for an instance that hunts."""
         return effective(await self._settings.hunting_defaults(session, AppType(row.app_type)), row.overrides)
 
     async def update_defaults(self, app_type: AppType, given: HuntingIn) -> HuntingSettings:
@@ -196,11 +210,11 @@ class InstanceService:
             await _flush_unique(session, app_type, row.url)
             if moved:
                 await self._observer.address_changed(session, instance_id)
-            before = await self.hunting(session, row) if row.enabled else None
+            before = await self._hunting_if_any(session, row) if row.enabled else None
             _take_over(row, given, keep_overrides=keep_overrides)
             row.updated_at = self._clock()
-            hunting = await self.hunting(session, row)
-            if before is None or before.interval_minutes != hunting.interval_minutes:
+            hunting = await self._hunting_if_any(session, row)
+            if hunting and (before is None or before.interval_minutes != hunting.interval_minutes):
                 await self._observer.interval_changed(session, [instance_id], hunting)
             shown = _shown(row, state, hunting)
         if moved:
@@ -220,7 +234,10 @@ class InstanceService:
 
     async def _show(self, session: AsyncSession, row: Instance) -> InstanceOut:
         state = await session.get_one(InstanceState, _id(row))
-        return _shown(row, state, await self.hunting(session, row))
+        return _shown(row, state, await self._hunting_if_any(session, row))
+
+    async def _hunting_if_any(self, session: AsyncSession, row: Instance) -> HuntingSettings | None:
+        return await self.hunting(session, row) if AppType(row.app_type) in hunting_apps() else None
 
     def _new_key(self, given: str | None) -> str:
         if given is None or given == SECRET_MASK:
@@ -284,9 +301,8 @@ def _take_over(row: Instance, given: InstancePatch, *, keep_overrides: bool) -> 
     """What the body says besides the address and the key."""
     row.name = given.name if given.name is not None else row.name
     row.enabled = given.enabled if given.enabled is not None else row.enabled
-    if given.hunting is not None or not keep_overrides:
-        stored = row.overrides if keep_overrides else {}
-        row.overrides = merged_values(stored, given.hunting or HuntingIn(), AppType(row.app_type))
+    stored = row.overrides if keep_overrides else {}
+    row.overrides = merged_values(stored, given.hunting, AppType(row.app_type)) if given.hunting else stored
 
 
 def _tested(found: Probe) -> InstanceTestOut:
@@ -294,7 +310,7 @@ def _tested(found: Probe) -> InstanceTestOut:
     return InstanceTestOut.model_validate({**asdict(found), "variant": variant})
 
 
-def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings) -> InstanceOut:
+def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings | None) -> InstanceOut:
     return InstanceOut(
         id=_id(row),
         app_type=AppType(row.app_type),

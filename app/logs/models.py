@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import BigInteger, Index, Integer, Text
 from sqlmodel import Field, SQLModel
 
-from app.arr.models import AppType
+from app.arr.registry import all_apps
 from app.core.config import LogLevel
 
 SYSTEM = "system"
-SOURCES: tuple[str, ...] = (*(app_type.value for app_type in AppType), SYSTEM)
+SOURCES: tuple[str, ...] = (*(app_type.value for app_type in all_apps()), SYSTEM)
 """The source of an entry: an app type, or Huntarr itself."""
 LEVEL_NUMBERS: dict[LogLevel, int] = {level: logging.getLevelNamesMapping()[level] for level in LogLevel}
 NO_INSTANCE = 0

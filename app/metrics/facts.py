@@ -30,9 +30,10 @@ _HUNTED = ("missing_total", "cutoff_total", "queue_total", "last_hunt_at", "next
 _INSTANCES: Any = (
     select(Instance.id, Instance.app_type, Instance.name, Instance.enabled)
     .add_columns(col(Instance.overrides), *(getattr(InstanceState, name) for name in _SEEN))
+    .add_columns(col(HuntState.instance_id).is_not(None).label("hunts"))
     .add_columns(*(getattr(HuntState, name) for name in _HUNTED))
     .join(InstanceState)
-    .join(HuntState)
+    .outerjoin(HuntState)
     .order_by(col(Instance.id))
 )
 _PASSES: Any = select(StatPassTotal.instance_id, StatPassTotal.hunt_pass).add_columns(
@@ -56,15 +57,18 @@ async def read_facts(
     """The labels of every instance, and what is known of them, of hunts and of events."""
     rows = (await session.exec(_INSTANCES)).all()
     labels = {row.id: (row.app_type, str(row.id), row.name) for row in rows}
+    hunting = [row for row in rows if row.hunts]
+    hunting_labels = {row.id: labels[row.id] for row in hunting}
     defaults = await settings.all_hunting_defaults(session)
     spent = await used_by_instance(session, now)
     errors = {row.instance_id: row.errors for row in (await session.exec(_ERRORS)).all()}
     ended = (await session.exec(_ENDED)).all()
     metrics = [
-        *_instances(rows, labels, errors),
-        *_passes((await session.exec(_PASSES)).all(), labels),
-        *_hunts(ended, labels),
-        *_caps(rows, labels, defaults, spent),
+        *_instances(rows, labels),
+        *_hunting(hunting, labels, errors),
+        *_passes((await session.exec(_PASSES)).all(), hunting_labels),
+        *_hunts(ended, hunting_labels),
+        *_caps(hunting, labels, defaults, spent),
         *_waiting(await open_hunts(session), now),
         *_events((await session.exec(_UNROUTED)).one(), now),
         families.PAUSED.one((await settings.general_in(session)).hunting_paused),
@@ -72,8 +76,7 @@ async def read_facts(
     return labels, metrics
 
 
-def _instances(rows: Sequence[Any], labels: Mapping[int, Labels], errors: Mapping[int, int]) -> Iterable[Metric]:
-    yield families.ERRORS.of((labels[row.id], errors.get(row.id, 0)) for row in rows)
+def _instances(rows: Sequence[Any], labels: Mapping[int, Labels]) -> Iterable[Metric]:
     yield families.ENABLED.of((labels[row.id], row.enabled) for row in rows)
     yield families.ONLINE.of((labels[row.id], row.online) for row in rows if row.online is not None)
     yield families.INFO.of(
@@ -82,10 +85,14 @@ def _instances(rows: Sequence[Any], labels: Mapping[int, Labels], errors: Mappin
         if row.version is not None
     )
     yield families.FAILURES.of((labels[row.id], row.failures) for row in rows)
+    yield families.CHECKED_AT.of((labels[row.id], row.checked_at.timestamp()) for row in rows if row.checked_at)
+
+
+def _hunting(rows: Sequence[Any], labels: Mapping[int, Labels], errors: Mapping[int, int]) -> Iterable[Metric]:
+    yield families.ERRORS.of((labels[row.id], errors.get(row.id, 0)) for row in rows)
     for family, name in ((families.MISSING, "missing"), (families.CUTOFF, "cutoff"), (families.DOWNLOADS, "queue")):
         known = [(labels[row.id], getattr(row, f"{name}_total")) for row in rows]
-        yield family.of((whose, number) for whose, number in known if number is not None)
-    yield families.CHECKED_AT.of((labels[row.id], row.checked_at.timestamp()) for row in rows if row.checked_at)
+        yield family.of((key, number) for key, number in known if number is not None)
     yield families.LAST_HUNT_AT.of((labels[row.id], row.last_hunt_at.timestamp()) for row in rows if row.last_hunt_at)
     due = [row for row in rows if row.enabled and row.next_hunt_at]
     yield families.NEXT_HUNT_AT.of((labels[row.id], row.next_hunt_at.timestamp()) for row in due)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from app.arr.models import AppType, HuntPass, Mode
-from app.arr.registry import REGISTRY
+from app.arr.registry import REGISTRY, hunt_spec, hunting_apps
 from app.core.errors import Invalid
 from app.core.schemas import In, patch_of
 
@@ -74,7 +74,8 @@ def _trimmed(words: list[str]) -> list[str]:
 
 def modes_by_app() -> str:
     """A sentence for the documents, such as `Sonarr: auto, episode, season; Radarr: auto, movie.`"""
-    return "; ".join(f"{spec.label}: {', '.join(spec.modes)}" for spec in REGISTRY.values()) + "."
+    modes = {REGISTRY[app_type].label: hunt_spec(app_type).modes for app_type in hunting_apps()}
+    return "; ".join(f"{label}: {', '.join(words)}" for label, words in modes.items()) + "."
 
 
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100), AfterValidator(_trimmed)]
@@ -175,12 +176,18 @@ class HuntingIn(In):
 def merged_values(
     stored: Mapping[str, Any], given: HuntingIn, app_type: AppType, *, prefix: str = "body.hunting"
 ) -> dict[str, Any]:
-    """`stored` with what was `given`; `Invalid` when a mode is none of the app's. `prefix`: where `given` came from."""
+    """`stored` with what was `given`; `Invalid` for a mode that the app does not have, or an app that does not hunt.
+
+    `prefix` is where `given` stands in the body, for the error.
+    """
+    spec = REGISTRY[app_type]
+    if spec.hunts is None:
+        raise Invalid(f"Huntarr does not hunt in {spec.label}: it takes no hunting settings.", field=prefix)
     changes = given.model_dump(mode="json", exclude_unset=True)
     for name in ("missing_mode", "cutoff_mode"):
         mode = changes.get(name)
-        if mode is not None and Mode(mode) not in REGISTRY[app_type].modes:
-            words = ", ".join(sorted(REGISTRY[app_type].modes))
+        if mode is not None and Mode(mode) not in spec.hunts.modes:
+            words = ", ".join(sorted(spec.hunts.modes))
             raise Invalid(f"{name} of {app_type} is one of: {words}.", field=f"{prefix}.{name}")
     merged = {**stored, **changes}
     return {name: value for name, value in merged.items() if value is not None}

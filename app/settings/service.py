@@ -10,6 +10,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType
+from app.arr.registry import hunting_apps
 from app.core.clock import Clock
 from app.core.config import LogLevel
 from app.core.db import Database, upsert
@@ -83,9 +84,9 @@ class SettingsService:
         return await _stored(session, app_type.value)
 
     async def all_hunting_defaults(self, session: AsyncSession) -> dict[AppType, dict[str, Any]]:
-        """The same for all types, in one statement."""
+        """The same for every app type that hunts, in one statement."""
         rows = {row.name: dict(row.stored) for row in (await session.exec(select(SettingsSection))).all()}
-        return {app_type: rows.get(app_type.value, {}) for app_type in AppType}
+        return {app_type: rows.get(app_type.value, {}) for app_type in hunting_apps()}
 
     async def update_hunting(
         self, session: AsyncSession, app_type: AppType, given: HuntingIn

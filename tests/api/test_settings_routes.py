@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
+from app.arr.registry import hunting_apps
 from app.settings.general import GeneralSettings
 from app.settings.hunting import HuntingSettings
 from tests.api.replies import data, error, field
@@ -21,9 +22,9 @@ GENERAL = "/api/settings/general"
 
 async def test_what_holds_before_anybody_changed_it(api: AsyncClient) -> None:
     found = data(await api.get("/api/settings"))
-    assert {"general", "mqtt", "sonarr", "radarr"} <= set(found)
+    assert set(found) == {"general", "mqtt", *hunting_apps()}
     assert found["general"] == GeneralSettings().model_dump(mode="json")
-    assert found["sonarr"] == found["radarr"] == HuntingSettings().model_dump(mode="json")
+    assert all(found[app_type] == HuntingSettings().model_dump(mode="json") for app_type in hunting_apps())
     for section, value in found.items():
         assert data(await api.get(f"/api/settings/{section}")) == value
 

@@ -23,19 +23,23 @@ from app.arr.models import (
     Unit,
     Variant,
 )
-from app.arr.registry import REGISTRY, make_client
+from app.arr.registry import REGISTRY, all_apps, hunt_spec, hunting_apps, make_client
 from tests.arr.conftest import ClientMaker
 from tests.arr.scripted_app import CLIENTS, STAMP, WHEN, ScriptedApp, page
 
 pytestmark = pytest.mark.asyncio
 
 
-@pytest.mark.parametrize("app_type", AppType)
+async def test_the_registry_holds_every_app_type() -> None:
+    assert all_apps() == tuple(AppType)
+
+
+@pytest.mark.parametrize("app_type", hunting_apps())
 async def test_every_app_is_registered_with_what_it_can_do(app_type: AppType) -> None:
-    spec = REGISTRY[app_type]
+    spec, hunts = REGISTRY[app_type], hunt_spec(app_type)
     assert spec.app_type is app_type
     assert spec.prefix.startswith("/api/v")
-    assert {str(mode) for mode in spec.modes} - {"auto"} == {str(unit) for unit in spec.units}
+    assert {str(mode) for mode in hunts.modes} - {"auto"} == {str(unit) for unit in hunts.units}
     assert (len(spec.variants) > 1) is (None not in spec.clients)
     for variant, client in spec.clients.items():
         facts = (client.app_type, client.app_name, client.prefix, client.default_port, client.variant)

@@ -27,6 +27,8 @@ async def test_the_caps_of_all_instances_are_those_of_each(rig: Rig) -> None:
     async with rig.container.infra.db.reading() as session:
         used = await used_by_instance(session, START)
         for instance in instances:
-            counted = await used_caps(session, instance.id, instance.hunting, START)
-            hourly, daily = instance.hunting.hourly_cap, instance.hunting.daily_cap
+            hunting = instance.hunting
+            assert hunting is not None
+            counted = await used_caps(session, instance.id, hunting, START)
+            hourly, daily = hunting.hourly_cap, hunting.daily_cap
             assert used.get(instance.id, UsedUnits()).caps(hourly=hourly, daily=daily) == counted

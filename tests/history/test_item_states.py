@@ -68,6 +68,7 @@ async def decided(rig: Rig, row: ItemState, instance: InstanceOut) -> tuple[Stat
         tag_ids=frozenset(row.tag_ids or ()),
         quality_profile_id=row.profile_id,
     )
+    assert instance.hunting is not None
     rules = Rules.of(instance.hunting, instance.hunting.of(hunt_pass).cooldown_hours)
     states = await ItemStateStore(rig.container.infra.db).item_states(instance.id, hunt_pass, [item.key])
     decision = decide(item, rules, states.of(item, rules, START), now=START)

@@ -61,7 +61,8 @@ async def test_the_hourly_cap_is_in_force(rig: Rig) -> None:
     plain, own = await instance(rig), await instance(rig, hourly_cap=50)
 
     async def caps() -> dict[int, int]:
-        return {instance.id: instance.hunting.hourly_cap for instance in await rig.container.instances.all()}
+        made = await rig.container.instances.all()
+        return {instance.id: instance.hunting.hourly_cap for instance in made if instance.hunting is not None}
 
     run = await run_now(rig, "set_hourly_cap", app_type="radarr", params={"hourly_cap": 7})
     assert (run.status, run.message) == ("completed", "Hourly cap of 2 instances set to 7.")

@@ -68,7 +68,7 @@ async def list_state(
     return Reply[Page[StateOut]](data=found)
 
 
-@router.post("/state/reset", summary="Forget searches", responses=errors(404))
+@router.post("/state/reset", summary="Forget searches", responses=errors(404, 409))
 @full
 async def reset_state(body: StateResetIn, history: History) -> Reply[StateResetOut]:
     """Items may be searched again at once, although the app remembers a search; history and caps stay."""

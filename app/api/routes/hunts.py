@@ -53,7 +53,7 @@ async def list_hunts(
     return Reply[Page[HuntOut]](data=found)
 
 
-@router.get("/hunts/plan", summary="What the next hunt would do", responses=errors(404))
+@router.get("/hunts/plan", summary="What the next hunt would do", responses=errors(404, 409))
 @read
 async def get_hunt_plan(plans: Plans, instance_id: Annotated[int, Query(ge=1, le=2**31 - 1)]) -> Reply[PlanOut]:
     """The same decisions as the hunt's, with every reason and the cost; nothing is searched."""

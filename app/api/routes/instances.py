@@ -7,7 +7,7 @@ from fastapi import Query
 from app.api.deps import RowId
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, etag, full, read, untold
-from app.api.services import HuntingApp, Instances
+from app.api.services import AnyApp, Instances
 from app.api.tags import Tag
 from app.core.schemas import MessageReply, Reply
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
@@ -27,14 +27,14 @@ async def list_all_instances(instances: Instances) -> Reply[list[InstanceOut]]:
 @router.get("/{app_type}", summary="Instances of a type", responses=errors(404))
 @read
 @etag
-async def list_instances(app_type: HuntingApp, instances: Instances) -> Reply[list[InstanceOut]]:
+async def list_instances(app_type: AnyApp, instances: Instances) -> Reply[list[InstanceOut]]:
     return Reply[list[InstanceOut]](data=await instances.all(app_type))
 
 
 @router.post("/{app_type}", status_code=201, summary="Add an instance", responses=errors(404, 409))
 @full
 async def create_instance(
-    app_type: HuntingApp, body: InstanceIn, instances: Instances, verify: Verify = False
+    app_type: AnyApp, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
     """The app need not be up: it is tested in the background."""
     return Reply[InstanceOut](data=await instances.create(app_type, body, verify=verify), message="Instance added")
@@ -43,7 +43,7 @@ async def create_instance(
 @router.post("/{app_type}/test", summary="Test a connection", responses=errors(404))
 @full
 @untold
-async def test_connection(app_type: HuntingApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
+async def test_connection(app_type: AnyApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
     """An unsaved connection, or a stored one by its id. Always 200; `error` says what to do."""
     return Reply[InstanceTestOut](data=await instances.test(app_type, body))
 
@@ -51,14 +51,14 @@ async def test_connection(app_type: HuntingApp, body: InstanceTestIn, instances:
 @router.get("/{app_type}/{instance_id}", summary="One instance", responses=errors(404))
 @read
 @etag
-async def get_instance(app_type: HuntingApp, instance_id: RowId, instances: Instances) -> Reply[InstanceOut]:
+async def get_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> Reply[InstanceOut]:
     return Reply[InstanceOut](data=await instances.get(app_type, instance_id))
 
 
 @router.put("/{app_type}/{instance_id}", summary="Replace an instance", responses=errors(404, 409))
 @full
 async def replace_instance(
-    app_type: HuntingApp, instance_id: RowId, body: InstanceIn, instances: Instances, verify: Verify = False
+    app_type: AnyApp, instance_id: RowId, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
     """Everything anew; overrides that are not in the body are gone, the API key may be left out."""
     changed = await instances.replace(app_type, instance_id, body, verify=verify)
@@ -68,7 +68,7 @@ async def replace_instance(
 @router.patch("/{app_type}/{instance_id}", summary="Change an instance", responses=errors(404, 409))
 @full
 async def update_instance(
-    app_type: HuntingApp, instance_id: RowId, body: InstancePatch, instances: Instances, verify: Verify = False
+    app_type: AnyApp, instance_id: RowId, body: InstancePatch, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
     """Only what is in the body; `null` within `hunting` takes an override back."""
     changed = await instances.update(app_type, instance_id, body, verify=verify)
@@ -77,7 +77,7 @@ async def update_instance(
 
 @router.delete("/{app_type}/{instance_id}", summary="Delete an instance", responses=errors(404))
 @full
-async def delete_instance(app_type: HuntingApp, instance_id: RowId, instances: Instances) -> MessageReply:
+async def delete_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> MessageReply:
     """Its state and caps go with it; an open hunt of it ends, and its history stays, under its name."""
     await instances.delete(app_type, instance_id)
     return MessageReply(message="Instance deleted")
@@ -86,6 +86,6 @@ async def delete_instance(app_type: HuntingApp, instance_id: RowId, instances: I
 @router.post("/{app_type}/{instance_id}/test", summary="Test a stored instance", responses=errors(404))
 @full
 @untold
-async def test_instance(app_type: HuntingApp, instance_id: RowId, instances: Instances) -> Reply[InstanceTestOut]:
+async def test_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> Reply[InstanceTestOut]:
     """Always 200; what was learned is kept with the instance."""
     return Reply[InstanceTestOut](data=await instances.test_stored(app_type, instance_id))

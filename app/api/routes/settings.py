@@ -1,24 +1,36 @@
 """General settings, those of MQTT, and the hunting defaults of each app type."""
 
+from typing import Any, TypeVar
+
+from pydantic import create_model
+
 from app.api.openapi import errors
 from app.api.routing import ApiRouter, etag, full, read
 from app.api.services import HuntingApp, Instances, Mqtt, Settings
 from app.api.tags import Tag
+from app.arr.registry import hunting_apps
 from app.core.schemas import Out, Reply
 from app.home_assistant.settings import MqttIn, MqttSettings
 from app.settings.general import GeneralIn, GeneralSettings
 from app.settings.hunting import HuntingIn, HuntingSettings
 
+OutT = TypeVar("OutT", bound=Out)
+
 router = ApiRouter(tag=Tag.SETTINGS, prefix="/api/settings")
 
 
+def _with_hunting_sections(model: type[OutT]) -> type[OutT]:
+    """Class decorator: adds the section of every app type that hunts."""
+    sections: dict[str, Any] = {app_type.value: (HuntingSettings, ...) for app_type in hunting_apps()}
+    return create_model(model.__name__, __base__=model, __doc__=model.__doc__, **sections)
+
+
+@_with_hunting_sections
 class AllSettingsOut(Out):
     """Every section."""
 
     general: GeneralSettings
     mqtt: MqttSettings
-    sonarr: HuntingSettings
-    radarr: HuntingSettings
 
 
 @router.get("", summary="All sections")

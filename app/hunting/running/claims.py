@@ -65,8 +65,10 @@ class Claims:
             if instance is None or (await session.exec(query)).first() is not None:
                 return None
             state = await session.get_one(InstanceState, instance_id, with_for_update=True)
-            hunt_state = await session.get_one(HuntState, instance_id, with_for_update=True)
-            if not instance.enabled or (state.rest_until is not None and self._clock() < state.rest_until):
+            hunt_state = await session.get(HuntState, instance_id, with_for_update=True)
+            if hunt_state is None or not instance.enabled:
+                return None
+            if state.rest_until is not None and self._clock() < state.rest_until:
                 return None
             hunt_state.fence += 1
             hunting = await self._services.instances.hunting(session, instance)

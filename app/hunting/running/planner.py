@@ -82,7 +82,7 @@ class Planner:
     async def _start(self, instance_id: int) -> PlanStart:
         services, now = self._services, self._services.clock()
         async with services.db.reading() as session:
-            instance = await services.instances.require(session, instance_id)
+            instance = await services.instances.require_hunting(session, instance_id)
             state = await session.get_one(InstanceState, instance_id)
             hunt_state = await session.get_one(HuntState, instance_id)
             hunting = await services.instances.hunting(session, instance)
