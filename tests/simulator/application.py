@@ -1,4 +1,4 @@
-"""One simulated app: its database, its command queue, its downloads and its clock, in one object."""
+"""One simulated app: its database, command queue, downloads and clock."""
 
 import traceback
 from sqlite3 import Row
@@ -11,7 +11,7 @@ from tests.simulator.database import Database
 from tests.simulator.definition import AppDefinition, SimSettings
 from tests.simulator.definitions import AppKind, definition_of
 from tests.simulator.downloads import Download, Downloads
-from tests.simulator.faults import FaultBook
+from tests.simulator.faults import Faults
 from tests.simulator.history import History
 from tests.simulator.indexers import Indexers
 from tests.simulator.library import Library
@@ -52,7 +52,7 @@ class SimApp:
         self.downloads = Downloads(self)
         self.history = History(self)
         self.searcher = Searcher(self)
-        self.faults = FaultBook(self.settings.seed)
+        self.faults = Faults(self.settings.seed)
         self.log = RequestLog(self.settings.log_limit)
         self.health: list[Json] = []
         self.crashes: list[
@@ -68,7 +68,7 @@ class SimApp:
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Reply:
-        """Answer one request; faults, latency and logging are the host's matter."""
+        """Answer one request; the host adds faults, latency and the log."""
         with self.db.lock:
             self.settle()
             try:
@@ -82,7 +82,7 @@ class SimApp:
         return control(self, request)
 
     def settle(self) -> None:
-        """Let everything happen that is due by now, in the order of time."""
+        """Carry out everything that is due, in order of time."""
         with self.db.lock:
             now = self.clock.timestamp()
             while (due := self._next_due()) is not None and due <= now:
@@ -94,12 +94,12 @@ class SimApp:
     # --- what tests do ----------------------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> None:
-        """Move the clock and let happen what falls due."""
+        """Move the clock and carry out what becomes due."""
         self.clock.advance(seconds)
         self.settle()
 
     def restart(self, *, starting_seconds: float = 0.0) -> None:
-        """As if the app had been restarted; for `starting_seconds` it then answers 503."""
+        """Restart the app; it answers 503 for `starting_seconds`."""
         with self.db.lock:
             self.settle()
             now = self.clock.timestamp()
@@ -107,7 +107,7 @@ class SimApp:
             self.commands.restart(now)
 
     def post_command(self, name: str, **fields: Any) -> Command:
-        """Give a command as the API would."""
+        """Queue a command, as `POST command` does."""
         with self.db.lock:
             self.settle()
             command = self.commands.post({"name": name, **fields}, self.clock.timestamp())
@@ -121,7 +121,7 @@ class SimApp:
         return builders[self.definition.owner or ""](**fields)
 
     def add_item(self, owner_id: int | None = None, *, released: Moment = None, **fields: Any) -> int:
-        """An episode, movie, album or book, whichever this app has, of an owner of its own unless told."""
+        """An episode, movie, album or book, whichever this app has; without `owner_id`, of a new owner."""
         library = self.library
         if self.definition.owner is None:
             return library.add_movie(digital=released, **fields)
@@ -136,13 +136,13 @@ class SimApp:
         return library.add_episode(owner, season, number, air_date=released, **fields)
 
     def rss_grab(self, *item_ids: int, outcome: Outcome = "import") -> Download:
-        """The app finds a release of these items by itself, in an indexer's feed: no command, no search time."""
+        """The app grabs a release of these items from an indexer's feed: there is no command and no search time."""
         with self.db.lock:
             self.settle()
             return self.searcher.grab_from_feed(item_ids, outcome, self.clock.timestamp())
 
     def next_serial(self) -> int:
-        """Number of the paged request; equal sort values change places with it."""
+        """Number of the paged request; it decides which equal sort values are swapped."""
         self._paged += 1
         return self._paged
 
@@ -156,7 +156,7 @@ class SimApp:
         return f"{join} i.parts_had < i.parts AND +i.due_at <= ?", [int(monitored), int(now)]
 
     def wanted_total(self, kind: Literal["missing", "cutoff"], monitored: bool, now: float) -> int:
-        """Counted once and kept until the data change or the next item falls due."""
+        """Counted once, until the data change or the next item becomes due."""
         known = self._totals.get((kind, monitored))
         if known and known[0] == self.db.version and now < known[1]:
             return known[2]

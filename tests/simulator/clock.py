@@ -1,4 +1,4 @@
-"""The simulator's own time: real time plus whatever a test has added, or standing still until it is moved."""
+"""The simulator's clock: real time plus what a test has added, or a time that stands still until it is moved."""
 
 import time
 from collections.abc import Callable

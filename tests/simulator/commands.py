@@ -1,4 +1,4 @@
-"""The apps' command queue: life cycle, dedupe, clean-up and restart, worked out lazily."""
+"""The apps' command queue: life cycle, duplicates, clean-up and restart, computed when somebody asks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class CommandFailed(Exception):
 
 @dataclass(slots=True)
 class Command:
-    """One command and where it stands; times are epoch seconds with fractions."""
+    """A command and its status; times are epoch seconds with fractions."""
 
     id: int
     kind: CommandKind
@@ -50,7 +50,7 @@ class Command:
 
 @dataclass(slots=True)
 class CommandQueue:
-    """`work` does what a command does, at the moment it ends, and returns its last message."""
+    """`work` is called when a command ends: it does what the command does, and returns its last message."""
 
     definition: AppDefinition
     work: Callable[[Command, float], str | None]
@@ -68,7 +68,7 @@ class CommandQueue:
     def post(self, body: Any, now: float) -> Command:
         """POST command: an equal one that is queued or started is returned instead.
 
-        Nothing starts here: the answer to a POST still says `queued`; whoever pushes calls `start_next` afterwards.
+        It does not start here: the reply to a POST still says `queued`; the caller calls `start_next` afterwards.
         """
         kind, fields = self._read(body)
         return self.push(kind, fields, now, trigger="manual", high=kind.high_priority)
@@ -87,21 +87,21 @@ class CommandQueue:
         return command
 
     def find(self, command_id: int) -> tuple[Command, bool] | None:
-        """The command and whether it still is in memory: a row from the database has lost some fields."""
+        """The command, and whether it is still in memory: a row of the database lacks some fields."""
         if command_id in self.memory:
             return self.memory[command_id], True
         row = self.rows.get(command_id)
         return (row, False) if row else None
 
     def listed(self) -> list[Command]:
-        """Started first, then by status number, then priority."""
+        """Sorted as the app does: started first, then by status number, then by priority."""
         return sorted(
             self.memory.values(),
             key=lambda c: (c.status != "started", _STATUSES.index(c.status), -_PRIORITIES[c.priority]),
         )
 
     def cancel(self, command_id: int) -> None:
-        """Only a queued one goes, and only from memory: its row stays queued."""
+        """Only queued commands are cancelled, and only in memory: the row stays queued."""
         command = self.memory.get(command_id)
         if command is None or command.status != "queued":
             raise errors.message(409, "Unable to cancel task")
@@ -114,7 +114,7 @@ class CommandQueue:
         return min((c.due_at for c in self.active.values() if c.due_at is not None), default=None)
 
     def finish_due(self, moment: float) -> None:
-        """End the commands that are due at this moment and let waiting ones start."""
+        """End the commands that are due and start waiting ones."""
         for command in [c for c in self.active.values() if c.due_at is not None and c.due_at <= moment]:
             self._finish(command, moment)
         self.start_next(moment)
@@ -215,7 +215,7 @@ def _field(spec: CommandField, given: Mapping[str, Any]) -> Any:
 
 
 def _equal(kind: CommandKind, one: Json, other: Json) -> bool:
-    """Property by property; lists as sets; null on both sides ends the comparison as equal."""
+    """Compares property by property, lists as sets; two nulls end the comparison as equal."""
     for spec in kind.fields:
         left, right = one[spec.name], other[spec.name]
         if left is None and right is None:
@@ -229,7 +229,7 @@ def _equal(kind: CommandKind, one: Json, other: Json) -> bool:
 
 
 def command_json(command: Command, definition: AppDefinition, *, in_memory: bool = True) -> Json:
-    """A row that comes from the database has no message and no result."""
+    """A row from the database has no message and no result."""
     kind = command.kind
     flags = {
         **_BASE,

@@ -42,7 +42,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """Every request (the newest `limit` of them) and cheap counters per method and route."""
+    """The newest `limit` requests, and counters per method and route."""
 
     def __init__(self, limit: int) -> None:
         self.records: deque[RequestRecord] = deque(maxlen=limit)

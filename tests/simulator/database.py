@@ -55,7 +55,7 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 class Database:
-    """A connection that any thread may use; whoever does more than one statement holds `lock`."""
+    """A connection that any thread may use; more than one statement needs `lock`."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -93,7 +93,7 @@ class Database:
         return int(found[0] or 0) if found else 0
 
     def change(self, sql: str, parameters: Parameters = (), *, moves_totals: bool = True) -> int:
-        """Run one writing statement; returns the new row's id."""
+        """Run one writing statement; the id of the new row."""
         with self.lock:
             self.version += moves_totals
             return int(self._connection.execute(sql, parameters).lastrowid or 0)

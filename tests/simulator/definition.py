@@ -70,7 +70,7 @@ class ItemNames:
 
 @dataclass(frozen=True, slots=True)
 class SortKeys:
-    """The sort keys of a list, and what becomes of any other."""
+    """The sort keys of a list, and what the app does with others."""
 
     known: Mapping[str, str]  # lower-case key -> SQL expression
     default: str
@@ -89,7 +89,7 @@ def queue_keys(*own: str) -> SortKeys:
 
 @dataclass(frozen=True, slots=True)
 class QueueShape:
-    """How an app's queue looks and what it can be asked."""
+    """Format and filters of an app's queue."""
 
     keys: SortKeys
     row_suffix: str | None = None  # "ep": a row per item, its id made with that word; None: a row per download
@@ -104,7 +104,7 @@ class QueueShape:
 
 @dataclass(frozen=True, slots=True)
 class HistoryShape:
-    """An app's history events and what it can be asked."""
+    """Events and filters of an app's history."""
 
     events: Mapping[int, str]
     keys: SortKeys
@@ -180,7 +180,7 @@ class AppDefinition:
         return next(number for number, name in self.history.events.items() if name == word)
 
     def fitted(self, app: "SimApp", resource: str, shape: Json, source: Any = None) -> Json:
-        """A shared resource as this app writes it: nulls left out, `source` is the row it is made from."""
+        """A shared resource as this app writes it, without nulls; `source` is its row."""
         lacks = self.lacks.get(resource, frozenset())
         extra = self.adds[resource](app, source) if resource in self.adds else {}
         return {name: value for name, value in (shape | extra).items() if value is not None and name not in lacks}

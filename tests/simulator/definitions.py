@@ -1,4 +1,4 @@
-"""The registry of simulated apps: a new one is a module with a `AppDefinition` and one line here."""
+"""The registry of simulated apps: a new one is a module with an `AppDefinition` and a line here."""
 
 from tests.simulator.definition import AppDefinition, AppKind
 from tests.simulator.lidarr import LIDARR

@@ -1,4 +1,4 @@
-"""What the download clients hold: the source of the queue, worked out from the clock."""
+"""The downloads of the download clients, which the queue shows, computed from the clock."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _REFRESH_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Download:
-    """One download; with a plan it moves by itself, without one it stays as it was put (`status` etc.)."""
+    """A download. With a plan it proceeds with time, without one it stays as it is (`status` etc.)."""
 
     download_id: str
     title: str
@@ -99,7 +99,7 @@ class Downloads:
         source: str = "UserInvokedSearch",
         **fields: Any,
     ) -> Download:
-        """Queue a download row directly; no items = a download that the app cannot map. Fields as in `Download`."""
+        """Add a download to the queue. Without items it is one that the app cannot map. Fields as in `Download`."""
         first = self._app.library.item(item_ids[0]) if item_ids else None
         now = fields.pop("added_at", self._app.clock.timestamp())
         quality_id = fields.pop("quality_id", self._app.definition.catalogue.usual)
@@ -120,7 +120,7 @@ class Downloads:
         return download
 
     def new_id(self, protocol: str) -> str:
-        """Torrents: an upper-case info hash; usenet: the client's own word."""
+        """Torrents: an upper-case info hash; usenet: an id of the client's own format."""
         self._serial += 1
         digest = hashlib.sha1(f"{self._app.settings.seed}/{self._serial}".encode(), usedforsecurity=False).hexdigest()
         return digest.upper() if protocol == "torrent" else f"SABnzbd_nzo_{digest[:8]}"
@@ -151,7 +151,7 @@ class Downloads:
             download.visible = True
 
     def polled_at(self, now: float) -> float:
-        """The queue is a cache, up to a minute old."""
+        """When the app last polled: its queue is a cache, up to a minute old."""
         every = self._app.settings.queue_refresh_seconds
         if now - self._refreshed_at >= (every or _REFRESH_SECONDS):
             period = every or _REFRESH_SECONDS
@@ -201,11 +201,11 @@ class Downloads:
     # --- taking things out ------------------------------------------------------------------------------------------
 
     def forget(self, download: Download) -> None:
-        """The rows of one download go together."""
+        """Remove all rows of a download."""
         self.all.pop(download.download_id, None)
 
     def fail(self, download: Download, now: float, *, redownload: bool) -> None:
-        """Blocklist by way of a failed download, and search again if the app is set up so."""
+        """Blocklist the release as a failed download, and search again if the settings say so."""
         self.forget(download)
         self.blocklist(download, now)
         self._app.history.record("downloadFailed", download, now, {"message": "Manually marked as failed"})
@@ -242,13 +242,13 @@ class Downloads:
             )
             self._app.db.change("UPDATE files SET added_at = ? WHERE item_id = ?", (int(now), item_id))
             for file in self._app.library.files_of(item_id):
-                told = {"fileId": str(file["id"]), "importedPath": f"/library/{download.title}/{file['part']}"}
-                history.record(shape.imported, download, now, told, item_id=item_id, part=file["part"])
+                data = {"fileId": str(file["id"]), "importedPath": f"/library/{download.title}/{file['part']}"}
+                history.record(shape.imported, download, now, data, item_id=item_id, part=file["part"])
             if shape.item_imported:
                 history.record(shape.item_imported, download, now, {}, item_id=item_id)
 
     def _block(self, download: Download, now: float) -> None:
-        """An import that the app refuses stays in the queue until a person acts."""
+        """The app refuses the import: it stays in the queue until a person acts."""
         download.status, download.tracked_status = "completed", "warning"
         download.tracked_state = self._app.definition.queue.blocked_state
         download.size_left, download.seconds_left = 0, 0.0
@@ -257,8 +257,8 @@ class Downloads:
         download.messages = [{"title": download.title, "messages": [reason]}]
         incomplete = self._app.definition.history.import_incomplete
         if incomplete:
-            told = {"statusMessages": json.dumps(download.messages)}
-            self._app.history.record(incomplete, download, now, told)
+            data = {"statusMessages": json.dumps(download.messages)}
+            self._app.history.record(incomplete, download, now, data)
 
 
 def queue_json(row: QueueRow, app: "SimApp", now: float) -> Json:

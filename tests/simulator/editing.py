@@ -1,4 +1,4 @@
-"""What the PUT routes and the bulk editors of all apps change, and how editors apply tags."""
+"""Changes by the PUT routes and bulk editors of all apps, and how editors apply tags."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _WAYS = ("add", "remove", "replace")
 
 
 def changes_of(app: "SimApp", fields: Json) -> dict[str, Any]:
-    """The columns that a body changes, tags aside."""
+    """The columns that a body changes, without tags."""
     changes: dict[str, Any] = {}
     if fields.get("monitored") is not None:
         changes["monitored"] = int(bool(fields["monitored"]))
@@ -30,13 +30,13 @@ def changes_of(app: "SimApp", fields: Json) -> dict[str, Any]:
 
 
 def put_changes(app: "SimApp", fields: Json) -> dict[str, Any]:
-    """A whole resource was sent: its tags replace the old ones."""
+    """The changes of a whole resource: its tags replace the old ones."""
     tags = {"tags": json.dumps(id_list(fields, "tags"))} if "tags" in fields else {}
     return changes_of(app, fields) | tags
 
 
 def edit_many(app: "SimApp", request: Request) -> list[int]:
-    """PUT series/editor and the like: changes those named, or none if one is unknown; returns their ids."""
+    """PUT series/editor and the like: changes all given ids, or none if any is unknown; their ids."""
     owned = app.definition.owner is not None
     fields, table = fields_of(request), "parents" if owned else "items"
     ids = id_list(fields, app.definition.names.owners_field)
@@ -52,7 +52,7 @@ def edit_many(app: "SimApp", request: Request) -> list[int]:
 
 
 def put_item(app: "SimApp", request: Request, read: Callable[["SimApp", Request], Reply]) -> Reply:
-    """Of an episode, album or book only the monitored flag can be changed."""
+    """Only the monitored flag of an episode, album or book can be changed."""
     fields = fields_of(request)
     if app.db.row("SELECT id FROM items WHERE id = ?", (request.path_id,)) is None:
         raise errors.missing_row(app.definition.names.kind, request.path_id)
@@ -61,7 +61,7 @@ def put_item(app: "SimApp", request: Request, read: Callable[["SimApp", Request]
 
 
 def monitor_items(app: "SimApp", request: Request) -> Reply:
-    """PUT episode/monitor and the like; unknown ids are passed over."""
+    """PUT episode/monitor and the like; unknown ids are ignored."""
     fields = fields_of(request)
     ids = id_list(fields, app.definition.names.items_field)
     for item_id in app.db.by_ids("items", ids):
@@ -83,13 +83,13 @@ def with_status(reply: Reply, status: int) -> Reply:
 
 
 def created(app: "SimApp", reply: Reply, path: str) -> Reply:
-    """201 with where the new resource is."""
+    """201 with the location of the new resource."""
     reply.headers.append(("Location", f"{app.url_base}/{app.definition.prefix}/{path}"))
     return with_status(reply, 201)
 
 
 def retag(tags: list[int], fields: Json) -> list[int]:
-    """The new tags of one item; a missing applyTags means the enum's first word."""
+    """The new tags of one item; without applyTags, the first value of the enum holds."""
     chosen, way = list(fields["tags"]), fields.get("applytags", "add")
     if isinstance(way, int) and 0 <= way < len(_WAYS):
         way = _WAYS[way]

@@ -28,7 +28,7 @@ def problem(status: int) -> ApiFault:
 
 
 def binding(name: str, message: str) -> ApiFault:
-    """Model binding failed: bad query value, wrong enum word, broken JSON."""
+    """Model binding failed: a bad query value, an unknown enum value or broken JSON."""
     body = {
         "type": _TYPES[400],
         "title": "One or more validation errors occurred.",

@@ -1,4 +1,4 @@
-"""One HTTP exchange: latency, faults, the app's answer, and what of it reaches the client."""
+"""One HTTP exchange: latency, faults, and the part of the app's reply that reaches the client."""
 
 import asyncio
 import functools
@@ -28,11 +28,11 @@ _HTML = "<!doctype html><html><head><title>Sign in</title></head><body><h1>Bad g
 
 
 class ConnectionCut(ConnectionError):
-    """Raised where there is no socket to cut (ASGI in process)."""
+    """Raised instead of a cut when there is no socket (ASGI in process)."""
 
 
 class Exchange:
-    """Carries one request through; every way out leaves a line in the app's request log."""
+    """Carries one request through; each is recorded in the app's request log, however it ends."""
 
     def __init__(
         self, app: "SimApp", request: Request, receive: Receive, send: Send, stopping: Callable[[], bool]
@@ -80,7 +80,7 @@ class Exchange:
         await self._body(body)
 
     async def _spoil(self, reply: Reply, fault: Fault) -> None:
-        """The app has done its work; only the answer suffers."""
+        """Damage the reply of an app that has done its work."""
         match fault.kind:
             case "drop_reply":
                 await self._cut()
@@ -103,7 +103,7 @@ class Exchange:
                 await self._replace(fault)
 
     async def _replace(self, fault: Fault) -> None:
-        """Something else answers in the app's place."""
+        """The reply of something other than the app."""
         match fault.kind:
             case "cut_before_headers":
                 await self._cut()
@@ -168,7 +168,7 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def _cut(self, *, flush: bool = False) -> None:
-        """Reset the connection, or end it after what was written; only uvicorn's cycle knows the transport."""
+        """Reset the connection, or end it after what was written. Only uvicorn's cycle has the transport."""
         cycle = getattr(self._send, "__self__", None)
         transport = getattr(cycle, "transport", None)
         if transport is None:
@@ -181,7 +181,7 @@ class Exchange:
             continue
 
     async def _pause(self, seconds: float) -> None:
-        """Sleep in slices, so that a server that is being stopped need not wait."""
+        """Sleep in slices, so that a server can stop in between."""
         while seconds > 0 and not self._stopping():
             part = min(seconds, _SLICE_SECONDS)
             await asyncio.sleep(part)

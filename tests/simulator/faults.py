@@ -1,4 +1,4 @@
-"""Faults by switch: what may go wrong between a client and an app, seeded and counted."""
+"""Faults between a client and an app, seeded and counted."""
 
 import random
 from dataclasses import asdict, dataclass, fields
@@ -29,7 +29,7 @@ EXECUTING = frozenset({"latency", "drop_reply", "cut_in_body", "broken_json", "w
 
 @dataclass(slots=True)
 class Fault:
-    """One switch; `path` is a pattern, relative to the API prefix unless it begins with a slash."""
+    """One fault; `path` is a pattern, relative to the API prefix unless it begins with a slash."""
 
     kind: FaultKind
     path: str = "*"
@@ -67,8 +67,8 @@ class Fault:
         return fnmatchcase(path if pattern.startswith("/") else below_prefix, pattern)
 
 
-class FaultBook:
-    """The faults of one app; of those that match a request, latencies add up and the first other one decides."""
+class Faults:
+    """The faults of one app; of those that match a request, latencies add up and the first other fault applies."""
 
     def __init__(self, seed: int) -> None:
         self._faults: list[Fault] = []
@@ -87,7 +87,7 @@ class FaultBook:
         return [fault for fault in self._faults if fault.times is None or fault.times > 0]
 
     def choose(self, method: str, path: str, below_prefix: str) -> tuple[float, Fault | None]:
-        """Extra seconds to wait, and what to do to the answer."""
+        """Seconds to wait, and the fault of the reply."""
         if not self._faults:
             return 0.0, None
         seconds, chosen = 0.0, None

@@ -30,7 +30,7 @@ class History:
         source_title: str = "Some.Release-SIM",
         data: dict[str, str] | None = None,
     ) -> int:
-        """Add a history row directly; `event` is the app's word, e.g. `grabbed`."""
+        """Add a history row; `event` is the app's name of it, e.g. `grabbed`."""
         moment = epoch_of(self._app.clock.timestamp() if date is None else date) or 0
         quality = self._app.definition.catalogue.usual if quality_id is None else quality_id
         return self._insert(item_id, event, moment, source_title, download_id, (quality, score), data or {})
@@ -61,7 +61,7 @@ class History:
         )
 
     def replaced(self, item_id: int, download: Download, now: float) -> None:
-        """The old files go when better ones are imported."""
+        """Record the deletion of the old files when better ones are imported."""
         event, data = self._app.definition.history.file_deleted, {"reason": "Upgrade"}
         for old in self._app.library.files_of(item_id):
             worth = (old["quality_id"], old["score"])

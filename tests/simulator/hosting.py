@@ -1,4 +1,4 @@
-"""Serving simulated apps: many of them in one ASGI app, and that app on a real socket in a thread of its own."""
+"""Serves simulated apps: many of them in one ASGI app, on a real socket in a thread of its own."""
 
 import asyncio
 import socket
@@ -31,14 +31,14 @@ class SimHost:
         app, path, raw, has_base = self._route(scope["path"], scope.get("raw_path", b"").decode("latin-1"))
         request = await _read(scope, receive, path, raw, has_base)
         if path.startswith(PREFIX):
-            await _send(send, self._truth(app, request))
+            await _send(send, self._control(app, request))
         elif app is None:
             await _send(send, Reply(404, b"<html><body>no app here</body></html>", "text/html"))
         else:
             await Exchange(app, request, receive, send, lambda: self.stopping).run()
 
     def _route(self, path: str, raw: str) -> tuple[SimApp | None, str, str, bool]:
-        """The app with the longest base that fits; a single app also gets what lacks its base."""
+        """The app with the longest base that fits; a single app also gets requests without its base."""
         parts = path.split("/")
         for depth in range(min(self._depth, len(parts) - 1), 0, -1):
             base = "/".join(parts[: depth + 1])
@@ -50,7 +50,7 @@ class SimHost:
             return app, path, raw, True
         return (self.apps[0] if len(self.apps) == 1 else None), path, raw, False
 
-    def _truth(self, app: SimApp | None, request: Request) -> Reply:
+    def _control(self, app: SimApp | None, request: Request) -> Reply:
         """The `/__sim` reply of one app, or of all of them under `apps` when the path names none."""
         if app is not None:
             return app.control(request)
@@ -60,7 +60,7 @@ class SimHost:
         return json_reply({"apps": {base: load(reply.body) for base, reply in replies.items()}})
 
     def stop(self) -> None:
-        """Let slow answers end at once."""
+        """End slow replies at once."""
         self.stopping = True
 
 

@@ -8,7 +8,7 @@ from tests.simulator.messages import Json
 
 @dataclass(slots=True)
 class Indexer:
-    """One indexer; its switches may be changed at any time."""
+    """One indexer; its fields may be changed at any time."""
 
     id: int
     name: str
@@ -41,7 +41,7 @@ class Indexer:
 
 
 class Indexers:
-    """Starts with as many as the settings say; `add` and `remove` change that while the app runs."""
+    """As many as the settings say at the start; `add` and `remove` change that while the app runs."""
 
     def __init__(self, count: int) -> None:
         self.all: dict[int, Indexer] = {}
@@ -50,7 +50,7 @@ class Indexers:
             self.add()
 
     def add(self, name: str | None = None, **switches: Any) -> Indexer:
-        """One more, with the fields of `Indexer`; ids are never used again."""
+        """Add one with the fields of `Indexer`; ids are not reused."""
         self._last_id += 1
         number = self._last_id
         protocol = switches.pop("protocol", "usenet" if number % 2 else "torrent")

@@ -1,4 +1,4 @@
-"""Builders of what a simulated app holds, case by case: series, movies, scenes, artists, authors and what is theirs."""
+"""Adds series, movies, scenes, artists and authors, with their items, to a simulated library."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class Library(LibraryStore):
         seasons_monitored: bool = True,
         seasons: Iterable[int] = (),
     ) -> int:
-        """Seasons appear with their first episode; name some in `seasons` to have empty ones."""
+        """Seasons are added with their first episode; `seasons` adds empty ones."""
         series_id = self._add_parent(
             title,
             monitored=monitored,
@@ -104,7 +104,7 @@ class Library(LibraryStore):
         runtime: int = 110,
         **more: Any,
     ) -> int:
-        """The three dates and `minimum_availability` are Radarr's; Whisparr goes by `status` alone."""
+        """The three dates and `minimum_availability` are Radarr's; Whisparr uses only `status`."""
         return self._insert_item(
             {
                 "title": title,
@@ -136,19 +136,19 @@ class Library(LibraryStore):
         performers: Sequence[str] = (),
         **movie: Any,
     ) -> int:
-        """Whisparr v3; the rest as for `add_movie`. Studios and performers appear with their first scene."""
+        """Whisparr v3; the rest as for `add_movie`. Studios and performers are added with their first scene."""
         people = json.dumps([self.performer(name) for name in performers])
         studio_id = None if studio is None else self.studio(studio)
         columns: dict[str, Any] = {"kind": "scene", "studio_id": studio_id, "performers": people}
         return self.add_movie(title=title, digital=self._past(release_date), **movie, **columns)
 
     def studio(self, title: str) -> int:
-        """The id of a studio, made if need be."""
+        """The id of a studio, created if necessary."""
         found = self.db.row("SELECT id FROM studios WHERE title = ?", (title,))
         return int(found["id"]) if found else self.db.insert("studios", {"title": title, "monitored": 1})
 
     def performer(self, name: str) -> int:
-        """The id of a performer, made if need be."""
+        """The id of a performer, created if necessary."""
         found = self.db.row("SELECT id FROM performers WHERE name = ?", (name,))
         return int(found["id"]) if found else self.db.insert("performers", {"name": name, "monitored": 1})
 

@@ -43,7 +43,7 @@ def artist_list(app: "SimApp", rows: Sequence[Row]) -> list[Json]:
 
 
 def artist_plain(app: "SimApp", row: Row) -> Json:
-    """As it comes inside other records; the two albums are written even when there are none."""
+    """The artist nested in other records; the two albums are written even when there are none."""
     del app
     return {
         "status": row["status"],
@@ -211,7 +211,7 @@ def include_owners(app: "SimApp", item_id: int | None, request: Request) -> Json
 
 
 def queue_fields(app: "SimApp", row: QueueRow) -> Json:
-    """How many of the album's tracks there are and are had."""
+    """Numbers of the album's tracks, and of those with files."""
     item = None if row.item_id is None else app.db.row("SELECT * FROM items WHERE id = ?", (row.item_id,))
     return {
         "trackFileCount": item["parts"] if item else 0,

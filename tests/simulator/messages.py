@@ -88,7 +88,7 @@ def present(fields: Json) -> Json:
 
 
 def stamp(epoch: float | None) -> str | None:
-    """A moment as the apps write it: UTC in whole seconds."""
+    """A time as the apps write it: UTC in whole seconds."""
     return None if epoch is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
 
 
@@ -119,7 +119,7 @@ def timespan(seconds: float) -> str:
 
 
 def words_of(name: str) -> str:
-    """`EpisodeSearch` as `Episode Search`, the apps' commandName."""
+    """The apps' commandName: `EpisodeSearch` becomes `Episode Search`."""
     return re.sub(r"(?<!^)(?=[A-Z])", " ", name)
 
 

@@ -57,7 +57,7 @@ def starting(definition: AppDefinition, is_api: bool) -> Reply:
 
 
 def _key_of(request: Request) -> str | None:
-    """The first place that has a key decides, even if the key there is wrong."""
+    """The key of the request: the first place that has one decides, even if that key is wrong."""
     if (key := request.first("apikey")) is not None:
         return key
     if (key := request.headers.get("x-api-key")) is not None:
@@ -130,14 +130,14 @@ def _find(definition: AppDefinition, request: Request, path: str) -> dict[str, H
 
 
 def _accepts(header: str) -> bool:
-    """Strict: without a range that allows JSON the answer is 406."""
+    """Whether the header allows JSON; else the reply is 406."""
     if not header:
         return True
     return any(part.split(";")[0].strip().lower() in _ACCEPTED for part in header.split(","))
 
 
 def _static(app: "SimApp", request: Request) -> Reply:
-    """The web interface: whatever is not API is the page or the login."""
+    """The web interface: every path outside the API is the page or the login."""
     path = request.path.lower()
     if "%5c" in request.raw_path.lower() or "%2f" in request.raw_path.lower():
         return Reply(404)
@@ -159,7 +159,7 @@ def _static(app: "SimApp", request: Request) -> Reply:
 
 
 def _initialize(app: "SimApp") -> Json:
-    """What the web interface starts with; it hands out the key when there is no login."""
+    """The start data of the web interface, with the key when there is no login."""
     return {
         "apiRoot": f"{app.url_base}/{app.definition.prefix}",
         "apiKey": app.settings.api_key,

@@ -32,7 +32,7 @@ Writer = Callable[["SimApp", Sequence[Row]], list[Json]]
 
 @dataclass(frozen=True)
 class OwnedRoutes:
-    """The routes of one such app, by its words and its ways of writing owners, items and files."""
+    """The routes of one such app, with its names and its formats of owners, items and files."""
 
     name_field: str  # "artistName"
     foreign_owner: str | None  # the query parameter that finds an owner by its foreign id
@@ -112,7 +112,7 @@ class OwnedRoutes:
     # --- items ------------------------------------------------------------------------------------------------------
 
     def list_items(self, app: "SimApp", request: Request) -> Reply:
-        """Those of an owner, of a list of ids or of a foreign id; without any of these, all."""
+        """The items of an owner, of a list of ids or of a foreign id; without any of these, all."""
         names = app.definition.names
         owner_id = optional_integer(request, names.parent_field or "")
         ids, foreign = integers(request, names.items_field), request.first(self.foreign_item)

@@ -17,7 +17,7 @@ _CONSTANT = "'a quoted name that is no column'"  # what SQLite makes of an unkno
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What was asked for, with the effective sort key."""
+    """The requested page, with the effective sort key."""
 
     page: int
     size: int
@@ -57,7 +57,7 @@ def optional_integer(request: Request, name: str) -> int | None:
 
 
 def integers(request: Request, name: str) -> list[int]:
-    """A repeated parameter; a list as CSV is a 400."""
+    """The values of a repeated parameter; comma-separated values are a 400."""
     return [_to_int(name, text) for text in request.every(name)]
 
 
@@ -81,7 +81,7 @@ def _to_int(name: str, text: str) -> int:
 
 
 def read_page(request: Request, keys: SortKeys, *, default_descending: bool = False) -> Page:
-    """Known keys are compared without case; what becomes of others differs."""
+    """Known keys are compared without case; the apps treat others differently."""
     key, expression = _sorting(request.first("sortKey") or keys.default, keys)
     return Page(
         page=integer(request, "page", 1),
@@ -154,7 +154,7 @@ def _blocks(rows: list[tuple[int, Any]], first: int, shift: int, size: int) -> l
 
 
 def _turned(block: list[tuple[int, Any]], serial: int) -> list[int]:
-    """Turn each run of equal sort values around at every other request."""
+    """Reverse each run of equal sort values at every other request."""
     if serial % 2 == 0:
         return [row[0] for row in block]
     result: list[int] = []

@@ -1,4 +1,4 @@
-"""Quality profiles, with the apps' rule of what lies below a cutoff, and their JSON."""
+"""Quality profiles, what is below their cutoff by the apps' rule, and their JSON."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class ProfileItem:
-    """One step of a profile's ladder: a single quality, or a named group of them (group ids start at 1000)."""
+    """One step of a profile: a single quality, or a named group of them (group ids start at 1000)."""
 
     qualities: tuple[int, ...]
     allowed: bool
@@ -69,7 +69,7 @@ def ladder(steps: Steps, allowed: set[int]) -> tuple[ProfileItem, ...]:
 
 @dataclass(slots=True)
 class CustomFormat:
-    """Only its id, its name and its rules are told; nothing in the simulator matches by them."""
+    """Its id, name and rules are shown by the API; the simulator does not match releases by them."""
 
     id: int
     name: str
@@ -106,7 +106,7 @@ def stock_formats() -> list[CustomFormat]:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The qualities that an app knows, its stock profiles, and how it writes them."""
+    """The qualities that an app knows, its stock profiles, and the format of them."""
 
     qualities: Mapping[int, Quality]
     stock_profiles: Callable[[], list[Profile]]

@@ -37,14 +37,14 @@ def is_available(app: "SimApp", row: Row) -> bool:
 
 
 def movie_list(app: "SimApp", rows: Sequence[Row], request: Request) -> list[Json]:
-    """As the wanted lists have them: no movieFile, even in cutoff."""
+    """Movies as in the wanted lists: without movieFile, even in cutoff."""
     del request
     files = app.db.by_ids("files", [row["file_id"] for row in rows if row["file_id"]])
     return [movie_json(app, row, files.get(row["file_id"])) for row in rows]
 
 
 def full_movie(app: "SimApp", row: Row, file: Row | None, *, scores: bool) -> Json:
-    """As movie and movie/{id} have them; the list leaves the format score out of the file."""
+    """A movie as in movie and movie/{id}; the list leaves the format score out of the file."""
     shape = {**movie_json(app, row, file), "rootFolderPath": row["root"]}
     if file is not None:
         shape["movieFile"] = file_json(app, file, row, scores=scores)

@@ -87,7 +87,7 @@ def _counts(files: int, books: int, total: int, size: int) -> Json:
 
 
 def book_list(app: "SimApp", rows: Sequence[Row], request: Request | None = None) -> list[Json]:
-    """Books without any time of a search; their author only where asked for."""
+    """Books, without a search time; with their author only where asked for."""
     authors = app.db.by_ids("parents", sorted({row["parent_id"] for row in rows}))
     files = app.db.by_ids("files", [row["file_id"] for row in rows if row["file_id"]])
     records = [_book(app, row, authors[row["parent_id"]], files.get(row["file_id"])) for row in rows]

@@ -1,4 +1,4 @@
-"""What a search command does: mark items as searched, and grab by a seeded policy."""
+"""Search commands: mark items as searched, and grab releases by a seeded policy."""
 
 # ruff: noqa: S608 - SQL fragments are this module's own; values are always bound
 
@@ -51,7 +51,7 @@ class SearchRecord:
 
 
 class Searcher:
-    """Runs searches; `force` fixes what comes of the next search of an item."""
+    """Runs searches; `force` sets the outcome of the next search of an item."""
 
     def __init__(self, app: "SimApp") -> None:
         self._app = app
@@ -60,7 +60,7 @@ class Searcher:
         self._attempts: dict[int, int] = {}
 
     def force(self, item_id: int, outcome: Outcome) -> None:
-        """`grab` follows the import shares, `import`, `import_failed`, `download_failed` grab and then do that."""
+        """`grab` follows the import shares; `import`, `import_failed` and `download_failed` grab and then do that."""
         self._forced[item_id] = outcome
 
     def search(self, unit: Unit, items: Sequence[Row], command: Command, now: float) -> int:
@@ -109,7 +109,7 @@ class Searcher:
         ]
 
     def grab_from_feed(self, item_ids: Sequence[int], outcome: Outcome, now: float) -> "Download":
-        """What an RSS sync does when a release fits: it is grabbed, whoever searched or not."""
+        """Grab a release as an RSS sync does, with or without a search."""
         items = [self._app.library.item(item_id) for item_id in item_ids]
         rng = random.Random(f"{self._app.settings.seed}/rss/{item_ids[0]}/{now}")
         quality = self._quality_for(items[0], rng)

@@ -41,7 +41,7 @@ def series_list(app: "SimApp", rows: Sequence[Row]) -> list[Json]:
 
 
 def series_plain(app: "SimApp", row: Row, seasons: Sequence[Row]) -> Json:
-    """As it comes inside other records: no statistics, alternateTitles or rootFolderPath."""
+    """The series nested in other records, without statistics, alternateTitles and rootFolderPath."""
     return app.definition.fitted(
         app,
         "series",

@@ -1,4 +1,4 @@
-"""Seeded libraries: a few numbers describe a whole library with the variety of a real one."""
+"""Seeded libraries: a few numbers describe a library as varied as a real one."""
 
 # ruff: noqa: S608 - column names are this module's own; values are always bound
 
@@ -25,7 +25,7 @@ _SECOND = (
 
 @dataclass(frozen=True, slots=True)
 class LibrarySpec:
-    """How big and how varied; shares are between 0 and 1. The same seed makes the same library."""
+    """Sizes and shares (0 to 1) of a library. The same seed makes the same library."""
 
     series: int = 20
     seasons: int = 3
@@ -126,10 +126,10 @@ class _Maker:
             parents.append(parent)
             for number in range(0 if self._spec.specials else 1, self._spec.seasons + 1):
                 season_monitored = number > 0 and not self._chance(self._spec.unmonitored_share / 2)
-                told = number + shift if number else 0
-                seasons.append((parent_id, told, int(season_monitored)))
+                shown_as = number + shift if number else 0
+                seasons.append((parent_id, shown_as, int(season_monitored)))
                 first_id = item_base + len(items) + 1
-                items += self._season(parent, number, told, ended=ended, first_id=first_id)
+                items += self._season(parent, number, shown_as, ended=ended, first_id=first_id)
         self._store_parents(parents)
         db.change_many("INSERT INTO seasons VALUES (?, ?, ?)", seasons)
         self._store(items)
@@ -201,9 +201,9 @@ class _Maker:
         return (*row, *more), ended
 
     def _season(
-        self, parent: tuple[Any, ...], number: int, told: int, *, ended: bool, first_id: int
+        self, parent: tuple[Any, ...], number: int, shown_as: int, *, ended: bool, first_id: int
     ) -> Iterator[tuple[Any, ...]]:
-        """The episodes of the season that the app calls `told`."""
+        """The episodes of the season that the app numbers `shown_as`."""
         spec = self._spec
         parent_id, monitored, runtime, added = parent[0], parent[7], parent[10], parent[11]
         count = spec.episodes if number else spec.specials
@@ -216,10 +216,10 @@ class _Maker:
             air_at = self._air_at(number, position, count, running=last and not ended)
             own = int(not self._chance(spec.unmonitored_share))
             due = None if air_at is None else air_at + runtime * 60
-            file_id = self._file(item_id, parent_id, told, due)
+            file_id = self._file(item_id, parent_id, shown_as, due)
             title = f"Chapter {position}"
             yield (
-                *(item_id, parent_id, told, position, title, title.lower(), None, None, own, own & monitored),
+                *(item_id, parent_id, shown_as, position, title, title.lower(), None, None, own, own & monitored),
                 *(None, None, 0, added, air_at, due, None, None, None, None, None),
                 *(file_id, self._searched(), 1, int(file_id > 0)),
             )

@@ -28,7 +28,7 @@ def slug(title: str) -> str:
 
 
 class LibraryStore:
-    """Direct changes and the truth; dates are aware datetimes or epoch seconds."""
+    """Changes and reads the library directly; dates are aware datetimes or epoch seconds."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class LibraryStore:
         name: str | None = None,
         parts: int | None = None,
     ) -> int:
-        """Give an item its file (in place of what it had); an album gets one per track, or `parts` of them."""
+        """Replace the file of an item; an album gets one per track, or `parts` of them."""
         item = self.item(item_id)
         count = item["parts"] if parts is None else parts
         quality = self.catalogue.qualities[self.catalogue.usual if quality_id is None else quality_id]
@@ -87,12 +87,12 @@ class LibraryStore:
         return first
 
     def remove_file(self, item_id: int) -> None:
-        """Take all files of an item away."""
+        """Remove all files of an item."""
         self.db.change("DELETE FROM files WHERE item_id = ?", (item_id,))
         self.db.change("UPDATE items SET file_id = 0, parts_had = 0, cutoff_unmet = 0 WHERE id = ?", (item_id,))
 
     def remove_file_row(self, row: Row) -> None:
-        """Take one file away; an album keeps its other tracks."""
+        """Remove one file; an album keeps its other tracks."""
         item_id = row["item_id"]
         self.db.change("DELETE FROM files WHERE id = ?", (row["id"],))
         self.db.change(
@@ -103,7 +103,7 @@ class LibraryStore:
         self.recompute_cutoff([item_id])
 
     def set_quality(self, item_id: int, quality_id: int, *, score: int | None = None) -> None:
-        """Change what the item's files are worth."""
+        """Change quality or score of the item's files."""
         self.db.change("UPDATE files SET quality_id = ? WHERE item_id = ?", (quality_id, item_id))
         if score is not None:
             self.db.change("UPDATE files SET score = ? WHERE item_id = ?", (score, item_id))
@@ -115,7 +115,7 @@ class LibraryStore:
     # --- changing ---------------------------------------------------------------------------------------------------
 
     def tag(self, label: str) -> int:
-        """The id of a tag, made if need be; labels are lower-cased."""
+        """The id of a tag, created if necessary; labels are lower-cased."""
         lowered = label.lower()
         found = self.db.row("SELECT id FROM tags WHERE label = ?", (lowered,))
         return int(found["id"]) if found else self.db.insert("tags", {"label": lowered})
@@ -173,7 +173,7 @@ class LibraryStore:
             self.db.change(f"DELETE FROM {table} WHERE {column} = ?", (parent_id,))
 
     def recompute_cutoff(self, item_ids: Sequence[int] | None = None) -> None:
-        """Keep the column that the cutoff list reads; format scores play no part in it.
+        """Update the column that the cutoff list reads; format scores do not count.
 
         One poor file is enough: an album counts by any of its tracks.
         """
@@ -208,12 +208,12 @@ class LibraryStore:
         return self.profiles[profile_id]
 
     def formats_of(self, file: Row) -> list[Json]:
-        """The formats of a file that has a score at all."""
+        """The formats of a file that has a score."""
         first = next(iter(self.formats.values()), None)
         return [{"id": first.id, "name": first.name}] if file["score"] and first else []
 
     def search_times(self) -> dict[int, float | None]:
-        """Every item's time of the last search, told by the app or not, for asserting."""
+        """The last search of every item, whether the app reports it or not."""
         return {row["id"]: row["last_search_at"] for row in self.db.rows("SELECT id, last_search_at FROM items")}
 
     def missing_ids(self, *, monitored: bool = True) -> set[int]:

@@ -27,7 +27,7 @@ _WANTED_KEYS = SortKeys(
 
 
 def _episode(app: "SimApp", row: Row) -> Json:
-    """A date without time instead of the two of Sonarr, and the series' title unasked."""
+    """A date without time instead of Sonarr's two, and always the series' title."""
     return {
         "releaseDate": None if row["air_at"] is None else (stamp(row["air_at"]) or "")[:10],
         "seriesTitle": app.library.parent(row["parent_id"])["title"],

@@ -31,7 +31,7 @@ _KINDS = (
 
 
 def _performers_search(app: "SimApp", command: Command, now: float) -> str:
-    """The monitored movies and scenes of each performer, of some studios only if told."""
+    """The monitored movies and scenes of each performer, or only those of given studios."""
     studios = command.body["studioIds"]
     rows = [row for performer_id in _required(command, "performerIds") for row in cast(app, performer_id)]
     rows = [row for row in rows if not studios or row["studio_id"] in studios]
@@ -39,7 +39,7 @@ def _performers_search(app: "SimApp", command: Command, now: float) -> str:
 
 
 def _studios_search(app: "SimApp", command: Command, now: float) -> str:
-    """The monitored movies and scenes of each studio, of some years only if told."""
+    """The monitored movies and scenes of each studio, or only those of given years."""
     years = command.body["years"]
     sql = "SELECT * FROM items WHERE monitored = 1 AND studio_id = ? ORDER BY id"
     rows = [row for studio_id in _required(command, "studioIds") for row in app.db.rows(sql, (studio_id,))]
@@ -105,7 +105,7 @@ def _get_studio(app: "SimApp", request: Request) -> Reply:
 
 
 def _throws(app: "SimApp", request: Request) -> Reply:
-    """Old eros routes GET queue/{id} and then has nothing for it."""
+    """Old eros has a route for GET queue/{id} that always fails."""
     raise errors.message(500, "The method or operation is not implemented.")
 
 

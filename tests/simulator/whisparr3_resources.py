@@ -1,4 +1,4 @@
-"""What Whisparr v3 writes besides Radarr's resources: scenes, studios, performers."""
+"""The resources of Whisparr v3 besides Radarr's: scenes, studios, performers."""
 
 # ruff: noqa: S608 - SQL fragments are this module's own; values are always bound
 
@@ -42,7 +42,7 @@ def _credit(movie_id: int, person: Row, order: int) -> Json:
 
 
 def old_scene(app: "SimApp", row: Row) -> Json:
-    """Old eros: the release date is a plain text."""
+    """Old eros: the release date is text."""
     released = row["digital_at"] if row["digital_at"] is not None else row["cinema_at"]
     return {**scene(app, row), "releaseDate": None if released is None else (stamp(released) or "")[:10]}
 

@@ -151,8 +151,8 @@ def _filtered(app: "SimApp", request: Request) -> list[QueueRow]:
         qualities = qualities[:1]
     if qualities:
         rows = [row for row in rows if row.download.quality_id in qualities]
-    protocol = _words(request, "protocol", _PROTOCOLS) if "protocol" in shape.filters else []
-    statuses = _words(request, "status", _STATUSES) if "status" in shape.filters else []
+    protocol = _enum_values(request, "protocol", _PROTOCOLS) if "protocol" in shape.filters else []
+    statuses = _enum_values(request, "status", _STATUSES) if "status" in shape.filters else []
     return [
         row
         for row in rows
@@ -160,7 +160,7 @@ def _filtered(app: "SimApp", request: Request) -> list[QueueRow]:
     ]
 
 
-def _words(request: Request, name: str, known: tuple[str, ...]) -> list[str]:
+def _enum_values(request: Request, name: str, known: tuple[str, ...]) -> list[str]:
     """Enum parameters: words without regard to case, or their numbers."""
     chosen: list[str] = []
     by_word = {word.lower(): word for word in known}
@@ -173,7 +173,7 @@ def _words(request: Request, name: str, known: tuple[str, ...]) -> list[str]:
 
 
 def _ordered(rows: list[QueueRow], page: Page) -> list[QueueRow]:
-    """Ties by progress, highest first; an unknown key sorts by the time left."""
+    """Sorted; equal values by progress, highest first; an unknown key sorts by the time left."""
     value = _SORT_VALUES.get(page.key, lambda row: row.seconds_left if row.seconds_left is not None else _LAST)
     rows = sorted(rows, key=lambda row: -row.progress)
     return sorted(rows, key=value, reverse=page.descending)

@@ -47,7 +47,7 @@ def check_new(app: "SimApp", fields: Json) -> None:
 
 
 def date_window(app: "SimApp", request: Request) -> tuple[int, int]:
-    """The calendar's window: today and the two days after it unless told."""
+    """The calendar's window; by default today and the next two days."""
     today = int(app.clock.timestamp()) // 86_400 * 86_400
     bounds = []
     for name, default in (("start", today), ("end", today + 2 * 86_400)):
@@ -166,7 +166,7 @@ def get_tag(app: "SimApp", request: Request) -> Reply:
 
 
 def post_tag(app: "SimApp", request: Request) -> Reply:
-    """A label that exists is not made twice: the tag that has it comes back."""
+    """For a label that exists, the existing tag is returned."""
     label = fields_of(request).get("label")
     if not isinstance(label, str) or not label:
         raise errors.validation(("Label", "'Label' must not be empty.", "NotEmptyValidator"))
