@@ -85,31 +85,12 @@ _EVENT_TYPES: Final = (
     EventType(EventName.HUNT_COMPLETED, Level.INFO, payloads.HuntCompleted, "A hunt ended, with or without searches."),
     EventType(EventName.HUNT_FAILED, Level.ERROR, payloads.HuntFailed, "A hunt could not be done."),
     EventType(EventName.SEARCH_SENT, Level.INFO, payloads.SearchSent, "An app accepted a search."),
-    EventType(
-        EventName.MEDIA_GRABBED,
-        Level.INFO,
-        payloads.MediaGrabbed,
-        "A search of Huntarr found a release that is downloaded now.",
-    ),
-    EventType(
-        EventName.MEDIA_IMPORTED,
-        Level.INFO,
-        payloads.MediaImported,
-        "What a search of Huntarr found is in the library.",
-    ),
-    EventType(
-        EventName.MEDIA_IMPORT_FAILED,
-        Level.WARNING,
-        payloads.MediaImportFailed,
-        "What was grabbed could not be imported.",
-    ),
-    EventType(
-        EventName.INSTANCE_OFFLINE, Level.WARNING, payloads.InstanceOffline, "An app stopped answering; sent once."
-    ),
+    EventType(EventName.MEDIA_GRABBED, Level.INFO, payloads.MediaGrabbed, "An app grabbed a release for a search."),
+    EventType(EventName.MEDIA_IMPORTED, Level.INFO, payloads.MediaImported, "A grabbed release is in the library."),
+    EventType(EventName.MEDIA_IMPORT_FAILED, Level.WARNING, payloads.MediaImportFailed, "A release was not imported."),
+    EventType(EventName.INSTANCE_OFFLINE, Level.WARNING, payloads.InstanceOffline, "An app went offline; sent once."),
     EventType(EventName.INSTANCE_ONLINE, Level.INFO, payloads.InstanceOnline, "An app that was away answers again."),
-    EventType(
-        EventName.CAP_REACHED, Level.WARNING, payloads.CapReached, "The searches of an hour or a day are used up."
-    ),
+    EventType(EventName.CAP_REACHED, Level.WARNING, payloads.CapReached, "An hourly or daily cap is used up."),
     EventType(EventName.BACKUP_CREATED, Level.INFO, payloads.BackupCreated, "A backup was made."),
     EventType(EventName.BACKUP_FAILED, Level.ERROR, payloads.BackupFailed, "A backup could not be made."),
     EventType(EventName.SYSTEM_ERROR, Level.ERROR, payloads.SystemFailed, "Something went wrong inside Huntarr."),
@@ -117,12 +98,7 @@ _EVENT_TYPES: Final = (
     EventType(EventName.LOG, None, payloads.LogLine, "A line was written to the log."),
     EventType(EventName.QUEUE, Level.INFO, payloads.QueueChanged, "Hunts were queued, began or ended."),
     EventType(EventName.STREAM_READY, Level.INFO, payloads.StreamReady, "From here on no event is missed."),
-    EventType(
-        EventName.STREAM_OVERFLOW,
-        Level.WARNING,
-        payloads.StreamOverflow,
-        "The client reads too slowly: the stream ends.",
-    ),
+    EventType(EventName.STREAM_OVERFLOW, Level.WARNING, payloads.StreamOverflow, "Slow client: the stream ends."),
 )
 
 EVENTS: Final[Mapping[EventName, EventType]] = {event_type.name: event_type for event_type in _EVENT_TYPES}

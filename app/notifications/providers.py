@@ -54,7 +54,7 @@ class ProviderOut(Out):
 
 def describe_providers() -> list[ProviderOut]:
     return [
-        ProviderOut(name=key, title=provider.title, description=provider.summary, fields=_fields(provider))
+        ProviderOut(name=key, title=provider.label, description=provider.summary, fields=_fields(provider))
         for key, provider in PROVIDERS.items()
     ]
 

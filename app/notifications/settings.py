@@ -44,8 +44,12 @@ class ProviderSettings(In):
     """The settings of one provider. A provider is a subclass and its line in `providers.py`."""
 
     key: ClassVar[str]
-    title: ClassVar[str]
+    label: ClassVar[str]
     summary: ClassVar[str]
+
+    def __init_subclass__(cls, *, key: str = "", label: str = "", summary: str = "", **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.key, cls.label, cls.summary = key, label, summary
 
     async def send(self, clients: NotificationClients, message: Message) -> DeliveryResult:
         """Send the message; a failure is a result, not an exception."""

@@ -1,7 +1,7 @@
 """Providers behind Apprise: any of its addresses, and typed settings for the most used services."""
 
 import re
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -29,16 +29,21 @@ AppriseUrl = Annotated[
 ]
 
 
-def _discord(url: str) -> str:
-    if not DISCORD.fullmatch(url):
-        raise ValueError("must be a webhook URL as Discord shows it: https://discord.com/api/webhooks/…/…")
-    return url
+def matching(*, pattern: str) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, pattern=pattern)
 
 
-def _slack(url: str) -> str:
-    if not SLACK.fullmatch(url):
-        raise ValueError("must be a webhook URL as Slack shows it: https://hooks.slack.com/services/…/…/…")
-    return url
+def _webhook_url(pattern: re.Pattern[str], service: str, shape: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if not pattern.fullmatch(url):
+            raise ValueError(f"must be a webhook URL as {service} shows it: {shape}")
+        return url
+
+    return AfterValidator(check)
+
+
+DiscordUrl = Annotated[Line, _webhook_url(DISCORD, "Discord", "https://discord.com/api/webhooks/…/…")]
+SlackUrl = Annotated[Line, _webhook_url(SLACK, "Slack", "https://hooks.slack.com/services/…/…/…")]
 
 
 class AppriseSettings(ProviderSettings):
@@ -51,11 +56,7 @@ class AppriseSettings(ProviderSettings):
         return await clients.apprise.send(self.addresses(), message)
 
 
-class Apprise(AppriseSettings):
-    key: ClassVar[str] = "apprise"
-    title: ClassVar[str] = "Apprise"
-    summary: ClassVar[str] = "Any of Apprise's services, by its addresses."
-
+class Apprise(AppriseSettings, key="apprise", label="Apprise", summary="Any of Apprise's services, by its addresses."):
     urls: Annotated[list[AppriseUrl], Field(min_length=1, max_length=10)] = secret_field(
         description="Addresses as Apprise documents them, such as tgram://token/chat."
     )
@@ -64,12 +65,8 @@ class Apprise(AppriseSettings):
         return self.urls
 
 
-class Discord(AppriseSettings):
-    key: ClassVar[str] = "discord"
-    title: ClassVar[str] = "Discord"
-    summary: ClassVar[str] = "A webhook of a Discord channel."
-
-    webhook_url: Annotated[Line, AfterValidator(_discord)] = secret_field(description="Channel settings, Integrations.")
+class Discord(AppriseSettings, key="discord", label="Discord", summary="A webhook of a Discord channel."):
+    webhook_url: DiscordUrl = secret_field(description="Channel settings, Integrations.")
     username: Line | None = Field(None, description="The sender's name.")
     thread_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{10,25}$")] | None = Field(
         None, description="A thread."
@@ -81,17 +78,13 @@ class Discord(AppriseSettings):
         return [f"discord://{name}{found[1]}/{found[2]}/" + _query(thread=self.thread_id)] if found else []
 
 
-class Telegram(AppriseSettings):
-    key: ClassVar[str] = "telegram"
-    title: ClassVar[str] = "Telegram"
-    summary: ClassVar[str] = "A bot that writes to a chat."
-
-    bot_token: Annotated[
-        str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{5,20}:[A-Za-z0-9_-]{20,100}$")
-    ] = secret_field(description="As @BotFather shows it.")
-    chat_id: Annotated[
-        str, StringConstraints(strip_whitespace=True, pattern=r"^(-?[0-9]{1,30}|@?[A-Za-z][A-Za-z0-9_]{2,50})$")
-    ] = Field(description="The chat's number, or a channel's name.")
+class Telegram(AppriseSettings, key="telegram", label="Telegram", summary="A bot that writes to a chat."):
+    bot_token: Annotated[str, matching(pattern=r"^[0-9]{5,20}:[A-Za-z0-9_-]{20,100}$")] = secret_field(
+        description="As @BotFather shows it."
+    )
+    chat_id: Annotated[str, matching(pattern=r"^(-?[0-9]{1,30}|@?[A-Za-z][A-Za-z0-9_]{2,50})$")] = Field(
+        description="The chat's number, or a channel's name."
+    )
     topic_id: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="A topic of a group.")
     silent: bool = Field(False, description="Without a sound.")
 
@@ -100,12 +93,8 @@ class Telegram(AppriseSettings):
         return [f"tgram://{self.bot_token}/{_q(self.chat_id)}/{query}"]
 
 
-class Slack(AppriseSettings):
-    key: ClassVar[str] = "slack"
-    title: ClassVar[str] = "Slack"
-    summary: ClassVar[str] = "An incoming webhook of Slack."
-
-    webhook_url: Annotated[Line, AfterValidator(_slack)] = secret_field(description="As Slack shows it.")
+class Slack(AppriseSettings, key="slack", label="Slack", summary="An incoming webhook of Slack."):
+    webhook_url: SlackUrl = secret_field(description="As Slack shows it.")
     username: Line | None = Field(None, description="The sender's name.")
     channel: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^#?[\w-]+$", max_length=81)] | None = (
         Field(None, description="Another channel than the webhook's own, where Slack allows it.")
@@ -118,11 +107,7 @@ class Slack(AppriseSettings):
         return [f"slack://{name}{found[1]}/{found[2]}/{found[3]}{channel}/?footer=no"] if found else []
 
 
-class EmailSettings(AppriseSettings):
-    key: ClassVar[str] = "email"
-    title: ClassVar[str] = "Email"
-    summary: ClassVar[str] = "Mail through an SMTP server."
-
+class EmailSettings(AppriseSettings, key="email", label="Email", summary="Mail through an SMTP server."):
     host: Host = Field(description="The SMTP server.")
     port: Port = Field(587, description="Its port; 465 for tls.")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
@@ -151,15 +136,11 @@ class EmailSettings(AppriseSettings):
         return [f"{scheme}://{_login(self.username, self.password)}{self.host}:{self.port}/{query}"]
 
 
-class Pushover(AppriseSettings):
-    key: ClassVar[str] = "pushover"
-    title: ClassVar[str] = "Pushover"
-    summary: ClassVar[str] = "Push messages by Pushover."
-
-    user_key: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9]{30}$")] = secret_field(
+class Pushover(AppriseSettings, key="pushover", label="Pushover", summary="Push messages by Pushover."):
+    user_key: Annotated[str, matching(pattern=r"^[A-Za-z0-9]{30}$")] = secret_field(
         description="Your user or group key."
     )
-    api_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9]{30}$")] = secret_field(
+    api_token: Annotated[str, matching(pattern=r"^[A-Za-z0-9]{30}$")] = secret_field(
         description="The token of the application."
     )
     priority: int = Field(0, ge=-2, le=2, description="From -2, the lowest, to 2, an emergency.")
@@ -174,13 +155,9 @@ class Pushover(AppriseSettings):
         return [f"pover://{self.user_key}@{self.api_token}/{devices}{query}"]
 
 
-class Pushbullet(AppriseSettings):
-    key: ClassVar[str] = "pushbullet"
-    title: ClassVar[str] = "Pushbullet"
-    summary: ClassVar[str] = "Push messages by Pushbullet."
-
-    access_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]{10,100}$")] = (
-        secret_field(description="Account settings, Access Tokens.")
+class Pushbullet(AppriseSettings, key="pushbullet", label="Pushbullet", summary="Push messages by Pushbullet."):
+    access_token: Annotated[str, matching(pattern=r"^[A-Za-z0-9_.-]{10,100}$")] = secret_field(
+        description="Account settings, Access Tokens."
     )
     target: Line | None = Field(None, description="A device, an email address or #channel; else all devices.")
 
@@ -188,14 +165,10 @@ class Pushbullet(AppriseSettings):
         return [f"pbul://{self.access_token}/" + (f"{_q(self.target)}/" if self.target else "")]
 
 
-class Gotify(AppriseSettings):
-    key: ClassVar[str] = "gotify"
-    title: ClassVar[str] = "Gotify"
-    summary: ClassVar[str] = "A Gotify server."
-
+class Gotify(AppriseSettings, key="gotify", label="Gotify", summary="A Gotify server."):
     url: BaseUrl = Field(description="The server, such as https://gotify.example.com.")
-    app_token: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]{5,100}$")] = (
-        secret_field(description="The token of the application.")
+    app_token: Annotated[str, matching(pattern=r"^[A-Za-z0-9_.-]{5,100}$")] = secret_field(
+        description="The token of the application."
     )
     priority: int = Field(5, ge=0, le=10, description="From 0 to 10.")
     verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
@@ -208,19 +181,15 @@ class Gotify(AppriseSettings):
         return [f"{_address('gotify', self.url)}/{self.app_token}{query}"]
 
 
-class Ntfy(AppriseSettings):
-    key: ClassVar[str] = "ntfy"
-    title: ClassVar[str] = "ntfy"
-    summary: ClassVar[str] = "ntfy.sh, or an ntfy server of your own."
-
+class Ntfy(AppriseSettings, key="ntfy", label="ntfy", summary="ntfy.sh, or an ntfy server of your own."):
     url: BaseUrl = Field("https://ntfy.sh", description="The server.")
-    topic: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")] = secret_field(
+    topic: Annotated[str, matching(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = secret_field(
         description="The topic; everybody who knows it can read it."
     )
     priority: int = Field(3, ge=1, le=5, description="From 1 to 5.")
-    access_token: (
-        Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^tk_[A-Za-z0-9_]{10,100}$")] | None
-    ) = secret_field(None, description="An access token (`tk_…`), or username and password.")
+    access_token: Annotated[str, matching(pattern=r"^tk_[A-Za-z0-9_]{10,100}$")] | None = secret_field(
+        None, description="An access token (`tk_…`), or username and password."
+    )
     username: Line | None = Field(None, description="The account.")
     password: Password | None = secret_field(None, description="Its password.")
     verify_tls: bool = Field(True, description="Whether the certificate must be valid.")
@@ -241,25 +210,15 @@ class Ntfy(AppriseSettings):
         return [f"{_address('ntfy', self.url, login)}/{self.topic}{query}"]
 
 
-class Notifiarr(AppriseSettings):
-    key: ClassVar[str] = "notifiarr"
-    title: ClassVar[str] = "Notifiarr"
-    summary: ClassVar[str] = "A Discord channel through Notifiarr."
-
+class Notifiarr(AppriseSettings, key="notifiarr", label="Notifiarr", summary="A Discord channel through Notifiarr."):
     api_key: Token = secret_field(description="Your key, with the integration Passthrough.")
-    channel_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{10,25}$")] = Field(
-        description="The channel's number."
-    )
+    channel_id: Annotated[str, matching(pattern=r"^[0-9]{10,25}$")] = Field(description="The channel's number.")
 
     def addresses(self) -> list[str]:
         return [f"notifiarr://{_q(self.api_key)}/{_q('#' + self.channel_id)}/?image=no"]
 
 
-class Mqtt(AppriseSettings):
-    key: ClassVar[str] = "mqtt"
-    title: ClassVar[str] = "MQTT"
-    summary: ClassVar[str] = "A topic of an MQTT broker."
-
+class Mqtt(AppriseSettings, key="mqtt", label="MQTT", summary="A topic of an MQTT broker."):
     host: Host = Field(description="The broker.")
     port: Port = Field(1883, description="Its port; 8883 with TLS.")
     tls: bool = Field(False, description="Whether the connection is encrypted.")

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
@@ -83,11 +83,7 @@ class WebhookBody(Out):
     data: dict[str, object]
 
 
-class Webhook(ProviderSettings):
-    key: ClassVar[str] = "webhook"
-    title: ClassVar[str] = "Webhook"
-    summary: ClassVar[str] = "Signed JSON (Standard Webhooks) to a URL of yours."
-
+class Webhook(ProviderSettings, key="webhook", label="Webhook", summary="Signed JSON (Standard Webhooks) to your URL."):
     url: Annotated[Line, AfterValidator(_target)] = secret_field(description="The receiver, http or https.")
     secret: Annotated[str, StringConstraints(max_length=200), AfterValidator(_signing_secret)] | None = secret_field(
         None,

@@ -1,4 +1,4 @@
-"""Events as the parts of Huntarr would record them."""
+"""Sample events, recorded as the features of Huntarr do it."""
 
 from typing import Any
 
@@ -35,13 +35,13 @@ def instance_offline(error: str = "Nothing listens there.") -> InstanceOffline:
     return InstanceOffline(**INSTANCE, error_code="unreachable", error=error)
 
 
-async def happen(rig: Rig, *events: Durable) -> None:
-    """Record them in one unit of work, as the fact's own would."""
+async def record_events(rig: Rig, *events: Durable) -> None:
+    """Record them in one transaction."""
     async with rig.container.infra.db.session() as session:
         for event in events:
             await record_event(session, event, rig.clock.now)
 
 
-async def stored(rig: Rig) -> list[Event]:
+async def stored_events(rig: Rig) -> list[Event]:
     async with rig.container.infra.db.reading() as session:
         return list((await session.exec(select(Event).order_by(Event.id))).all())  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Gateways that serve the stream over real sockets, and clients that read it, or do not."""
+"""Gateways that serve the stream over real sockets, and clients: normal and stalled ones."""
 
 import asyncio
 import json
@@ -22,8 +22,8 @@ from tests.support.serving import Listening, Quiet, listening
 PATH = "/api/events"
 
 
-class Watchful(BoundedProtocol):
-    """A stream lives longer than anything that the server grants a request or a silent peer."""
+class ShortTimeouts(BoundedProtocol):
+    """Streams must outlive the server's time limits for requests and silent clients."""
 
     head_seconds = 1.0
     rest_seconds = 1.0
@@ -35,8 +35,8 @@ class QuietGateway(Quiet, Gateway): ...
 
 
 @dataclass
-class Served:
-    """One gateway process, as far as it matters here: its own hub, its own port."""
+class RunningGateway:
+    """A gateway with its own hub and port, as in a process of its own."""
 
     hub: EventHub
     at: Listening
@@ -50,40 +50,40 @@ class Served:
         return self.at.host, self.at.port
 
     async def end(self) -> None:
-        """What SIGTERM does."""
+        """As on SIGTERM."""
         await self.at.end()
 
 
 @asynccontextmanager
-async def gateway(rig: Rig, *, bus: EventBus | None = None, **options: Any) -> AsyncIterator[Served]:
+async def gateway(rig: Rig, *, bus: EventBus | None = None, **options: Any) -> AsyncIterator[RunningGateway]:
     hub = EventHub(bus or rig.container.events.bus, rig.clock, **options)
     container = replace(rig.container, events=replace(rig.container.events, hub=hub))
     app = create_app(rig.config, open_container=lambda _: nullcontext(container))
     config = uvicorn.Config(
-        app, http=Watchful, ws="none", log_config=None, port=0, server_header=False, timeout_graceful_shutdown=15
+        app, http=ShortTimeouts, ws="none", log_config=None, port=0, server_header=False, timeout_graceful_shutdown=15
     )
     try:
         async with listening(QuietGateway(hub.end, config)) as at:
-            yield Served(hub, at)
+            yield RunningGateway(hub, at)
     finally:
         await hub.close()
 
 
 @dataclass
 class Message:
-    """One message of the stream, as a browser would see it."""
+    """One message of the stream as a browser reads it."""
 
     name: str
     data: Any
-    place: str | None
+    id: str | None
 
 
 @dataclass
 class Client:
-    """Reads messages; `last_place` is what a browser would send as `Last-Event-ID`."""
+    """Reads messages; a browser would send `last_id` as `Last-Event-ID`."""
 
     response: httpx.Response
-    last_place: str | None = None
+    last_id: str | None = None
     comments: list[str] = field(default_factory=list)
     retry: str | None = None
 
@@ -100,14 +100,14 @@ class Client:
             elif line:
                 found[name] = value
             elif "data" in found:
-                self.last_place = found.get("id", self.last_place)
+                self.last_id = found.get("id", self.last_id)
                 return Message(found["event"], json.loads(found["data"]), found.get("id"))
             else:
                 self.retry = found.pop("retry", self.retry)
         return None
 
     async def take(self, count: int) -> list[Message]:
-        """So many messages; the stream must not end before."""
+        """The next `count` messages; the stream must not end before."""
         taken: list[Message] = []
         async with asyncio.timeout(30):
             while len(taken) < count:
@@ -116,16 +116,15 @@ class Client:
                 taken.append(message)
         return taken
 
-    async def rest(self) -> list[Message]:
-        """All that comes until the stream ends."""
+    async def take_rest(self) -> list[Message]:
+        """All messages until the stream ends."""
         taken = []
         async with asyncio.timeout(30):
             while (message := await self.next()) is not None:
                 taken.append(message)
         return taken
 
-    async def beat(self) -> None:
-        """Read until the next sign of life."""
+    async def wait_for_heartbeat(self) -> None:
         count = len(self.comments)
         async with asyncio.timeout(30):
             async for line in self._lines:
@@ -136,8 +135,8 @@ class Client:
 
 
 @asynccontextmanager
-async def client(served: Served, *, ready: bool = True, key: str = KEY, **params: str) -> AsyncIterator[Client]:
-    """A client that is connected, and past the message that says so."""
+async def client(served: RunningGateway, *, ready: bool = True, key: str = KEY, **params: str) -> AsyncIterator[Client]:
+    """A connected client; with `ready` it has read `stream.ready`."""
     headers = {"X-Api-Key": key}
     if "after" in params:
         headers["Last-Event-ID"] = params.pop("after")
@@ -154,20 +153,20 @@ async def client(served: Served, *, ready: bool = True, key: str = KEY, **params
 
 
 @asynccontextmanager
-async def stalled(served: Served) -> AsyncIterator[socket.socket]:
-    """A client that asks and then reads nothing."""
+async def stalled(served: RunningGateway) -> AsyncIterator[socket.socket]:
+    """A client that sends its request and reads nothing."""
     loop = asyncio.get_running_loop()
-    with socket.socket() as line:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        line.setblocking(False)
-        await loop.sock_connect(line, served.address)
-        asked = f"GET {PATH} HTTP/1.1\r\nHost: h\r\nX-Api-Key: {KEY}\r\n\r\n"
-        await loop.sock_sendall(line, asked.encode())
-        yield line
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setblocking(False)
+        await loop.sock_connect(connection, served.address)
+        request = f"GET {PATH} HTTP/1.1\r\nHost: h\r\nX-Api-Key: {KEY}\r\n\r\n"
+        await loop.sock_sendall(connection, request.encode())
+        yield connection
 
 
-async def listeners(served: Served, count: int) -> None:
-    """Wait until so many listen."""
+async def listeners(served: RunningGateway, count: int) -> None:
+    """Wait until there are `count` listeners."""
     async with asyncio.timeout(20):
         while len(served.hub) != count:  # noqa: ASYNC110 - sockets that close have no event here
             await asyncio.sleep(0.01)

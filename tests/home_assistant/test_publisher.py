@@ -18,7 +18,7 @@ from app.home_assistant.session import PublisherServices, PublishTiming
 from app.home_assistant.settings import MqttIn
 from app.hunting.filters import HuntFilter
 from app.hunting.store.models import HuntStatus
-from tests.events.samples import happen, instance_offline
+from tests.events.samples import instance_offline, record_events
 from tests.home_assistant.brokers import BrokerProcess, Home, home_of
 from tests.simulator import LibrarySpec
 from tests.support.huntarr_process import FastClock, HuntarrProcess, Stores
@@ -167,13 +167,13 @@ async def test_events_are_published_at_once(rig: Rig, broker: BrokerProcess) -> 
     await set_up(rig, broker)
     inside = rig.container
     relay = EventRelay(inside.infra.db, inside.infra.redis, inside.events.bus, inside.infra.clock)
-    await happen(rig, instance_offline("of before"))
+    await record_events(rig, instance_offline("of before"))
     await relay.relay_waiting()
     async with publishing(rig, PublishTiming(poll=0.05, states=60, gap=0.05)), home_of(broker.port) as home:
         await home.until(lambda: "huntarr/state" in home.kept and is_up(home))
         async with asyncio.timeout(20):
             while not home.of("huntarr/instances/7/event"):
-                await happen(rig, instance_offline("of now"))
+                await record_events(rig, instance_offline("of now"))
                 await relay.relay_waiting()
                 await asyncio.sleep(0.05)
         first = json.loads(home.of("huntarr/instances/7/event")[0])

@@ -21,8 +21,8 @@ from app.events.payloads import MediaImported
 from app.events.relay import EventRelay
 from app.home_assistant.settings import MqttSettings
 from app.main import create_app
-from tests.events.samples import INSTANCE, happen
-from tests.events.stream_clients import Served, gateway, listeners
+from tests.events.samples import INSTANCE, record_events
+from tests.events.stream_clients import RunningGateway, gateway, listeners
 from tests.home_assistant.test_entities import configs, instance, published
 from tests.simulator import LibrarySpec
 from tests.support.rig import KEY, Rig
@@ -78,7 +78,7 @@ class RunningHuntarr:
     """A Huntarr with one Sonarr, as in the pages, on a real port."""
 
     rig: Rig
-    served: Served
+    served: RunningGateway
 
     def put(self, text: str) -> str:
         return text.replace(HOST, self.served.url).replace("YOUR-KEY", KEY)
@@ -154,7 +154,7 @@ async def test_streams_deliver_events(huntarr: RunningHuntarr, command: str) -> 
         assert said is not None
         async with asyncio.timeout(20):
             while b"The Wire" not in line:
-                await happen(huntarr.rig, found)
+                await record_events(huntarr.rig, found)
                 await EventRelay(
                     inside.infra.db, inside.infra.redis, inside.events.bus, inside.infra.clock
                 ).relay_waiting()

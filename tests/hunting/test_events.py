@@ -8,7 +8,7 @@ import pytest
 from app.events.bus import STREAM
 from app.hunting.schemas import HuntIn
 from app.hunting.store.models import HuntStatus
-from tests.events.samples import stored
+from tests.events.samples import stored_events
 from tests.hunting.app_types import add, every_app
 from tests.simulator import LibrarySpec
 from tests.simulator.definitions import AppKind
@@ -34,7 +34,7 @@ async def test_a_hunt_has_events_from_its_start_to_the_import(rig: Rig, kind: Ap
     for _ in range(4):
         rig.clock.forward(minutes=6)
         await rig.container.hunting.follow_up.run(instance.id)
-    events = {event.name: event for event in await stored(rig)}
+    events = {event.name: event for event in await stored_events(rig)}
     assert set(events) == {"hunt.started", "hunt.completed", "search.sent", "media.grabbed", "media.imported"}
     assert {event.instance_id for event in events.values()} == {instance.id}
     assert {event.app_type for event in events.values()} == {app.definition.app_type}
@@ -58,7 +58,7 @@ async def test_a_failed_import_and_a_failed_hunt_have_events_of_their_own(rig: R
     app.faults.add(kind="status", status=500, path="wanted/missing")
     hunt = await rig.hunt(instance)
     assert hunt.status is HuntStatus.FAILED
-    events = {event.name: event for event in await stored(rig)}
+    events = {event.name: event for event in await stored_events(rig)}
     assert events["media.import_failed"].payload["message"]
     assert events["media.import_failed"].level == "warning"
     assert events["hunt.failed"].payload["message"]
@@ -75,7 +75,7 @@ async def test_an_app_that_goes_offline_and_returns_has_one_event_each(rig: Rig)
     app.faults.clear()
     rig.clock.forward(minutes=20)
     await rig.hunt(instance)
-    counts = Counter(event.name for event in await stored(rig))
+    counts = Counter(event.name for event in await stored_events(rig))
     assert (counts["instance.offline"], counts["instance.online"]) == (1, 1)
 
 
@@ -85,13 +85,13 @@ async def test_a_used_up_cap_has_one_event_within_the_hour(rig: Rig) -> None:
     for _ in range(3):
         await rig.hunt(instance)
         rig.clock.forward(minutes=10)
-    [cap] = [event for event in await stored(rig) if event.name == "cap.reached"]
+    [cap] = [event for event in await stored_events(rig) if event.name == "cap.reached"]
     assert (cap.payload["cap"], cap.payload["limit"], cap.payload["used"]) == ("hourly_cap", 4, 4)
     assert cap.payload["resets_at"]
     rig.clock.forward(hours=2)
     for _ in range(2):
         await rig.hunt(instance)
-    assert sum(event.name == "cap.reached" for event in await stored(rig)) == 2
+    assert sum(event.name == "cap.reached" for event in await stored_events(rig)) == 2
 
 
 async def test_what_is_rolled_back_has_no_event(rig: Rig) -> None:
@@ -99,7 +99,7 @@ async def test_what_is_rolled_back_has_no_event(rig: Rig) -> None:
     instance = await rig.add(app, **PLAIN)
     app.faults.add(kind="status", status=500, path="command", method="POST")
     await rig.hunt(instance)
-    assert "search.sent" not in {event.name for event in await stored(rig)}
+    assert "search.sent" not in {event.name for event in await stored_events(rig)}
 
 
 async def test_progress_is_streamed_and_not_stored(rig: Rig) -> None:
@@ -109,4 +109,4 @@ async def test_progress_is_streamed_and_not_stored(rig: Rig) -> None:
     await rig.work()
     assert await streamed(rig, "queue") >= 3
     assert await streamed(rig, "hunt.progress") >= 1
-    assert not {event.name for event in await stored(rig)} & {"queue", "hunt.progress"}
+    assert not {event.name for event in await stored_events(rig)} & {"queue", "hunt.progress"}

@@ -9,7 +9,7 @@ from app.notifications.clients import NotificationClients
 from app.notifications.delivery import Deliverer
 from app.notifications.models import Delivery
 from app.notifications.schemas import ConnectionIn, ConnectionOut
-from tests.events.samples import happen
+from tests.events.samples import record_events
 from tests.notifications.receivers import Receiver
 from tests.support.rig import Rig
 
@@ -24,7 +24,7 @@ async def add_connection(rig: Rig, receiver: Receiver | None = None, **given: An
 
 async def emit(rig: Rig, *events: Durable) -> None:
     """Record the events and have them routed."""
-    await happen(rig, *events)
+    await record_events(rig, *events)
     await rig.container.events.relay.relay_waiting()
 
 
