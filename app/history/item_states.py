@@ -1,6 +1,7 @@
 """Item states as the API shows them: the status is `policy.status`, and SQL selects the rows that have it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,8 @@ from app.settings.hunting import HuntingSettings
 MAX_STEPS = 200
 """Beyond so many failed searches in a row the SQL takes the cooldown for grown up."""
 
+UNREAD = Candidate("", "", "", monitored=True)
+"""An item that no hunt reads now."""
 _SEARCHED_AT, _RESET_AT = col(ItemState.last_searched_at), col(ItemState.reset_at)
 
 
@@ -53,28 +56,11 @@ class ItemStatePages:
     def _shown(self, row: ItemState) -> StateOut:
         """What the row alone says; what changed in the item itself is only seen when a hunt reads it."""
         rules = self._rules[row.instance_id, row.hunt_pass]
-        item = Candidate(
-            row.media_key,
-            row.title,
-            row.unit,
-            monitored=True,
-            tag_ids=frozenset(row.tag_ids or ()),
-            quality_profile_id=row.profile_id,
-        )
+        item = replace(UNREAD, tag_ids=frozenset(row.tag_ids or ()), quality_profile_id=row.profile_id)
         past = still_counting(past_searches(row, self._snapshots.get(row.instance_id)), item, rules, self._now)
         status, until = policy.status(item, rules, past, self._now)
-        return StateOut(
-            instance_id=row.instance_id,
-            hunt_pass=HuntPass(row.hunt_pass),
-            media_key=row.media_key,
-            unit=row.unit,
-            title=row.title,
-            status=status,
-            last_searched_at=row.last_searched_at,
-            fruitless=past.failed_searches,
-            cooldown_until=until,
-            last_outcome=row.last_outcome,
-        )
+        computed = {"status": status, "fruitless": past.failed_searches, "cooldown_until": until}
+        return StateOut.model_validate({**row.model_dump(), **computed})
 
     def _has(self, status: StateStatus) -> ColumnElement[bool]:
         """Instances with the same rules, whose apps did not change, share their terms."""

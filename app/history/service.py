@@ -28,7 +28,7 @@ from app.hunting.schemas import (
 )
 from app.hunting.selection.policy import StateStatus
 from app.hunting.store.cap_entries import used_by_instance
-from app.hunting.store.caps import DAY, UsedUnits, Window
+from app.hunting.store.caps import DAY, UsedUnits
 from app.hunting.store.models import (
     OPEN,
     UNSETTLED,
@@ -173,21 +173,6 @@ async def _add_rows(session: AsyncSession, instance_id: int, media_key: str) -> 
     await upsert(session, ItemState, rows, key=["instance_id", "hunt_pass", "media_key"])
 
 
-def _caps(instance: Instance, settings: HuntingSettings, used: UsedUnits) -> InstanceCapsOut:
-    caps = used.caps(hourly=settings.hourly_cap, daily=settings.daily_cap)
-    return InstanceCapsOut(
-        instance_id=instance.id or 0,
-        name=instance.name,
-        app_type=AppType(instance.app_type),
-        hour=_cap(caps.hour),
-        day=_cap(caps.day),
-    )
-
-
-def _cap(window: Window) -> CapOut:
-    return CapOut(used=window.used, cap=window.cap, left=window.left, resets_at=window.resets_at)
-
-
 async def _searched_back_to(session: AsyncSession, wanted: HistoryFilter, max_rows: int) -> datetime | None:
     """The time before which the text is not looked for; `None` when nothing wanted is older."""
     newest = select(Search.id).order_by(col(Search.searched_at).desc(), col(Search.id).desc()).limit(1)
@@ -200,3 +185,14 @@ async def _searched_back_to(session: AsyncSession, wanted: HistoryFilter, max_ro
     back_to = (await session.exec(older)).first()
     is_all = back_to is None or (wanted.since is not None and wanted.since >= back_to)
     return None if is_all else back_to
+
+
+def _caps(instance: Instance, settings: HuntingSettings, used: UsedUnits) -> InstanceCapsOut:
+    caps = used.caps(hourly=settings.hourly_cap, daily=settings.daily_cap)
+    return InstanceCapsOut(
+        instance_id=instance.id or 0,
+        name=instance.name,
+        app_type=AppType(instance.app_type),
+        hour=CapOut.model_validate(caps.hour),
+        day=CapOut.model_validate(caps.day),
+    )

@@ -65,7 +65,7 @@ async def test_the_windows_slide(rig: Rig, api: AsyncClient) -> None:
     assert len(app.searcher.records) == 4
 
 
-async def test_a_search_that_the_app_refused_costs_nothing(rig: Rig, api: AsyncClient) -> None:
+async def test_a_refused_search_uses_no_unit(rig: Rig, api: AsyncClient) -> None:
     app = rig.sonarr(LibrarySpec.with_missing(10))
     made = await rig.add(app, missing_mode="episode")
     app.faults.add(Fault("status", path="command", method="POST", status=401))
@@ -75,7 +75,7 @@ async def test_a_search_that_the_app_refused_costs_nothing(rig: Rig, api: AsyncC
     assert [row["outcome"] for row in data(await api.get("/api/history"))["items"]] == ["search_failed"]
 
 
-async def test_a_cap_that_was_lowered_below_its_use_leaves_nothing(rig: Rig, api: AsyncClient) -> None:
+async def test_a_cap_lowered_below_what_is_used_leaves_nothing(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec.with_missing(10)), missing_mode="episode", missing_batch=5)
     await rig.hunt(made)
     data(await api.patch(f"/api/instances/sonarr/{made.id}", json={"hunting": {"hourly_cap": 2}}))

@@ -96,7 +96,7 @@ async def test_every_filter_finds_what_it_says(api: AsyncClient, instances: tupl
 
 
 @pytest.mark.storage
-async def test_a_part_of_the_title_is_searched_for_as_it_is_written(
+async def test_a_part_of_the_title_is_matched_literally(
     api: AsyncClient, instances: tuple[InstanceOut, InstanceOut]
 ) -> None:
     everything = await rows(api)
@@ -199,7 +199,7 @@ async def test_retention_deletes_what_is_old_and_nothing_else(
 
 
 @pytest.mark.storage
-async def test_a_text_is_looked_for_in_so_many_searches_at_a_time(
+async def test_a_text_is_looked_for_in_a_limited_number_of_searches(
     rig: Rig, api: AsyncClient, instances: tuple[InstanceOut, InstanceOut]
 ) -> None:
     """However long the history, a page costs the same; `to` goes on where it ended."""

@@ -1,4 +1,4 @@
-"""What is remembered of items, over HTTP; and forgetting it."""
+"""Item states over HTTP, and their reset."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ async def states(api: AsyncClient, **params: Any) -> list[dict[str, Any]]:
 
 
 async def hunted(rig: Rig, **hunting: Any) -> tuple[SimApp, InstanceOut]:
-    """A Sonarr of ten episodes, two of which were searched for in vain."""
+    """A Sonarr of ten episodes, two of which were searched and not found."""
     app = rig.sonarr(LibrarySpec.with_missing(10))
     made = await rig.add(app, missing_mode="episode", cutoff_batch=0, **hunting)
     for item_id in app.library.missing_ids():
@@ -33,7 +33,7 @@ async def hunted(rig: Rig, **hunting: Any) -> tuple[SimApp, InstanceOut]:
 
 
 @pytest.mark.storage
-async def test_cooldowns_and_backoff_are_told_and_run_out(rig: Rig, api: AsyncClient) -> None:
+async def test_cooldowns_and_backoff_are_shown_and_end(rig: Rig, api: AsyncClient) -> None:
     _, made = await hunted(rig, missing_cooldown_hours=24)
     found = await states(api)
     assert len(found) == 2

@@ -1,4 +1,4 @@
-"""What tests of the engine need of every simulated app alike."""
+"""What tests of the hunt need for every type of simulated app."""
 
 from datetime import datetime, timedelta
 from typing import Any, get_args
@@ -26,16 +26,16 @@ def add(app: SimApp, owner: int | None = None, *, released: datetime = LONG_AGO,
 
 
 def add_to(app: SimApp, owner: int, number: int) -> int:
-    """The item of this number of an owner: episodes each in a season of their own."""
+    """Item `number` of an owner; each episode is in a season of its own."""
     seasons: dict[str, Any] = {"season": number} if app.definition.item == "episode" else {}
     return add(app, owner, **seasons)
 
 
 def scored_profile(app: SimApp) -> tuple[int, int, int]:
     """A profile that asks for a score: its id, that score, and a quality that is good enough."""
-    profile = next(one for one in app.library.profiles.values() if one.upgrade_allowed and one.cutoff_format_score > 0)
+    profile = next(p for p in app.library.profiles.values() if p.upgrade_allowed and p.cutoff_format_score > 0)
     below = profile.below_cutoff()
-    quality = next(one for one in profile.allowed_qualities() if one not in below)
+    quality = next(quality_id for quality_id in profile.allowed_qualities() if quality_id not in below)
     return profile.id, profile.cutoff_format_score, quality
 
 

@@ -1,4 +1,4 @@
-"""Libraries in which most of what is missing must not be searched, and the truth about the rest."""
+"""Libraries in which most of what is missing must not be searched; each returns what may be."""
 
 import random
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The same engine for every app: what is missing or not good enough is searched, by item and by owner."""
+"""Hunts of every type of app: what is missing or not good enough is searched, by item and by owner."""
 
 from datetime import timedelta
 from typing import Any
@@ -66,10 +66,10 @@ async def test_the_plan_is_the_hunt_for_every_app(rig: Rig, kind: AppKind) -> No
     instance = await rig.add(app, missing_batch=4, cutoff_batch=3, upgrade_batch=2, min_gap_seconds=0)
     plan = await rig.container.hunting.planner.plan(instance.id)
     hunt = await rig.hunt(instance)
-    wanted = {item.media_key for one in plan.passes for item in one.items if item.decision is Reason.SEARCH}
+    wanted = {item.media_key for found in plan.passes for item in found.items if item.decision is Reason.SEARCH}
     assert {item.media_key for item in hunt.items if item.search_id} == wanted
     assert plan.searches == hunt.searched == len(wanted)
-    [upgrade] = [one for one in plan.passes if one.hunt_pass == "upgrade"]
+    [upgrade] = [found for found in plan.passes if found.hunt_pass == "upgrade"]
     assert (upgrade.error is not None) is (kind == "readarr")
 
 
@@ -86,7 +86,7 @@ async def test_an_owner_is_one_search_that_costs_what_it_covers(rig: Rig, kind: 
     assert (hunt.searched, plan.searches, plan.units) == (2, 2, 6)
     assert hunt.skipped == {"missing": {"covered": 4}}
     assert {item.media_key for item in hunt.items if item.search_id} == {
-        f"{app.definition.owner}:{one}" for one in owners
+        f"{app.definition.owner}:{owner}" for owner in owners
     }
     [caps] = await rig.container.history.caps()
     assert caps.hour.used == 6
@@ -109,7 +109,7 @@ async def test_an_owner_that_is_larger_than_the_cap_is_not_begun(rig: Rig, kind:
 
 
 @pytest.mark.parametrize("kind", SILENT)
-async def test_where_the_app_does_not_tell_ours_is_the_order(rig: Rig, kind: AppKind) -> None:
+async def test_where_the_app_does_not_tell_of_searches_ours_are_the_order(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, LibrarySpec.with_missing(60), grab_share=0)
     instance = await rig.add(
         app, **PLAIN, missing_batch=7, missing_cooldown_hours=0, missing_mode=app.definition.item, backoff_factor=1
@@ -168,7 +168,7 @@ async def test_files_with_too_low_a_score_are_searched_the_largest_gap_of_a_step
 
 
 @pytest.mark.parametrize("kind", WITH_SCORES)
-async def test_the_upgrade_walk_reaches_everything_at_twenty_requests_a_hunt(rig: Rig, kind: AppKind) -> None:
+async def test_the_upgrade_pass_reaches_everything_with_twenty_requests_a_hunt(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, LibrarySpec(missing_share=0, cutoff_share=0.1, new_share=0), grab_share=0)
     low = [add_scored(app, 0) for _ in range(30)]
     instance = await rig.add(
@@ -229,7 +229,7 @@ async def test_what_was_searched_is_tagged_in_one_request(rig: Rig, kind: AppKin
     assert app.log.counts["POST tag"] == 1
 
 
-async def test_a_tag_that_cannot_be_written_spoils_no_hunt(rig: Rig) -> None:
+async def test_a_tag_that_cannot_be_written_fails_no_hunt(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec.with_missing(5), grab_share=0)
     instance = await rig.add(app, **PLAIN, tag_searched="hunted")
     app.faults.add(kind="status", status=500, path="movie/editor")
@@ -242,7 +242,7 @@ async def test_a_tag_that_cannot_be_written_spoils_no_hunt(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("mode", ["auto", "season"])
-async def test_a_season_searched_in_vain_goes_by_episodes_and_then_as_one_again(rig: Rig, mode: str) -> None:
+async def test_after_a_failed_season_search_come_its_episodes_and_then_the_season_again(rig: Rig, mode: str) -> None:
     app = rig.sonarr(grab_share=0)
     series = app.library.add_series(ended=True, added=LONG_AGO)
     for number in range(1, 5):

@@ -12,8 +12,8 @@ from app.hunting.store.models import CapEntry, HuntStatus, ItemState, Outcome, S
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceOut
 from app.settings.general import GeneralIn
+from tests.hunting.app_switch import switched
 from tests.hunting.libraries import searches_of
-from tests.hunting.served import switched
 from tests.simulator import LibrarySpec, SimApp
 from tests.support.rig import Rig
 

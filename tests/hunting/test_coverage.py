@@ -83,7 +83,7 @@ async def test_seasons_and_episodes_together_reach_every_eligible_episode_once(r
 
 
 @KINDS
-async def test_seasons_of_which_single_episodes_were_searched_do_not_block_the_list(rig: Rig, kind: Kind) -> None:
+async def test_seasons_with_searched_episodes_do_not_block_the_list(rig: Rig, kind: Kind) -> None:
     """From `episode` to `auto`: what is left of a season cannot be searched as one, and must not wait for that."""
     app = rig.sonarr(database=kind, grab_share=0, tie_block=1)
     for number in range(12):
@@ -115,7 +115,7 @@ async def test_every_order_reaches_every_eligible_movie_once(rig: Rig, kind: Kin
 
 
 @KINDS
-async def test_equal_sort_values_that_swap_pages_double_nothing(rig: Rig, kind: Kind) -> None:
+async def test_equal_sort_values_that_swap_pages_double_no_search(rig: Rig, kind: Kind) -> None:
     """The apps sort without a tiebreak: a record may slip through between two pages, never be searched twice."""
     app = rig.sonarr(database=kind, grab_share=0, tie_block=4)
     fill_series(app, random.Random(5), series=10)

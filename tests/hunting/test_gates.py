@@ -12,7 +12,7 @@ from app.hunting.store.models import Hunt, HuntState, HuntStatus
 from app.instances.models import InstanceState
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch
 from app.settings.general import GeneralIn
-from tests.hunting.served import switched
+from tests.hunting.app_switch import switched
 from tests.simulator import LibrarySpec, SimApp
 from tests.support.rig import Rig
 

@@ -1,4 +1,4 @@
-"""Seasons and episodes: which is searched when, and that nobody pays twice for it."""
+"""Seasons and episodes: which is searched when, and nothing twice."""
 
 from datetime import timedelta
 from typing import Any
@@ -164,7 +164,7 @@ async def test_a_download_of_one_episode_does_not_hold_up_the_others(rig: Rig) -
     assert set(units(app)) == {"episode"}
 
 
-async def test_the_cutoff_pass_goes_by_episodes_in_auto_and_by_seasons_if_told_so(rig: Rig) -> None:
+async def test_the_cutoff_pass_searches_episodes_in_auto_and_seasons_in_season_mode(rig: Rig) -> None:
     for mode, expected in (("auto", ["episode"] * 3), ("season", ["season"])):
         app = rig.sonarr(grab_share=0)
         series = app.library.add_series(ended=True, added=LONG_AGO)

@@ -1,4 +1,4 @@
-"""Every record of a list is read in time, whatever blocks its head and however it moves."""
+"""Every record of a list is read in time, even if its head is blocked and records move."""
 
 import asyncio
 import random
@@ -45,7 +45,7 @@ def bound(total: int) -> int:
 
 
 @given(st.integers(0, 5000), st.integers(1, 4))
-def test_what_is_left_of_a_hunt_is_read_in_pages_of_about_a_hundred(offset: int, pages: int) -> None:
+def test_the_rest_of_a_hunt_is_read_in_pages_of_about_a_hundred(offset: int, pages: int) -> None:
     span = paging.pages_from(offset, pages)
     assert span.start <= offset <= span.end
     assert paging.PAGE_SIZE <= span.size <= 200
@@ -69,7 +69,7 @@ def test_a_cursor_moves_with_the_records_that_left_the_list(offset: int, before:
 
 
 @given(st.sampled_from(list(ListSide)), st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 400))
-def test_a_stored_place_is_found_again(side: ListSide, offset: int, total: int, moved: int) -> None:
+def test_a_stored_position_is_found_again(side: ListSide, offset: int, total: int, moved: int) -> None:
     found = paging.resume(paging.to_cursor(Position(side, offset), total=total, moved=moved), total)
     assert found.offset == max(0, offset - moved)
     assert found.side is side or found.offset == 0
@@ -110,7 +110,7 @@ def test_every_record_is_read_within_the_bound_when_all_is_blocked(
     st.booleans(),
 )
 @LISTS
-def test_every_eligible_item_is_searched_once_within_the_bound_of_hunts_that_found_too_little(
+def test_every_eligible_item_is_searched_once_within_the_bound(
     total: int, never: float, share: float, database: AppDatabase, order: Order, batch: int, seed: int, clustered: bool
 ) -> None:
     entries = library(total, never, seed)
@@ -133,7 +133,7 @@ def test_every_eligible_item_is_searched_once_within_the_bound_of_hunts_that_fou
 
 @given(TOTALS, st.floats(0, 1), DATABASES, st.integers(), st.sampled_from([1, 2, 12]))
 @LISTS
-def test_beginning_anew_now_and_then_costs_a_fifth_of_the_hunts_at_most(
+def test_beginning_anew_costs_a_fifth_of_the_hunts_at_most(
     total: int, never: float, database: AppDatabase, seed: int, batch: int
 ) -> None:
     """Over many hunts: the luck of a few draws is allowed for."""
@@ -173,7 +173,7 @@ def test_no_record_is_missed_when_others_leave_the_list(
 
 @given(st.integers(300, 1500), st.floats(0, 1), DATABASES, ORDERS, st.integers(), st.integers(1, 90))
 @LISTS
-def test_no_record_is_missed_when_others_come_in(
+def test_no_record_is_missed_when_others_are_added(
     total: int, never: float, database: AppDatabase, order: Order, seed: int, coming: int
 ) -> None:
     walking = walker(library(total, never, seed), database, order, 2)
@@ -183,7 +183,7 @@ def test_no_record_is_missed_when_others_come_in(
         for number in range(-(-total // (paging.STRETCH - coming)) + 2):
             await walking.hunt(lambda _: False)
             new = library(coming, 1.0, seed + number)
-            more = [Entry(one.item_id + 10_000 * (number + 1), one.released, one.last_search) for one in new]
+            more = [Entry(entry.item_id + 10_000 * (number + 1), entry.released, entry.last_search) for entry in new]
             walking.client.replace([*walking.client.entries, *more])
 
     asyncio.run(hunts())
@@ -192,13 +192,13 @@ def test_no_record_is_missed_when_others_come_in(
 
 @given(DATABASES, st.integers(), st.integers(1000, 1500))
 @LISTS
-def test_what_becomes_due_behind_the_walk_does_not_wait_for_the_end_of_the_lap(
+def test_what_becomes_due_before_the_cursor_does_not_wait_for_the_end_of_the_list(
     database: AppDatabase, seed: int, total: int
 ) -> None:
-    """The head is blocked for good, every hunt fills its batch from the rest, and then one of the head comes free.
+    """The head stays blocked, every hunt fills its batch from the rest, and then one item of the head becomes due.
 
-    The lap would take 470 hunts at least. A hunt begins anew with a chance of 1 in 15 at least, so that 300 of them
-    in a row never do with a probability of 1e-9.
+    Reading the list to its end would take 470 hunts at least. A hunt begins anew with a chance of 1 in 15 at least, so
+    that 300 of them in a row never do with a probability of 1e-9.
     """
     entries = [Entry(item_id, item_id, None) for item_id in range(1, 61)]
     entries += [Entry(item_id, item_id, 1000 + item_id) for item_id in range(61, total + 1)]
@@ -207,10 +207,10 @@ def test_what_becomes_due_behind_the_walk_does_not_wait_for_the_end_of_the_lap(
 
     async def hunts() -> None:
         for _ in range(40):
-            searched.update(await walking.hunt(lambda one: one > 60 and one not in searched))
+            searched.update(await walking.hunt(lambda item_id: item_id > 60 and item_id not in searched))
         assert 30 not in searched
         while 30 not in searched and walking.hunts < 340:
-            searched.update(await walking.hunt(lambda one: (one > 60 or one == 30) and one not in searched))
+            searched.update(await walking.hunt(lambda item_id: item_id in {30, *range(61, total + 1)} - searched))
 
     asyncio.run(hunts())
     assert 30 in searched
@@ -223,7 +223,7 @@ def test_the_longest_unsearched_come_first_behind_a_blocked_head() -> None:
 
     async def hunts() -> None:
         for _ in range(100):
-            searched.extend(await walking.hunt(lambda one: one > 300 and one not in searched))
+            searched.extend(await walking.hunt(lambda item_id: item_id > 300 and item_id not in searched))
 
     asyncio.run(hunts())
     assert searched == list(range(301, 501))

@@ -120,7 +120,7 @@ def test_what_is_in_the_queue_is_skipped_if_that_is_wanted() -> None:
     assert decide(PLAIN, lenient, PastSearches(), now=NOW, queued={PLAIN.key}).reason is Reason.SEARCH
 
 
-def test_when_several_reasons_hold_the_first_in_their_order_is_told() -> None:
+def test_when_several_reasons_apply_the_first_in_order_counts() -> None:
     order: list[tuple[dict[str, Any], Reason]] = [
         ({"monitored": True}, Reason.UNMONITORED),
         ({"key": "episode:2"}, Reason.QUEUED),
@@ -200,7 +200,7 @@ def test_every_item_gets_a_decision_and_always_the_same(
 
 
 @given(CANDIDATES, ALL_RULES, RECORDS, QUEUED)
-def test_a_search_means_that_nothing_stands_against_it(
+def test_a_search_means_that_no_rule_forbids_it(
     item: Candidate, rules: Rules, record: PastSearches, queued: frozenset[str]
 ) -> None:
     if decide(item, rules, record, now=NOW, queued=queued).reason is not Reason.SEARCH:
@@ -221,7 +221,7 @@ def test_a_search_means_that_nothing_stands_against_it(
 
 
 @given(CANDIDATES, ALL_RULES, RECORDS, st.integers(0, 10**6))
-def test_a_decision_that_names_its_end_lasts_until_then_and_no_longer(
+def test_a_decision_with_an_end_holds_until_then(
     item: Candidate, rules: Rules, record: PastSearches, seconds: int
 ) -> None:
     decision = decide(item, rules, record, now=NOW)
@@ -234,7 +234,7 @@ def test_a_decision_that_names_its_end_lasts_until_then_and_no_longer(
 
 
 @given(ALL_RULES, st.integers(0, 60), st.integers(0, 60))
-def test_the_wait_grows_with_every_search_in_vain_up_to_its_maximum(rules: Rules, fewer: int, more: int) -> None:
+def test_the_cooldown_grows_with_every_failed_search_up_to_its_maximum(rules: Rules, fewer: int, more: int) -> None:
     first, second = sorted((fewer, more))
     assert rules.cooldown <= wait_after(rules, first) <= wait_after(rules, second)
     assert wait_after(rules, second) <= max(rules.cooldown, rules.backoff_max)
@@ -251,12 +251,12 @@ def test_a_later_search_never_ends_the_cooldown_sooner(early: int, late: int, ru
 
 
 @given(st.lists(RECORDS, max_size=5))
-def test_what_is_known_of_a_unit_is_the_strictest_of_what_touches_it(records: list[PastSearches]) -> None:
+def test_merged_past_searches_are_the_strictest_of_all(records: list[PastSearches]) -> None:
     known = merged(records)
-    assert all(known.failed_searches >= one.failed_searches for one in records)
-    for one in records:
-        assert one.last_searched_at is None or (known.last_searched_at or NOW) >= one.last_searched_at
-        assert one.reset_at is None or (known.reset_at or NOW) >= one.reset_at
+    assert all(known.failed_searches >= past.failed_searches for past in records)
+    for past in records:
+        assert past.last_searched_at is None or (known.last_searched_at or NOW) >= past.last_searched_at
+        assert past.reset_at is None or (known.reset_at or NOW) >= past.reset_at
 
 
 EPISODE = replace(PLAIN, key="episode:1")
@@ -276,7 +276,7 @@ def test_an_episode_cools_down_with_its_season() -> None:
 
 def test_an_episode_and_a_season_cool_down_with_their_series_and_the_series_with_them() -> None:
     known = ItemStates({"series:9": [SEARCHED]})
-    assert [reason_of(one, known) for one in (EPISODE, SEASON, SERIES)] == [Reason.COOLDOWN] * 3
+    assert [reason_of(item, known) for item in (EPISODE, SEASON, SERIES)] == [Reason.COOLDOWN] * 3
     assert reason_of(SERIES, ItemStates({}, {"series:9": [SEARCHED]})) is Reason.COOLDOWN
     assert reason_of(SERIES, ItemStates({"series:8": [SEARCHED]})) is Reason.SEARCH
 
@@ -288,7 +288,7 @@ def test_a_season_cools_down_with_each_of_its_episodes_and_an_episode_not_with_a
     assert reason_of(EPISODE, known) is Reason.SEARCH
 
 
-def test_an_episode_that_was_reset_does_not_release_the_season_from_the_others() -> None:
+def test_the_reset_of_an_episode_does_not_reset_the_others_of_its_season() -> None:
     reset = replace(SEARCHED, reset_at=NOW)
     assert reason_of(SEASON, ItemStates({}, {"season:9:3": [SEARCHED, reset]})) is Reason.COOLDOWN
     assert reason_of(SEASON, ItemStates({}, {"season:9:3": [reset]})) is Reason.SEARCH
@@ -305,9 +305,9 @@ def test_a_season_is_not_renewed_by_one_fresh_episode() -> None:
 
 
 def test_a_season_is_the_same_whichever_episode_came_first() -> None:
-    one, other = as_season(EPISODE, "season", None), as_season(SIBLING, "season", None)
-    assert one == other
-    assert (one.key, one.unit, one.item_id, one.season_key) == ("season:9:3", "season", None, None)
+    season, other = as_season(EPISODE, "season", None), as_season(SIBLING, "season", None)
+    assert season == other
+    assert (season.key, season.unit, season.item_id, season.season_key) == ("season:9:3", "season", None, None)
 
 
 def test_only_an_episode_has_a_season() -> None:
@@ -319,9 +319,15 @@ def test_an_owner_is_the_same_whichever_item_came_first() -> None:
     album = replace(
         PLAIN, key="album:1", unit="album", season_key=None, owner_key="artist:9", season=None, owner_title="The Band"
     )
-    one = as_owner(album, "artist", None)
-    assert one == as_owner(replace(album, key="album:2", item_id=2), "artist", None)
-    assert (one.key, one.unit, one.item_id, one.title, one.parents) == ("artist:9", "artist", None, "The Band", ())
+    owner = as_owner(album, "artist", None)
+    assert owner == as_owner(replace(album, key="album:2", item_id=2), "artist", None)
+    assert (owner.key, owner.unit, owner.item_id, owner.title, owner.parents) == (
+        "artist:9",
+        "artist",
+        None,
+        "The Band",
+        (),
+    )
     with pytest.raises(ValueError, match="no owner"):
         as_owner(replace(album, owner_key=None), "artist", None)
 
@@ -348,7 +354,7 @@ TIRED = PastSearches(last_searched_at=NOW - 100 * DAY, failed_searches=3)
         (TIRED, {"release_dates": (NOW - 200 * DAY, NOW + DAY)}, True),
     ],
 )
-def test_an_item_is_parked_after_searches_in_vain_until_something_changes(
+def test_an_item_is_parked_after_failed_searches_until_something_changes(
     record: PastSearches, item: dict[str, Any], is_parked: bool
 ) -> None:
     rules = replace(PARKING, tag_searched=77)
@@ -359,7 +365,7 @@ def test_an_item_is_parked_after_searches_in_vain_until_something_changes(
     assert reason_of(candidate, ItemStates({"episode:1": [record]}), rested) is Reason.SEARCH
 
 
-def test_a_change_takes_the_backoff_away_and_leaves_the_cooldown() -> None:
+def test_a_change_ends_the_backoff_but_not_the_cooldown() -> None:
     tired = PastSearches(last_searched_at=NOW - 10 * DAY, failed_searches=2)
     assert reason_of(EPISODE, ItemStates({"episode:1": [tired]})) is Reason.COOLDOWN
     woken = replace(tired, invalidated_at=NOW - DAY)
@@ -368,7 +374,7 @@ def test_a_change_takes_the_backoff_away_and_leaves_the_cooldown() -> None:
     assert reason_of(EPISODE, ItemStates({"episode:1": [recent]})) is Reason.COOLDOWN
 
 
-def test_a_season_that_was_searched_in_vain_goes_on_by_episodes() -> None:
+def test_after_a_failed_season_search_its_episodes_are_searched() -> None:
     failed = {"season:9:3": NOW - DAY}
     assert ItemStates(failed_seasons=failed).is_next_singly(EPISODE)
     older, newer = PastSearches(last_searched_at=NOW - 2 * DAY), PastSearches(last_searched_at=NOW - HOUR)
@@ -459,9 +465,7 @@ def test_rules_are_time_spans_and_ids() -> None:
 
 
 @given(CANDIDATES, ALL_RULES, RECORDS)
-def test_the_status_is_the_decision_where_nothing_else_stands_against_a_search(
-    item: Candidate, rules: Rules, past: PastSearches
-) -> None:
+def test_the_status_is_the_decision_if_no_other_rule_applies(item: Candidate, rules: Rules, past: PastSearches) -> None:
     found, until = status(item, rules, past, NOW)
     decision = decide(item, rules, past, now=NOW)
     if decision.reason in (Reason.COOLDOWN, Reason.PARKED, Reason.SEARCH):

@@ -108,7 +108,7 @@ async def test_a_blocked_list_costs_five_pages_and_no_more(rig: Rig) -> None:
         assert not [path for path in requests(app) if FORBIDDEN.match(path)]
 
 
-async def test_slow_searches_are_asked_for_ever_more_rarely(rig: Rig) -> None:
+async def test_slow_commands_are_polled_more_and_more_rarely(rig: Rig) -> None:
     app = rig.sonarr(LibrarySpec.with_missing(50), command_seconds=600)
     instance = await rig.add(app, missing_mode="episode", cutoff_batch=0)
     hunt = await rig.hunt(instance)
