@@ -29,6 +29,6 @@ class HomeAssistantServices:
         hunts: HuntService,
         audit: AuditTrail,
     ) -> "HomeAssistantServices":
-        mqtt = MqttSettingsService(infra.db, infra.box, settings, infra.clock)
+        mqtt = MqttSettingsService(infra.db, infra.box, settings)
         commands = CommandExecutor(hunts, settings, audit)
         return cls(mqtt, Publisher(PublisherServices(mqtt, stats, settings, bus, commands), infra.redis))

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.schemas import SECRET_MASK, In, patch_of
@@ -79,11 +78,10 @@ class RetainedTopics:
 class MqttSettingsService:
     """Reads and changes the MQTT settings. The broker URL contains a password and is stored encrypted."""
 
-    def __init__(self, db: Database, box: SecretBox, settings: SettingsService, clock: Clock) -> None:
+    def __init__(self, db: Database, box: SecretBox, settings: SettingsService) -> None:
         self._db = db
         self._box = box
         self._settings = settings
-        self._clock = clock
 
     async def read(self) -> MqttSettings:
         """With the broker URL masked."""
