@@ -1,11 +1,14 @@
 """Who calls and what they may do: decided from headers, query and cookies alone, before a byte of the body is read."""
 
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 
 from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
-from app.api.context import client_address
+from app.api.body import BoundedRequest, Handler
+from app.api.context import client_address, context_of
+from app.api.deps import container_of
+from app.api.policy import Access, RoutePolicy
 from app.auth.callers import Caller, CallerKind, CredentialStore, Scope
 from app.core.errors import Forbidden, NotAuthenticated
 from app.secrets.box import key_digest, same_key
@@ -17,60 +20,74 @@ CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
-class Permission(StrEnum):
-    """What a route asks of its caller; every route declares exactly one."""
+def authorise(inner: Handler, policy: RoutePolicy) -> Handler:
+    """`inner` for callers that the policy admits; who it is stands in the request's context from then on."""
 
-    PUBLIC = "public"
-    READ = "read"
-    FULL = "full"
-    SESSION_ONLY = "session_only"
-    APP_TOKEN = "app_token"  # noqa: S105 - a word, not a secret
-    """The token of the instance in the path, else an API key as for `FULL`."""
-    HOOK_TOKEN = "hook_token"  # noqa: S105 - a word, not a secret
-    """The token in the path, and nothing else."""
+    async def handle(request: BoundedRequest) -> Response:
+        caller = await policy.resolve(request) if policy.resolve is not None else None
+        if caller is None:
+            caller = await Authenticator(container_of(request).auth.credentials).caller(request)
+        check_access(request, caller, policy.access)
+        context_of(request.scope).caller = caller
+        return await inner(request)
+
+    return handle
 
 
-LookUp = Callable[[bytes], Awaitable[Caller | None]]
+def redirect_to_login(inner: Handler) -> Handler:
+    """`inner`, or the login page for a browser without credentials. A wrong API key still gets 401."""
+
+    async def handle(request: BoundedRequest) -> Response:
+        try:
+            return await inner(request)
+        except NotAuthenticated:
+            has_key = API_KEY_HEADER in request.headers or API_KEY_QUERY in request.query_params
+            if has_key or "text/html" not in request.headers.get("accept", ""):
+                raise
+            return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
+
+    return handle
 
 
 class Authenticator:
-    """Finds the caller by the first credential that is present; a wrong one is not made good by another."""
+    """Finds the caller by the first kind of credential that is present; no other kind is tried after a wrong one."""
 
     def __init__(self, store: CredentialStore) -> None:
         self._store = store
 
     async def caller(self, request: Request) -> Caller:
-        """Who calls; `NotAuthenticated` for nobody, for a wrong credential and for one that was given twice.
+        """Who calls; `NotAuthenticated` for no credential, a wrong one and one that was given twice.
 
         `TooManyRequests` for an address that tried too many wrong keys.
         """
         if keys := request.headers.getlist(API_KEY_HEADER) or request.query_params.getlist(API_KEY_QUERY):
             address = client_address(request)
-            found = await self._known(keys, lambda digest: self._store.by_api_key(digest, address))
+            found = await _resolve(keys, lambda digest: self._store.by_api_key(digest, address))
         elif tokens := session_tokens(request):
-            found = await self._known(tokens, self._store.by_session)
+            found = await _resolve(tokens, self._store.by_session)
         else:
             raise NotAuthenticated("This call needs an API key (header X-Api-Key) or a session.")
         if found is None:
             raise NotAuthenticated("The API key or session is not valid.")
         return found
 
-    async def _known(self, given: list[str], look_up: LookUp) -> Caller | None:
-        if len(given) != 1 or not given[0]:
-            return None
-        return await look_up(key_digest(given[0]))
+
+async def _resolve(given: list[str], resolve: Callable[[bytes], Awaitable[Caller | None]]) -> Caller | None:
+    if len(given) != 1 or not given[0]:
+        return None
+    return await resolve(key_digest(given[0]))
 
 
-def authorise(request: Request, caller: Caller, permission: Permission) -> None:
+def check_access(request: Request, caller: Caller, access: Access) -> None:
     """`Forbidden` unless `caller` may do this; a session's change must carry its CSRF token."""
-    if caller.kind is CallerKind.WEBHOOK:  # which the route itself has found, and which finds no other route
+    if caller.kind is CallerKind.WEBHOOK:  # found by the route's own resolver; its token fits no other route
         return
     is_change = request.method not in SAFE_METHODS
-    if permission is Permission.SESSION_ONLY and caller.kind is not CallerKind.SESSION:
+    if access is Access.SESSION_ONLY and caller.kind is not CallerKind.SESSION:
         raise Forbidden("Only a session can do this: log in, an API key is not enough.")
-    if caller.scope is Scope.READ and (is_change or permission is Permission.FULL):
+    if caller.scope is Scope.READ and (is_change or access is Access.FULL):
         raise Forbidden("This API key may only read.")
-    if is_change and caller.kind is CallerKind.SESSION and not _carries(request, caller.csrf):
+    if is_change and caller.kind is CallerKind.SESSION and not _has_csrf_token(request, caller.csrf):
         raise Forbidden("The header X-CSRF-Token is missing or wrong.")
 
 
@@ -83,11 +100,6 @@ def has_credentials(request: Request) -> bool:
     )
 
 
-def _carries(request: Request, csrf: bytes | None) -> bool:
-    tokens = request.headers.getlist(CSRF_HEADER)
-    return csrf is not None and len(tokens) == 1 and same_key(csrf, key_digest(tokens[0]))
-
-
 def session_tokens(request: Request) -> list[str]:
     """Every value of the session's cookie: Starlette's own parser keeps only the last of two."""
     values = []
@@ -97,3 +109,8 @@ def session_tokens(request: Request) -> list[str]:
             if key.strip() == SESSION_COOKIE:
                 values.append(value.strip())
     return values
+
+
+def _has_csrf_token(request: Request, csrf: bytes | None) -> bool:
+    tokens = request.headers.getlist(CSRF_HEADER)
+    return csrf is not None and len(tokens) == 1 and same_key(csrf, key_digest(tokens[0]))

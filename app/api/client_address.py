@@ -23,58 +23,59 @@ class ClientAddress:
     is_https: bool
 
 
-def peer_of(scope: Scope, trusted: Sequence[Network]) -> ClientAddress:
-    """The socket's peer, or what trusted proxies say about it."""
+def client_of(scope: Scope, trusted: Sequence[Network]) -> ClientAddress:
+    """The socket's peer, or what trusted proxies say in their headers."""
     client: tuple[str, int] | None = scope.get("client")
     host = client[0] if client else ""
     is_https = scope.get("scheme") == "https"
     if not trusted:
         return ClientAddress(host, is_https)
-    peer = parsed(host)
+    peer = parse_address(host)
     if peer is None:
         return ClientAddress(host, is_https)
     if not _is_trusted(peer, trusted):
         return ClientAddress(str(peer), is_https)
     headers = Headers(scope=scope)
     protocol = ",".join(headers.getlist("x-forwarded-proto")).rpartition(",")[2].strip().lower()
-    return ClientAddress(str(walk(peer, headers.getlist("x-forwarded-for"), trusted)), protocol == "https" or is_https)
+    address = client_from_forwarded(peer, headers.getlist("x-forwarded-for"), trusted)
+    return ClientAddress(str(address), protocol == "https" or is_https)
 
 
-# What a proxy on its way adds; whoever sends one of these himself only loses the right of the local.
+# Added by proxies. A local caller that sends one of these itself only loses the rights of a local caller.
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 
 
 def is_local(address: str, headers: Headers) -> bool:
-    """Whether a call comes from this machine itself and straight: no proxy, and asked for by a loopback name.
+    """Whether a call comes from this machine, through no proxy and to a loopback name.
 
-    The name matters: a page of somebody else's, open in a browser here, can make its own name point to us.
+    The name matters: a foreign web page that is open in a browser here can let its own name point to us.
     """
-    peer = parsed(address)
+    peer = parse_address(address)
     if peer is None or not peer.is_loopback or any(name in headers for name in _PROXY_HEADERS):
         return False
     host = headers.get("host", "").strip().lower()
-    name = parsed(host.strip("[]")) or parsed(host)
+    name = parse_address(host.strip("[]")) or parse_address(host)
     return name.is_loopback if name is not None else host.partition(":")[0] == "localhost"
 
 
-def walk(peer: Address, forwarded: Sequence[str], trusted: Sequence[Network]) -> Address:
-    """Read the header's values from the right; the first untrusted address is the caller's.
+def client_from_forwarded(peer: Address, forwarded: Sequence[str], trusted: Sequence[Network]) -> Address:
+    """Read the header's values from the right; the first address that is not a trusted proxy is the caller's.
 
-    What cannot be read stops the walk at the last good address: everything left of it may be invented.
+    An unreadable value ends the search at the last good address: everything left of it may be forged.
     """
     current = peer
     for entry in reversed(",".join(forwarded).split(",")):
         if not _is_trusted(current, trusted):
             break
-        found = parsed(entry.strip())
+        found = parse_address(entry.strip())
         if found is None:
             break
         current = found
     return current
 
 
-def parsed(text: str) -> Address | None:
-    """An address with or without a port; an IPv4 address that wears IPv6 clothes is taken out of them."""
+def parse_address(text: str) -> Address | None:
+    """An address with or without a port; an IPv4-mapped IPv6 address becomes IPv4."""
     if match := _WITH_PORT.fullmatch(text):
         text = match["v6"] or match["v4"]
     try:

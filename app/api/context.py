@@ -1,24 +1,20 @@
-"""What the kernel knows of one request: made by the outermost middleware, read by whoever answers."""
+"""What is known of one request: made by the outermost middleware, read by everything that handles the request."""
 
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Final, cast
 
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
+from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from app.auth.callers import Caller
 from app.core.errors import NotAuthenticated
 
-FRAME = "huntarr.frame"
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+CONTEXT: Final = "huntarr.context"
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """`caller` is None until the route has let somebody in, and stays so on public routes."""
+    """`caller` is None until the route has authorised somebody, and stays None on public routes."""
 
     request_id: str
     client_address: str
@@ -27,16 +23,16 @@ class RequestContext:
 
 
 def context_of(scope: Scope) -> RequestContext:
-    return cast(RequestContext, scope[FRAME])
+    return cast(RequestContext, scope[CONTEXT])
 
 
 def client_address(request: HTTPConnection) -> str:
-    """Who calls, as an IP address; forwarded headers count only from trusted proxies (see `peer.py`)."""
+    """The caller's IP address; forwarded headers count only from trusted proxies (`client_address.py`)."""
     return context_of(request.scope).client_address
 
 
 def current_caller(request: HTTPConnection) -> Caller:
-    """Who was let in; `NotAuthenticated` on a public route, where nobody was asked."""
+    """The caller; `NotAuthenticated` on a public route, where nobody is asked."""
     caller = context_of(request.scope).caller
     if caller is None:
         raise NotAuthenticated("This call needs an API key or a session.")

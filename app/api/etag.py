@@ -1,10 +1,11 @@
-"""ETags: pollers ask "still the same?" and get 304 without a body."""
+"""ETags: pollers ask whether a reply has changed and get 304 without a body when it has not."""
 
 import hashlib
 import re
 
-from starlette.requests import Request
 from starlette.responses import Response
+
+from app.api.body import BoundedRequest, Handler
 
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
@@ -14,20 +15,25 @@ def tag_of(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
 
 
-def matches(asked: list[str], tag: str) -> bool:
-    """Whether `If-None-Match` names `tag`; weakly compared, as RFC 9110 §13.1.2 wants it."""
-    text = ",".join(asked)
+def matches(if_none_match: list[str], tag: str) -> bool:
+    """Whether `If-None-Match` names `tag`; a weak comparison, as RFC 9110 §13.1.2 demands."""
+    text = ",".join(if_none_match)
     return text.strip() == "*" or tag.removeprefix("W/") in _TAG.findall(text)
 
 
-def tagged(request: Request, response: Response) -> Response:
-    """`response` with its own tag or a new one, or 304 when the caller has it; only whole 200 replies are tagged."""
-    body = getattr(response, "body", None)
-    if response.status_code != 200 or not isinstance(body, bytes):
+def etag(inner: Handler) -> Handler:
+    """`inner`, whose whole 200 replies carry a tag, or 304 when the caller has that reply already."""
+
+    async def handle(request: BoundedRequest) -> Response:
+        response = await inner(request)
+        body = getattr(response, "body", None)
+        if response.status_code != 200 or not isinstance(body, bytes):
+            return response
+        tag = response.headers.get("etag") or tag_of(body)
+        if_none_match = request.headers.getlist("if-none-match")
+        if if_none_match and matches(if_none_match, tag):
+            return Response(status_code=304, headers={"ETag": tag})
+        response.headers["ETag"] = tag
         return response
-    tag = response.headers.get("etag") or tag_of(body)
-    asked = request.headers.getlist("if-none-match")
-    if asked and matches(asked, tag):
-        return Response(status_code=304, headers={"ETag": tag})
-    response.headers["ETag"] = tag
-    return response
+
+    return handle

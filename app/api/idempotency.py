@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on POST: the handler runs once, its reply is given again."""
+"""`Idempotency-Key` on POST: the endpoint runs once, later requests get its stored reply."""
 
 import hashlib
 from urllib.parse import parse_qsl
@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import API_KEY_QUERY
-from app.api.body import BoundedRequest
-from app.api.context import Handler, context_of, current_caller
+from app.api.body import BoundedRequest, Handler
+from app.api.context import context_of, current_caller
+from app.api.deps import container_of
 from app.api.errors import EXPECTED, reply_to
 from app.core.errors import HuntarrError, Invalid
 from app.idempotency.service import MAX_BODY_BYTES, IdempotencyService, Reservation, StoredResponse
@@ -19,26 +20,31 @@ log = structlog.get_logger(__name__)
 HEADER = "Idempotency-Key"
 REPLAY_HEADER = "Idempotent-Replay"
 MAX_KEY_LENGTH = 255
-NEVER_KEPT = frozenset({401, 403, 429})  # the same request may be right a moment later
+NEVER_STORED = frozenset({401, 403, 429})  # the same request may be right a moment later
 
 
-async def answer_once(request: BoundedRequest, replays: IdempotencyService, handler: Handler) -> Response:
-    """The handler's reply, or the one that was kept; without the header just the handler's."""
-    keys = request.headers.getlist(HEADER)
-    if not keys:
-        return await handler(request)
-    key = _checked(keys)
-    begun = await replays.begin(current_caller(request).identity, key, fingerprint(request, await request.read()))
-    if isinstance(begun, StoredResponse):
-        return Response(begun.body, begun.status, {REPLAY_HEADER: "true"}, begun.media_type)
-    is_kept = False
-    try:
-        response = await _answered(request, handler)
-        is_kept = await _keep(replays, begun, response)
-        return response
-    finally:
-        if not is_kept:
-            await replays.release(begun)
+def idempotent(inner: Handler) -> Handler:
+    """`inner`, or the reply that is stored for the key; without the header just `inner`."""
+
+    async def handle(request: BoundedRequest) -> Response:
+        keys = request.headers.getlist(HEADER)
+        if not keys:
+            return await inner(request)
+        service = container_of(request).idempotency
+        caller, digest = current_caller(request).identity, fingerprint(request, await request.read())
+        found = await service.begin(caller, _checked(keys), digest)
+        if isinstance(found, StoredResponse):
+            return Response(found.body, found.status, {REPLAY_HEADER: "true"}, found.media_type)
+        is_stored = False
+        try:
+            response = await _reply(request, inner)
+            is_stored = await _store(service, found, response)
+            return response
+        finally:
+            if not is_stored:
+                await service.release(found)
+
+    return handle
 
 
 def fingerprint(request: Request, body: bytes) -> str:
@@ -59,24 +65,23 @@ def _checked(keys: list[str]) -> str:
     return key
 
 
-async def _answered(request: BoundedRequest, handler: Handler) -> Response:
-    """A refusal is an answer too, and kept like one."""
+async def _reply(request: BoundedRequest, inner: Handler) -> Response:
+    """A refusal is a reply too, and stored like one."""
     try:
-        return await handler(request)
+        return await inner(request)
     except EXPECTED as refusal:
         return reply_to(refusal, context_of(request.scope).request_id)
 
 
-async def _keep(replays: IdempotencyService, reservation: Reservation, response: Response) -> bool:
-    """False when this reply must not stand for the next one. The work is done: a lost record is not worth a 503."""
+async def _store(service: IdempotencyService, reservation: Reservation, response: Response) -> bool:
+    """False for a reply that must not be repeated. The work is done: a failure to store it is not worth a 503."""
     body = getattr(response, "body", None)  # streams and files have none
-    is_final = response.status_code < 500 and response.status_code not in NEVER_KEPT
+    is_final = response.status_code < 500 and response.status_code not in NEVER_STORED
     if not is_final or not isinstance(body, bytes) or len(body) > MAX_BODY_BYTES:
         return False
     try:
-        await replays.store(
-            reservation, StoredResponse(response.status_code, body, response.headers.get("content-type"))
-        )
+        reply = StoredResponse(response.status_code, body, response.headers.get("content-type"))
+        await service.store(reservation, reply)
     except HuntarrError as failure:
-        log.warning("reply not kept for its idempotency key", reason=failure.message)
+        log.warning("reply not stored for its idempotency key", reason=failure.message)
     return True

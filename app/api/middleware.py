@@ -1,4 +1,4 @@
-"""What surrounds every reply: request id, security headers, limits of the head, the sub-path, the access log."""
+"""Around every request: request id, security headers, limits of the request head, the sub-path, the access log."""
 
 import re
 import secrets
@@ -9,17 +9,17 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from app.api.client_address import Network, peer_of
-from app.api.context import FRAME, RequestContext
+from app.api.client_address import Network, client_of
+from app.api.context import CONTEXT, RequestContext
 from app.api.errors import error_reply
 
 log = structlog.get_logger("app.access")
 
 REQUEST_ID_HEADER = b"x-request-id"
-QUERY_BYTES = 8 * 1024
-HEADER_COUNT = 100
-HEADER_BYTES = 32 * 1024
-_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+MAX_QUERY_BYTES = 8 * 1024
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32 * 1024
+_VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 # A reply that sets one of these itself (a page, a download) keeps its own.
 SECURITY_HEADERS = (
@@ -34,7 +34,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 class RequestMiddleware:
-    """The outermost middleware; plain ASGI, because a class per request and a task per request cost too much."""
+    """Plain ASGI: Starlette's own base class makes an object and a task per request, which costs too much."""
 
     def __init__(self, app: ASGIApp, *, base_url: str = "", trusted_proxies: Sequence[Network] = ()) -> None:
         self._app = app
@@ -47,10 +47,10 @@ class RequestMiddleware:
             return
         started = time.perf_counter()
         request_id = _request_id(scope["headers"])
-        peer = peer_of(scope, self._trusted)
+        client = client_of(scope, self._trusted)
         if self._base:
-            scope["root_path"] = self._base  # what routes and redirects take off the path
-        scope[FRAME] = RequestContext(request_id, peer.address, peer.is_https)
+            scope["root_path"] = self._base  # routes and redirects remove it from the path
+        scope[CONTEXT] = RequestContext(request_id, client.address, client.is_https)
         status = 0
 
         async def sending(message: Message) -> None:
@@ -63,31 +63,31 @@ class RequestMiddleware:
         tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             if refusal := self._refusal(scope):
-                code, sentence = refusal
-                await error_reply(code, sentence, request_id=request_id)(scope, receive, sending)
+                status_code, sentence = refusal
+                await error_reply(status_code, sentence, request_id=request_id)(scope, receive, sending)
             else:
                 await self._app(scope, receive, sending)
         finally:
-            _write_line(scope, status, (time.perf_counter() - started) * 1000)
+            _log_request(scope, status, (time.perf_counter() - started) * 1000)
             structlog.contextvars.reset_contextvars(**tokens)
 
     async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":  # there are none: closed before anything looks at the path
+        if scope["type"] == "websocket":  # we have no WebSocket routes
             await WebSocketClose()(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """What is wrong with the head of this request, before anything of it is used."""
+        """Status and message when the head of the request is not acceptable."""
         if self._base and not _is_below(scope["path"], self._base):
             return 404, "There is nothing at this address."
-        if len(scope["query_string"]) > QUERY_BYTES:
-            return 400, f"The query is longer than {QUERY_BYTES} bytes."
+        if len(scope["query_string"]) > MAX_QUERY_BYTES:
+            return 400, f"The query is longer than {MAX_QUERY_BYTES} bytes."
         if not scope["query_string"].isascii():
             return 400, "The query holds characters that must be percent-encoded."
         headers = scope["headers"]
-        if len(headers) > HEADER_COUNT or sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES:
-            return 400, f"The request has more than {HEADER_COUNT} headers or {HEADER_BYTES} bytes of them."
+        if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+            return 400, f"The request has more than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them."
         return None
 
 
@@ -96,9 +96,9 @@ def _is_below(path: str, base: str) -> bool:
 
 
 def _request_id(headers: Headers) -> str:
-    """The caller's own id if it is sane and given once, else a new one."""
+    """The caller's own id if it is well-formed and given once, else a new one."""
     given = [value for name, value in headers if name == REQUEST_ID_HEADER]
-    if len(given) == 1 and _SANE_ID.fullmatch(given[0]):
+    if len(given) == 1 and _VALID_ID.fullmatch(given[0]):
         return given[0].decode("ascii")
     return secrets.token_hex(8)
 
@@ -111,17 +111,17 @@ def _complete(headers: Headers, request_id: str) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _write_line(scope: Scope, status: int, milliseconds: float) -> None:
-    """One line a request, by the route's template: neither the path's values nor the query can bring a secret along.
+def _log_request(scope: Scope, status: int, milliseconds: float) -> None:
+    """One line with the route's template: the values of the path and the query may be secrets.
 
-    Reads that went well are `debug`: a dashboard that polls every few seconds is no news.
+    Successful reads are `debug`: dashboards poll every few seconds.
     """
-    is_dull = scope["method"] == "GET" and 200 <= status < 400
-    (log.debug if is_dull else log.info)(
+    is_plain_read = scope["method"] == "GET" and 200 <= status < 400
+    (log.debug if is_plain_read else log.info)(
         "request",
         method=scope["method"][:16],
         route=getattr(scope.get("route"), "path", None),
         status=status,
         ms=round(milliseconds, 1),
-        client=scope[FRAME].client_address,
+        client=scope[CONTEXT].client_address,
     )

@@ -1,4 +1,4 @@
-"""The OpenAPI document: made from the routes, with the names and the error replies that generated clients like."""
+"""The OpenAPI document: built from the routes, with names and error replies that suit generated clients."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
-from app.api.auth import API_KEY_HEADER, API_KEY_QUERY, SESSION_COOKIE, Permission
+from app.api.auth import API_KEY_HEADER, API_KEY_QUERY, SESSION_COOKIE
 from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from app.api.idempotency import MAX_KEY_LENGTH
+from app.api.policy import Access
 from app.api.routing import ApiRoute
 from app.api.tags import DESCRIPTIONS, Tag
 from app.api.webhook_tokens import TOKEN_HEADER, TOKEN_QUERY
@@ -59,13 +60,13 @@ TOKEN_SCHEMES: Final[Json] = {
         "description": "The same as a password, for any user name.",
     },
 }
-SCHEMES_OF: Final[dict[Permission, list[Json]]] = {
-    Permission.PUBLIC: [],
-    Permission.READ: ANY_SCHEME,
-    Permission.FULL: ANY_SCHEME,
-    Permission.SESSION_ONLY: [{"SessionCookie": []}],
-    Permission.APP_TOKEN: [*({name: []} for name in TOKEN_SCHEMES), *ANY_SCHEME],
-    Permission.HOOK_TOKEN: [],  # its token is a part of the path, for which OpenAPI has no word
+SCHEMES_OF: Final[dict[Access, list[Json]]] = {
+    Access.PUBLIC: [],
+    Access.READ: ANY_SCHEME,
+    Access.FULL: ANY_SCHEME,
+    Access.SESSION_ONLY: [{"SessionCookie": []}],
+    Access.APP_TOKEN: [*({name: []} for name in TOKEN_SCHEMES), *ANY_SCHEME],
+    Access.HOOK_TOKEN: [],  # the token is part of the path, which OpenAPI has no scheme for
 }
 
 EXAMPLES: Final[dict[int, Json]] = {
@@ -121,13 +122,13 @@ EVENT_STREAM: Final[Responses] = {
 
 
 def errors(*statuses: int) -> Responses:
-    """`responses=` of a route: the error statuses of its own. Those that every route may answer are added anyway."""
+    """`responses=` of a route: the error statuses of its own. Those of every route are added by `document`."""
     return {status: _error(status) for status in statuses}
 
 
 def document(app: FastAPI, *, base_url: str = "") -> Json:
-    """The whole document; `servers` only where the application lives under a sub-path."""
-    made = get_openapi(
+    """The whole document; it has `servers` only under a sub-path."""
+    built = get_openapi(
         title=app.title,
         summary=app.summary,
         version=app.version,
@@ -137,11 +138,13 @@ def document(app: FastAPI, *, base_url: str = "") -> Json:
     )
     used = set()
     for route, path, method in _operations(app):
-        operation = made["paths"][path][method]
+        operation = built["paths"][path][method]
         _complete(operation, route)
         used |= set(operation["tags"])
-    made["tags"] = [{"name": tag.value, "description": text} for tag, text in DESCRIPTIONS.items() if tag.value in used]
-    components = made.setdefault("components", {})
+    built["tags"] = [
+        {"name": tag.value, "description": text} for tag, text in DESCRIPTIONS.items() if tag.value in used
+    ]
+    components = built.setdefault("components", {})
     components["securitySchemes"] = SECURITY_SCHEMES | TOKEN_SCHEMES
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -149,13 +152,13 @@ def document(app: FastAPI, *, base_url: str = "") -> Json:
     _add_error_reply(schemas)
     if Tag.EVENTS in used:
         _add_events(schemas)
-    marked: Json = _mark_files(_named(made))
+    marked: Json = _mark_files(_named(built))
     return marked
 
 
-def render(made: Json) -> str:
+def render(built: Json) -> str:
     """The text of the committed file: the same document is the same bytes."""
-    return json.dumps(made, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return json.dumps(built, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def _operations(app: FastAPI) -> Iterator[tuple[ApiRoute, str, str]]:
@@ -167,24 +170,23 @@ def _operations(app: FastAPI) -> Iterator[tuple[ApiRoute, str, str]]:
 
 
 def _complete(operation: Json, route: ApiRoute) -> None:
-    """What follows from what the route declares: who may call, which headers it reads, how it may refuse."""
+    """Add what follows from the route's policy: security, headers and error replies."""
     parameters = operation.setdefault("parameters", [])
     responses = operation["responses"]
-    is_public = route.permission is Permission.PUBLIC
-    operation["security"] = SCHEMES_OF[route.permission]
-    statuses = {500} if is_public else {401, 429, 500, 503}
-    if not is_public and (route.permission is not Permission.READ or route.changes_things):
+    operation["security"] = SCHEMES_OF[route.policy.access]
+    statuses = {500} if route.policy.is_public else {401, 429, 500, 503}
+    if not route.policy.is_public and (route.policy.access is not Access.READ or route.is_change):
         statuses.add(403)
     if "requestBody" in operation:
         statuses |= {413, 415}
-    if route.methods == {"POST"} and not is_public and route.declaration.upload_bytes is None:
+    if route.is_idempotent:
         parameters.append(IDEMPOTENCY_PARAMETER)
         statuses.add(409)
-    statuses.add(400)  # a head that is too large, or an address that holds what no address may
+    statuses.add(400)  # a head that is too large, or an invalid address
     if parameters or "requestBody" in operation:
         statuses.add(422)
         responses.pop("422", None)
-    if route.declaration.has_etag:
+    if route.policy.etag:
         parameters.append(ETAG_PARAMETER)
         responses["304"] = {"description": "Not Modified"}
     if not parameters:
@@ -199,31 +201,31 @@ def _error(status: int) -> Json:
 
 
 def _add_error_reply(schemas: Json) -> None:
-    made = ErrorReply.model_json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")
-    schemas |= made.pop("$defs", {})
-    schemas["ErrorReply"] = made
+    schema = ErrorReply.model_json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")
+    schemas |= schema.pop("$defs", {})
+    schemas["ErrorReply"] = schema
 
 
 def _add_events(schemas: Json) -> None:
-    """The messages of the stream: no route returns them as a model, so that FastAPI does not see them."""
-    made = any_message().json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")
-    parts = made.pop("$defs")
+    """The messages of the stream: no route returns them as a model, so FastAPI does not know them."""
+    schema = any_message().json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")
+    parts = schema.pop("$defs")
     if twice := sorted(name for name in parts if schemas.get(name, parts[name]) != parts[name]):
-        raise RuntimeError(f"two schemas want one name: {', '.join(twice)}")
+        raise RuntimeError(f"two schemas have the same name: {', '.join(twice)}")
     schemas |= parts
-    schemas["StreamEvent"] = made | {"title": "StreamEvent", "description": "A message of the stream, by its `type`."}
+    schemas["StreamEvent"] = schema | {"title": "StreamEvent", "description": "A message of the stream, by its `type`."}
 
 
-def _named(made: Json) -> Json:
-    """Components under their titles: Pydantic's own keys for generics are nothing a person would write."""
-    schemas: Json = made["components"]["schemas"]
+def _named(built: Json) -> Json:
+    """Rename components to their titles: Pydantic's own keys for generics are hard to read."""
+    schemas: Json = built["components"]["schemas"]
     names = {key: schema["title"] for key, schema in schemas.items() if schema.get("title", "").isidentifier()}
     wanted = [names.get(key, key) for key in schemas]
     if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
-        raise RuntimeError(f"two schemas want one name: {', '.join(twice)}")
-    made["components"]["schemas"] = {names.get(key, key): schema for key, schema in schemas.items()}
+        raise RuntimeError(f"two schemas have the same name: {', '.join(twice)}")
+    built["components"]["schemas"] = {names.get(key, key): schema for key, schema in schemas.items()}
     references = {COMPONENTS + key: COMPONENTS + name for key, name in names.items()}
-    renamed: Json = _replaced(made, references)
+    renamed: Json = _replaced(built, references)
     return renamed
 
 
@@ -238,7 +240,7 @@ def _replaced(part: Any, references: Mapping[str, str]) -> Any:
 
 
 def _mark_files(part: Any) -> Any:
-    """FastAPI writes uploads in the way of 3.1 only; most generators still look for `format: binary`."""
+    """FastAPI writes uploads as 3.1 does; most generators still look for `format: binary`."""
     if isinstance(part, dict):
         marked = {key: _mark_files(value) for key, value in part.items()}
         is_file = part.get("contentMediaType") == "application/octet-stream"

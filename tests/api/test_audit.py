@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.api.auth import Permission
+from app.api.policy import Access
 from app.api.routing import ApiRoute
 from app.auth import audit
 from app.auth.audit import AuditEntry, AuditTrail
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio
 
 APP_KEY = "key-of-the-sonarr-0123456789"
 INSTANCE = {"name": "TV", "url": "http://user-tv.example:8989", "api_key": APP_KEY}
-UNTOLD = {"test_connection", "test_instance", "test_notification", "receive_app_call", "receive_app_call_by_put"}
+UNAUDITED = {"test_connection", "test_instance", "test_notification", "receive_app_call", "receive_app_call_by_put"}
 
 
 async def last(visitor: Visitor, **query: Any) -> dict[str, Any]:
@@ -145,17 +145,17 @@ async def test_no_secret_of_an_app_is_told(house: House) -> None:
     assert INSTANCE["url"] not in rows
 
 
-async def test_every_change_of_every_route_is_told() -> None:
-    """A new route is told of by itself; one that is not says so where it is declared."""
-    untold = {
+async def test_every_change_of_every_route_is_audited() -> None:
+    """A new route is audited by default; one that is not says so in its policy."""
+    unaudited = {
         context.original_route.name
         for context in iter_route_contexts(create_app().routes)
         if isinstance(context.original_route, ApiRoute)
         and context.original_route.methods != {"GET"}
-        and context.original_route.permission is not Permission.PUBLIC
-        and not context.original_route.declaration.is_told
+        and context.original_route.policy.access is not Access.PUBLIC
+        and not context.original_route.policy.audited
     }
-    assert untold == UNTOLD
+    assert unaudited == UNAUDITED
 
 
 async def test_a_row_that_cannot_be_written_does_not_undo_the_change(

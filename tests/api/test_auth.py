@@ -9,8 +9,8 @@ from fastapi.routing import iter_route_contexts
 from httpx import AsyncClient
 from starlette.types import Message
 
-from app.api.auth import Permission
-from app.api.routing import ApiRoute, ApiRouter, full, public, read, session_only
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRoute, ApiRouter
 from app.api.tags import Tag
 from app.core.config import Config
 from app.core.schemas import In, MessageReply
@@ -39,22 +39,22 @@ def notes() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/notes")
 
     @router.get("")
-    @read
+    @route_policy(Access.READ)
     async def list_notes() -> MessageReply:
         return MessageReply(message="read")
 
     @router.post("")
-    @full
+    @route_policy(Access.FULL)
     async def create_note(body: Note) -> MessageReply:
         return MessageReply(message=body.text)
 
     @router.get("/export")
-    @full
+    @route_policy(Access.FULL)
     async def export_notes() -> MessageReply:
         return MessageReply(message="full")
 
     @router.delete("/keys")
-    @session_only
+    @route_policy(Access.SESSION_ONLY)
     async def delete_note_key() -> MessageReply:
         return MessageReply(message="session")
 
@@ -212,7 +212,7 @@ async def test_every_route_has_a_permission_and_no_stranger_gets_in(tmp_path: Pa
 
 
 async def _check_closed(client: AsyncClient, route: ApiRoute, method: str) -> None:
-    if route.permission is Permission.PUBLIC:
+    if route.policy.access is Access.PUBLIC:
         assert (method, route.path) in OPEN
         return
     path = route.path
@@ -224,18 +224,24 @@ async def _check_closed(client: AsyncClient, route: ApiRoute, method: str) -> No
         assert reply.status_code == 401, (method, path)
 
 
-@pytest.mark.parametrize("decorators", [[], [read, full], [public, read]])
-async def test_a_route_must_declare_exactly_one_permission(decorators: list[object]) -> None:
-    router = ApiRouter(tag=Tag.SYSTEM)
+async def get_thing() -> MessageReply:
+    return MessageReply()
 
-    async def get_thing() -> MessageReply:
-        return MessageReply()
 
-    for decorator in decorators:
-        assert callable(decorator)
-        decorator(get_thing)
-    with pytest.raises(TypeError, match="must declare one permission"):
-        router.get("/api/thing")(get_thing)
+async def test_a_route_must_declare_a_policy() -> None:
+    with pytest.raises(TypeError, match="must declare one policy, it declares none"):
+        ApiRouter(tag=Tag.SYSTEM).get("/api/thing")(get_thing)
+
+
+async def test_a_route_must_not_declare_two_policies() -> None:
+    once = route_policy(Access.READ)(lambda: None)
+    with pytest.raises(TypeError, match="must declare one policy, it declares several"):
+        route_policy(Access.FULL)(once)
+
+
+async def test_a_token_route_must_say_how_its_token_is_resolved() -> None:
+    with pytest.raises(TypeError, match="needs `resolve`"):
+        route_policy(Access.HOOK_TOKEN)
 
 
 async def test_credentials_are_all_that_a_read_needs(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ async def test_an_upload_may_be_a_gigabyte_and_not_more(rig: Rig, api: AsyncClie
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(MAX_FILE_BYTES + 1)}
     error(await api.post(UPLOAD, content=b"", headers=headers), 413)
     [route] = [route for route in router.routes if getattr(route, "path", "") == UPLOAD]
-    assert getattr(route, "declaration").upload_bytes == MAX_FILE_BYTES == 2**30  # noqa: B009 - not Starlette's
+    assert getattr(route, "policy").upload_bytes == MAX_FILE_BYTES == 2**30  # noqa: B009 - not Starlette's
 
 
 async def test_a_passphrase_is_checked_when_it_is_given(api: AsyncClient) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from app.api import body
-from app.api.body import JSON_DEPTH, is_json, parsed
-from app.api.routing import ApiRouter, full, upload
+from app.api.body import MAX_JSON_DEPTH, is_json, parse_json
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import BadRequest
 from app.core.schemas import In, MessageReply
@@ -30,18 +31,17 @@ def echoes() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/echo")
 
     @router.put("")
-    @full
+    @route_policy(Access.FULL)
     async def update_echo(body: Anything) -> MessageReply:
         return MessageReply(message=str(body.value)[:20])
 
     @router.post("/nothing")
-    @full
+    @route_policy(Access.FULL)
     async def create_nothing() -> MessageReply:
         return MessageReply(message="done")
 
     @router.post("/file")
-    @full
-    @upload(3_000_000)
+    @route_policy(Access.FULL, upload_bytes=3_000_000, timeout_seconds=None)
     async def upload_file(request: Request) -> MessageReply:
         size = 0
         async for chunk in request.stream():
@@ -158,17 +158,17 @@ def test_depth_is_measured_exactly(value: Any, wrapped: int) -> None:
     for _ in range(wrapped):
         value = [value]
     content = to_json(value)
-    if depth(value) > JSON_DEPTH:
+    if depth(value) > MAX_JSON_DEPTH:
         with pytest.raises(BadRequest):
-            parsed(content)
+            parse_json(content)
     else:
-        assert parsed(content) == value
+        assert parse_json(content) == value
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_parse_or_are_refused(content: bytes) -> None:
     try:
-        parsed(content)
+        parse_json(content)
     except BadRequest:
         return
 

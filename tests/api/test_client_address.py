@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.client_address import Network, peer_of, walk
+from app.api.client_address import Network, client_from_forwarded, client_of
 
 TRUSTED: Sequence[Network] = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"), ip_network("192.0.2.1/32"))
 
@@ -39,7 +39,7 @@ TRUSTED: Sequence[Network] = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/3
 def test_forwarded_addresses(peer: str, forwarded: list[str], expected: str) -> None:
     headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
     scope = {"type": "http", "client": (peer, 1) if peer else None, "headers": headers, "scheme": "http"}
-    assert peer_of(scope, TRUSTED).address == expected
+    assert client_of(scope, TRUSTED).address == expected
 
 
 @pytest.mark.parametrize(
@@ -54,16 +54,16 @@ def test_forwarded_addresses(peer: str, forwarded: list[str], expected: str) -> 
 )
 def test_https_is_believed_only_from_trusted_proxies(peer: str, protocol: bytes, scheme: str, expected: bool) -> None:
     headers = [(b"x-forwarded-proto", protocol)]
-    assert peer_of({"client": (peer, 1), "headers": headers, "scheme": scheme}, TRUSTED).is_https is expected
+    assert client_of({"client": (peer, 1), "headers": headers, "scheme": scheme}, TRUSTED).is_https is expected
 
 
 def test_without_trusted_proxies_headers_say_nothing() -> None:
     scope = {"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-for", b"1.2.3.4")], "scheme": "http"}
-    assert peer_of(scope, ()).address == "10.0.0.1"
+    assert client_of(scope, ()).address == "10.0.0.1"
 
 
 @given(st.lists(st.text(max_size=40)))
 def test_any_header_gives_an_address(forwarded: list[str]) -> None:
     peer = ip_address("10.0.0.1")
-    assert walk(peer, forwarded, TRUSTED) is not None
-    assert walk(ip_address("8.8.8.8"), forwarded, TRUSTED) == ip_address("8.8.8.8")
+    assert client_from_forwarded(peer, forwarded, TRUSTED) is not None
+    assert client_from_forwarded(ip_address("8.8.8.8"), forwarded, TRUSTED) == ip_address("8.8.8.8")

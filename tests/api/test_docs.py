@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.api import asset_token as tickets
+from app.api import asset_token
 from app.api.routes.docs import ASSETS
 from app.secrets.box import SecretBox
 from tests.api.kernel import FULL, FULL_KEY, NOON, READ, kernel
@@ -33,11 +33,11 @@ async def test_a_browser_with_a_key_gets_page_and_files(tmp_path: Path) -> None:
             assert reply.headers["cache-control"].startswith("private")
 
 
-async def test_the_ticket_opens_nothing_but_the_files(tmp_path: Path) -> None:
+async def test_the_asset_token_gives_access_to_the_files_only(tmp_path: Path) -> None:
     async with kernel(tmp_path) as k:
-        ticket = (await k.client.get("/docs", headers=READ)).cookies["huntarr_docs"]
+        token = (await k.client.get("/docs", headers=READ)).cookies["huntarr_docs"]
         k.client.cookies.clear()
-        shown = {"Cookie": f"huntarr_docs={ticket}"}
+        shown = {"Cookie": f"huntarr_docs={token}"}
         assert (await k.client.get("/docs/start.js", headers=shown)).status_code == 200
         assert (await k.client.get("/docs/none.js", headers=shown)).status_code == 404
         assert (await k.client.get("/docs/start.js", headers=shown | {"X-Api-Key": "wrong"})).status_code == 401
@@ -48,16 +48,16 @@ async def test_the_ticket_opens_nothing_but_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "x" * 600, "ä", SecretBox("o" * 32).encrypt("docs ticket 2030-01-01T00:00:00Z")]
+    "text", ["", "x", "x" * 600, "ä", SecretBox("o" * 32).encrypt("docs asset token 2030-01-01T00:00:00Z")]
 )
-async def test_forged_tickets(tmp_path: Path, text: str) -> None:
+async def test_forged_asset_tokens(tmp_path: Path, text: str) -> None:
     async with kernel(tmp_path) as k:
         reply = await k.client.get("/docs/start.js", headers=[(b"Cookie", b"huntarr_docs=" + text.encode())])
         assert reply.status_code == 401
         assert (await k.client.get("/docs/start.js", headers=FULL)).status_code == 200
 
 
-async def test_other_sealed_texts_are_no_tickets() -> None:
+async def test_other_encrypted_texts_are_no_asset_tokens() -> None:
     box = SecretBox("k" * 32)
-    assert not tickets.is_valid(box, box.encrypt("the API key of an app"), NOON)
-    assert tickets.is_valid(box, tickets.issue(box, NOON), NOON)
+    assert not asset_token.is_valid(box, box.encrypt("the API key of an app"), NOON)
+    assert asset_token.is_valid(box, asset_token.issue(box, NOON), NOON)

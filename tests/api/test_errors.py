@@ -10,9 +10,9 @@ from fastapi import Query
 from pydantic import BaseModel, Field, field_validator
 from starlette.responses import StreamingResponse
 
-from app.api import routing
 from app.api.deps import Paging, RowId
-from app.api.routing import ApiRouter, full, public, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import Invalid, NotFound, TooManyRequests, Unavailable, UpstreamTimeout
 from app.core.schemas import In, MessageReply
@@ -44,17 +44,17 @@ def faults() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/faults")
 
     @router.post("/people")
-    @full
+    @route_policy(Access.FULL)
     async def create_person(body: Person, verify: Annotated[bool, Query()] = False) -> MessageReply:
         return MessageReply(message=body.name)
 
     @router.get("/people/{person_id}")
-    @read
+    @route_policy(Access.READ)
     async def get_person(person_id: RowId, paging: Paging) -> MessageReply:
         raise NotFound(f"There is no person {person_id} on {paging.page}.")
 
     @router.get("/raise/{kind}")
-    @read
+    @route_policy(Access.READ)
     async def get_fault(kind: str) -> MessageReply:
         faults: dict[str, Exception] = {
             "crash": RuntimeError(f"secret {PRIVATE}"),
@@ -73,12 +73,12 @@ def faults() -> ApiRouter:
 
 def _with_broken_replies(router: ApiRouter) -> ApiRouter:
     @router.get("/wrong-reply")
-    @read
+    @route_policy(Access.READ)
     async def get_wrong_reply() -> MessageReply:
         return {"data": PRIVATE}  # type: ignore[return-value] # what the test is about
 
     @router.get("/half")
-    @public
+    @route_policy(Access.PUBLIC)
     async def get_half() -> StreamingResponse:
         async def parts() -> object:
             yield b"one"
@@ -87,7 +87,7 @@ def _with_broken_replies(router: ApiRouter) -> ApiRouter:
         return StreamingResponse(parts(), media_type="text/plain")  # type: ignore[arg-type] # an async generator
 
     @router.get("/late")
-    @read
+    @route_policy(Access.READ, timeout_seconds=0.05)
     async def get_late() -> MessageReply:
         await asyncio.sleep(30)
         return MessageReply()
@@ -202,8 +202,7 @@ async def test_half_a_reply_is_cut_off(tmp_path: Path) -> None:
     assert reply.content == b"one"
 
 
-async def test_a_reply_that_does_not_come_is_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routing, "REPLY_SECONDS", 0.05)
+async def test_a_reply_that_does_not_come_is_503(tmp_path: Path) -> None:
     async with kernel(tmp_path, faults()) as k:
         reply = await k.client.get("/api/faults/late", headers=FULL)
     assert reply.status_code == 503

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.api.etag import matches, tag_of
-from app.api.routing import ApiRouter, etag, full, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import NotFound
 from app.core.schemas import MessageReply
@@ -43,8 +44,7 @@ async def test_the_second_poll_has_no_body(tmp_path: Path) -> None:
     count = 0
 
     @router.get("")
-    @etag
-    @read
+    @route_policy(Access.READ, etag=True)
     async def get_count() -> MessageReply:
         if count > 1:
             raise NotFound("Gone.")
@@ -68,8 +68,7 @@ async def test_the_second_poll_has_no_body(tmp_path: Path) -> None:
 def test_only_a_get_has_a_tag() -> None:
     router = ApiRouter(tag=Tag.STATS)
 
-    @etag
-    @full
+    @route_policy(Access.FULL, etag=True)
     async def create_thing() -> MessageReply:
         return MessageReply()
 

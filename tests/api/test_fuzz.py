@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from app.api.deps import Paging, RowId
-from app.api.routing import ApiRouter, etag, full, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.config import Config
 from app.core.schemas import In, MessageReply
@@ -45,18 +46,17 @@ def things() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/things")
 
     @router.get("/{name}")
-    @etag
-    @read
+    @route_policy(Access.READ, etag=True)
     async def get_thing(name: str, request: Request, size: int = 0) -> MessageReply:
         return MessageReply(message=f"{name} {size}", data={"path": request.url.path})
 
     @router.get("/{thing_id}/rows")
-    @read
+    @route_policy(Access.READ)
     async def list_rows(thing_id: RowId, paging: Paging) -> MessageReply:
         return MessageReply(message=str(paging.offset))
 
     @router.post("")
-    @full
+    @route_policy(Access.FULL)
     async def create_thing(body: Thing) -> MessageReply:
         return MessageReply(message=body.name)
 

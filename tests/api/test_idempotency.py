@@ -8,8 +8,8 @@ import pytest
 from sqlmodel import col, select
 from starlette.responses import StreamingResponse
 
-from app.api import routing
-from app.api.routing import ApiRouter, full, public, read
+from app.api.policy import REPLY_SECONDS, Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import Conflict, Forbidden, TooManyRequests, Unavailable
 from app.core.schemas import In, MessageReply
@@ -34,11 +34,11 @@ class Shop:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    def router(self) -> ApiRouter:
+    def router(self, timeout_seconds: float = REPLY_SECONDS) -> ApiRouter:
         router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/orders")
 
         @router.post("", status_code=201)
-        @full
+        @route_policy(Access.FULL, timeout_seconds=timeout_seconds)
         async def create_order(body: Order) -> MessageReply:
             self.done.append(body.what)
             self.begun.set()
@@ -55,7 +55,7 @@ class Shop:
             return MessageReply(message=f"{body.what} {len(self.done)} ü")
 
         @router.post("/other", status_code=201)
-        @full
+        @route_policy(Access.FULL)
         async def create_other_order(body: Order) -> MessageReply:
             return MessageReply(message=body.what)
 
@@ -63,7 +63,7 @@ class Shop:
 
     def _with_others(self, router: ApiRouter) -> ApiRouter:
         @router.post("/stream")
-        @full
+        @route_policy(Access.FULL)
         async def create_stream() -> StreamingResponse:
             self.done.append("stream")
 
@@ -73,13 +73,13 @@ class Shop:
             return StreamingResponse(parts())
 
         @router.post("/open")
-        @public
+        @route_policy(Access.PUBLIC)
         async def create_open_order(body: Order) -> MessageReply:
             self.done.append(body.what)
             return MessageReply(message=str(len(self.done)))
 
         @router.get("")
-        @read
+        @route_policy(Access.READ)
         async def list_orders() -> MessageReply:
             return MessageReply(message=str(len(self.done)))
 
@@ -218,11 +218,10 @@ async def test_streams_are_not_kept(tmp_path: Path) -> None:
     assert shop.done == ["stream", "stream"]
 
 
-async def test_a_timed_out_request_gives_its_key_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_timed_out_request_gives_its_key_back(tmp_path: Path) -> None:
     shop = Shop()
     shop.gate.clear()
-    monkeypatch.setattr(routing, "REPLY_SECONDS", 0.2)
-    async with kernel(tmp_path, shop.router()) as k:
+    async with kernel(tmp_path, shop.router(timeout_seconds=0.2)) as k:
         reply = await k.client.post("/api/orders", headers=KEY, json={"what": "tea"})
         assert reply.status_code == 503
         assert await rows(k) == []

@@ -9,8 +9,9 @@ from fastapi import Request
 from structlog.testing import capture_logs
 
 from app.api.context import client_address, context_of
-from app.api.middleware import HEADER_COUNT, QUERY_BYTES
-from app.api.routing import ApiRouter, full, read
+from app.api.middleware import MAX_HEADERS, MAX_QUERY_BYTES
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.config import Config
 from app.core.schemas import In, MessageReply
@@ -28,7 +29,7 @@ def things() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/things")
 
     @router.get("/{name}")
-    @read
+    @route_policy(Access.READ)
     async def get_thing(name: str, request: Request, size: int = 0) -> MessageReply:
         context = context_of(request.scope)
         return MessageReply(
@@ -36,7 +37,7 @@ def things() -> ApiRouter:
         )
 
     @router.post("")
-    @full
+    @route_policy(Access.FULL)
     async def create_thing(body: Thing) -> MessageReply:
         return MessageReply(message=body.name)
 
@@ -50,7 +51,7 @@ def things() -> ApiRouter:
         ("/api/things/a", {}, 401),
         ("/nothing", FULL, 404),
         ("/ping", {}, 200),
-        ("/ping?x" + "x" * QUERY_BYTES, {}, 400),
+        ("/ping?x" + "x" * MAX_QUERY_BYTES, {}, 400),
         ("/docs", FULL, 200),
     ],
 )
@@ -94,12 +95,12 @@ async def test_request_ids(tmp_path: Path, given_id: str, is_taken: bool) -> Non
 async def test_limits_of_the_head(tmp_path: Path) -> None:
     async with kernel(tmp_path, things()) as k:
         for headers in (
-            [(f"X-{number}", "a") for number in range(HEADER_COUNT)],
+            [(f"X-{number}", "a") for number in range(MAX_HEADERS)],
             [(f"X-{number}", "a" * 4000) for number in range(10)],
         ):
             reply = await k.client.get("/api/things/a", headers=[*FULL.items(), *headers])
             assert (reply.status_code, reply.json()["success"]) == (400, False)
-        reply = await k.client.get("/api/things/a?q=" + "x" * (QUERY_BYTES - 2), headers=FULL)
+        reply = await k.client.get("/api/things/a?q=" + "x" * (MAX_QUERY_BYTES - 2), headers=FULL)
         assert reply.status_code == 200
 
 

@@ -10,7 +10,8 @@ from openapi_spec_validator import validate
 
 from app.api.deps import Paging, RowId
 from app.api.openapi import document, errors, render
-from app.api.routing import ApiRouter, etag, full, public, read, session_only
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.tags import DESCRIPTIONS, Tag
 from app.core.schemas import In, MessageReply, Out, Page, Reply
 from app.main import ROUTERS, create_app
@@ -29,23 +30,22 @@ def books() -> ApiRouter:
     router = ApiRouter(tag=Tag.HUNTING, prefix="/api/books")
 
     @router.get("", summary="List books")
-    @etag
-    @read
+    @route_policy(Access.READ, etag=True)
     async def list_books(paging: Paging) -> Reply[Page[BookOut]]:
         raise AssertionError("never called")
 
     @router.post("", status_code=201, summary="Add a book", responses=errors(404, 409))
-    @full
+    @route_policy(Access.FULL)
     async def create_book(body: BookIn) -> Reply[BookOut]:
         raise AssertionError("never called")
 
     @router.delete("/{book_id}", summary="Delete a book", responses=errors(404))
-    @session_only
+    @route_policy(Access.SESSION_ONLY)
     async def delete_book(book_id: RowId) -> MessageReply:
         raise AssertionError("never called")
 
     @router.get("/all", summary="List all books")
-    @public
+    @route_policy(Access.PUBLIC)
     async def list_all_books() -> Reply[list[BookOut]]:
         raise AssertionError("never called")
 
@@ -144,7 +144,7 @@ def test_two_schemas_cannot_share_a_name() -> None:
 
     router.get("/api/one", response_model=BookOut)(public_endpoint("get_one"))
     router.get("/api/two", response_model=namesake())(public_endpoint("get_two"))
-    with pytest.raises(RuntimeError, match="two schemas want one name: BookOut"):
+    with pytest.raises(RuntimeError, match="two schemas have the same name: BookOut"):
         made(router)
 
 
@@ -153,7 +153,7 @@ def public_endpoint(name: str) -> Any:
         raise AssertionError("never called")
 
     endpoint.__name__ = name
-    return public(endpoint)
+    return route_policy(Access.PUBLIC)(endpoint)
 
 
 def test_the_text_is_stable() -> None:

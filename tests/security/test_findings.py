@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.api.auth import Permission
+from app.api.policy import Access
 from app.api.routing import ApiRoute
 from app.auth.codes import new_recovery_codes
 from app.auth.models import RecoveryCode, User
@@ -61,7 +61,7 @@ async def test_finding_01_settings_need_credentials_to_be_read_or_written(house:
 @pytest.mark.asyncio
 async def test_finding_02_no_route_is_open_by_how_its_path_ends_or_what_it_holds(house: House) -> None:
     """[S2] Whatever ended in /setup, /user, /ping or /login, or held /api/user/2fa/, was open."""
-    assert {route.path for route in routes() if route.permission is Permission.PUBLIC} == STRANGERS_PATHS
+    assert {route.path for route in routes() if route.policy.access is Access.PUBLIC} == STRANGERS_PATHS
     stranger = await house.local()
     endings = (
         "/setup",
@@ -134,7 +134,7 @@ async def test_finding_06_whoever_may_read_may_not_change(house: House) -> None:
     for route in routes():
         path = re.sub(r"\{\w+\}", "1", route.path)
         for method in route.methods - {"GET"}:
-            if route.permission not in (Permission.PUBLIC, Permission.HOOK_TOKEN):
+            if route.policy.access not in (Access.PUBLIC, Access.HOOK_TOKEN):
                 assert (await reader.call(method, path, {})).status_code == 403, (method, path)
 
 
@@ -261,12 +261,12 @@ async def test_finding_14_archives_are_never_unpacked_by_the_names_inside(house:
     assert not calls_of("extractall", "extract", "unpack_archive")
     owner = await house.owner()
     for route in routes():
-        if "POST" in route.methods and route.declaration.upload_bytes is None:
+        if "POST" in route.methods and route.policy.upload_bytes is None:
             path = re.sub(r"\{\w+\}", "1", route.path)
             said = await owner.client.post(path, content=b"x" * 1_100_000, headers={"X-CSRF-Token": owner.csrf or ""})
             # A hook is refused for its token, before a byte of the body is read.
             assert said.status_code == (401 if route.path.startswith("/api/webhooks/hooks/{") else 413), path
-    assert all((route.declaration.upload_bytes or 0) <= 2**30 for route in routes())
+    assert all((route.policy.upload_bytes or 0) <= 2**30 for route in routes())
 
 
 @pytest.mark.asyncio

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.deps import Paging
-from app.api.routing import ApiRouter, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Audit
 from app.api.tags import Tag
 from app.auth.schemas import AuditOut
@@ -17,7 +18,7 @@ Action = Annotated[str | None, Query(max_length=64, description="One action, suc
 
 
 @router.get("", summary="Changes and log-ins, newest first")
-@read
+@route_policy(Access.READ)
 async def list_audit(audit: Audit, paging: Paging, action: Action = None) -> Reply[Page[AuditOut]]:
     """Kept for a year."""
     found = await audit.page(action=action, page=paging.page, page_size=paging.page_size)

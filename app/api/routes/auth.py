@@ -2,7 +2,8 @@
 
 from app.api.deps import CurrentCaller, RowId
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, public, read, session_only
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Accounts, ApiKeys, CallOrigin, Sessions, TwoFactor
 from app.api.session_cookie import Cookie
 from app.api.tags import Tag
@@ -27,7 +28,7 @@ router = ApiRouter(tag=Tag.AUTH, prefix="/api/auth")
 
 
 @router.post("/login", summary="Log in", responses=errors(401, 429, 503))
-@public
+@route_policy(Access.PUBLIC)
 async def login(body: LoginIn, accounts: Accounts, origin: CallOrigin, cookie: Cookie) -> Reply[LoginOut]:
     """Sets the cookie `huntarr_session`. A session that the browser had before ends."""
     opened = cookie.set(await accounts.login(body, origin, replaces=cookie.digest))
@@ -35,7 +36,7 @@ async def login(body: LoginIn, accounts: Accounts, origin: CallOrigin, cookie: C
 
 
 @router.post("/logout", summary="Log out")
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def logout(caller: CurrentCaller, sessions: Sessions, cookie: Cookie) -> MessageReply:
     """Ends this session."""
     await sessions.end(caller)
@@ -44,13 +45,13 @@ async def logout(caller: CurrentCaller, sessions: Sessions, cookie: Cookie) -> M
 
 
 @router.get("/me", summary="Who calls")
-@read
+@route_policy(Access.READ)
 async def get_me(caller: CurrentCaller, accounts: Accounts, cookie: Cookie) -> Reply[MeOut]:
     return Reply[MeOut](data=await accounts.me(caller, cookie.csrf_token))
 
 
 @router.post("/password", summary="Change the password", responses=errors(409, 429))
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def change_password(
     body: PasswordIn, caller: CurrentCaller, accounts: Accounts, origin: CallOrigin, cookie: Cookie
 ) -> Reply[LoginOut]:
@@ -60,7 +61,7 @@ async def change_password(
 
 
 @router.post("/2fa/setup", summary="Begin with a second factor", responses=errors(409, 429))
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def set_up_two_factor(
     body: TwoFactorSetupIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> Reply[TwoFactorSetupOut]:
@@ -69,7 +70,7 @@ async def set_up_two_factor(
 
 
 @router.post("/2fa/enable", summary="Turn the second factor on", responses=errors(409, 429))
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def enable_two_factor(
     body: TwoFactorEnableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> Reply[RecoveryCodesOut]:
@@ -79,7 +80,7 @@ async def enable_two_factor(
 
 
 @router.post("/2fa/disable", summary="Turn the second factor off", responses=errors(409, 429))
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def disable_two_factor(
     body: TwoFactorDisableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> MessageReply:
@@ -88,20 +89,20 @@ async def disable_two_factor(
 
 
 @router.get("/api-keys", summary="API keys")
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def list_api_keys(keys: ApiKeys) -> Reply[list[ApiKeyOut]]:
     return Reply[list[ApiKeyOut]](data=await keys.all())
 
 
 @router.post("/api-keys", status_code=201, summary="Make an API key", responses=errors(409))
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def create_api_key(body: ApiKeyIn, keys: ApiKeys) -> Reply[NewApiKeyOut]:
     """`key` is shown this once."""
     return Reply[NewApiKeyOut](data=await keys.create(body), message="API key made")
 
 
 @router.delete("/api-keys/{key_id}", summary="Delete an API key", responses=errors(404))
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def delete_api_key(key_id: RowId, keys: ApiKeys) -> MessageReply:
     """It stops working at once."""
     await keys.delete(key_id)
@@ -109,13 +110,13 @@ async def delete_api_key(key_id: RowId, keys: ApiKeys) -> MessageReply:
 
 
 @router.get("/sessions", summary="Sessions")
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def list_sessions(caller: CurrentCaller, sessions: Sessions) -> Reply[list[SessionOut]]:
     return Reply[list[SessionOut]](data=await sessions.all(caller))
 
 
 @router.delete("/sessions/{session_id}", summary="End a session", responses=errors(404))
-@session_only
+@route_policy(Access.SESSION_ONLY)
 async def delete_session(session_id: RowId, sessions: Sessions) -> MessageReply:
     await sessions.revoke(session_id)
     return MessageReply(message="Session ended")

@@ -10,7 +10,8 @@ from starlette.responses import FileResponse
 from app.api.deps import CurrentCaller
 from app.api.multipart import Multipart, boundary_of
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, full, patient, read, upload
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Backups
 from app.api.tags import Tag
 from app.backup.folder import on_disk
@@ -57,15 +58,14 @@ Filename = Annotated[
 
 
 @router.get("/list", summary="All backups, newest first")
-@read
+@route_policy(Access.READ)
 async def list_backups(backups: Backups) -> Reply[list[BackupOut]]:
     """Those in the folder of the process that answers."""
     return Reply[list[BackupOut]](data=await backups.all())
 
 
 @router.post("/create", status_code=201, summary="Make a backup", responses=errors(403))
-@full
-@patient
+@route_policy(Access.FULL, timeout_seconds=None)
 async def create_backup(
     body: Annotated[BackupIn, Body(default_factory=BackupIn)], backups: Backups, caller: CurrentCaller
 ) -> Reply[BackupOut]:
@@ -76,8 +76,7 @@ async def create_backup(
 @router.post(
     "/upload", status_code=201, summary="Take in a backup", responses=errors(413, 415, 422), openapi_extra=FORM
 )
-@full
-@upload(MAX_FILE_BYTES)
+@route_policy(Access.FULL, upload_bytes=MAX_FILE_BYTES, timeout_seconds=None)
 async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
     """A file from elsewhere: checked to its last row and stored, not restored."""
     boundary = boundary_of(request.headers.get("content-type", ""))
@@ -87,8 +86,7 @@ async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
 
 
 @router.post("/restore", summary="Restore a backup", responses=errors(404, 409))
-@full
-@patient
+@route_policy(Access.FULL, timeout_seconds=None)
 async def restore_backup(body: RestoreIn, backups: Backups, caller: CurrentCaller) -> Reply[RestoreOut]:
     """Everything or nothing; what is there now is kept as a backup. Sessions end. Needs a session or the key of the
     environment."""
@@ -101,13 +99,13 @@ async def restore_backup(body: RestoreIn, backups: Backups, caller: CurrentCalle
     response_class=FileResponse,
     responses={200: {"content": {ZIP: {"schema": {"type": "string", "format": "binary"}}}}, **errors(404)},
 )
-@full
+@route_policy(Access.FULL)
 async def download_backup(filename: Filename, backups: Backups) -> FileResponse:
     return FileResponse(await backups.path_of(filename), media_type=ZIP, filename=filename)
 
 
 @router.delete("/{filename}", summary="Delete a backup", responses=errors(404, 409))
-@full
+@route_policy(Access.FULL)
 async def delete_backup(filename: Filename, backups: Backups) -> MessageReply:
     await backups.delete(filename)
     return MessageReply(message="Backup deleted")

@@ -1,4 +1,4 @@
-"""The document as it is served, and the page `/docs` that shows it: Swagger UI from our own files, no CDN."""
+"""The OpenAPI document, and the page `/docs` that shows it: Swagger UI from our own files, no CDN."""
 
 from pathlib import Path
 from typing import Final
@@ -6,11 +6,12 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from app.api import asset_token as tickets
+from app.api import asset_token
 from app.api.context import context_of
 from app.api.deps import CurrentContainer
 from app.api.openapi import document, render
-from app.api.routing import ApiRouter, etag, page, read, ticket
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import NotFound
 
@@ -21,7 +22,7 @@ ASSETS: Final = {
     "swagger-ui.css": (STATIC / "swagger" / "swagger-ui.css", "text/css"),
     "favicon-32x32.png": (STATIC / "swagger" / "favicon-32x32.png", "image/png"),
 }
-# No script but our files. Swagger UI sets style attributes while it draws, so those are allowed.
+# Only our own scripts. Swagger UI sets style attributes, so inline styles are allowed.
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -31,10 +32,9 @@ router = ApiRouter(tag=Tag.SYSTEM)
 
 
 @router.get("/api/openapi.json", include_in_schema=False)
-@etag
-@read
+@route_policy(Access.READ, etag=True)
 async def get_document(request: Request, container: CurrentContainer) -> Response:
-    """The committed `openapi.json`, byte for byte; made at the first call and kept with the application."""
+    """The committed `openapi.json`, byte for byte; built at the first call and kept with the application."""
     state = request.app.state
     if not hasattr(state, "document"):
         state.document = render(document(request.app, base_url=container.infra.config.base_url)).encode()
@@ -42,23 +42,21 @@ async def get_document(request: Request, container: CurrentContainer) -> Respons
 
 
 @router.get("/", include_in_schema=False)
-@read
-@page
+@route_policy(Access.READ, html=True)
 async def get_start(request: Request) -> Response:
-    """Whoever types our address means the documentation."""
+    """The bare address leads to the documentation."""
     return RedirectResponse(f"{request.scope.get('root_path', '')}/docs", 303)
 
 
 @router.get("/docs", include_in_schema=False)
-@read
-@page
+@route_policy(Access.READ, html=True)
 async def get_docs(request: Request, container: CurrentContainer) -> Response:
-    """The page, with a ticket for its files (`tickets.py`)."""
+    """The page, with a cookie that gives access to its files (`asset_token.py`)."""
     shown = FileResponse(STATIC / "docs.html", media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
     shown.set_cookie(
-        tickets.TICKET_COOKIE,
-        tickets.issue(container.infra.box, container.infra.clock()),
-        max_age=int(tickets.VALID_FOR.total_seconds()),
+        asset_token.COOKIE,
+        asset_token.issue(container.infra.box, container.infra.clock()),
+        max_age=int(asset_token.VALID_FOR.total_seconds()),
         path=f"{request.scope.get('root_path', '')}/docs",
         secure=context_of(request.scope).is_https,
         httponly=True,
@@ -68,8 +66,7 @@ async def get_docs(request: Request, container: CurrentContainer) -> Response:
 
 
 @router.get("/docs/{asset}", include_in_schema=False)
-@read
-@ticket
+@route_policy(Access.READ, resolve=asset_token.asset_caller)
 async def get_docs_asset(asset: str) -> Response:
     if asset not in ASSETS:
         raise NotFound("There is nothing at this address.")

@@ -13,7 +13,8 @@ from starlette.types import Receive, Scope, Send
 from app.api.auth import Authenticator
 from app.api.deps import container_of
 from app.api.openapi import EVENT_STREAM
-from app.api.routing import ApiRouter, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Events
 from app.api.tags import Tag
 from app.core.errors import Invalid, NotAuthenticated, TooManyRequests, Unavailable
@@ -67,7 +68,7 @@ class EventStream(StreamingResponse):
 
 
 @router.get("", summary="Everything that happens, as a stream", response_class=Response, responses=EVENT_STREAM)
-@read
+@route_policy(Access.READ)
 async def stream_events(
     request: Request,
     events: Events,

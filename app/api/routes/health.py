@@ -14,7 +14,8 @@ from app import __version__
 from app.api.context import context_of
 from app.api.deps import CurrentContainer
 from app.api.errors import RETRY_AFTER
-from app.api.routing import ApiRouter, public, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.container import Container
 from app.core import heartbeat
@@ -64,19 +65,19 @@ class NotReadyReply(ErrorReply):
 
 
 @router.get("/ping", summary="Say that something listens here")
-@public
+@route_policy(Access.PUBLIC)
 async def ping() -> PingOut:
     return PingOut()
 
 
 @router.get("/api/health", summary="Say that the process lives; nothing is checked")
-@public
+@route_policy(Access.PUBLIC)
 async def get_health() -> Reply[HealthOut]:
     return Reply[HealthOut](data=HealthOut(version=__version__))
 
 
 @router.get("/api/version", summary="Show the version")
-@read
+@route_policy(Access.READ)
 async def get_version() -> Reply[VersionOut]:
     return Reply[VersionOut](data=VersionOut(version=__version__))
 
@@ -87,7 +88,7 @@ async def get_version() -> Reply[VersionOut]:
     response_model=Reply[ReadyOut],
     responses={503: {"model": NotReadyReply}},
 )
-@read
+@route_policy(Access.READ)
 async def get_ready(request: Request, container: CurrentContainer) -> Reply[ReadyOut] | Response:
     database, redis, worker = await asyncio.gather(
         _checked("database", _database, container),

@@ -6,7 +6,8 @@ from fastapi import Query
 
 from app.api.deps import IdFilter, Paging
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, full, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import History
 from app.api.tags import Tag
 from app.arr.models import AppType, HuntPass
@@ -30,7 +31,7 @@ TEXT = "Part of the title. It is looked for in 300,000 searches at a time: `sear
 
 
 @router.get("/history", summary="Searches, newest first")
-@read
+@route_policy(Access.READ)
 async def list_history(
     history: History,
     paging: Paging,
@@ -49,7 +50,7 @@ async def list_history(
 
 
 @router.delete("/history", summary="Clear the history")
-@full
+@route_policy(Access.FULL)
 async def delete_history(
     history: History, app_type: AppType | None = None, instance_id: IdFilter = None
 ) -> Reply[DeletedOut]:
@@ -59,7 +60,7 @@ async def delete_history(
 
 
 @router.get("/state", summary="What is remembered of items")
-@read
+@route_policy(Access.READ)
 async def list_state(
     history: History, paging: Paging, instance_id: IdFilter = None, status: StateStatus | None = None
 ) -> Reply[Page[StateOut]]:
@@ -69,14 +70,14 @@ async def list_state(
 
 
 @router.post("/state/reset", summary="Forget searches", responses=errors(404, 409))
-@full
+@route_policy(Access.FULL)
 async def reset_state(body: StateResetIn, history: History) -> Reply[StateResetOut]:
     """Items may be searched again at once, although the app remembers a search; history and caps stay."""
     return Reply[StateResetOut](data=await history.reset_state(body), message="State reset")
 
 
 @router.get("/caps", summary="Searches used and left")
-@read
+@route_policy(Access.READ)
 async def list_caps(history: History) -> Reply[list[InstanceCapsOut]]:
     """Per instance, in the last 60 minutes and 24 hours."""
     return Reply[list[InstanceCapsOut]](data=await history.caps())

@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from app.api.deps import IdFilter, Paging, RowId
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, etag, full, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Hunts, Plans, Settings
 from app.api.tags import Tag
 from app.arr.models import AppType
@@ -25,7 +26,7 @@ router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
     summary="Queue hunts",
     responses={**errors(404, 409), 200: {"model": Reply[HuntsOut], "description": "All ended within `wait`."}},
 )
-@full
+@route_policy(Access.FULL)
 async def create_hunt(
     body: Annotated[HuntIn, Body(default_factory=HuntIn)],
     hunts: Hunts,
@@ -39,8 +40,7 @@ async def create_hunt(
 
 
 @router.get("/hunts", summary="Hunts, newest first")
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def list_hunts(
     hunts: Hunts,
     paging: Paging,
@@ -54,29 +54,28 @@ async def list_hunts(
 
 
 @router.get("/hunts/plan", summary="What the next hunt would do", responses=errors(404, 409))
-@read
+@route_policy(Access.READ)
 async def get_hunt_plan(plans: Plans, instance_id: Annotated[int, Query(ge=1, le=2**31 - 1)]) -> Reply[PlanOut]:
     """The same decisions as the hunt's, with every reason and the cost; nothing is searched."""
     return Reply[PlanOut](data=await plans.plan(instance_id))
 
 
 @router.get("/hunts/{hunt_id}", summary="One hunt with its items", responses=errors(404))
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def get_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntDetailOut]:
     """Every item that was looked at, its decision and what came of it."""
     return Reply[HuntDetailOut](data=await hunts.get(hunt_id))
 
 
 @router.post("/hunts/{hunt_id}/cancel", summary="Cancel a hunt", responses=errors(404, 409))
-@full
+@route_policy(Access.FULL)
 async def cancel_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntOut]:
     """A queued one never starts; a running one stops before its next search."""
     return Reply[HuntOut](data=await hunts.cancel(hunt_id), message="Hunt cancelled")
 
 
 @router.post("/hunting/pause", summary="Pause all hunting", responses=errors())
-@full
+@route_policy(Access.FULL)
 async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)], settings: Settings) -> Reply[PauseOut]:
     """No hunt starts, running ones stop before their next search; it survives a restart."""
     paused = await settings.pause(body.minutes)
@@ -84,6 +83,6 @@ async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)],
 
 
 @router.post("/hunting/resume", summary="Resume hunting")
-@full
+@route_policy(Access.FULL)
 async def resume_hunting(settings: Settings) -> Reply[PauseOut]:
     return Reply[PauseOut](data=PauseOut.model_validate(await settings.resume()), message="Hunting resumed")

@@ -6,7 +6,8 @@ from fastapi import Query
 
 from app.api.deps import RowId
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, etag, full, read, untold
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import AnyApp, Instances
 from app.api.tags import Tag
 from app.core.schemas import MessageReply, Reply
@@ -18,21 +19,19 @@ Verify = Annotated[bool, Query(description="Test the connection first; 422 when 
 
 
 @router.get("", summary="All instances")
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def list_all_instances(instances: Instances) -> Reply[list[InstanceOut]]:
     return Reply[list[InstanceOut]](data=await instances.all())
 
 
 @router.get("/{app_type}", summary="Instances of a type", responses=errors(404))
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def list_instances(app_type: AnyApp, instances: Instances) -> Reply[list[InstanceOut]]:
     return Reply[list[InstanceOut]](data=await instances.all(app_type))
 
 
 @router.post("/{app_type}", status_code=201, summary="Add an instance", responses=errors(404, 409))
-@full
+@route_policy(Access.FULL)
 async def create_instance(
     app_type: AnyApp, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
@@ -41,22 +40,20 @@ async def create_instance(
 
 
 @router.post("/{app_type}/test", summary="Test a connection", responses=errors(404))
-@full
-@untold
+@route_policy(Access.FULL, audited=False)
 async def test_connection(app_type: AnyApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
     """An unsaved connection, or a stored one by its id. Always 200; `error` says what to do."""
     return Reply[InstanceTestOut](data=await instances.test(app_type, body))
 
 
 @router.get("/{app_type}/{instance_id}", summary="One instance", responses=errors(404))
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def get_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> Reply[InstanceOut]:
     return Reply[InstanceOut](data=await instances.get(app_type, instance_id))
 
 
 @router.put("/{app_type}/{instance_id}", summary="Replace an instance", responses=errors(404, 409))
-@full
+@route_policy(Access.FULL)
 async def replace_instance(
     app_type: AnyApp, instance_id: RowId, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
@@ -66,7 +63,7 @@ async def replace_instance(
 
 
 @router.patch("/{app_type}/{instance_id}", summary="Change an instance", responses=errors(404, 409))
-@full
+@route_policy(Access.FULL)
 async def update_instance(
     app_type: AnyApp, instance_id: RowId, body: InstancePatch, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
@@ -76,7 +73,7 @@ async def update_instance(
 
 
 @router.delete("/{app_type}/{instance_id}", summary="Delete an instance", responses=errors(404))
-@full
+@route_policy(Access.FULL)
 async def delete_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> MessageReply:
     """Its state and caps go with it; an open hunt of it ends, and its history stays, under its name."""
     await instances.delete(app_type, instance_id)
@@ -84,8 +81,7 @@ async def delete_instance(app_type: AnyApp, instance_id: RowId, instances: Insta
 
 
 @router.post("/{app_type}/{instance_id}/test", summary="Test a stored instance", responses=errors(404))
-@full
-@untold
+@route_policy(Access.FULL, audited=False)
 async def test_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> Reply[InstanceTestOut]:
     """Always 200; what was learned is kept with the instance."""
     return Reply[InstanceTestOut](data=await instances.test_stored(app_type, instance_id))

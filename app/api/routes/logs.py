@@ -9,7 +9,8 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api.deps import CurrentContainer, IdFilter
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, full, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Logs
 from app.api.tags import Tag
 from app.core.config import LogLevel
@@ -59,7 +60,7 @@ Wanted = Annotated[LogFilter, Depends(get_log_filter)]
 
 
 @router.get("", summary="Log entries, newest first")
-@read
+@route_policy(Access.READ)
 async def list_logs(
     logs: Logs,
     wanted: Wanted,
@@ -71,7 +72,7 @@ async def list_logs(
 
 
 @router.get("/stats", summary="How much is logged")
-@read
+@route_policy(Access.READ)
 async def get_log_stats(logs: Logs) -> Reply[LogStatsOut]:
     """From kept counts, whatever the number of entries."""
     return Reply[LogStatsOut](data=await logs.stats())
@@ -83,7 +84,7 @@ async def get_log_stats(logs: Logs) -> Reply[LogStatsOut]:
     response_class=Response,
     responses={200: {"description": "The file", "content": FILES}},
 )
-@read
+@route_policy(Access.READ)
 async def export_logs(
     logs: Logs,
     wanted: Wanted,
@@ -101,14 +102,14 @@ async def export_logs(
 
 
 @router.post("/cleanup", summary="Delete old log entries")
-@full
+@route_policy(Access.FULL)
 async def clean_up_logs(body: LogCleanupIn, logs: Logs) -> Reply[DeletedOut]:
     """By age, by number for each app type, or both; without a field as the settings say."""
     return Reply[DeletedOut](data=DeletedOut(deleted=await logs.clean_up(body)), message="Logs cleaned up")
 
 
 @router.post("/{app_type}/clear", summary="Delete all log entries of a type", responses=errors(404))
-@full
+@route_policy(Access.FULL)
 async def clear_logs(app_type: Annotated[str | None, Depends(get_source)], logs: Logs) -> Reply[DeletedOut]:
     """`all` deletes every entry. Nothing else changes: history, caps, cooldowns and statistics stay."""
     return Reply[DeletedOut](data=DeletedOut(deleted=await logs.clear(app_type)), message="Logs cleared")

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.openapi import Responses, errors
-from app.api.routing import ApiRouter, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Metrics
 from app.api.tags import Tag
 from app.metrics.http import HttpNumbers
@@ -29,7 +30,7 @@ router = ApiRouter(tag=Tag.SYSTEM)
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=EXPOSITION | errors(404))
-@read
+@route_policy(Access.READ)
 async def get_metrics(request: Request, metrics: Metrics) -> Response:
     """Text and no envelope; 404 while `metrics_enabled` is off. `docs/metrics.md` lists what there is."""
     wanted = Format.OPENMETRICS if OPENMETRICS in request.headers.get("accept", "") else Format.PLAIN

@@ -6,7 +6,8 @@ from fastapi import Query
 
 from app.api.deps import MAX_ID, Paging, RowId
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, full, read, untold
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Notifications
 from app.api.tags import Tag
 from app.core.schemas import MessageReply, Page, Reply
@@ -22,26 +23,26 @@ OfStatus = Annotated[DeliveryStatus | None, Query(description="Only those in thi
 
 
 @router.get("/connections", summary="All notification connections")
-@read
+@route_policy(Access.READ)
 async def list_connections(notifications: Notifications) -> Reply[list[ConnectionOut]]:
     return Reply[list[ConnectionOut]](data=await notifications.all())
 
 
 @router.post("/connections", status_code=201, summary="Add a notification connection", responses=errors(409))
-@full
+@route_policy(Access.FULL)
 async def create_connection(body: ConnectionIn, notifications: Notifications) -> Reply[ConnectionOut]:
     """A webhook's `secret` is shown here once. Nothing is sent: `POST /api/notifications/test` does that."""
     return Reply[ConnectionOut](data=await notifications.create(body), message="Connection added")
 
 
 @router.get("/connections/{connection_id}", summary="One notification connection", responses=errors(404))
-@read
+@route_policy(Access.READ)
 async def get_connection(connection_id: RowId, notifications: Notifications) -> Reply[ConnectionOut]:
     return Reply[ConnectionOut](data=await notifications.get(connection_id))
 
 
 @router.put("/connections/{connection_id}", summary="Replace a notification connection", responses=errors(404, 409))
-@full
+@route_policy(Access.FULL)
 async def replace_connection(
     connection_id: RowId, body: ConnectionIn, notifications: Notifications, new_secret: NewSecret = False
 ) -> Reply[ConnectionOut]:
@@ -51,7 +52,7 @@ async def replace_connection(
 
 
 @router.delete("/connections/{connection_id}", summary="Delete a notification connection", responses=errors(404))
-@full
+@route_policy(Access.FULL)
 async def delete_connection(connection_id: RowId, notifications: Notifications) -> MessageReply:
     """Its deliveries go with it; those that wait are never sent."""
     await notifications.delete(connection_id)
@@ -59,21 +60,20 @@ async def delete_connection(connection_id: RowId, notifications: Notifications) 
 
 
 @router.post("/test", summary="Send a test notification", responses=errors(404))
-@full
-@untold
+@route_policy(Access.FULL, audited=False)
 async def test_notification(body: ConnectionTestIn, notifications: Notifications) -> Reply[ConnectionTestOut]:
     """To a stored connection by its id, or to an unsaved one. Waits for the provider; always 200."""
     return Reply[ConnectionTestOut](data=await notifications.test(body))
 
 
 @router.get("/providers", summary="Providers and their settings")
-@read
+@route_policy(Access.READ)
 async def list_providers() -> Reply[list[ProviderOut]]:
     return Reply[list[ProviderOut]](data=describe_providers())
 
 
 @router.get("/deliveries", summary="Deliveries, newest first")
-@read
+@route_policy(Access.READ)
 async def list_deliveries(
     notifications: Notifications, paging: Paging, connection_id: OfConnection = None, status: OfStatus = None
 ) -> Reply[Page[DeliveryOut]]:

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from app import __version__
-from app.api.routing import ApiRouter, public
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Accounts, CallOrigin
 from app.api.tags import Tag
 from app.core.errors import NotFound
@@ -23,13 +24,13 @@ router = ApiRouter(tag=Tag.AUTH)
 
 
 @router.get("/login", include_in_schema=False)
-@public
+@route_policy(Access.PUBLIC)
 async def get_login_page() -> Response:
     return _page("login")
 
 
 @router.get("/setup", include_in_schema=False)
-@public
+@route_policy(Access.PUBLIC)
 async def get_setup_page(request: Request, accounts: Accounts, origin: CallOrigin) -> Response:
     """Only as long as there is no owner; the field for the setup token only for whoever needs it."""
     if await accounts.has_owner():
@@ -38,7 +39,7 @@ async def get_setup_page(request: Request, accounts: Accounts, origin: CallOrigi
 
 
 @router.get("/pages/{asset}", include_in_schema=False)
-@public
+@route_policy(Access.PUBLIC)
 async def get_page_asset(asset: str) -> Response:
     """A file of the list, never one that the caller names; its address changes with the version."""
     if asset not in ASSETS:

@@ -2,7 +2,8 @@
 
 from app.api.deps import Paging, RowId
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, full, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import ScheduleRuns, Schedules
 from app.api.tags import Tag
 from app.core.schemas import MessageReply, Page, Reply
@@ -12,33 +13,33 @@ router = ApiRouter(tag=Tag.SCHEDULES, prefix="/api/schedules")
 
 
 @router.get("", summary="All schedules")
-@read
+@route_policy(Access.READ)
 async def list_schedules(schedules: Schedules) -> Reply[list[ScheduleOut]]:
     return Reply[list[ScheduleOut]](data=await schedules.all())
 
 
 @router.post("", status_code=201, summary="Add a schedule", responses=errors())
-@full
+@route_policy(Access.FULL)
 async def create_schedule(body: ScheduleIn, schedules: Schedules) -> Reply[ScheduleOut]:
     """With exactly one of `cron`, `time` (and `days`) and `interval_minutes`."""
     return Reply[ScheduleOut](data=await schedules.create(body), message="Schedule added")
 
 
 @router.get("/{schedule_id}", summary="One schedule", responses=errors(404))
-@read
+@route_policy(Access.READ)
 async def get_schedule(schedule_id: RowId, schedules: Schedules) -> Reply[ScheduleOut]:
     return Reply[ScheduleOut](data=await schedules.get(schedule_id))
 
 
 @router.put("/{schedule_id}", summary="Replace a schedule", responses=errors(404))
-@full
+@route_policy(Access.FULL)
 async def replace_schedule(schedule_id: RowId, body: ScheduleIn, schedules: Schedules) -> Reply[ScheduleOut]:
     """Everything anew; what is not in the body takes its default."""
     return Reply[ScheduleOut](data=await schedules.replace(schedule_id, body), message="Schedule saved")
 
 
 @router.delete("/{schedule_id}", summary="Delete a schedule", responses=errors(404))
-@full
+@route_policy(Access.FULL)
 async def delete_schedule(schedule_id: RowId, schedules: Schedules) -> MessageReply:
     """Its runs go with it; hunts that it queued stay."""
     await schedules.delete(schedule_id)
@@ -46,14 +47,14 @@ async def delete_schedule(schedule_id: RowId, schedules: Schedules) -> MessageRe
 
 
 @router.post("/{schedule_id}/run", status_code=202, summary="Run a schedule now", responses=errors(404))
-@full
+@route_policy(Access.FULL)
 async def run_schedule(schedule_id: RowId, runs: ScheduleRuns) -> Reply[ScheduleRunOut]:
     """Also one that is disabled; its next run stays where it is."""
     return Reply[ScheduleRunOut](data=await runs.start(schedule_id), message="Run queued")
 
 
 @router.get("/{schedule_id}/runs", summary="Runs of a schedule, newest first", responses=errors(404))
-@read
+@route_policy(Access.READ)
 async def list_schedule_runs(schedule_id: RowId, schedules: Schedules, paging: Paging) -> Reply[Page[ScheduleRunOut]]:
     found = await schedules.runs(schedule_id, page=paging.page, page_size=paging.page_size)
     return Reply[Page[ScheduleRunOut]](data=found)

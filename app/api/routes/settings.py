@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 from pydantic import create_model
 
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, etag, full, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import HuntingApp, Instances, Mqtt, Settings
 from app.api.tags import Tag
 from app.arr.registry import hunting_apps
@@ -34,8 +35,7 @@ class AllSettingsOut(Out):
 
 
 @router.get("", summary="All sections")
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def get_settings(settings: Settings, mqtt: Mqtt) -> Reply[AllSettingsOut]:
     """Secrets read as stars."""
     sections = {**await settings.sections(), "mqtt": await mqtt.read()}
@@ -43,43 +43,40 @@ async def get_settings(settings: Settings, mqtt: Mqtt) -> Reply[AllSettingsOut]:
 
 
 @router.get("/general", summary="General settings")
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def get_general_settings(settings: Settings) -> Reply[GeneralSettings]:
     return Reply[GeneralSettings](data=await settings.general())
 
 
 @router.post("/general", summary="Change general settings", responses=errors())
-@full
+@route_policy(Access.FULL)
 async def update_general_settings(body: GeneralIn, settings: Settings) -> Reply[GeneralSettings]:
     """Any subset; all of it is taken or nothing."""
     return Reply[GeneralSettings](data=await settings.update_general(body), message="Settings saved")
 
 
 @router.get("/mqtt", summary="MQTT settings")
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def get_mqtt_settings(mqtt: Mqtt) -> Reply[MqttSettings]:
     return Reply[MqttSettings](data=await mqtt.read())
 
 
 @router.post("/mqtt", summary="Change MQTT settings", responses=errors())
-@full
+@route_policy(Access.FULL)
 async def update_mqtt_settings(body: MqttIn, mqtt: Mqtt) -> Reply[MqttSettings]:
     """Any subset; all of it is taken or nothing. The worker connects anew within seconds."""
     return Reply[MqttSettings](data=await mqtt.update(body), message="Settings saved")
 
 
 @router.get("/{app_type}", summary="Hunting defaults of an app type", responses=errors(404))
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def get_hunting_settings(app_type: HuntingApp, settings: Settings) -> Reply[HuntingSettings]:
     """What holds for every instance of the type that does not say otherwise."""
     return Reply[HuntingSettings](data=await settings.hunting(app_type))
 
 
 @router.post("/{app_type}", summary="Change hunting defaults", responses=errors(404))
-@full
+@route_policy(Access.FULL)
 async def update_hunting_settings(
     app_type: HuntingApp, body: HuntingIn, instances: Instances
 ) -> Reply[HuntingSettings]:

@@ -1,7 +1,8 @@
 """The first owner: open to strangers, and over for ever once there is one."""
 
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, public
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Accounts, CallOrigin
 from app.api.tags import Tag
 from app.auth.schemas import OwnerOut, SetupIn, SetupStatusOut
@@ -11,13 +12,13 @@ router = ApiRouter(tag=Tag.AUTH, prefix="/api/setup")
 
 
 @router.get("/status", summary="Whether there is an owner yet", responses=errors(503))
-@public
+@route_policy(Access.PUBLIC)
 async def get_setup_status(accounts: Accounts) -> Reply[SetupStatusOut]:
     return Reply[SetupStatusOut](data=SetupStatusOut(setup_required=not await accounts.has_owner()))
 
 
 @router.post("", status_code=201, summary="Make the owner", responses=errors(403, 409, 429, 503))
-@public
+@route_policy(Access.PUBLIC)
 async def create_owner(body: SetupIn, accounts: Accounts, origin: CallOrigin) -> Reply[OwnerOut]:
     """Once. From another machine only with the `setup_token` that the server prints at its start."""
     return Reply[OwnerOut](data=OwnerOut(username=await accounts.set_up(body, origin)), message="Owner made")

@@ -6,7 +6,8 @@ from fastapi import Query
 from starlette.responses import Response
 
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, etag, full, read
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import Stats
 from app.api.tags import Tag
 from app.arr.models import AppType
@@ -17,8 +18,7 @@ router = ApiRouter(tag=Tag.STATS, prefix="/api/stats")
 
 
 @router.get("", summary="Everything a dashboard shows", response_model=Reply[StatsOut])
-@read
-@etag
+@route_policy(Access.READ, etag=True)
 async def get_stats(stats: Stats) -> Response:
     """One answer, at most a second old, made to be polled every few seconds."""
     answer = await stats.reply()
@@ -26,7 +26,7 @@ async def get_stats(stats: Stats) -> Response:
 
 
 @router.get("/timeline", summary="Counts per day")
-@read
+@route_policy(Access.READ)
 async def get_timeline(
     stats: Stats,
     days: Annotated[int, Query(ge=1, le=366, description="Days back, today included.")] = 30,
@@ -37,7 +37,7 @@ async def get_timeline(
 
 
 @router.post("/reset", summary="Set the totals back to zero", responses=errors())
-@full
+@route_policy(Access.FULL)
 async def reset_stats(body: StatsResetIn, stats: Stats) -> MessageReply:
     """Of one app type or of all; the timeline, the history and the caps stay."""
     await stats.reset(body.app_type)

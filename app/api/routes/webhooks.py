@@ -8,7 +8,8 @@ from starlette.requests import Request
 from app.api.context import context_of
 from app.api.deps import CurrentCaller, RowId
 from app.api.openapi import errors
-from app.api.routing import ApiRouter, app_token, full, hook_token, read, untold
+from app.api.policy import Access, route_policy
+from app.api.routing import ApiRouter
 from app.api.services import AppHooks, HuntingApp, Settings, UserHooks
 from app.api.tags import Tag
 from app.api.webhook_tokens import app_caller, hook_caller
@@ -53,16 +54,14 @@ Address = Annotated[OwnAddress, Depends(get_own_address)]
 
 
 @router.post("/webhooks/arr/{instance_id}", summary="Take a call of an app", responses=errors(404))
-@app_token(app_caller)
-@untold
+@route_policy(Access.APP_TOKEN, resolve=app_caller, audited=False)
 async def receive_app_call(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
     """What the app sends by Connect, Webhook. An event that is not known is no error."""
     return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
 
 
 @router.put("/webhooks/arr/{instance_id}", summary="Take a call of an app by PUT", responses=errors(404))
-@app_token(app_caller)
-@untold
+@route_policy(Access.APP_TOKEN, resolve=app_caller, audited=False)
 async def receive_app_call_by_put(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
     """The same, for apps whose webhook is set to PUT."""
     return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
@@ -71,7 +70,7 @@ async def receive_app_call_by_put(instance_id: RowId, body: AppCall, hooks: AppH
 @router.get(
     "/instances/{app_type}/{instance_id}/webhook", summary="The address that the app calls", responses=errors(404)
 )
-@full
+@route_policy(Access.FULL)
 async def show_app_webhook(
     app_type: HuntingApp, instance_id: RowId, hooks: AppHooks, address: Address
 ) -> Reply[AppWebhookOut]:
@@ -82,7 +81,7 @@ async def show_app_webhook(
 @router.post(
     "/instances/{app_type}/{instance_id}/webhook/rotate", summary="Give the app another token", responses=errors(404)
 )
-@full
+@route_policy(Access.FULL)
 async def rotate_app_webhook(
     app_type: HuntingApp, instance_id: RowId, hooks: AppHooks, address: Address
 ) -> Reply[AppWebhookOut]:
@@ -92,13 +91,13 @@ async def rotate_app_webhook(
 
 
 @router.get("/webhooks/hooks", summary="All hooks")
-@read
+@route_policy(Access.READ)
 async def list_hooks(hooks: UserHooks) -> Reply[list[HookOut]]:
     return Reply[list[HookOut]](data=await hooks.all())
 
 
 @router.post("/webhooks/hooks", status_code=201, summary="Make a hook", responses=errors())
-@full
+@route_policy(Access.FULL)
 async def create_hook(body: HookIn, hooks: UserHooks, address: Address) -> Reply[HookMadeOut]:
     """Its address is shown here and never again."""
     return Reply[HookMadeOut](data=await hooks.create(body, address.of_hook), message="Hook made")
@@ -106,21 +105,21 @@ async def create_hook(body: HookIn, hooks: UserHooks, address: Address) -> Reply
 
 # One name for what ends the path, whatever it holds: two templates of one shape would be one path with two names.
 @router.delete("/webhooks/hooks/{hook}", summary="Delete a hook", responses=errors(404))
-@full
+@route_policy(Access.FULL)
 async def delete_hook(hook: HookId, hooks: UserHooks) -> MessageReply:
     await hooks.delete(hook)
     return MessageReply(message="Hook deleted")
 
 
 @router.post("/webhooks/hooks/{hook}", status_code=202, summary="Call a hook", responses=errors(404, 409))
-@hook_token(hook_caller)
+@route_policy(Access.HOOK_TOKEN, resolve=hook_caller)
 async def call_hook(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
     """Runs its action, at most once a second."""
     return Reply[HookCallOut](data=await hooks.call(caller.hook_id or 0, by_get=False), message="Done")
 
 
 @router.get("/webhooks/hooks/{hook}", status_code=202, summary="Call a hook by GET", responses=errors(404, 409))
-@hook_token(hook_caller)
+@route_policy(Access.HOOK_TOKEN, resolve=hook_caller)
 async def call_hook_by_get(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
     """The same; only if it was made with `allow_get`."""
     return Reply[HookCallOut](data=await hooks.call(caller.hook_id or 0, by_get=True), message="Done")

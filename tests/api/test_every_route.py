@@ -10,7 +10,7 @@ from asgi_lifespan import LifespanManager
 from fastapi.routing import iter_route_contexts
 from httpx import ASGITransport, AsyncClient
 
-from app.api.auth import Permission
+from app.api.policy import Access
 from app.api.routing import ApiRoute
 from app.core.config import Config
 from app.main import create_app
@@ -19,8 +19,12 @@ from tests.support.rig import KEY
 
 pytestmark = pytest.mark.asyncio
 
-# What lets a handler run: the rest of the container is out of reach, so one that ran would be seen.
-KERNEL = {"credentials", "clock", "config", "replays", "box"}
+# What the kernel needs (None: all of it). The rest of the container is out of reach, so a handler that ran shows.
+KERNEL: dict[str, Any] = {
+    "auth": {"credentials": None},
+    "infra": {"clock": None, "config": None, "box": None},
+    "idempotency": None,
+}
 
 
 @dataclass
@@ -28,13 +32,15 @@ class Sealed:
     """A container in which only the kernel's parts work; whatever else is touched is noted, and fails."""
 
     inner: Any
+    allowed: dict[str, Any] = field(default_factory=lambda: KERNEL)
     touched: list[str] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
-        if name in KERNEL:
-            return getattr(self.inner, name)
-        self.touched.append(name)
-        raise AssertionError(f"a handler reached for {name}")
+        if name not in self.allowed:
+            self.touched.append(name)
+            raise AssertionError(f"a handler reached for {name}")
+        part, allowed = getattr(self.inner, name), self.allowed[name]
+        return part if allowed is None else Sealed(part, allowed, self.touched)
 
 
 @dataclass
@@ -43,20 +49,20 @@ class Somebody:
 
     name: str
     headers: dict[str, str]
-    refused: dict[Permission, int]
-    change: dict[Permission, int] | None = None
+    refused: dict[Access, int]
+    change: dict[Access, int] | None = None
 
-    def expected(self, permission: Permission, method: str) -> int | None:
+    def expected(self, access: Access, method: str) -> int | None:
         table = self.refused if method in ("GET", "HEAD") or self.change is None else self.change
-        return table.get(permission)
+        return table.get(access)
 
 
-ASKING = (Permission.READ, Permission.FULL, Permission.SESSION_ONLY, Permission.APP_TOKEN)
-NOT_THE_TOKEN = {Permission.HOOK_TOKEN: 401}  # the address of a hook is its token: nothing else opens it
+ASKING = (Access.READ, Access.FULL, Access.SESSION_ONLY, Access.APP_TOKEN)
+NOT_THE_TOKEN = {Access.HOOK_TOKEN: 401}  # the address of a hook is its token: nothing else opens it
 NOBODY = dict.fromkeys(ASKING, 401) | NOT_THE_TOKEN
 NOTHING_DONE = dict.fromkeys(ASKING, 403) | NOT_THE_TOKEN
-ONLY_KEY = {Permission.SESSION_ONLY: 403} | NOT_THE_TOKEN
-ONLY_READING = {Permission.FULL: 403, Permission.SESSION_ONLY: 403} | NOT_THE_TOKEN
+ONLY_KEY = {Access.SESSION_ONLY: 403} | NOT_THE_TOKEN
+ONLY_READING = {Access.FULL: 403, Access.SESSION_ONLY: 403} | NOT_THE_TOKEN
 
 
 async def everybody(house: House) -> list[Somebody]:
@@ -131,13 +137,13 @@ def address_of(route: ApiRoute) -> str:
 async def test_every_route_against_every_caller(walk: Walk) -> None:
     refused = allowed = 0
     for route in walk.routes:
-        for method in sorted(route.methods | ({"HEAD"} if route.takes_head else set())):
+        for method in sorted(route.allowed_methods):
             for somebody in walk.callers:
                 walk.sealed.touched.clear()
-                walk.client.cookies.clear()  # the page `/docs` hands out a ticket
+                walk.client.cookies.clear()  # the page `/docs` sets an asset token
                 # Broken JSON: whoever is let in gets no further than the body, or to a handler that is sealed off.
                 reply = await walk.client.request(method, address_of(route), headers=somebody.headers, content=b"{")
-                expected = somebody.expected(route.permission, method)
+                expected = somebody.expected(route.policy.access, method)
                 where = (method, route.path, somebody.name, reply.status_code)
                 if expected is None:
                     allowed += 1
@@ -153,7 +159,7 @@ async def test_every_route_against_every_caller(walk: Walk) -> None:
 async def test_a_refusal_comes_before_the_body(walk: Walk) -> None:
     """Whatever the body is: too large, not JSON, not there."""
     for route in walk.routes:
-        if route.permission is Permission.PUBLIC or route.methods == {"GET"}:
+        if route.policy.access is Access.PUBLIC or route.methods == {"GET"}:
             continue
         [method] = route.methods
         for content, kind in ((b"x" * 2_000_000, "application/json"), (b"a=b", "text/plain"), (b"", "")):
