@@ -43,7 +43,7 @@ def app() -> ScriptedApp:
 
 @pytest_asyncio.fixture
 async def app_http(app: ScriptedApp) -> AsyncIterator[ArrHttp]:
-    """To `app` and nowhere else."""
+    """Every request goes to `app`."""
 
     async def no_wait(_seconds: float) -> None: ...
 
@@ -79,7 +79,7 @@ async def sim(request: pytest.FixtureRequest, http: ArrHttp) -> AsyncIterator[Si
 
 @pytest_asyncio.fixture(params=[case for case in CASES if case[0] != "whisparr3old"], ids=_named)
 async def listed(request: pytest.FixtureRequest, http: ArrHttp) -> AsyncIterator[SimulatedApp]:
-    """Each that has wanted lists."""
+    """Each simulated app with wanted lists."""
     async with simulated_app(request.param, http) as sim:
         yield sim
 

@@ -1,4 +1,4 @@
-"""Apps that give the answers they were told to, without a socket, and remember what they were asked."""
+"""Apps without a socket that give scripted replies and record the requests."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ class ScriptedApp:
         self.answer: Responder = lambda _request: httpx.Response(404)
 
     def replies_with(self, *replies: object, status: int = 200) -> None:
-        """These in turn, whatever is asked; the last one again and again."""
+        """Reply with these in turn to any request, with the last one repeatedly."""
         left = [dumps(reply).encode() for reply in replies]
 
         def answer(_request: httpx.Request) -> httpx.Response:
@@ -34,7 +34,7 @@ class ScriptedApp:
         self.answer = answer
 
     def serves(self, resources: Mapping[str, object]) -> None:
-        """Answers by the path behind the prefix; 404 elsewhere."""
+        """Reply by the path after the API prefix; 404 for other paths."""
 
         def answer(request: httpx.Request) -> httpx.Response:
             found = resources.get(path_of(request))
@@ -64,7 +64,7 @@ class ScriptedApp:
 
 
 def path_of(request: httpx.Request) -> str:
-    """Behind `/api/v3/`."""
+    """The path after `/api/v3/`."""
     return request.url.path.partition("/api/")[2].partition("/")[2]
 
 

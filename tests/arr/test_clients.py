@@ -1,4 +1,4 @@
-"""The clients: what is known of them, and what they all do the same way."""
+"""The apps' clients: their registry, and what they all do alike."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ async def test_every_app_is_registered_with_what_it_can_do(app_type: AppType) ->
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_what_is_said_of_a_client_is_of_one_piece(client: type[ArrClient]) -> None:
+async def test_the_class_attributes_of_a_client_agree(client: type[ArrClient]) -> None:
     units = {client.item, client.owner, Unit.SEASON if client.has_seasons else None} - {None}
     assert client.units == units == set(client.searches)
     assert client.modes[0] is Mode.AUTO
@@ -77,7 +77,7 @@ async def test_status(app: ScriptedApp, sonarr: ArrClient) -> None:
 
 
 @pytest.mark.parametrize("reply", [[], "x", None, 5, {}, {"appName": None, "version": 4}, {"appName": "Sonarr"}])
-async def test_what_is_no_status(app: ScriptedApp, sonarr: ArrClient, reply: object) -> None:
+async def test_an_unreadable_status(app: ScriptedApp, sonarr: ArrClient, reply: object) -> None:
     app.replies_with(reply)
     with pytest.raises(ArrError) as caught:
         await sonarr.status()
@@ -123,7 +123,7 @@ async def test_a_long_queue_is_read_whole_and_each_row_once(app: ScriptedApp, so
     [page(*queue_rows(1, 1000), total=2500, number=1), page(total=2500, number=2)],
     ids=["paged back", "empty"],
 )
-async def test_the_queue_ends_where_the_app_goes_back(app: ScriptedApp, sonarr: ArrClient, second: object) -> None:
+async def test_the_queue_ends_where_the_app_repeats_a_page(app: ScriptedApp, sonarr: ArrClient, second: object) -> None:
     app.replies_with(page(*queue_rows(1, 1000), total=2500), second)
     assert len(await sonarr.queue()) == 1000
     assert len(app.requests) == 2
@@ -169,7 +169,7 @@ TARGETS: list[tuple[AppType, Variant | None, SearchTarget, dict[str, object]]] =
 
 
 @pytest.mark.parametrize(("app_type", "variant", "target", "body"), TARGETS)
-async def test_a_search_and_what_is_read_back_of_it(
+async def test_a_search_and_the_target_read_from_its_command(
     app: ScriptedApp,
     client_of: ClientMaker,
     app_type: AppType,
@@ -343,7 +343,7 @@ async def test_profiles(app: ScriptedApp, radarr: ArrClient, client_of: ClientMa
         ({"language": {"id": 2, "name": "French"}}, True),
     ],
 )
-async def test_the_mark_of_a_profile(
+async def test_the_fingerprint_of_a_profile(
     app: ScriptedApp, sonarr: ArrClient, change: dict[str, object], *, is_another: bool
 ) -> None:
     app.replies_with([PROFILE], [PROFILE | change])

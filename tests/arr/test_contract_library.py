@@ -1,4 +1,4 @@
-"""What is read of the library, its files and its history, against the simulated apps over real HTTP."""
+"""Reading libraries, files and histories of the simulated apps over real HTTP."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -15,13 +15,13 @@ from tests.http.recorder import Recorder
 pytestmark = pytest.mark.asyncio
 
 
-def those(fits: Callable[[type[ArrClient]], bool]) -> pytest.MarkDecorator:
-    """Only the stages of these clients."""
-    shapes = [case for case in CASES if fits(client_class(case[0]))]
-    return pytest.mark.parametrize("sim", shapes, indirect=True, ids="-".join)
+def only(fits: Callable[[type[ArrClient]], bool]) -> pytest.MarkDecorator:
+    """Parametrize `sim` with the apps whose client fits."""
+    cases = [case for case in CASES if fits(client_class(case[0]))]
+    return pytest.mark.parametrize("sim", cases, indirect=True, ids="-".join)
 
 
-@those(lambda client: client.has_seasons)
+@only(lambda client: client.has_seasons)
 async def test_a_season(sim: SimulatedApp) -> None:
     assert sim.owner_id is not None
     year = (sim.now - timedelta(days=80)).year
@@ -37,7 +37,7 @@ async def test_a_season(sim: SimulatedApp) -> None:
     assert (await sim.client.season(sim.owner_id, 77, now=sim.now)).aired == 0
 
 
-@those(lambda client: client.owner is not None)
+@only(lambda client: client.owner is not None)
 async def test_how_much_an_owner_covers(sim: SimulatedApp) -> None:
     assert sim.owner_id is not None
     covered = await sim.client.extent(sim.owner_id)
@@ -59,7 +59,7 @@ async def test_files(sim: SimulatedApp, recorder: Recorder) -> None:
     assert len(recorder.requests) == (2 if sim.app.definition.kind == "whisparr2" else 1)
 
 
-async def test_profiles_formats_and_indexers_change_their_marks(sim: SimulatedApp) -> None:
+async def test_fingerprints_change_with_profiles_and_formats(sim: SimulatedApp) -> None:
     library = sim.app.library
     before = {profile.profile_id: profile for profile in await sim.client.quality_profiles()}
     asked = library.profiles[PROFILE]
@@ -139,7 +139,7 @@ async def test_a_grab_of_the_feed_is_not_ours(sim: SimulatedApp) -> None:
     assert HistoryKind.FAILED in {event.kind for event in others}
 
 
-async def test_an_import_that_fails_is_told_by_the_history_or_by_the_queue(sim: SimulatedApp) -> None:
+async def test_a_failed_import_is_reported_by_the_history_or_the_queue(sim: SimulatedApp) -> None:
     sim.app.searcher.force(sim.item_ids[0], "import_failed")
     await sim.client.search(sim.target())
     sim.app.advance(3600)
@@ -151,7 +151,7 @@ async def test_an_import_that_fails_is_told_by_the_history_or_by_the_queue(sim: 
 
 
 async def walk(sim: SimulatedApp, *, budget: int, known: Collection[int] = ()) -> list[Upgradable]:
-    """The whole library; a stretch without anything behind the last item is the end."""
+    """Read the whole library; it ends with an empty step after the last item."""
     profiles: dict[int, QualityProfile] = {
         profile.profile_id: profile for profile in await sim.client.quality_profiles()
     }
@@ -172,9 +172,9 @@ async def walk(sim: SimulatedApp, *, budget: int, known: Collection[int] = ()) -
     raise AssertionError("the walk has no end")
 
 
-@those(lambda client: client.has_scores)
+@only(lambda client: client.has_scores)
 @pytest.mark.parametrize("budget", [3, 20])
-async def test_the_walk_for_too_low_scores(sim: SimulatedApp, budget: int, recorder: Recorder) -> None:
+async def test_files_with_too_low_scores_are_found(sim: SimulatedApp, budget: int, recorder: Recorder) -> None:
     library = sim.app.library
     good = library.profiles[PROFILE].allowed_qualities()[-1]
     ago = sim.now - timedelta(days=60)
@@ -196,7 +196,7 @@ async def test_the_walk_for_too_low_scores(sim: SimulatedApp, budget: int, recor
         assert [upgrade.item.item_id for upgrade in await walk(sim, budget=budget, known={low})] == [sim.held_id]
 
 
-@those(lambda client: not client.has_wanted)
+@only(lambda client: not client.has_wanted)
 async def test_the_library_of_an_app_without_lists(sim: SimulatedApp) -> None:
     low, unmonitored = sim.item_ids[:2]
     sim.app.library.add_file(low, quality_id=sim.app.definition.catalogue.low[0])

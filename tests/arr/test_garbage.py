@@ -1,4 +1,4 @@
-"""No answer, however odd, makes a client raise anything but `ArrError`."""
+"""No reply makes a client raise anything but `ArrError`."""
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence

@@ -1,4 +1,4 @@
-"""History: the events of any app in our words, and what is left out."""
+"""The events of the apps' history, and those that are left out."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -131,7 +131,7 @@ async def test_an_event_that_does_not_say_when_or_of_what_is_left_out(app: Scrip
         (datetime(2026, 5, 6, 1, 0, tzinfo=timezone(timedelta(hours=2))), "2026-05-05T23:00:00Z"),
     ],
 )
-async def test_the_moment_is_told_in_utc_and_never_later(
+async def test_the_start_is_sent_in_utc_and_rounded_down(
     app: ScriptedApp, radarr: ArrClient, moment: datetime, asked: str
 ) -> None:
     app.replies_with([])

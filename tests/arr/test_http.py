@@ -1,4 +1,4 @@
-"""Requests to the apps: what is sent, what is tried again, and what each failure says of the request's fate."""
+"""Requests to the apps: what is sent, what is tried again, and whether a failed request may have arrived."""
 
 import asyncio
 from datetime import timedelta
@@ -33,7 +33,7 @@ async def failing(http: ArrHttp, method: Method = "GET", connection: Connection 
 
 
 @respx.mock
-async def test_a_request_says_who_asks_and_what_it_takes(http: ArrHttp, recorder: Recorder) -> None:
+async def test_headers_and_query_of_a_request(http: ArrHttp, recorder: Recorder) -> None:
     route = respx.get(URL).respond(json={"ok": [1, None, True]})
     reply = await http.send(APP, "GET", "/api/v3/queue", params={"page": 1, "ids": [3, 4], "flag": True})
     assert reply == {"ok": [1, None, True]}
@@ -56,7 +56,7 @@ async def test_a_write_carries_json_and_may_be_answered_with_nothing(http: ArrHt
     assert [await http.send(APP, "DELETE", "/api/v3/queue") for _ in range(3)] == [None, None, {}]
 
 
-PASSING = [
+TRANSIENT = [
     httpx.ConnectError("refused"),
     httpx.ConnectTimeout("slow"),
     httpx.PoolTimeout("busy"),
@@ -71,8 +71,8 @@ PASSING = [
 
 
 @respx.mock
-@pytest.mark.parametrize("trouble", PASSING, ids=repr)
-async def test_a_read_is_tried_three_times_after_passing_trouble(
+@pytest.mark.parametrize("trouble", TRANSIENT, ids=repr)
+async def test_a_read_is_tried_three_times_after_transient_failures(
     http: ArrHttp, recorder: Recorder, trouble: Exception | httpx.Response
 ) -> None:
     route = respx.get(URL).mock(side_effect=[trouble, trouble, httpx.Response(200, json=[])])
@@ -102,7 +102,7 @@ LASTING = [
 
 @respx.mock
 @pytest.mark.parametrize(("answer", "code"), LASTING)
-async def test_what_will_not_pass_is_asked_once(http: ArrHttp, answer: httpx.Response, code: ErrorCode) -> None:
+async def test_a_lasting_failure_is_not_tried_again(http: ArrHttp, answer: httpx.Response, code: ErrorCode) -> None:
     route = respx.get(URL).mock(return_value=answer)
     failure = await failing(http)
     assert (failure.code, failure.http_status, failure.transient) == (code, answer.status_code, False)
@@ -111,7 +111,7 @@ async def test_what_will_not_pass_is_asked_once(http: ArrHttp, answer: httpx.Res
 
 @respx.mock
 @pytest.mark.parametrize("method", WRITES)
-@pytest.mark.parametrize("trouble", PASSING[:3], ids=repr)
+@pytest.mark.parametrize("trouble", TRANSIENT[:3], ids=repr)
 async def test_a_write_is_tried_again_only_before_a_byte_left(
     http: ArrHttp, recorder: Recorder, method: Method, trouble: Exception
 ) -> None:

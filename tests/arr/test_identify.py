@@ -1,4 +1,4 @@
-"""Which app answers: by its name, and of those that share one by what they have."""
+"""Identification of an app by its name, and of its variant by its paths."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ async def test_another_app(app: ScriptedApp, app_http: ArrHttp) -> None:
         ("wanted/missing", 502, ErrorCode.SERVER_ERROR),
     ],
 )
-async def test_no_proof_is_no_guess(
+async def test_a_path_that_cannot_be_checked_identifies_no_variant(
     app: ScriptedApp, app_http: ArrHttp, failing: str, status: int, code: ErrorCode
 ) -> None:
     plays(app, "Whisparr", "3.0.0.1", {failing: status})

@@ -1,4 +1,4 @@
-"""Records of the wanted lists: how whatever comes back becomes our values."""
+"""Parsing of the wanted lists."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -178,7 +178,7 @@ async def test_records_that_cannot_be_read_are_left_out_and_counted(app: Scripte
 @pytest.mark.parametrize(
     "reply", [[], None, {}, {"records": []}, {"totalRecords": 1}, page(total=-1), {"totalRecords": 1, "records": {}}]
 )
-async def test_a_page_that_is_none_is_a_bad_answer(app: ScriptedApp, sonarr: ArrClient, reply: object) -> None:
+async def test_an_unreadable_page_is_a_bad_reply(app: ScriptedApp, sonarr: ArrClient, reply: object) -> None:
     app.replies_with(reply)
     with pytest.raises(ArrError) as caught:
         await first(sonarr)
@@ -320,7 +320,7 @@ async def test_an_item_whose_owner_did_not_come_with_it(
     record: dict[str, Any],
     owner: str,
 ) -> None:
-    """The list holds only what is monitored in both: to say so is no guess."""
+    """Wanted lists hold only items that are monitored and whose owner is."""
     app.replies_with(page(record | {owner: None}, record | {owner: record[owner] | {"monitored": False}}, {"id": 4}))
     items = await first(client_of(app_type, variant))
     assert [item.monitored for item in items] == [True, False, False]

@@ -1,4 +1,4 @@
-"""What is read of the library beside the lists: seasons, owners, files, and the walk for too low scores."""
+"""Reading seasons, owners, files, and files with too low scores."""
 
 from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import replace

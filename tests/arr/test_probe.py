@@ -1,4 +1,4 @@
-"""The `test` call: each way in which an address is not the app, told apart over real sockets."""
+"""The connection test over real sockets: every reason why a URL is not the app."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from app.arr.models import AppDatabase, AppType, Connection
 from app.arr.probe import Probe, probe
 from tests.arr.conftest import KEY, at
 from tests.http.recorder import Recorder
-from tests.http.servers import Answer, answer, for_ever, saying, self_signed, serve
+from tests.http.servers import Answer, answer, never_answer, replying, self_signed, serve
 
 pytestmark = pytest.mark.asyncio
 
@@ -32,7 +32,7 @@ async def probed(http: ArrHttp, server: Answer, base: str = "") -> Probe:
 
 
 async def test_the_right_app(http: ArrHttp, recorder: Recorder) -> None:
-    found = await probed(http, saying(status_of("Sonarr")), "/tv")
+    found = await probed(http, replying(status_of("Sonarr")), "/tv")
     assert found == Probe(True, "Sonarr", "4.0.1.2", AppDatabase.SQLITE, latency_ms=42)
     assert [request[1] for request in recorder.requests] == ["/api/v3/system/status"]
 
@@ -48,31 +48,31 @@ FAILED = answer(b'{"message":"database disk image is malformed","description":"a
     ("server", "base", "code", "sentence"),
     [
         (
-            saying(status_of("Radarr")),
+            replying(status_of("Radarr")),
             "",
             "wrong_app",
             "This is Radarr, not Sonarr: check the URL or add it as radarr.",
         ),
-        (saying(status_of("Prowlarr")), "", "wrong_app", "This is Prowlarr, not Sonarr: check the URL."),
-        (saying(status_of("Jellyfin")), "", "not_an_arr", "calls itself Jellyfin"),
-        (saying(answer(b'{"status":"ok"}')), "", "not_an_arr", "does not say which app it is"),
-        (saying(answer(b"[]")), "", "not_an_arr", "does not say which app it is"),
-        (saying(HTML), "", "not_an_arr", "answers with a web page"),
-        (saying(HTML), "/tv", "wrong_base_url", "under the URL base /tv"),
-        (saying(LOGIN), "", "not_an_arr", "a log-in is in front"),
-        (saying(LOGIN), "/tv", "wrong_base_url", "under the URL base /tv"),
-        (saying(REDIRECT), "", "wrong_base_url", "The app uses the URL base /sonarr: add it to the URL."),
-        (saying(answer(b"", status="404 Not Found")), "", "not_an_arr", "has no API of Sonarr"),
-        (saying(answer(b"", status="404 Not Found")), "/tv", "wrong_base_url", "no API under the URL base /tv"),
-        (saying(answer(b"", status="401 Unauthorized")), "", "unauthorized", "refused the API key"),
-        (saying(answer(b"", status="403 Forbidden")), "", "unauthorized", "refused the API key"),
-        (saying(STARTING), "", "starting", "starting up"),
-        (saying(FAILED), "", "bad_response", "database disk image is malformed"),
-        (saying(answer(b"", status="429 Too Many")), "", "bad_response", "fewer requests"),
-        (saying(answer(b"", status="502 Bad Gateway")), "", "bad_response", "failed (502)"),
-        (saying(answer(b"{")), "", "bad_response", "no valid JSON"),
-        (saying(b"SSH-2.0\r\n\r\n"), "", "bad_response", "does not speak HTTP"),
-        (for_ever, "", "timeout", "did not answer within 0.3 s"),
+        (replying(status_of("Prowlarr")), "", "wrong_app", "This is Prowlarr, not Sonarr: check the URL."),
+        (replying(status_of("Jellyfin")), "", "not_an_arr", "calls itself Jellyfin"),
+        (replying(answer(b'{"status":"ok"}')), "", "not_an_arr", "does not say which app it is"),
+        (replying(answer(b"[]")), "", "not_an_arr", "does not say which app it is"),
+        (replying(HTML), "", "not_an_arr", "answers with a web page"),
+        (replying(HTML), "/tv", "wrong_base_url", "under the URL base /tv"),
+        (replying(LOGIN), "", "not_an_arr", "a log-in is in front"),
+        (replying(LOGIN), "/tv", "wrong_base_url", "under the URL base /tv"),
+        (replying(REDIRECT), "", "wrong_base_url", "The app uses the URL base /sonarr: add it to the URL."),
+        (replying(answer(b"", status="404 Not Found")), "", "not_an_arr", "has no API of Sonarr"),
+        (replying(answer(b"", status="404 Not Found")), "/tv", "wrong_base_url", "no API under the URL base /tv"),
+        (replying(answer(b"", status="401 Unauthorized")), "", "unauthorized", "refused the API key"),
+        (replying(answer(b"", status="403 Forbidden")), "", "unauthorized", "refused the API key"),
+        (replying(STARTING), "", "starting", "starting up"),
+        (replying(FAILED), "", "bad_response", "database disk image is malformed"),
+        (replying(answer(b"", status="429 Too Many")), "", "bad_response", "fewer requests"),
+        (replying(answer(b"", status="502 Bad Gateway")), "", "bad_response", "failed (502)"),
+        (replying(answer(b"{")), "", "bad_response", "no valid JSON"),
+        (replying(b"SSH-2.0\r\n\r\n"), "", "bad_response", "does not speak HTTP"),
+        (never_answer, "", "timeout", "did not answer within 0.3 s"),
     ],
 )
 async def test_what_is_wrong_and_what_to_do(http: ArrHttp, server: Answer, base: str, code: str, sentence: str) -> None:
@@ -85,12 +85,12 @@ async def test_what_is_wrong_and_what_to_do(http: ArrHttp, server: Answer, base:
 
 
 async def test_an_app_with_another_api_number_is_named(http: ArrHttp) -> None:
-    found = await probed(http, saying(answer(b"", status="404 Not Found"), status_of("Lidarr")))
+    found = await probed(http, replying(answer(b"", status="404 Not Found"), status_of("Lidarr")))
     assert (found.error_code, found.app_name) == (ErrorCode.WRONG_APP, "Lidarr")
 
 
 async def test_nothing_listens(http: ArrHttp) -> None:
-    async with serve(for_ever) as port:
+    async with serve(never_answer) as port:
         pass
     found = await probe(http, AppType.RADARR, at(port))
     assert found.error_code is ErrorCode.UNREACHABLE
@@ -104,9 +104,9 @@ async def test_the_address_is_blocked(http: ArrHttp) -> None:
 
 @pytest.mark.parametrize(("scheme", "sentence"), [("https", "turn off verification"), ("http", "write https://")])
 async def test_tls_that_does_not_fit(http: ArrHttp, tmp_path: Path, scheme: str, sentence: str) -> None:
-    """Plain HTTP to a TLS port ends without a word; the probe looks again, over TLS."""
+    """A TLS port cuts plain HTTP off without a reply; the probe tries again with TLS."""
     server, _ = self_signed(tmp_path, "127.0.0.1")
-    async with serve(saying(status_of("Sonarr")), tls=server) as port, ArrHttp("1") as app_http:
+    async with serve(replying(status_of("Sonarr")), tls=server) as port, ArrHttp("1") as app_http:
         found = await probe(app_http, AppType.SONARR, at(port, scheme=scheme))
     assert found.error_code is ErrorCode.TLS
     assert sentence in (found.error or "")

@@ -1,4 +1,4 @@
-"""Small servers on real sockets that misbehave in one way each."""
+"""Small servers on real sockets, most of which misbehave."""
 
 import asyncio
 import ssl
@@ -54,8 +54,8 @@ def answer(body: bytes, *, status: str = "200 OK", kind: str = JSON, extra: str 
     return head.encode() + body
 
 
-def saying(*answers: bytes) -> Answer:
-    """Answers in turn; the last one again and again."""
+def replying(*answers: bytes) -> Answer:
+    """Replies with these in turn, with the last one repeatedly."""
     left = list(answers)
 
     async def say(_request: bytes, writer: asyncio.StreamWriter) -> None:
@@ -64,13 +64,13 @@ def saying(*answers: bytes) -> Answer:
     return say
 
 
-async def for_ever(_request: bytes, _writer: asyncio.StreamWriter) -> None:
+async def never_answer(_request: bytes, _writer: asyncio.StreamWriter) -> None:
     """Never answers."""
     await asyncio.Event().wait()
 
 
 def self_signed(folder: Path, host: str) -> tuple[ssl.SSLContext, Path]:
-    """The server's side of a certificate for `host`, and the file that a client would trust."""
+    """A server context with a certificate for `host`, and the certificate's file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     try:

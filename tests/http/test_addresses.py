@@ -1,4 +1,4 @@
-"""The address rule: what may be configured, and what a name may lead to when we connect."""
+"""Which URLs may be configured, and which addresses a name may resolve to."""
 
 import ssl
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import Invalid
 from app.http.addresses import BlockedAddress, GuardedBackend, GuardedPool, Resolve, is_blocked, normalise_url
-from tests.http.servers import answer, saying, self_signed, serve
+from tests.http.servers import answer, replying, self_signed, serve
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from tests.http.servers import answer, saying, self_signed, serve
         ("http://\uff11\uff10.0.0.5", "http://10.0.0.5"),
     ],
 )
-def test_an_address_has_one_spelling(given: str, kept: str) -> None:
+def test_a_url_has_one_normal_form(given: str, kept: str) -> None:
     assert normalise_url(given) == kept
     assert normalise_url(kept) == kept
 
@@ -78,7 +78,7 @@ def test_an_address_has_one_spelling(given: str, kept: str) -> None:
         *("javascript://host", "http://host<x>", "http://xn--\u00fc"),
     ],
 )
-def test_what_is_no_address_of_an_app_is_refused(url: str) -> None:
+def test_invalid_urls_are_refused(url: str) -> None:
     with pytest.raises(Invalid) as refused:
         normalise_url(url)
     assert refused.value.message.endswith(".")
@@ -123,7 +123,7 @@ def test_a_blocked_address_is_refused_in_any_spelling(form: str, host: str) -> N
 
 
 @given(st.ip_addresses(v=4))
-def test_a_carried_address_is_blocked_exactly_when_it_is_blocked_itself(address: IPv4Address) -> None:
+def test_an_embedded_address_is_blocked_exactly_when_it_is_blocked_itself(address: IPv4Address) -> None:
     number = int(address)
     carriers = [(0x64FF9B << 96) | number, 0x2002 << 112 | number << 80, 0xFFFF << 32 | number, 0xFFFF << 48 | number]
     assert {is_blocked(IPv6Address(carrier)) for carrier in carriers} == {is_blocked(address)}
@@ -164,7 +164,7 @@ def test_any_text_is_refused_or_becomes_an_address_that_httpx_reads_alike(text: 
 
 
 @given(st.ip_addresses(v=6))
-def test_loopback_and_global_ipv6_are_no_accident(address: IPv6Address) -> None:
+def test_loopback_and_global_ipv6_are_allowed(address: IPv6Address) -> None:
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         assert is_blocked(address)
     assert not is_blocked("::1")
@@ -213,7 +213,7 @@ async def test_addresses_are_tried_in_turn_and_the_name_is_resolved_once() -> No
         asked.append(host)
         return ["127.0.0.2", "127.0.0.1"]  # nothing listens on the first
 
-    async with serve(saying(answer(b"{}"))) as port:
+    async with serve(replying(answer(b"{}"))) as port:
         stream = await GuardedBackend(resolve).connect_tcp("app.test", port, timeout=5)
         await stream.aclose()
     assert asked == ["app.test"]
@@ -222,7 +222,7 @@ async def test_addresses_are_tried_in_turn_and_the_name_is_resolved_once() -> No
 @pytest.mark.asyncio
 @pytest.mark.parametrize("addresses", [(), ("127.0.0.2",)])
 async def test_a_name_that_leads_nowhere_is_a_failed_connection(addresses: tuple[str, ...]) -> None:
-    async with serve(saying(answer(b"{}"))) as port:
+    async with serve(replying(answer(b"{}"))) as port:
         with pytest.raises(httpcore.ConnectError):
             await GuardedBackend(resolving(*addresses)).connect_tcp("app.test", port, timeout=5)
 
@@ -243,7 +243,7 @@ async def test_tls_verifies_against_the_name_and_not_the_address(tmp_path: Path,
         keepalive_seconds=5,
         resolve=resolving("127.0.0.1"),
     )
-    async with serve(saying(answer(b"{}")), tls=server) as port, httpx.AsyncClient(transport=pool) as client:
+    async with serve(replying(answer(b"{}")), tls=server) as port, httpx.AsyncClient(transport=pool) as client:
         if fits:
             assert (await client.get(f"https://{host}:{port}/")).status_code == 200
         else:

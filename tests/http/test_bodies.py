@@ -1,4 +1,4 @@
-"""Bodies: limits that hold after decompression, JSON that is not believed blindly."""
+"""Bodies: limits that hold after decompression, and limits of JSON."""
 
 import gzip
 import json
@@ -74,7 +74,7 @@ async def test_a_bomb_is_cut_off_at_the_limit(encoding: str) -> None:
         ("gzip, gzip", gzip.compress(gzip.compress(TEXT))),
     ],
 )
-async def test_a_broken_or_unasked_encoding_is_a_bad_answer(encoding: str, body: bytes) -> None:
+async def test_a_broken_or_unrequested_encoding_is_a_bad_body(encoding: str, body: bytes) -> None:
     with pytest.raises(BadBody):
         await read_body(parts(body), encoding)
 
@@ -95,7 +95,7 @@ def test_the_depth_is_limited() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"{]", b"NaN", b"[1,]", b"<html>", b"\xff\xfe", b"1" * 10_000, b'"\\ud800"']
 )
-def test_broken_json_is_a_bad_answer(body: bytes) -> None:
+def test_broken_json_is_a_bad_body(body: bytes) -> None:
     with pytest.raises(BadBody):
         parse_json(body)
 
@@ -109,6 +109,6 @@ def test_any_json_survives(value: object) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_json_or_a_bad_answer(body: bytes) -> None:
+def test_any_bytes_are_json_or_a_bad_body(body: bytes) -> None:
     with suppress(BadBody):
         assert parse_json(body) == json.loads(body)  # it takes nothing that Python would not

@@ -16,7 +16,7 @@ from app.http.messages import Endpoint, Method
 from app.http.pools import PoolPerOrigin
 from tests.http.calls import ask, at, failure_of
 from tests.http.recorder import Recorder
-from tests.http.servers import JSON, Answer, answer, for_ever, saying, self_signed, serve
+from tests.http.servers import JSON, Answer, answer, never_answer, replying, self_signed, serve
 
 pytestmark = pytest.mark.asyncio
 
@@ -66,7 +66,7 @@ async def test_a_stale_connection_is_no_failure_of_a_read(client: HttpClient) ->
         writing(f"HTTP/1.1 200 OK\r\nContent-Type: {JSON}\r\nContent-Length: 9\r\n\r\n[1".encode()),
     ],
 )
-async def test_a_cut_connection_is_passing_trouble_and_may_have_done_its_work(
+async def test_a_cut_connection_is_transient_and_the_request_may_have_arrived(
     client: HttpClient, recorder: Recorder, method: Method, cut: Answer
 ) -> None:
     async with serve(cut) as port:
@@ -87,7 +87,7 @@ async def test_an_answer_after_a_cut_one_is_taken(client: HttpClient) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_silence_is_a_time_out(client: HttpClient, recorder: Recorder, method: Method) -> None:
-    async with serve(for_ever) as port:
+    async with serve(never_answer) as port:
         failure = await failure_of(client, at(port, timeout_seconds=SHORT), method, tries=3)
     assert (failure.code, failure.status, failure.may_have_reached) == (HttpErrorCode.TIMEOUT, 504, True)
     assert len(recorder.requests) == (3 if method == "GET" else 1)
@@ -97,7 +97,7 @@ async def test_silence_is_a_time_out(client: HttpClient, recorder: Recorder, met
 async def test_a_body_that_never_ends_is_a_time_out_that_is_not_repeated(
     client: HttpClient, recorder: Recorder, start: bytes
 ) -> None:
-    async with serve(writing(start, then=for_ever)) as port:
+    async with serve(writing(start, then=never_answer)) as port:
         failure = await failure_of(client, at(port, timeout_seconds=SHORT), tries=3)
     assert (failure.code, failure.transient, len(recorder.requests)) == (HttpErrorCode.TIMEOUT, False, 1)
     assert "began to answer" in failure.message
@@ -117,7 +117,7 @@ async def test_a_drip_does_not_move_the_deadline(client: HttpClient) -> None:
 
 async def test_an_error_is_reported_although_its_body_never_ends(client: HttpClient) -> None:
     head = f"HTTP/1.1 401 Unauthorized\r\nContent-Type: {JSON}\r\nContent-Length: 9\r\n\r\n".encode()
-    async with serve(writing(head, then=for_ever)) as port:
+    async with serve(writing(head, then=never_answer)) as port:
         failure = await failure_of(client, at(port, timeout_seconds=SHORT), "POST")
     assert (failure.code, failure.may_have_reached) == (HttpErrorCode.UNAUTHORIZED, False)
 
@@ -163,7 +163,7 @@ async def test_a_flood_is_cut_off(client: HttpClient, recorder: Recorder, kind: 
 
 
 async def test_endless_headers_are_cut_off(client: HttpClient) -> None:
-    async with serve(writing(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: " + b"x" * 2**20, then=for_ever)) as port:
+    async with serve(writing(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: " + b"x" * 2**20, then=never_answer)) as port:
         failure = await failure_of(client, at(port))
     assert failure.code is HttpErrorCode.BAD_RESPONSE
 
@@ -182,7 +182,7 @@ async def test_redirects_are_not_followed(client: HttpClient) -> None:
     assert failure.http_status == 307
 
 
-async def test_what_speaks_no_http_is_named(client: HttpClient) -> None:
+async def test_a_server_that_does_not_speak_http(client: HttpClient) -> None:
     async with serve(writing(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")) as port:
         failure = await failure_of(client, at(port), tries=3)
     assert failure.code is HttpErrorCode.BAD_RESPONSE
@@ -190,7 +190,7 @@ async def test_what_speaks_no_http_is_named(client: HttpClient) -> None:
 
 
 async def test_nothing_listens(client: HttpClient, recorder: Recorder) -> None:
-    async with serve(for_ever) as port:
+    async with serve(never_answer) as port:
         pass
     failure = await failure_of(client, at(port), "POST", tries=3)
     assert (failure.code, failure.may_have_reached) == (HttpErrorCode.UNREACHABLE, False)
@@ -211,7 +211,7 @@ async def test_a_name_that_nobody_knows(recorder: Recorder) -> None:
 
 async def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
     server, _ = self_signed(tmp_path, "127.0.0.1")
-    async with serve(saying(answer(b"[]")), tls=server) as port, HttpClient({}) as client:
+    async with serve(replying(answer(b"[]")), tls=server) as port, HttpClient({}) as client:
         failure = await failure_of(client, at(port, scheme="https"), "POST", tries=3)
         lenient = Endpoint(f"https://127.0.0.1:{port}", verify_tls=False)
         assert await ask(client, lenient) == []

@@ -1,4 +1,4 @@
-"""A pool for each server: which are closed, and which are not."""
+"""The pools of servers, and when they are closed."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from app.http.errors import HttpError
 from app.http.messages import Endpoint
 from app.http.pools import KEEPALIVE_SECONDS, MAX_IDLE_POOLS, PoolPerOrigin
 from tests.http.calls import ask, at
-from tests.http.servers import answer, saying, serve
+from tests.http.servers import answer, replying, serve
 
 pytestmark = pytest.mark.asyncio
 
@@ -20,8 +20,8 @@ async def test_idle_pools_are_closed() -> None:
     pools = PoolPerOrigin(tls_context(verify=True), monotonic=lambda: now)
     async with (
         HttpClient({}, transport=pools) as client,
-        serve(saying(answer(b"[]"))) as first,
-        serve(saying(answer(b"[]"))) as second,
+        serve(replying(answer(b"[]"))) as first,
+        serve(replying(answer(b"[]"))) as second,
     ):
         await ask(client, at(first))
         await ask(client, at(second))
@@ -41,7 +41,11 @@ async def test_a_busy_pool_is_not_closed() -> None:
         await go.wait()
         writer.write(answer(b"[1]"))
 
-    async with HttpClient({}, transport=pools) as client, serve(slow) as first, serve(saying(answer(b"[]"))) as second:
+    async with (
+        HttpClient({}, transport=pools) as client,
+        serve(slow) as first,
+        serve(replying(answer(b"[]"))) as second,
+    ):
         waiting = asyncio.create_task(ask(client, at(first), tries=1))
         await asked.wait()
         now = 10 * KEEPALIVE_SECONDS
@@ -52,7 +56,7 @@ async def test_a_busy_pool_is_not_closed() -> None:
 
 async def test_few_idle_pools_are_kept() -> None:
     pools = PoolPerOrigin(tls_context(verify=True), monotonic=lambda: 0.0)
-    async with HttpClient({}, transport=pools) as client, serve(saying(answer(b"[]"))) as port:
+    async with HttpClient({}, transport=pools) as client, serve(replying(answer(b"[]"))) as port:
         for n in range(MAX_IDLE_POOLS + 20):
             host = f"127.1.{n // 250}.{n % 250 + 1}"  # every 127.x.y.z is this machine, and an origin of its own
             with pytest.raises(HttpError):

@@ -21,7 +21,7 @@ from app.instances.models import InstanceState
 from app.settings.hunting import modes_by_app
 from tests.api.replies import data, error, field
 from tests.home_assistant.test_entities import TARGET
-from tests.http.servers import answer, saying, serve
+from tests.http.servers import answer, replying, serve
 from tests.support.rig import Rig
 
 pytestmark = pytest.mark.asyncio
@@ -61,7 +61,7 @@ async def test_it_is_an_app_type_and_no_hunting_one() -> None:
 
 
 async def test_it_is_created_tested_changed_and_deleted(rig: Rig, api: AsyncClient) -> None:
-    async with serve(saying(answer(STATUS))) as port:
+    async with serve(replying(answer(STATUS))) as port:
         made = await created(api, f"http://127.0.0.1:{port}")
         assert (made["app_type"], made["hunting"], made["overrides"]) == ("throwaway", None, {})
         assert data(await api.post(f"{PATH}/{made['id']}/test"))["ok"] is True
@@ -113,7 +113,7 @@ async def test_a_hunt_of_everything_leaves_it_out(rig: Rig, api: AsyncClient) ->
 
 
 async def test_no_cap_statistic_button_or_metric_of_hunts_appears(rig: Rig, api: AsyncClient) -> None:
-    async with serve(saying(answer(STATUS))) as port:
+    async with serve(replying(answer(STATUS))) as port:
         made = await created(api, f"http://127.0.0.1:{port}")
         data(await api.post(f"{PATH}/{made['id']}/test"))
     assert data(await api.get("/api/caps")) == []

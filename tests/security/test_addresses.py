@@ -13,7 +13,7 @@ from httpx import AsyncClient
 from app.arr.http import ArrHttp
 from app.container import build_container
 from app.http.pools import PoolPerOrigin
-from tests.http.servers import answer, saying, serve
+from tests.http.servers import answer, replying, serve
 from tests.support.rig import Rig
 
 pytestmark = pytest.mark.asyncio
@@ -228,7 +228,7 @@ async def test_no_redirect_is_followed_and_the_key_goes_nowhere_else(rig: Rig, s
 
 async def test_a_stored_key_goes_only_to_the_place_it_was_stored_for(rig: Rig) -> None:
     calls: list[bytes] = []
-    async with serve(noting(calls)) as port, serve(saying(answer(b"{}"))) as home, gateway(rig, Names()) as client:
+    async with serve(noting(calls)) as port, serve(replying(answer(b"{}"))) as home, gateway(rig, Names()) as client:
         made = await client.post("/api/instances/sonarr", json=body(f"http://127.0.0.1:{home}"))
         number, elsewhere = made.json()["data"]["id"], f"http://127.0.0.1:{port}"
         for key in ({}, {"api_key": "********"}):

@@ -86,7 +86,7 @@ async def test_an_app_goes_down_and_comes_back_on_the_same_port_with_its_state()
 
 
 @pytest.mark.asyncio
-async def test_the_truth_over_http() -> None:
+async def test_control_calls_over_http() -> None:
     app = SimApp("radarr", SimSettings(url_base="/m"), clock=SimClock.frozen())
     movie_id = app.library.add_movie()
     async with serve(app) as url, client_of(url) as client:
@@ -121,7 +121,7 @@ async def test_the_truth_over_http() -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_truth_of_all_apps_at_once_and_faults_over_http() -> None:
+async def test_control_calls_of_all_apps_at_once_and_faults_over_http() -> None:
     apps = [SimApp("radarr", SimSettings(url_base=f"/{n}"), clock=SimClock.frozen()) for n in range(3)]
     async with serve(SimHost(apps)) as url, client_of(url) as client:
         assert set((await client.get("/__sim/state")).json()["apps"]) == {"/0", "/1", "/2"}

@@ -172,7 +172,7 @@ def test_every_api_answer_forbids_caching_and_tells_the_version(any_app: Caller)
         assert headers["x-application-version"] == any_app.app.version
 
 
-def test_answers_of_the_error_pipeline_lose_the_version(any_app: Caller) -> None:
+def test_replies_of_the_error_handler_lack_the_version(any_app: Caller) -> None:
     headers = any_app.delete("queue/1").headers
     assert "x-application-version" not in headers
     assert headers["cache-control"] == "no-cache,no-store"

@@ -195,7 +195,7 @@ def test_wanted_by_id_is_the_episode_in_sonarr_and_404_in_radarr(sonarr: Caller,
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != WITHOUT_WANTED])
-def test_the_lists_agree_with_the_truth_for_a_varied_library(kind: AppKind) -> None:
+def test_the_lists_agree_with_the_data_of_a_varied_library(kind: AppKind) -> None:
     app = SimApp(kind, library=LibrarySpec(series=30, movies=600), clock=SimClock.frozen())
     call = Caller(app)
     for name, truth in (("missing", app.library.missing_ids()), ("cutoff", app.library.cutoff_ids())):
