@@ -2,8 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC
 from typing import Any
 
@@ -14,6 +13,7 @@ from redis.exceptions import RedisError
 
 from app.container import Container
 from app.core.heartbeat import WORKERS, registered
+from app.core.loops import running
 from app.core.queue import (
     FOLLOW_UP,
     PROBE_INSTANCE,
@@ -98,32 +98,24 @@ async def supervise(container: Container) -> None:
 
 async def _close(worker: Worker) -> None:
     """Cancel the jobs that run: their rows stay open, and the next worker continues them."""
-    running = [task for task in worker.tasks.values() if not task.done()]
-    for task in running:
-        task.cancel()
-    if running:
-        await asyncio.wait(running, timeout=HAND_BACK_SECONDS)
+    jobs = [task for task in worker.tasks.values() if not task.done()]
+    for job in jobs:
+        job.cancel()
+    if jobs:
+        await asyncio.wait(jobs, timeout=HAND_BACK_SECONDS)
     with suppress(RedisError, OSError, asyncio.CancelledError):
         async with asyncio.timeout(CLOSE_SECONDS):
             await worker.close()
 
 
-@asynccontextmanager
-async def embedded(container: Container) -> AsyncIterator[None]:
+def embedded(container: Container) -> AbstractAsyncContextManager[None]:
     """The worker inside another process, for the time of the block."""
-    loops = (
+    return running(
         supervise(container),
         container.events.relay.run(),
         container.notifications.deliverer.run(),
         container.home_assistant.publisher.run(),
     )
-    running = [asyncio.create_task(loop) for loop in loops]
-    try:
-        yield
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def run_alone(container: Container) -> None:

@@ -1,8 +1,6 @@
 """Scheduled backups: one for each moment of `backup_cron`, however many workers tick."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +13,7 @@ from app.backup.service import BackupService
 from app.core.clock import Clock, claim_holds
 from app.core.db import Database, upsert
 from app.core.errors import HuntarrError
+from app.core.loops import running
 from app.core.queue import RUN_BACKUP, Queue, try_enqueue
 from app.schedules.timing import Cron, fire
 from app.settings.general import GeneralSettings
@@ -63,7 +62,7 @@ class BackupPlanner:
         if due_at is None:
             return
         try:
-            async with self._renewed(due_at):
+            async with running(self._renew(due_at)):
                 if not await self._is_made(due_at):
                     await self._backups.create_scheduled()
         except HuntarrError:  # logged already; the claim expires and a worker tries again
@@ -94,15 +93,6 @@ class BackupPlanner:
             plan = await _locked(session)
             if plan is not None and plan.due_at == due_at:
                 _clear(plan)
-
-    @asynccontextmanager
-    async def _renewed(self, due_at: datetime) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._renew(due_at))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
 
     async def _renew(self, due_at: datetime) -> None:
         while True:

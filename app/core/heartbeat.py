@@ -13,6 +13,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from app.core.clock import Clock
+from app.core.loops import running
 
 log = structlog.get_logger(__name__)
 
@@ -51,11 +52,10 @@ async def count_alive(redis: ArqRedis, now: datetime, kind: str = WORKERS) -> in
 async def registered(redis: ArqRedis, clock: Clock, kind: str) -> AsyncIterator[None]:
     """Count as alive for the time of the block. A failure of Redis is only logged."""
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-    task = asyncio.create_task(_beat_forever(redis, clock, name, kind))
     try:
-        yield
+        async with running(_beat_forever(redis, clock, name, kind)):
+            yield
     finally:
-        task.cancel()
         with suppress(RedisError, OSError):  # TimeoutError is an OSError
             async with asyncio.timeout(LEAVE_SECONDS):
                 await leave(redis, name, kind)

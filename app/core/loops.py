@@ -1,8 +1,9 @@
-"""Background loops of a process: a step that is repeated until the loop is cancelled."""
+"""Background tasks of a process: steps that are repeated, and tasks that run for the time of a block."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
 
 import structlog
 
@@ -26,3 +27,15 @@ async def forever(
             log.exception("background loop broke; it will try again", loop=name)
             pause = failed_seconds or pause
         await asyncio.sleep(pause)
+
+
+@asynccontextmanager
+async def running(*loops: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Run the coroutines as tasks for the time of the block, then cancel them and wait for their end."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,7 +6,7 @@ Prometheus takes for a new beginning. So it does not matter which gateway is ask
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, cast
@@ -18,6 +18,7 @@ from sqlmodel import select
 
 from app.core.db import Database
 from app.core.errors import Unavailable
+from app.core.loops import running
 from app.http.messages import Exchange
 from app.instances.models import Instance
 from app.metrics.histogram import Histogram
@@ -125,13 +126,10 @@ class AppTraffic:
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
         """Flush every few seconds for the time of the block, and at its end."""
-        task = asyncio.create_task(self._flow())
         try:
-            yield
+            async with running(self._flow()):
+                yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             await self.flush()
 
     async def _flow(self) -> None:
