@@ -272,12 +272,12 @@ async def test_a_varied_library_is_read_whole(http: ArrHttp, kind: AppKind) -> N
     async with serve(app) as url:
         connection = Connection(url, app.settings.api_key)
         client = make_client(AppType(app.definition.app_type), http, connection, VARIANTS.get(kind))
-        for hunt_pass, truth in (
+        for hunt_pass, expected in (
             (HuntPass.MISSING, app.library.missing_ids()),
             (HuntPass.CUTOFF, app.library.cutoff_ids()),
         ):
             page = await client.wanted(hunt_pass, sort=SortKey.RELEASED, descending=False, page=1, page_size=1000)
-            assert truth
-            assert {item.item_id for item in page.items} == set(truth)
-            assert (page.total, page.skipped) == (len(truth), 0)
+            assert expected
+            assert {item.item_id for item in page.items} == set(expected)
+            assert (page.total, page.skipped) == (len(expected), 0)
             assert all(item.monitored for item in page.items)

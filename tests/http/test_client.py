@@ -12,7 +12,7 @@ from app.http.bodies import MAX_BODY_BYTES
 from app.http.client import HttpClient
 from app.http.clients import ClientPair, tls_context
 from app.http.errors import HttpErrorCode
-from app.http.messages import Endpoint, Method
+from app.http.messages import Endpoint, HttpRequest, Method
 from app.http.pools import PoolPerOrigin
 from tests.http.calls import ask, at, failure_of
 from tests.http.recorder import Recorder
@@ -47,6 +47,15 @@ async def test_connections_are_kept_alive(client: HttpClient) -> None:
         for _ in range(5):
             assert await ask(client, at(port)) == []
     assert len(peers) == 1
+
+
+async def test_the_caller_says_which_bodies_are_read_and_what_they_mean(client: HttpClient, recorder: Recorder) -> None:
+    feed, page = answer(b"<rss/>", kind="application/rss+xml; charset=utf-8"), answer(b"<html>", kind="text/html")
+    request = HttpRequest("GET", "/api?t=caps", accepts=lambda content_type: content_type == "application/rss+xml")
+    async with serve(replying(feed, page)) as port:
+        bodies = [await client.request(at(port), request, lambda reply: reply.body) for _ in range(2)]
+    assert bodies == [b"<rss/>", None]
+    assert recorder.requests[0] == ("GET", "/api?t=caps", 200, 6)
 
 
 async def test_a_stale_connection_is_no_failure_of_a_read(client: HttpClient) -> None:

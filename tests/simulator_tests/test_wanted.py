@@ -198,7 +198,7 @@ def test_wanted_by_id_is_the_episode_in_sonarr_and_404_in_radarr(sonarr: Caller,
 def test_the_lists_agree_with_the_data_of_a_varied_library(kind: AppKind) -> None:
     app = SimApp(kind, library=LibrarySpec(series=30, movies=600), clock=SimClock.frozen())
     call = Caller(app)
-    for name, truth in (("missing", app.library.missing_ids()), ("cutoff", app.library.cutoff_ids())):
+    for name, expected in (("missing", app.library.missing_ids()), ("cutoff", app.library.cutoff_ids())):
         answer = call.get(f"wanted/{name}", pageSize=5_000).json
-        assert {record["id"] for record in answer["records"]} == truth
-        assert answer["totalRecords"] == len(truth) > 0
+        assert {record["id"] for record in answer["records"]} == expected
+        assert answer["totalRecords"] == len(expected) > 0

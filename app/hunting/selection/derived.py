@@ -40,7 +40,7 @@ def _sort_key(item: WantedItem) -> tuple[float, int]:
 
 
 def _belongs(movie: LibraryMovie, hunt_pass: HuntPass) -> bool:
-    """Missing: monitored, without a file; cutoff: monitored, with a file below it (arr contracts §3.5)."""
+    """Missing: monitored, without a file; cutoff: monitored, with a file below it."""
     if not movie.item.monitored:
         return False
     if hunt_pass is HuntPass.MISSING:
