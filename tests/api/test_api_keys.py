@@ -117,12 +117,12 @@ async def test_a_deleted_key_stops_at_once(house: House) -> None:
         {"name": "n", "scope": "read", "key": "huntarr_chosen-by-the-caller"},
     ],
 )
-async def test_what_is_no_key(house: House, body: dict[str, Any]) -> None:
+async def test_invalid_keys_are_refused(house: House, body: dict[str, Any]) -> None:
     owner = await house.owner()
     assert (await owner.post("/api/auth/api-keys", body)).status_code == 422
 
 
-async def test_there_is_an_end_to_keys(house: House) -> None:
+async def test_the_number_of_keys_is_limited(house: House) -> None:
     owner = await house.owner()
     now = house.rig.clock.now
     async with house.rig.container.infra.db.session() as session:

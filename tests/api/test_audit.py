@@ -1,4 +1,4 @@
-"""The audit trail: every change by its caller, and no secret in it."""
+"""The audit trail: every change with its caller, and no secrets."""
 
 import json
 from typing import Any
@@ -50,7 +50,7 @@ async def test_who_changed_what_when_and_from_where(house: House) -> None:
     }
 
 
-async def test_what_was_meant_is_told_by_ids_and_filters(house: House) -> None:
+async def test_targets_are_recorded_as_ids_and_filters(house: House) -> None:
     owner = await house.owner()
     made = await owner.data("POST", "/api/instances/sonarr", INSTANCE)
     told = await last(owner)
@@ -80,7 +80,7 @@ async def test_keys_are_named(house: House) -> None:
         assert told["session_id"] is None
 
 
-async def test_what_failed_or_only_read_is_no_change(house: House) -> None:
+async def test_failed_and_reading_requests_are_not_recorded(house: House) -> None:
     owner = await house.owner()
     before = await house.actions()
     await owner.get("/api/settings")
@@ -92,7 +92,7 @@ async def test_what_failed_or_only_read_is_no_change(house: House) -> None:
     assert await house.actions() == before
 
 
-async def test_a_repeated_request_is_told_once(house: House) -> None:
+async def test_a_repeated_request_is_recorded_once(house: House) -> None:
     owner = await house.owner()
     for _ in range(2):
         reply = await owner.post("/api/hunting/resume", **{"Idempotency-Key": "once"})
@@ -100,7 +100,7 @@ async def test_a_repeated_request_is_told_once(house: House) -> None:
     assert (await house.actions()).count("resume_hunting") == 1
 
 
-async def test_the_trail_of_a_life(house: House) -> None:
+async def test_all_changes_of_a_user_in_their_order(house: House) -> None:
     owner = await house.owner()
     await (await house.visitor()).login("wrong password")
     await (await house.visitor("192.0.2.3")).login(name="my-password-typed-here")
@@ -136,8 +136,8 @@ async def test_the_trail_of_a_life(house: House) -> None:
     assert set(actors[:3] + actors[4:]) == {OWNER}
 
 
-async def test_no_secret_of_an_app_is_told(house: House) -> None:
-    """The house itself checks the rest: `_assert_discreet`."""
+async def test_no_secret_of_an_app_is_recorded(house: House) -> None:
+    """The fixture checks the rest: `_assert_discreet`."""
     owner = await house.owner()
     await owner.data("POST", "/api/instances/sonarr", INSTANCE)
     rows = json.dumps([row.model_dump(mode="json") for row in await house.rows(Audit)])

@@ -1,4 +1,4 @@
-"""Who is let in, before a byte of the body is read, and what they may do."""
+"""Authentication and permissions, decided before the body is read."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -188,7 +188,7 @@ async def test_strangers_learn_nothing_of_wrong_methods(tmp_path: Path) -> None:
 
 
 class Untouchable:
-    """A container that lets itself be asked only who calls: a handler that ran would show."""
+    """A container that only authenticates callers: a handler that ran would fail."""
 
     def __init__(self) -> None:
         self.auth = SimpleNamespace(credentials=Store())
@@ -245,7 +245,7 @@ async def test_a_token_route_must_say_how_its_token_is_resolved() -> None:
 
 
 async def test_credentials_are_all_that_a_read_needs(tmp_path: Path) -> None:
-    """Authentication needs the credentials and nothing else of the container."""
+    """Authentication needs only the credentials of the container."""
     app = create_app(Config(data_dir=tmp_path), routers=[notes()])
     app.state.container = SimpleNamespace(auth=SimpleNamespace(credentials=Store()))
 

@@ -1,4 +1,4 @@
-"""Backups over HTTP: who may do what, streams in and out, and a life in short."""
+"""Backups over HTTP: permissions, uploads, downloads and restores."""
 
 import hashlib
 from pathlib import Path
@@ -39,7 +39,7 @@ async def uploaded(api: AsyncClient, content: bytes, **fields: str) -> Any:
 
 
 @pytest.mark.storage
-async def test_a_life_in_short(rig: Rig, api: AsyncClient) -> None:
+async def test_a_backup_is_created_listed_downloaded_restored_and_deleted(rig: Rig, api: AsyncClient) -> None:
     instance = await rig.add(rig.sonarr())
     assert data(await api.get(LIST)) == []
     made = data(await api.post(CREATE, json={"note": "before"}), 201)
@@ -107,7 +107,7 @@ async def test_no_name_leads_out_of_the_folder(rig: Rig, api: AsyncClient, name:
         ({"file": b""}, {}, 422),
     ],
 )
-async def test_uploads_that_are_none(
+async def test_invalid_uploads_are_refused(
     api: AsyncClient, files: dict[str, bytes], fields: dict[str, str], status: int
 ) -> None:
     error(await api.post(UPLOAD, files=files, data=fields), status)
@@ -138,7 +138,7 @@ async def test_a_passphrase_is_checked_when_it_is_given(api: AsyncClient) -> Non
     assert field(await api.post(CREATE, json={"passphrase": "short"})) == "body.passphrase"
 
 
-async def test_a_damaged_upload_is_told_why(rig: Rig, api: AsyncClient, tmp_path: Path) -> None:
+async def test_a_damaged_upload_is_refused_with_a_reason(rig: Rig, api: AsyncClient, tmp_path: Path) -> None:
     made = data(await api.post(CREATE), 201)
     good = rig.config.data_dir / "backups" / made["filename"]
     bad = changed(good, tmp_path / "bad.zip", lambda members: members.update({"tables/x.ndjson": b""}))
@@ -179,7 +179,7 @@ async def test_sessions_end_and_keys_are_those_of_the_backup(house: House) -> No
 
 
 async def test_a_new_machine_is_set_up_by_a_backup(house: House, rig: Rig) -> None:
-    """No owner yet: the key of the environment is the way in."""
+    """Without an owner the key of the environment is used."""
     operator: Visitor = await house.visitor(**{"X-Api-Key": KEY})
     empty = await operator.data("POST", CREATE, {})
     await house.make_owner()

@@ -1,4 +1,4 @@
-"""Hooks of the user over HTTP: made once, called by their token, each for its one action."""
+"""The user's hooks over HTTP: created, called with their token, each for its one action."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ WRONG = "The token is not valid."
 
 @pytest_asyncio.fixture
 async def button(rig: Rig) -> AsyncIterator[AsyncClient]:
-    """Something that can send no headers."""
+    """A caller that cannot send headers."""
     async with rig.gateway(key=None) as client:
         yield client
 
@@ -41,7 +41,7 @@ async def films(rig: Rig, **given: Any) -> int:
 
 
 @pytest.mark.storage
-async def test_a_hook_is_made_shown_called_and_deleted(rig: Rig, api: AsyncClient, button: AsyncClient) -> None:
+async def test_a_hook_is_created_shown_called_and_deleted(rig: Rig, api: AsyncClient, button: AsyncClient) -> None:
     target = await films(rig)
     one = await made(api, app_type="radarr", params={"passes": ["missing"], "limit": 2})
     token, url = one.pop("token"), one.pop("url")
@@ -73,7 +73,7 @@ async def test_a_hook_is_made_shown_called_and_deleted(rig: Rig, api: AsyncClien
 
 
 @pytest.mark.storage
-async def test_what_is_stored_is_no_token(rig: Rig, api: AsyncClient) -> None:
+async def test_only_a_hash_of_the_token_is_stored(rig: Rig, api: AsyncClient) -> None:
     token = (await made(api))["token"]
     assert token.startswith("huntarr_hook_")
     assert len(token) == len("huntarr_hook_") + 43
@@ -118,7 +118,7 @@ async def test_a_wrong_field_is_named(api: AsyncClient, changes: dict[str, Any],
     assert data(await api.get(HOOKS)) == []
 
 
-async def test_get_runs_it_only_where_that_was_asked_for(rig: Rig, api: AsyncClient, button: AsyncClient) -> None:
+async def test_get_runs_a_hook_only_with_allow_get(rig: Rig, api: AsyncClient, button: AsyncClient) -> None:
     data(await api.post("/api/hunting/pause"))
     strict, easy = await made(api, "resume"), await made(api, "resume", allow_get=True)
     assert error(await button.get(strict["url"]), 403).startswith("This hook takes POST only")
@@ -198,7 +198,7 @@ async def test_a_call_opens_nothing_but_the_hook(api: AsyncClient, button: Async
         assert error(await api.post(f"{HOOKS}/{wrong}"), 401) == WRONG, "an API key is no token"
 
 
-async def test_the_trail_tells_which_hook_was_called(rig: Rig, api: AsyncClient, button: AsyncClient) -> None:
+async def test_the_audit_trail_names_the_called_hook(rig: Rig, api: AsyncClient, button: AsyncClient) -> None:
     one = await made(api, "resume", allow_get=True)
     await button.post(one["url"])
     rig.clock.forward(seconds=1)

@@ -1,4 +1,4 @@
-"""Logging in: one reply to everybody who is wrong, and a limit on how often."""
+"""Login: one reply for every wrong attempt, and a limit on attempts."""
 
 import asyncio
 import threading
@@ -51,7 +51,7 @@ async def test_login_opens_a_session(house: House) -> None:
     assert len(visitor.token) >= 43
 
 
-async def test_the_name_is_not_about_case_nor_the_password_about_keyboards(house: House) -> None:
+async def test_names_ignore_case_and_passwords_ignore_how_accents_are_composed(house: House) -> None:
     local = await house.local()
     composed, decomposed = "Caf\u00e9 au lait", "Cafe\u0301 au lait"
     assert (await local.post("/api/setup", {"username": OWNER, "password": composed})).status_code == 201
@@ -72,7 +72,7 @@ async def test_behind_https_and_a_sub_path(rig: Rig) -> None:
             assert "Path=/huntarr;" in cookie + ";"
 
 
-async def test_wrong_is_wrong_whatever_is_wrong(house: House) -> None:
+async def test_every_wrong_login_gets_the_same_reply(house: House) -> None:
     """Unknown user, wrong password, wrong code, no owner at all: the same bytes."""
     no_owner = await (await house.visitor("192.0.2.1")).login()
     visitor = await house.owner("192.0.2.2")
@@ -90,7 +90,7 @@ async def test_wrong_is_wrong_whatever_is_wrong(house: House) -> None:
 
 
 async def test_an_unknown_user_costs_the_same_work(house: House) -> None:
-    """The stand-in for nobody's hash is checked with today's parameters."""
+    """The dummy hash has the current parameters."""
     hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
     assert hasher.check_needs_rehash(DUMMY_HASH) is False
     assert len(DUMMY_HASH) == len(hasher.hash("x"))
@@ -107,12 +107,12 @@ async def test_an_unknown_user_costs_the_same_work(house: House) -> None:
         {"username": OWNER, "password": 1},
     ],
 )
-async def test_what_is_no_login(house: House, body: dict[str, object]) -> None:
+async def test_invalid_login_bodies_are_refused(house: House, body: dict[str, object]) -> None:
     assert (await (await house.visitor()).post("/api/auth/login", body)).status_code == 422
 
 
 @pytest.mark.storage
-async def test_five_failures_and_then_a_rest(house: House) -> None:
+async def test_after_five_failures_a_caller_has_to_wait(house: House) -> None:
     await house.make_owner()
     visitor = await house.visitor()
     assert [(await visitor.login(WRONG)).status_code for _ in range(5)] == [401] * 5
@@ -124,7 +124,7 @@ async def test_five_failures_and_then_a_rest(house: House) -> None:
     assert (await visitor.login()).status_code == 200
 
 
-async def test_the_user_is_guarded_from_many_addresses(house: House) -> None:
+async def test_failures_of_a_name_are_counted_over_all_addresses(house: House) -> None:
     await house.make_owner()
     for number in range(5):
         assert (await (await house.visitor(f"192.0.2.{number}")).login(WRONG)).status_code == 401
@@ -177,7 +177,7 @@ async def test_right_logins_at_once_all_succeed(house: House) -> None:
     assert len({visitor.csrf for visitor in visitors}) == 12
 
 
-async def test_guesses_at_once_get_no_more_answers_than_one_by_one(house: House) -> None:
+async def test_parallel_guesses_get_no_more_answers_than_sequential_ones(house: House) -> None:
     await house.make_owner()
     visitors = [await house.visitor() for _ in range(THREADS + MAX_WAITING)]
     replies = await asyncio.gather(*(visitor.login(f"{WRONG} {n}") for n, visitor in enumerate(visitors)))
@@ -186,8 +186,8 @@ async def test_guesses_at_once_get_no_more_answers_than_one_by_one(house: House)
     assert (await house.actions()).count("login_failed") == 5
 
 
-class LastToKnow:
-    """Argon2 that is slow with the right password: wrong ones are answered first, whatever the order of calls."""
+class SlowWhenRight:
+    """An Argon2 that is slow with the right password, so that wrong ones are answered first."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -202,10 +202,10 @@ class LastToKnow:
         return False
 
 
-async def test_a_right_guess_among_many_at_once_is_not_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was let through before the fifth failure and would be answered after it."""
+async def test_a_right_guess_among_parallel_ones_is_not_revealed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was accepted before the fifth failure and is answered after it."""
     await house.make_owner()
-    hasher = LastToKnow()
+    hasher = SlowWhenRight()
     monkeypatch.setattr(house.trust.passwords, "_hasher", hasher)
     guess = asyncio.create_task((await house.visitor()).login())
     wrong = [await (await house.visitor()).login(WRONG) for _ in range(5)]
@@ -218,7 +218,7 @@ async def test_a_right_guess_among_many_at_once_is_not_told(house: House, monkey
 
 
 class SlowHasher:
-    """Argon2 as slow as a test wants it: every check waits until it is let go."""
+    """An Argon2 whose checks wait until the test sets `go`."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -244,8 +244,8 @@ class SlowHasher:
         return False
 
 
-async def test_guessing_stalls_nobody_else(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes run off the loop, two at a time; who would wait behind twenty others is sent away at once."""
+async def test_guessing_does_not_block_other_requests(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes run in two threads; who would wait behind twenty others is refused at once."""
     await house.make_owner()
     hasher, passwords = SlowHasher(), house.trust.passwords
     monkeypatch.setattr(passwords, "_hasher", hasher)
@@ -267,7 +267,7 @@ async def test_guessing_stalls_nobody_else(house: House, monkeypatch: pytest.Mon
     assert hasher.most == THREADS
 
 
-async def test_a_caller_who_gives_up_keeps_its_place_until_the_thread_is_free() -> None:
+async def test_a_caller_who_gives_up_keeps_the_slot_until_the_thread_is_free() -> None:
     hasher = SlowHasher()
     passwords = Passwords(hasher)
     tries = [asyncio.create_task(passwords.verify("x", "y")) for _ in range(THREADS + MAX_WAITING)]

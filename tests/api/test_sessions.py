@@ -125,7 +125,7 @@ async def test_changes_need_the_token_of_this_very_session(house: House) -> None
     assert await change(one) == 200  # learned from /me
 
 
-async def test_a_csrf_token_alone_is_nothing(house: House) -> None:
+async def test_a_csrf_token_alone_authenticates_nobody(house: House) -> None:
     owner = await house.owner()
     stranger = await house.visitor()
     stranger.csrf = owner.csrf
@@ -191,7 +191,7 @@ async def test_the_retention_tick_purges(house: House) -> None:
 
 
 @pytest.mark.storage
-async def test_being_seen_is_written_once_a_minute(house: House) -> None:
+async def test_the_last_use_of_a_session_is_written_once_a_minute(house: House) -> None:
     visitor, clock = await house.owner(), house.rig.clock
 
     async def seen() -> str:
@@ -226,7 +226,7 @@ async def test_what_another_process_revoked_is_over_within_a_second(
     assert await is_in(visitor) is False
 
 
-async def test_a_look_up_that_a_revocation_overtakes_is_not_kept(house: House) -> None:
+async def test_a_look_up_that_a_revocation_overtakes_is_not_cached(house: House) -> None:
     """Read before the revocation, cached after it: without care the session would stay valid in memory."""
     visitor = await house.owner()
     digest = key_digest(visitor.token)
@@ -254,7 +254,7 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_kept(house: House) -
     await db.close()
 
 
-async def test_the_oldest_sessions_give_way(house: House) -> None:
+async def test_the_oldest_of_too_many_sessions_end(house: House) -> None:
     visitor = await house.owner()
     now = house.rig.clock.now
     async with house.rig.container.infra.db.session() as session:

@@ -19,7 +19,7 @@ BODY = {"username": OWNER, "password": PASSWORD}
 
 
 @pytest.mark.storage
-async def test_once_and_then_never_again(house: House) -> None:
+async def test_the_owner_is_created_only_once(house: House) -> None:
     local = await house.local()
     assert await local.data("GET", "/api/setup/status") == {"setup_required": True}
     reply = await local.post("/api/setup", BODY)
@@ -100,7 +100,7 @@ async def test_who_comes_through_a_trusted_proxy_is_not_local(rig: Rig) -> None:
             assert (await caller.post("/api/setup", BODY)).status_code == 403
 
 
-async def test_tokens_cannot_be_guessed_at_leisure(house: House) -> None:
+async def test_wrong_setup_tokens_are_limited(house: House) -> None:
     stranger, body = await house.visitor(), BODY | {"setup_token": "guess"}
     statuses = [(await stranger.post("/api/setup", body)).status_code for _ in range(6)]
     assert statuses == [403] * 5 + [429]
@@ -123,7 +123,7 @@ async def test_tokens_cannot_be_guessed_at_leisure(house: House) -> None:
         {"username": OWNER},
     ],
 )
-async def test_what_is_no_owner(house: House, body: dict[str, Any]) -> None:
+async def test_invalid_owners_are_refused(house: House, body: dict[str, Any]) -> None:
     reply = await (await house.local()).post("/api/setup", body)
     assert reply.status_code == 422
     assert str(body.get("password")) not in reply.text
@@ -132,7 +132,7 @@ async def test_what_is_no_owner(house: House, body: dict[str, Any]) -> None:
 
 
 @pytest.mark.storage
-async def test_the_owner_of_the_environment_is_made_once_and_never_changed(rig: Rig) -> None:
+async def test_the_owner_of_the_environment_is_created_once_and_never_changed(rig: Rig) -> None:
     def settings(name: str, password: str) -> Any:
         return rig.config.model_copy(update={"admin_username": name, "admin_password": SecretStr(password)})
 
@@ -165,7 +165,7 @@ async def test_one_token_in_all_processes_and_after_a_restart(rig: Rig) -> None:
         {"api_key": "x" * 31},
     ],
 )
-async def test_half_an_owner_stops_the_start_with_a_sentence(given: dict[str, str]) -> None:
+async def test_an_incomplete_owner_in_the_environment_stops_the_start(given: dict[str, str]) -> None:
     with pytest.raises(StartFailed) as failure:
         read_config(**given)
     assert "HUNTARR_A" in str(failure.value)

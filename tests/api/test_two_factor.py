@@ -1,4 +1,4 @@
-"""The second factor: proved before it counts, used once a code, and no dead end without the device."""
+"""The second factor: confirmed before it takes effect, each code works once, recovery codes replace the device."""
 
 import asyncio
 import re
@@ -43,7 +43,7 @@ async def test_turning_it_on(house: House) -> None:
     assert SecretBox(SECRET).decrypt(user.totp_secret) == begun["secret"]
 
 
-async def test_that_a_code_is_required_is_told_only_after_a_right_password(house: House) -> None:
+async def test_the_need_for_a_code_is_revealed_only_after_a_right_password(house: House) -> None:
     owner = await house.owner()
     await owner.two_factor()
     wrong = await (await house.visitor()).login("wrong password")
@@ -155,7 +155,7 @@ async def test_codes_of_an_enable_are_limited(house: House) -> None:
     assert (await owner.post("/api/auth/2fa/enable", right)).status_code == 429
 
 
-async def test_the_way_back_in_can_turn_it_off(house: House) -> None:
+async def test_reset_password_can_turn_it_off(house: House) -> None:
     owner = await house.owner()
     await owner.two_factor()
     accounts = house.trust.accounts

@@ -1,4 +1,4 @@
-"""The calls of apps over HTTP: addresses and tokens, who is let in, what bodies are taken, and that nothing leaks."""
+"""Calls of the apps over HTTP: addresses, tokens, accepted bodies, and no leaked secrets."""
 
 import base64
 import json
@@ -222,7 +222,7 @@ async def test_a_token_opens_nothing_else(api: AsyncClient, films: InstanceOut, 
     assert (await stranger.delete(address(films), params={"token": token})).status_code == 401
 
 
-async def test_guessing_has_an_end_for_each_address(rig: Rig, house: House, films: InstanceOut) -> None:
+async def test_wrong_tokens_are_limited_by_address(rig: Rig, house: House, films: InstanceOut) -> None:
     owner = await house.owner()
     found = await owner.data("GET", f"/api/instances/radarr/{films.id}/webhook")
     house.secrets.add(found["token"])
@@ -295,7 +295,7 @@ named = st.fixed_dictionaries(
 
 
 @pytest.mark.storage
-async def test_garbage_is_never_our_fault(api: AsyncClient, films: InstanceOut, stranger: AsyncClient) -> None:
+async def test_no_body_leads_to_a_server_error(api: AsyncClient, films: InstanceOut, stranger: AsyncClient) -> None:
     url = (await shown(api, films))["url"]
     bodies: list[bytes] = []
 
@@ -319,7 +319,7 @@ async def test_garbage_is_never_our_fault(api: AsyncClient, films: InstanceOut, 
 async def test_no_token_stands_in_a_log_line_an_audit_row_or_a_reply(
     rig: Rig, house: House, films: InstanceOut
 ) -> None:
-    """The house itself looks at the lines, before stars are put over anything, and at the rows."""
+    """The fixture searches the log lines, before secrets are masked, and the rows."""
     owner, app = await house.owner(), await house.visitor()
     found = await owner.data("GET", f"/api/instances/radarr/{films.id}/webhook")
     rotated = await owner.data("POST", f"/api/instances/radarr/{films.id}/webhook/rotate")

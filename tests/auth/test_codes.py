@@ -22,7 +22,7 @@ def test_vectors_of_rfc_6238(seconds: int, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "28708", "2870820", "\uff12\uff18\uff17\uff10\uff18\uff12", "287082\0", "é"])
-def test_what_is_no_code(code: str) -> None:
+def test_invalid_codes_match_no_time_step(code: str) -> None:
     assert step_of(code, RFC_SECRET, datetime.fromtimestamp(59, UTC), after=0) is None
 
 

@@ -1,4 +1,4 @@
-"""The sliding window in memory, and who counts as one."""
+"""The sliding window in memory, and the subjects that failures are counted by."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -47,7 +47,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(window._failures) == 3
 
 
-def test_who_counts_as_one() -> None:
+def test_subjects_of_addresses_and_names() -> None:
     assert by_address("login", "2001:db8::1") == by_address("login", "2001:db8::ffff:1")
     assert by_address("login", "2001:db8::1") != by_address("login", "2001:db8:0:1::1")
     assert by_address("login", "192.0.2.1") != by_address("login", "192.0.2.2")

@@ -1,4 +1,4 @@
-"""`huntarr reset-password`: the way back in, for whoever may run commands on the machine."""
+"""`huntarr reset-password`: a new password without the old one, for whoever may run commands on the machine."""
 
 import asyncio
 import io
@@ -38,7 +38,7 @@ async def make_owner() -> None:
 
 
 async def state(password: str) -> tuple[int, list[str], str]:
-    """How many sessions there were, what the trail says, and who gets in with `password`."""
+    """The number of sessions, the actions of the audit trail, and who can log in with `password`."""
     async with open_container(read_config()) as container:
         async with container.infra.db.reading() as session:
             sessions = len((await session.exec(select(LoginSession))).all())
@@ -50,7 +50,7 @@ async def state(password: str) -> tuple[int, list[str], str]:
 
 
 @pytest.mark.usefixtures("installation")
-def test_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_password_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(make_owner())
     monkeypatch.setattr("sys.stdin", io.StringIO(NEW + "\n"))
     assert cli.main(["reset-password", "--password-stdin"]) == 0
@@ -61,7 +61,9 @@ def test_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("installation")
-def test_asked_twice_without_echo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_password_is_asked_for_twice_without_echo(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asyncio.run(make_owner())
     answers = iter([NEW, NEW + "x", NEW, NEW])
     monkeypatch.setattr(cli, "getpass", lambda _prompt: next(answers))
@@ -74,7 +76,7 @@ def test_asked_twice_without_echo(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 @pytest.mark.usefixtures("installation")
 @pytest.mark.parametrize(("given", "sentence"), [("9 letters", "10 to 256 characters"), (NEW, "no owner yet")])
-def test_what_cannot_be_done_is_one_sentence(
+def test_a_failure_is_one_sentence(
     given: str, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(given + "\n"))

@@ -1,4 +1,4 @@
-"""Databases full of odd rows, what is in them, and archives that somebody tampered with."""
+"""Fills databases with odd rows, dumps them, and tampers with archives."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ values: dict[ColumnKind, st.SearchStrategy[Any]] = {
 
 @cache  # made by hypothesis, the same every time
 def odd_rows(table: Table) -> list[dict[str, Any]]:
-    """Rows of the table with every kind of value that its columns take; keys are told apart by their number."""
+    """Rows of the table with every kind of value that its columns take; keys are made different by their number."""
     found: list[dict[str, Any]] = []
     columns = {column.name: _strategy(column) for column in table.columns}
 
@@ -73,7 +73,7 @@ def _strategy(column: Column[Any]) -> st.SearchStrategy[Any]:
 
 
 def _keys(table: Table, number: int) -> dict[str, Any]:
-    """What must be different in every row, and what must be there: keys, unique columns, references."""
+    """Values that must be unique or refer to another row: keys, unique columns, references."""
     unique = {column.name for index in table.indexes if index.unique for column in index.columns}
     for constraint in table.constraints:
         unique |= {column.name for column in getattr(constraint, "columns", ())}
@@ -102,7 +102,7 @@ async def fill(db: Database, *, but: tuple[str, ...] = ()) -> None:
 
 
 async def dump(db: Database, *, but: tuple[str, ...] = ()) -> Dump:
-    """Every row of every table that backups hold, exactly; `but` are columns that are not looked at."""
+    """Every row of every table that backups hold, exactly, without the columns `but`."""
     async with db.reading() as session:
         connection = await session.connection()
         return {
@@ -152,7 +152,7 @@ def manifest(members: dict[str, bytes], **fields: Any) -> dict[str, Any]:
 
 
 def vouched(members: dict[str, bytes]) -> None:
-    """Let the manifest say what the tables really are, as a skilled forger would."""
+    """Make the manifest match the changed tables, as a skilled forger would."""
     said = manifest(members)
     for entry in said["tables"]:
         content = members[member_name(entry["name"])]

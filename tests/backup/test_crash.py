@@ -1,4 +1,4 @@
-"""A restore that ends in its middle leaves what was there: by an error, by being cancelled, by SIGKILL."""
+"""A restore that is interrupted by an error, a cancellation or SIGKILL changes nothing."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ TRIP = {
 
 
 async def two_states(rig: Rig) -> tuple[str, Dump, Dump]:
-    """The name of a backup, what is there now, and what a restore would make of it."""
+    """The file name of a backup, the present content of the database, and the content of the backup."""
     await fill(rig.container.infra.db)
     made = await rig.container.backups.service.create(BackupIn(), OWNER)
     saved = await seen(rig.container.infra.db)
@@ -67,8 +67,8 @@ async def test_an_error_in_the_middle_changes_nothing(rig: Rig) -> None:
     assert await seen(rig.container.infra.db) != before
 
 
-async def test_one_that_is_cancelled_changes_nothing(rig: Rig) -> None:
-    """While it waits for a hunt, which is when somebody loses patience."""
+async def test_a_cancelled_restore_changes_nothing(rig: Rig) -> None:
+    """It is cancelled while it waits for a hunt."""
     filename, before, _ = await two_states(rig)
     await rig.container.infra.redis.set("huntarr:lease:1", "somebody", px=60_000)
     restore = asyncio.create_task(rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER))
@@ -87,7 +87,7 @@ async def test_one_that_is_cancelled_changes_nothing(rig: Rig) -> None:
 
 @pytest.mark.parametrize("delay", [0.0, 0.4, 1.0])
 async def test_sigkill_leaves_one_of_the_two_states(rig: Rig, redis_url: str, tmp_path: Path, delay: float) -> None:
-    """Whenever it comes: after the fsync of the copy of before, somewhere in or after the one transaction."""
+    """The signal comes after the `pre_restore` backup is on disk, during or after the transaction."""
     filename, _, saved = await two_states(rig)
     days = [StatDay(day=f"d{number}", app_type="sonarr", instance_id=number) for number in range(3000)]
     async with rig.container.infra.db.session() as session:
@@ -160,7 +160,7 @@ async def test_a_pause_of_the_user_is_left_alone(rig: Rig) -> None:
     assert (await rig.container.settings.general()).hunting_paused
 
 
-async def test_a_place_of_work_of_the_dead_is_swept(tmp_path: Path) -> None:
+async def test_working_directories_of_killed_processes_are_removed(tmp_path: Path) -> None:
     folder = BackupFolder(tmp_path / "backups")
     with folder.workdir() as mine:
         dead = mine.with_name(".work-dead")

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with an archive is refused with a sentence, and nothing is changed by it."""
+"""Archives that are wrong in any way are refused with a sentence, and change nothing."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ class Bench:
     folder: Path
 
     async def refusal(self, bad: Path, **given: Any) -> str:
-        """The sentence; the same for an upload and for a file that was put into the folder by hand."""
+        """The error for a file that was put into the folder by hand."""
         path = self.folder / "by-hand.zip"
         await asyncio.to_thread(shutil.copyfile, bad, path)
         with pytest.raises(HuntarrError) as restored:
@@ -111,7 +111,7 @@ def entry(table: str, **fields: Any) -> Change:
 
 
 def row(table: str, **fields: Any) -> Change:
-    """One row of a table with other values, vouched for by the manifest."""
+    """One row of a table with other values, and a manifest that matches."""
     return lambda members: put(members, table, [{**rows_of(members, table)[0], **fields}, *rows_of(members, table)[1:]])
 
 
@@ -252,7 +252,7 @@ async def test_a_file_that_is_broken_is_refused(
     assert await bench.refused_upload(bad) == said
 
 
-async def test_a_bomb_is_refused_before_it_unpacks(bench: Bench, tmp_path: Path) -> None:
+async def test_a_zip_bomb_is_refused_before_it_unpacks(bench: Bench, tmp_path: Path) -> None:
     def inflate(members: dict[str, bytes]) -> None:
         members["tables/users.ndjson"] = b"{}\n" * 30_000_000
         vouched(members)
@@ -284,7 +284,7 @@ async def test_two_members_of_one_name_are_refused(bench: Bench, tmp_path: Path)
     assert "exactly the files" in await bench.refusal(bad)
 
 
-async def test_another_key_is_told_before_anything_changes(
+async def test_a_foreign_key_is_refused_before_anything_changes(
     bench: Bench, sqlite_template: stores.SqliteTemplate, redis_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
@@ -309,7 +309,7 @@ def _claim(members: dict[str, bytes], rig: Rig) -> None:
     put(members, "settings", [{**rows_of(members, "settings")[0], "name": "key_check", "stored": sealed}])
 
 
-async def test_a_wrong_passphrase_is_told(bench: Bench) -> None:
+async def test_a_wrong_passphrase_is_refused(bench: Bench) -> None:
     backups = bench.rig.container.backups.service
     made = await backups.create(BackupIn.model_validate({"passphrase": PASSPHRASE}), OWNER)
     with pytest.raises(Invalid, match="under a passphrase"):
@@ -359,7 +359,7 @@ async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path, revision: str
 
 
 def as_of(shape: dict[str, set[str]], members: dict[str, bytes], name: str) -> list[dict[str, Any]]:
-    """The rows of a table in an older shape; until 0010 what hunts plan and see stood in `instance_states`."""
+    """The rows of a table in an older shape; until 0010 the columns of `hunt_states` were part of `instance_states`."""
     hunt_states = {row["instance_id"]: row for row in rows_of(members, "hunt_states")}
     rows = rows_of(members, name)
     if name == "instance_states":
@@ -381,7 +381,7 @@ def shape_at(revision: str, path: Path) -> dict[str, set[str]]:
 
 @pytest.mark.storage
 async def test_what_only_this_database_refuses_changes_nothing(rig: Rig) -> None:
-    """SQLite takes texts of any length and larger numbers than PostgreSQL: such a file is restored there or not."""
+    """SQLite takes texts of any length and larger numbers than PostgreSQL: such a backup may be refused there."""
     await fill(rig.container.infra.db)
     row = await rig.container.backups.service.create(BackupIn(), OWNER)
     path = await rig.container.backups.service.path_of(row.filename)
@@ -402,5 +402,5 @@ async def test_what_only_this_database_refuses_changes_nothing(rig: Rig) -> None
 
 
 def _but_settings(found: Dump) -> Dump:
-    """The pause was written there, and taken back."""
+    """Without the section that the pause was written to."""
     return {name: rows for name, rows in found.items() if name != "settings"}

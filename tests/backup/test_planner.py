@@ -1,4 +1,4 @@
-"""Backups by the clock: one for each moment, over all workers, through crashes, and none at the first start."""
+"""Scheduled backups: each is made once, over all workers and after crashes, and none at the first start."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -114,7 +114,7 @@ async def due(rig: Rig) -> None:
     await tick(rig)
 
 
-async def test_a_file_whose_row_was_not_written_is_not_made_again(rig: Rig) -> None:
+async def test_a_backup_whose_row_was_not_updated_is_not_made_again(rig: Rig) -> None:
     await due(rig)
     await rig.container.backups.service.create_scheduled()
     await rig.work()
@@ -122,7 +122,7 @@ async def test_a_file_whose_row_was_not_written_is_not_made_again(rig: Rig) -> N
     assert (await plan(rig)).due_at is None
 
 
-async def test_one_that_fails_is_tried_again_and_given_up(rig: Rig) -> None:
+async def test_a_failing_backup_is_tried_again_and_given_up(rig: Rig) -> None:
     folder = rig.config.data_dir / "backups"
     folder.write_text("in the way")
     await due(rig)

@@ -1,4 +1,4 @@
-"""What was saved comes back: row for row, from either database into either, while others write."""
+"""A backup restores exactly what was saved, from either database into either, while others write."""
 
 import asyncio
 import json
@@ -209,7 +209,7 @@ async def test_whoever_hunts_during_a_restore_writes_nothing_afterwards(rig: Rig
         assert (await session.get_one(HuntState, instance.id)).fence > held
 
 
-async def test_a_folder_that_is_no_folder_is_told(rig: Rig) -> None:
+async def test_an_unusable_folder_is_an_error(rig: Rig) -> None:
     folder = rig.config.data_dir / "backups"
     folder.write_text("in the way")
     with pytest.raises(Unavailable, match="folder of the backups"):

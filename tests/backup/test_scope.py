@@ -1,4 +1,4 @@
-"""Which tables backups hold: one declared set, held against the metadata."""
+"""Which tables backups hold: a declared set, compared with the metadata."""
 
 import subprocess
 import sys
@@ -50,8 +50,8 @@ def test_every_table_is_saved_or_was_left_out_on_purpose() -> None:
             assert not refers & saved, f"{table.name} stays, and what it refers to would go"
 
 
-def test_whoever_opens_a_container_knows_all_tables() -> None:
-    """Backups take the tables that were imported: in a fresh process, as in this one, these must be all."""
+def test_the_container_imports_all_tables() -> None:
+    """Backups hold the tables whose modules were imported, so the container must import all of them."""
     program = "import app.container; from sqlmodel import SQLModel; print(*SQLModel.metadata.tables)"
     found = subprocess.run([sys.executable, "-c", program], check=True, text=True, capture_output=True)  # noqa: S603
     assert set(found.stdout.split()) == set(METADATA.tables)
@@ -61,7 +61,7 @@ def test_every_column_is_of_a_kind_that_backups_know() -> None:
     assert all(kind_of(column.type) for table in METADATA.sorted_tables for column in table.columns)
 
 
-def test_a_table_of_tomorrow_is_saved_by_itself() -> None:
+def test_a_new_table_is_saved_by_itself() -> None:
     table = Table("tomorrow", SQLModel.metadata, Column("a", Integer, primary_key=True), Column("b", LargeBinary))
     try:
         assert table in saved_tables()

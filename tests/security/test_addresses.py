@@ -1,4 +1,4 @@
-"""Where a caller of the API can make us connect to: apps at home, and never a link-local or metadata address."""
+"""Which addresses a caller of the API can make us connect to: private ones, never a link-local or metadata address."""
 
 import asyncio
 import ssl
@@ -24,7 +24,7 @@ METADATA = "169.254.169.254"
 
 @dataclass
 class Names:
-    """The resolver: each name has its answers, given in turn; the last one again and again."""
+    """A resolver: each name has a list of answers, given in turn; the last one is repeated."""
 
     known: dict[str, list[list[str]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Names:
 
 @asynccontextmanager
 async def gateway(rig: Rig, names: Names) -> AsyncIterator[AsyncClient]:
-    """The API over a network whose names are ours."""
+    """The API with a resolver of our own."""
     transport = PoolPerOrigin(ssl.create_default_context(), resolve=names)
     old = rig.container
     async with ArrHttp("1", transport=transport) as http:

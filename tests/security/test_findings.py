@@ -1,4 +1,4 @@
-"""The 21 findings of the security review that ended the program whose name we carry: none of them holds here.
+"""The 21 findings of the security review that ended the earlier program of this name: none of them holds here.
 
 The numbers in brackets are those of our notes on that program. A test of something that we do not have yet is a guard
 on whatever will be built: it looks at all routes or at all code, so that it goes on meaning something.

@@ -1,4 +1,4 @@
-"""The pages without a browser: headers, files, and who is led where."""
+"""The pages without a browser: headers, files and redirects."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`huntarr rotate-key`: everything or nothing, recoverable at any moment; and a wrong key stops the start."""
+"""`huntarr rotate-key`: all or none of the secrets, recoverable at any moment. A wrong key stops the start."""
 
 import json
 import os
@@ -135,7 +135,7 @@ async def test_a_failure_changes_nothing(database_url: str, tmp_path: Path) -> N
 
 @pytest.mark.storage
 @pytest.mark.asyncio
-async def test_a_table_of_tomorrow_takes_part(database_url: str) -> None:
+async def test_a_new_table_takes_part(database_url: str) -> None:
     table = Table(
         "tomorrow",
         SQLModel.metadata,
@@ -284,7 +284,7 @@ async def test_it_refuses_while_somebody_elsewhere_is_alive(
 
 
 @pytest.mark.asyncio
-async def test_it_asks_to_be_told_when_redis_cannot_tell(database_url: str, tmp_path: Path) -> None:
+async def test_it_needs_all_stopped_when_redis_is_unavailable(database_url: str, tmp_path: Path) -> None:
     nowhere = SecretStr(f"unix://{tmp_path / 'nobody.sock'}")
     config = settings_of(database_url, tmp_path, secret_key=OLD, redis_url=nowhere)
     with pytest.raises(StartFailed, match="--all-stopped"):

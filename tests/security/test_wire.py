@@ -1,4 +1,4 @@
-"""What comes over the socket: raw bytes to the real application behind the real server."""
+"""Raw bytes on a socket to the real application behind the real server."""
 
 import asyncio
 import itertools
@@ -51,7 +51,7 @@ class Line:
         self._writer = writer
 
     async def send(self, data: bytes) -> None:
-        """Whatever the server still takes of it."""
+        """Send as much of it as the server accepts."""
         try:
             self._writer.write(data)
             await self._writer.drain()
@@ -67,7 +67,7 @@ class Line:
         return Answer(int(head.split(b" ", 2)[1]), head.lower(), await self._reader.readexactly(length))
 
     async def ended(self) -> bytes:
-        """What comes until the server closes: waits for that."""
+        """Everything that comes until the server closes the connection."""
         try:
             return await self._reader.read()
         except ConnectionError:
@@ -202,7 +202,7 @@ async def test_the_second_head_of_a_connection_is_not_waited_for_either(tmp_path
         assert (await line.ended()).startswith(b"HTTP/1.1 408")
 
 
-async def test_a_head_that_drips_is_not_waited_for(tmp_path: Path) -> None:
+async def test_a_head_that_comes_byte_by_byte_is_not_waited_for(tmp_path: Path) -> None:
     async with server(tmp_path, Impatient) as address, connected(address) as line:
         ending = asyncio.ensure_future(line.ended())
         while not ending.done():
@@ -277,7 +277,7 @@ async def test_pipelined_requests_are_answered_in_order_and_not_without_bound(tm
             assert (await line.ended()).count(b"HTTP/1.1 200") < 100
 
 
-async def test_more_connections_than_there_is_room_for_are_told_so(tmp_path: Path) -> None:
+async def test_too_many_connections_are_refused(tmp_path: Path) -> None:
     async with server(tmp_path, Impatient) as address:
         lines = [Line(*await asyncio.open_connection(*address)) for _ in range(4)]
         answer = await lines[-1].answer()

@@ -36,7 +36,7 @@ class CallingApp:
 
     @property
     def download_id(self) -> str:
-        """Of the one download that there is, or was."""
+        """The id of the only download that there is, or was."""
         return next(iter(self.app.downloads.all))
 
     async def call(self, event: str, **about: Any) -> str:
