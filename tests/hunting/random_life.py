@@ -271,8 +271,8 @@ async def live(rig: Rig, kind: AppKind, seed: int) -> AsyncIterator[Life]:
     timing = Timing(sleep=rig.clock.sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4, 8, 15))
     async with ArrHttp("test", sleep=rig.clock.sleep, clock=rig.clock) as http:
         infra = replace(own.infra, http=http)
-        engine = HuntingServices.build(infra, own.settings, own.instances, own.events.bus, timing=timing)
-        yield Life(rig, app, instance, engine, rng)
+        hunting = HuntingServices.build(infra, own.settings, own.instances, own.events.bus, timing=timing)
+        yield Life(rig, app, instance, hunting, rng)
 
 
 async def lead_a_life(rig: Rig, kind: AppKind, seed: int, hunts: int, *, share_of_faults: float = 0.3) -> Counter[str]:

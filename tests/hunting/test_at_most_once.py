@@ -1,4 +1,4 @@
-"""Whatever happens to the one POST of a search: the app searches it at most once, and the books say what is known."""
+"""Whatever happens to the one POST of a search: the app searches it at most once, and the history has what is known."""
 
 import asyncio
 from datetime import timedelta
@@ -72,15 +72,15 @@ async def rows(rig: Rig) -> tuple[list[Search], list[CapEntry], list[ItemState],
     async with rig.container.infra.db.reading() as session:
         searches = (await session.exec(select(Search).order_by(col(Search.id)))).all()
         caps = (await session.exec(select(CapEntry))).all()
-        ledger = (await session.exec(select(ItemState))).all()
+        item_states = (await session.exec(select(ItemState))).all()
         state = (await session.exec(select(InstanceState))).one()
-    return list(searches), list(caps), list(ledger), state
+    return list(searches), list(caps), list(item_states), state
 
 
 @pytest.mark.parametrize("fault", REFUSED, ids=name_of)
 async def test_a_refused_search_gives_back_what_it_took_and_the_instance_rests(rig: Rig, fault: dict[str, Any]) -> None:
     app, instance, hunt = await troubled(rig, fault)
-    searches, caps, ledger, state = await rows(rig)
+    searches, caps, item_states, state = await rows(rig)
     assert posts(app) == 1
     assert searches_of(app) == {}
     assert hunt.status is HuntStatus.FAILED
@@ -88,7 +88,7 @@ async def test_a_refused_search_gives_back_what_it_took_and_the_instance_rests(r
     assert hunt.searched == 0
     assert [search.outcome for search in searches] == [Outcome.SEARCH_FAILED]
     assert caps == []
-    assert [row.last_searched_at for row in ledger] == [None]
+    assert [row.last_searched_at for row in item_states] == [None]
     assert state.rest_until is not None
     wait = timedelta(seconds=fault["retry_after"]) if "retry_after" in fault else timedelta(minutes=1)
     assert abs(state.rest_until - rig.clock.now - wait) < timedelta(seconds=10)
@@ -100,13 +100,13 @@ async def test_a_refused_search_gives_back_what_it_took_and_the_instance_rests(r
 @pytest.mark.parametrize("fault", AMBIGUOUS, ids=name_of)
 async def test_a_search_that_may_have_arrived_keeps_its_cooldown(rig: Rig, fault: dict[str, Any]) -> None:
     app, instance, hunt = await troubled(rig, fault)
-    searches, caps, ledger, state = await rows(rig)
+    searches, caps, item_states, state = await rows(rig)
     assert posts(app) == 1
     assert searches_of(app) == {}
     assert hunt.status is HuntStatus.FAILED
     assert [search.outcome for search in searches] == [Outcome.UNKNOWN]
     assert len(caps) == 1
-    assert ledger[0].last_searched_at is not None
+    assert item_states[0].last_searched_at is not None
     assert state.rest_until is not None
     app.faults.clear()
     rig.clock.forward(minutes=30)

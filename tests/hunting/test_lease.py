@@ -1,4 +1,4 @@
-"""Two workers and one instance: one works, and one that was overtaken writes nothing any more."""
+"""Two workers and one instance: one works, and one that was taken over writes nothing any more."""
 
 import asyncio
 

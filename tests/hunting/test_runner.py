@@ -1,4 +1,4 @@
-"""Whole hunts against the simulator: what is searched, what is not, and what the books say afterwards."""
+"""Whole hunts against the simulator: what is searched, what is not, and what the tables hold afterwards."""
 
 from datetime import timedelta
 
@@ -23,6 +23,6 @@ async def test_a_hunt_searches_its_batch_and_writes_it_down(rig: Rig) -> None:
     assert hunt.searched == 3
     searched = [item for item in hunt.items if item.decision is Reason.SEARCH]
     assert [item.hunt_pass for item in searched] == ["missing", "missing", "cutoff"]
-    in_truth = [item_id for record in app.searcher.records for item_id in record.item_ids]
-    assert [item.media_key for item in searched] == [f"episode:{item_id}" for item_id in in_truth]
+    by_the_app = [item_id for record in app.searcher.records for item_id in record.item_ids]
+    assert [item.media_key for item in searched] == [f"episode:{item_id}" for item_id in by_the_app]
     assert {item.outcome for item in searched} <= {Outcome.NOTHING_FOUND, Outcome.GRABBED}
