@@ -148,7 +148,7 @@ class HuntRun:
         if sent.trouble is not None:
             self._summary.is_over = True
             self._summary.failed(sent.trouble.message)
-            async with fenced_with_state(self._services.db, self._context.lease) as (_, state, _hunt_state):
+            async with fenced_with_state(self._services.db, self._context.lease) as (_, state, _):
                 health.seen_trouble(state, sent.trouble, self._services.clock())
 
     async def _tag(self) -> None:
