@@ -20,7 +20,7 @@ from app.hunting.store.models import AppSnapshot, ItemState
 from app.settings.hunting import HuntingSettings
 
 MAX_STEPS = 200
-"""Beyond so many failed searches in a row the SQL takes the cooldown for grown up."""
+"""Steps of the backoff that the SQL tells apart; from the last one on the cooldown grows no more."""
 
 UNREAD = Candidate("", "", "", monitored=True)
 """An item that no hunt reads now."""

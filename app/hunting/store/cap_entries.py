@@ -6,7 +6,8 @@ from typing import Any
 from sqlmodel import case, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.hunting.store.caps import DAY, HOUR, MAX_AHEAD, Caps, Spent, UsedUnits, caps
+from app.hunting.selection.policy import MAX_AHEAD
+from app.hunting.store.caps import DAY, HOUR, Caps, Spent, UsedUnits, caps
 from app.hunting.store.models import CapEntry
 from app.settings.hunting import HuntingSettings
 

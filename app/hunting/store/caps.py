@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.hunting.selection.policy import MAX_AHEAD
 from app.hunting.store.reasons import HuntReason
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
-MAX_AHEAD = DAY
 
 
 @dataclass(frozen=True, slots=True)
