@@ -52,6 +52,18 @@ def written(url: str, statement: str) -> None:
     asyncio.run(write())
 
 
+def rows(url: str, query: str) -> list[tuple[object, ...]]:
+    async def read() -> list[tuple[object, ...]]:
+        db = Database(url)
+        try:
+            async with db.engines[0].connect() as connection:
+                return [tuple(row) for row in await connection.execute(text(query))]
+        finally:
+            await db.close()
+
+    return asyncio.run(read())
+
+
 def settings_of(url: str, folder: Path) -> Config:
     return Config(data_dir=folder, database_url=url, api_key=SecretStr("k" * 40), secret_key=SecretStr("s" * 40))
 
@@ -73,6 +85,31 @@ def test_down_to_nothing_and_up_again(database_url: str) -> None:
     assert tables(database_url) == {"alembic_version"}
     command.upgrade(config, "head")
     command.check(config)
+
+
+def test_what_hunts_know_of_an_instance_survives_its_move(database_url: str) -> None:
+    """Revision 0011 moves columns from `instance_states` to `hunt_states`."""
+    config = alembic_config(database_url)
+    times = "'2026-11-23 12:00:00', '2026-11-23 12:30:00', NULL, '2026-11-23 12:05:00', NULL, '2026-11-23 11:00:00'"
+    columns = "last_hunt_at, next_hunt_at, reset_at, follow_up_at, followed_up_at, history_at"
+    found = f"SELECT instance_id, missing_total, fence, {columns} FROM"
+    command.downgrade(config, "0010")
+    written(
+        database_url,
+        "INSERT INTO instances (id, app_type, name, enabled, url, api_key, overrides, created_at, updated_at) VALUES"
+        " (7, 'sonarr', 'TV', true, 'http://tv', 'k', '{}', '2026-11-23 12:00:00', '2026-11-23 12:00:00')",
+    )
+    written(
+        database_url,
+        f"INSERT INTO instance_states (instance_id, version, failures, missing_total, fence, {columns})"  # noqa: S608
+        f" VALUES (7, '4.0', 3, 412, 41, {times})",
+    )
+    before = rows(database_url, f"{found} instance_states")
+    command.upgrade(config, "head")
+    assert rows(database_url, f"{found} hunt_states") == before
+    assert rows(database_url, "SELECT version, failures FROM instance_states") == [("4.0", 3)]
+    command.downgrade(config, "0010")
+    assert rows(database_url, f"{found} instance_states") == before
 
 
 def test_a_difference_would_be_found(database_url: str) -> None:

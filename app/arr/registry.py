@@ -1,4 +1,4 @@
-"""Which apps there are. A new one is a member of `AppType` and a spec in `_SPECS`; one that hunts has a client too."""
+"""All app types. A new one is a member of `AppType` and a spec in `_SPECS`; if Huntarr hunts in it, a client too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
-"""The roll-ups behind the dashboard: written with the fact in one transaction, so that no poll ever counts rows."""
+"""Roll-ups for dashboard and metrics, written in the transaction of the fact, so that reading never counts rows."""
 
 from sqlmodel import Field, SQLModel
 
 
 class Counters(SQLModel):
-    """What is counted of an instance."""
+    """The counters of an instance."""
 
     hunted: int = 0
     upgraded: int = 0
@@ -14,7 +14,7 @@ class Counters(SQLModel):
 
 
 class StatTotal(Counters, table=True):
-    """Since the last reset; they outlive the instance."""
+    """Counters since the last reset; the row stays when the instance is deleted."""
 
     __tablename__ = "stat_totals"
 
@@ -23,7 +23,7 @@ class StatTotal(Counters, table=True):
 
 
 class StatDay(Counters, table=True):
-    """Of one UTC day."""
+    """Counters of one UTC day."""
 
     __tablename__ = "stat_days"
 
@@ -33,7 +33,7 @@ class StatDay(Counters, table=True):
 
 
 class StatPass(SQLModel, table=True):
-    """Of one pass of an instance on one UTC day: what its searches led to."""
+    """Searches of one pass of an instance on one UTC day, and their results."""
 
     __tablename__ = "stat_passes"
 
@@ -47,7 +47,7 @@ class StatPass(SQLModel, table=True):
 
 
 class StatPassTotal(SQLModel, table=True):
-    """Of one pass of an instance since ever: it only grows, as Prometheus wants its counters."""
+    """Searches of one pass of an instance since the beginning; only grows, as Prometheus needs."""
 
     __tablename__ = "stat_pass_totals"
 
@@ -56,13 +56,13 @@ class StatPassTotal(SQLModel, table=True):
     hunt_pass: str = Field(primary_key=True, max_length=20)
     searches: int = 0
     withdrawn: int = 0
-    """Searches among them that the app dropped before it began; elsewhere they are taken off again."""
+    """Searches that were cancelled before the app began; the other roll-ups subtract them."""
     grabbed: int = 0
     imported: int = 0
 
 
 class StatHunt(SQLModel, table=True):
-    """Hunts of an instance that ended with one status, since ever, and how long they took."""
+    """Hunts of an instance with one final status since the beginning, and their durations."""
 
     __tablename__ = "stat_hunts"
 
@@ -71,10 +71,10 @@ class StatHunt(SQLModel, table=True):
     status: str = Field(primary_key=True, max_length=20)
     hunts: int = 0
     timed: int = 0
-    """Hunts among them that had begun; only these took time."""
+    """Hunts that had started; only they have a duration."""
     seconds: float = 0.0
     le_1: int = 0
-    """Timed ones of at most one second; so on with the others."""
+    """Hunts that took at most one second, and so on."""
     le_5: int = 0
     le_15: int = 0
     le_60: int = 0

@@ -1,4 +1,4 @@
-"""What dashboards read."""
+"""Replies of the statistics routes."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from app.core.schemas import In, Out, UtcTime
 
 
 class CountersOut(Out):
-    """Counted since the last reset. `grabbed` and `imported` are confirmed by the app."""
+    """Counts since the last reset. The app confirmed what is grabbed and imported."""
 
     hunted: int = Field(description="Missing items searched.")
     upgraded: int = Field(description="Items searched for something better.")
@@ -17,7 +17,7 @@ class CountersOut(Out):
 
 
 class InstanceStatsOut(CountersOut):
-    """One instance on the dashboard."""
+    """An instance that hunts, on the dashboard."""
 
     id: int
     name: str
@@ -38,21 +38,21 @@ class InstanceStatsOut(CountersOut):
 
 
 class AppStatsOut(CountersOut):
-    """All of one app type; the counters outlive deleted instances."""
+    """One app type; its counters include deleted instances."""
 
     instances: list[InstanceStatsOut]
 
 
 class QueueStatsOut(Out):
-    """Hunts that wait or run, and workers that live."""
+    """Queued and running hunts, and live workers."""
 
     queued: int
     running: int
-    workers: int = Field(description="0 also while Redis does not answer.")
+    workers: int = Field(description="0 also while Redis is unavailable.")
 
 
 class StatsOut(Out):
-    """Everything a dashboard shows, at most a second old."""
+    """The whole dashboard, at most one second old."""
 
     generated_at: UtcTime
     totals: CountersOut
@@ -67,7 +67,7 @@ class DayOut(CountersOut):
 
 
 class YieldOut(Out):
-    """What the searches of one pass of an instance led to, over all days of the timeline."""
+    """Results of the searches of one pass of an instance, over all days of the timeline."""
 
     instance_id: int
     app_type: AppType
@@ -75,17 +75,17 @@ class YieldOut(Out):
     searches: int
     grabbed: int
     imported: int
-    searches_per_import: float | None = Field(description="Null as long as nothing was imported.")
+    searches_per_import: float | None = Field(description="Null until something was imported.")
 
 
 class TimelineOut(Out):
-    """One entry for each day, the oldest first, and what came of it by instance and pass."""
+    """One entry for each day, oldest first, and the results by instance and pass."""
 
     days: list[DayOut]
     yields: list[YieldOut]
 
 
 class StatsResetIn(In):
-    """Which counters to set back: of one type, or all."""
+    """Which counters to reset: of one app type, or all."""
 
     app_type: AppType | None = None

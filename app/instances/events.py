@@ -1,4 +1,4 @@
-"""The events of an instance: it is away, it is back."""
+"""The events of an instance: offline, and online again."""
 
 from datetime import datetime
 
@@ -10,10 +10,10 @@ from app.events.payloads import InstanceOffline, InstanceOnline
 from app.instances.models import InstanceState
 
 
-async def tell_offline(
+async def record_offline(
     session: AsyncSession, app_type: AppType, name: str, state: InstanceState, now: datetime
 ) -> None:
-    """RecordedEvent with the state that has just been seen."""
+    """`state` is what was just observed."""
     event = InstanceOffline(
         app_type=app_type,
         instance_id=state.instance_id,
@@ -25,8 +25,10 @@ async def tell_offline(
     await record_event(session, event, now)
 
 
-async def tell_online(session: AsyncSession, app_type: AppType, name: str, state: InstanceState, now: datetime) -> None:
-    """RecordedEvent with the state that has just been seen."""
+async def record_online(
+    session: AsyncSession, app_type: AppType, name: str, state: InstanceState, now: datetime
+) -> None:
+    """`state` is what was just observed."""
     event = InstanceOnline(
         app_type=app_type,
         instance_id=state.instance_id,

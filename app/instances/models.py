@@ -1,4 +1,4 @@
-"""The tables of the instances: what the user configured, and what we learned of it."""
+"""The tables of the instances: what the user configured, and what was observed."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from app.core.db import UtcDateTime
 
 
 class Instance(SQLModel, table=True):
-    """One app of the user's, as configured."""
+    """One app of the user, as configured."""
 
     __tablename__ = "instances"
     __table_args__ = (
@@ -24,28 +24,28 @@ class Instance(SQLModel, table=True):
     enabled: bool = True
     url: str = Field(max_length=500)
     api_key: str = Field(max_length=1000)
-    """Sealed by the secret box."""
+    """Encrypted by the secret box."""
     overrides: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class InstanceState(SQLModel, table=True):
-    """What we observed of an instance; written by the worker, one row per instance from its first moment on."""
+    """What was observed of an instance; one row for each, from its creation on."""
 
     __tablename__ = "instance_states"
 
     instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
     version: str | None = None
     variant: str | None = Field(default=None, max_length=20)
-    """Which of the apps that share a name; `None` where there is only one."""
+    """Of apps that share a name; `None` for an app type without variants."""
     database: str | None = Field(default=None, max_length=20)
     online: bool | None = None
     error_code: str | None = Field(default=None, max_length=40)
     error: str | None = None
-    """As long as the app made it: what a foreign server says must not break the write that records it."""
+    """Without a limit: a long text from a foreign server must not break the write that records it."""
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     failures: int = 0
-    """Failures in a row: the length of the rest grows with it."""
+    """Failures in a row: the rest grows with them."""
     rest_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """No automatic call to the app before this moment."""
+    """No automatic request to the app before this moment."""

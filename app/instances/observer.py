@@ -1,4 +1,4 @@
-"""What other features keep of an instance: changed in the unit of work that changes the instance."""
+"""How other features follow the changes of an instance, in the unit of work that makes the change."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -10,7 +10,7 @@ from app.settings.hunting import HuntingSettings
 
 
 class InstanceObserver(Protocol):
-    """Hears of changes of instances; the hunts implement it, so that instances need not know them."""
+    """Is called on changes of instances. The hunts implement it; this package must not import them."""
 
     async def created(self, session: AsyncSession, instance_id: int, hunting: HuntingSettings) -> None: ...
 

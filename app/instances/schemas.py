@@ -1,4 +1,4 @@
-"""What callers send and read of instances."""
+"""Bodies and replies of instances."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from app.settings.hunting import HuntingIn, HuntingSettings
 
 def _header_value(text: str) -> str:
     if not (text.isascii() and text.isprintable()) or " " in text:
-        raise ValueError("must be printable ASCII characters without spaces, as the app shows it")
+        raise ValueError("must be printable ASCII characters without spaces")
     return text
 
 
@@ -23,17 +23,17 @@ ApiKey = Annotated[
 
 
 class InstanceIn(In):
-    """An instance as a whole. `api_key` may be left out, or sent back as stars, where one is stored."""
+    """A whole instance. `api_key` may be left out, or sent as stars, where one is stored."""
 
     name: ShortName = Field(examples=["TV"])
     enabled: bool = True
-    url: Url = Field(examples=["http://sonarr:8989"], description="With port and base path, as a browser shows it.")
-    api_key: ApiKey | None = Field(None, examples=[SECRET_MASK], description="The app's key: Settings, General.")
-    hunting: HuntingIn | None = Field(None, description="What this instance does differently from its type's defaults.")
+    url: Url = Field(examples=["http://sonarr:8989"], description="With port and base path, as in a browser.")
+    api_key: ApiKey | None = Field(None, examples=[SECRET_MASK], description="In the app: Settings, General.")
+    hunting: HuntingIn | None = Field(None, description="Settings that differ from the defaults of the app type.")
 
 
 class InstancePatch(In):
-    """Any subset; `hunting` is merged into the stored overrides, and `null` in it takes one back."""
+    """Any subset; `hunting` is merged into the stored overrides, and `null` in it removes one."""
 
     name: ShortName | None = None
     enabled: bool | None = None
@@ -54,7 +54,7 @@ class InstanceTestIn(In):
 
 
 class InstanceOut(Out):
-    """An instance, what is in force for it, and what was last seen of it."""
+    """An instance, its settings in force, and what was last observed of it."""
 
     id: int
     app_type: AppType
@@ -75,7 +75,7 @@ class InstanceOut(Out):
 
 
 class InstanceTestOut(Out):
-    """What a test of the connection found; `error` says what to do."""
+    """Result of a connection test; `error` says what to do."""
 
     ok: bool
     app_name: str | None

@@ -1,4 +1,4 @@
-"""Instances: create, read, change, delete and test them."""
+"""Create, read, change, delete and test instances."""
 
 from dataclasses import asdict
 
@@ -16,7 +16,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.schemas import SECRET_MASK
 from app.http.addresses import MAX_URL_LENGTH, normalise_url
 from app.instances import health
-from app.instances.events import tell_offline, tell_online
+from app.instances.events import record_offline, record_online
 from app.instances.models import Instance, InstanceState
 from app.instances.observer import InstanceObserver
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
@@ -31,7 +31,7 @@ PROBES_AT_ONCE = 100
 
 
 class InstanceService:
-    """The one owner of instance rows and of how to connect to what they stand for."""
+    """The only writer of instance rows; knows how to connect to their apps."""
 
     def __init__(
         self,
@@ -68,10 +68,10 @@ class InstanceService:
 
     async def create(self, app_type: AppType, given: InstanceIn, *, verify: bool = False) -> InstanceOut:
         key = self._new_key(given.api_key)
-        url = _normal(given.url)
+        url = _normalised(given.url)
         overrides = merged_values({}, given.hunting, app_type) if given.hunting else {}
         if verify:
-            await self._insist(app_type, url, key)
+            await self._require_connection(app_type, url, key)
         now = self._clock()
         async with self._db.session() as session:
             row = Instance(
@@ -109,38 +109,38 @@ class InstanceService:
         return await self._change(app_type, instance_id, given, keep_overrides=True, verify=verify)
 
     async def delete(self, app_type: AppType, instance_id: int) -> None:
-        """What other features keep of it ends or goes with it."""
+        """Delete the instance with all that belongs to it; its history stays."""
         async with self._db.session() as session:
             await self.require(session, instance_id, app_type)
-            await session.get_one(InstanceState, instance_id, with_for_update=True)  # a worker locks in this order
+            await session.get_one(InstanceState, instance_id, with_for_update=True)  # as a worker: this row first
             await self._observer.deleting(session, instance_id)
             await session.exec(delete(Instance).where(col(Instance.id) == instance_id))
 
     async def test(self, app_type: AppType, given: InstanceTestIn) -> InstanceTestOut:
-        """Try an unsaved connection, or the stored one with what the body changes of it; nothing is stored."""
+        """Test an unsaved connection, or a stored one with the changes of the body; store nothing."""
         url, key = given.url, given.api_key
         if given.instance_id is not None:
             async with self._db.reading() as session:
                 row = await self.require(session, given.instance_id, app_type)
-            url = _normal(url) if url else row.url
+            url = _normalised(url) if url else row.url
             key = self._key_for(row, key, url)
         if url is None:
             raise Invalid("Give a url and an api_key, or an instance_id.", field="body.url")
-        return _tested(await self._tester.test(app_type, _normal(url), self._new_key(key)))
+        return _tested(await self._tester.test(app_type, _normalised(url), self._new_key(key)))
 
     async def test_stored(self, app_type: AppType, instance_id: int) -> InstanceTestOut:
-        """Try the stored connection and keep what was learned."""
+        """Test the stored connection and store the result in the state of the instance."""
         async with self._db.reading() as session:
             row = await self.require(session, instance_id, app_type)
         found = await self._tester.test(app_type, row.url, self._box.decrypt(row.api_key))
         async with self._db.session() as session:
             state = await session.get(InstanceState, instance_id, with_for_update=True)
             if state is not None:
-                await self._learn(session, row, state, found)
+                await self._note_result(session, row, state, found)
         return _tested(found)
 
     async def probe(self, instance_id: int) -> None:
-        """The background form of the test, for the worker; a deleted instance is no error."""
+        """`test_stored` for a worker; a deleted instance is no error."""
         async with self._db.reading() as session:
             row = await session.get(Instance, instance_id)
         if row is not None:
@@ -157,7 +157,7 @@ class InstanceService:
     async def require(
         self, session: AsyncSession, instance_id: int, app_type: AppType | None = None, *, lock: bool = False
     ) -> Instance:
-        """The row; `NotFound` when it is not there, or is of another type than the path says."""
+        """The row; `NotFound` when it does not exist or is of another app type."""
         row = await session.get(Instance, instance_id, with_for_update={"key_share": True} if lock else None)
         if row is None or (app_type is not None and row.app_type != app_type):
             raise NotFound(f"There is no {app_type or 'instance'} with the id {instance_id}.")
@@ -176,7 +176,7 @@ class InstanceService:
         return effective(await self._settings.hunting_defaults(session, AppType(row.app_type)), row.overrides)
 
     async def update_defaults(self, app_type: AppType, given: HuntingIn) -> HuntingSettings:
-        """Change the hunting settings of all instances of a type; the next hunts move with the interval."""
+        """Change the hunting defaults of an app type; another interval moves the next hunts."""
         async with self._db.session() as session:
             before, after = await self._settings.update_hunting(session, app_type, given)
             if before.interval_minutes != after.interval_minutes:
@@ -186,7 +186,7 @@ class InstanceService:
         return after
 
     def connection(self, row: Instance, general: GeneralSettings, hunting: HuntingSettings) -> Connection:
-        """How to reach the app of a stored instance."""
+        """The connection to the app of a stored instance."""
         return Connection(
             row.url,
             self._box.decrypt(row.api_key),
@@ -198,20 +198,20 @@ class InstanceService:
     async def _change(
         self, app_type: AppType, instance_id: int, given: InstancePatch, *, keep_overrides: bool, verify: bool
     ) -> InstanceOut:
-        url = _normal(given.url) if given.url is not None else None
+        url = _normalised(given.url) if given.url is not None else None
         if verify:
             async with self._db.reading() as session:
                 row = await self.require(session, instance_id, app_type)
-            await self._insist(app_type, url or row.url, self._key_for(row, given.api_key, url or row.url))
+            await self._require_connection(app_type, url or row.url, self._key_for(row, given.api_key, url or row.url))
         async with self._db.session() as session:
             row = await self.require(session, instance_id, app_type, lock=True)
             state = await session.get_one(InstanceState, instance_id, with_for_update=True)
-            moved = self._connect(row, state, url, given.api_key)
+            moved = self._set_connection(row, state, url, given.api_key)
             await _flush_unique(session, app_type, row.url)
             if moved:
                 await self._observer.address_changed(session, instance_id)
             before = await self._hunting_if_any(session, row) if row.enabled else None
-            _take_over(row, given, keep_overrides=keep_overrides)
+            _set_fields(row, given, keep_overrides=keep_overrides)
             row.updated_at = self._clock()
             hunting = await self._hunting_if_any(session, row)
             if hunting and (before is None or before.interval_minutes != hunting.interval_minutes):
@@ -221,8 +221,8 @@ class InstanceService:
             await self._tester.enqueue(instance_id)
         return shown
 
-    def _connect(self, row: Instance, state: InstanceState, url: str | None, api_key: str | None) -> bool:
-        """Take over a new address or key, and forget what was seen at the old one; whether there was any."""
+    def _set_connection(self, row: Instance, state: InstanceState, url: str | None, api_key: str | None) -> bool:
+        """Store a new address or key and reset the state; false when neither is new."""
         key = self._key_for(row, api_key, url or row.url)
         if url in (None, row.url) and key == self._box.decrypt(row.api_key):
             return False
@@ -245,31 +245,31 @@ class InstanceService:
         return given
 
     def _key_for(self, row: Instance, given: str | None, url: str) -> str:
-        """The key to use with `url`. A stored key only ever goes to the place that it was stored for."""
+        """The key to use with `url`. A stored key is only ever sent to the address that it was stored for."""
         if given is not None and given != SECRET_MASK:
             return given
         if url != row.url:
-            raise Invalid("The url is another one: give the api_key with it.", field="body.api_key")
+            raise Invalid("The url is new: give the api_key with it.", field="body.api_key")
         return self._box.decrypt(row.api_key)
 
-    async def _insist(self, app_type: AppType, url: str, key: str) -> None:
+    async def _require_connection(self, app_type: AppType, url: str, key: str) -> None:
         found = await self._tester.test(app_type, url, key)
         if not found.ok:
             raise Invalid(found.error or NOT_AS_EXPECTED, field="body.url")
 
-    async def _learn(self, session: AsyncSession, row: Instance, state: InstanceState, found: Probe) -> None:
-        """What the hunt would have learned of the same answer."""
+    async def _note_result(self, session: AsyncSession, row: Instance, state: InstanceState, found: Probe) -> None:
+        """Update the state as a hunt does after the same answer."""
         now, app_type = self._clock(), AppType(row.app_type)
         if found.ok and found.app_name and found.version and found.database:
             status = AppStatus(found.app_name, found.version, found.database, "", found.variant)
             if health.seen_online(state, status, now):
-                await tell_online(session, app_type, row.name, state, now)
+                await record_online(session, app_type, row.name, state, now)
         else:
             failure = ArrError(
                 found.error_code or ErrorCode.BAD_RESPONSE, found.error or NOT_AS_EXPECTED, may_have_reached=False
             )
             if health.seen_offline(state, failure, now):
-                await tell_offline(session, app_type, row.name, state, now)
+                await record_offline(session, app_type, row.name, state, now)
             await self._observer.found_offline(session, state)
 
 
@@ -286,8 +286,8 @@ def _id(row: Instance) -> int:
     return row.id
 
 
-def _normal(url: str) -> str:
-    """The one spelling of the address, of a length that can be stored: names of other scripts grow when encoded."""
+def _normalised(url: str) -> str:
+    """The normal form of the address; names in other scripts grow when encoded, so its length is checked here."""
     try:
         normal = normalise_url(url)
     except Invalid as wrong:
@@ -297,8 +297,8 @@ def _normal(url: str) -> str:
     return normal
 
 
-def _take_over(row: Instance, given: InstancePatch, *, keep_overrides: bool) -> None:
-    """What the body says besides the address and the key."""
+def _set_fields(row: Instance, given: InstancePatch, *, keep_overrides: bool) -> None:
+    """All fields of the body but address and key."""
     row.name = given.name if given.name is not None else row.name
     row.enabled = given.enabled if given.enabled is not None else row.enabled
     stored = row.overrides if keep_overrides else {}

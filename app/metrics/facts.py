@@ -1,4 +1,4 @@
-"""What the database knows, as metrics: the same at every gateway, in a fixed number of statements over roll-ups."""
+"""Metrics from the database: the same at every gateway, read from roll-ups in a fixed number of statements."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType, HuntPass, Variant
 from app.counters.models import StatHunt, StatPassTotal, StatTotal
-from app.counters.rollup import EVER, HUNT_BOUNDS, HUNT_WITHIN
+from app.counters.rollup import HUNT_BOUNDS, HUNT_WITHIN, PASS_TOTALS
 from app.events.models import Event
 from app.hunting.store.cap_entries import used_by_instance
 from app.hunting.store.caps import UsedUnits
@@ -24,7 +24,7 @@ from app.settings.service import SettingsService
 MAX_EVENTS: Final = 10_000
 ENDS: Final = tuple(status.value for status in HuntStatus if status.value not in OPEN)
 
-# Columns and not rows of the ORM: a hundred instances cost a fifth of the time.
+# Columns instead of ORM rows: five times as fast for a hundred instances.
 _SEEN = ("online", "version", "variant", "failures", "checked_at")
 _HUNTED = ("missing_total", "cutoff_total", "queue_total", "last_hunt_at", "next_hunt_at")
 _INSTANCES: Any = (
@@ -37,7 +37,7 @@ _INSTANCES: Any = (
     .order_by(col(Instance.id))
 )
 _PASSES: Any = select(StatPassTotal.instance_id, StatPassTotal.hunt_pass).add_columns(
-    *(getattr(StatPassTotal, name) for name in EVER)
+    *(getattr(StatPassTotal, name) for name in PASS_TOTALS)
 )
 _ERRORS: Any = select(StatTotal.instance_id, StatTotal.errors)
 _ENDED: Any = select(StatHunt.app_type, StatHunt.instance_id, StatHunt.status, StatHunt.hunts).add_columns(
@@ -54,7 +54,7 @@ Labels = tuple[str, str, str]
 async def read_facts(
     session: AsyncSession, settings: SettingsService, now: datetime
 ) -> tuple[dict[int, Labels], list[Metric]]:
-    """The labels of every instance, and what is known of them, of hunts and of events."""
+    """The labels of every instance by id, and the metrics of instances, hunts and events."""
     rows = (await session.exec(_INSTANCES)).all()
     labels = {row.id: (row.app_type, str(row.id), row.name) for row in rows}
     hunting = [row for row in rows if row.hunts]
@@ -71,7 +71,7 @@ async def read_facts(
         *_caps(hunting, labels, defaults, spent),
         *_waiting(await open_hunts(session), now),
         *_events((await session.exec(_UNROUTED)).one(), now),
-        families.PAUSED.one((await settings.general_in(session)).hunting_paused),
+        families.PAUSED.single((await settings.general_in(session)).hunting_paused),
     ]
     return labels, metrics
 
@@ -99,7 +99,7 @@ def _hunting(rows: Sequence[Any], labels: Mapping[int, Labels], errors: Mapping[
 
 
 def _passes(rows: Sequence[Any], labels: Mapping[int, Labels]) -> Iterable[Metric]:
-    """Every pass from 0 on: Prometheus does not see the growth to the first value of a series."""
+    """Every pass starts at 0: Prometheus ignores the first value of a series."""
     found = {(row.instance_id, row.hunt_pass): row for row in rows}
     keys = [(instance_id, hunt_pass.value) for instance_id in labels for hunt_pass in HuntPass]
     wanted = ((families.SEARCHES, "searches"), (families.GRABS, "grabbed"), (families.IMPORTS, "imported"))
@@ -114,12 +114,12 @@ def _hunts(rows: Sequence[Any], labels: Mapping[int, Labels]) -> Iterable[Metric
     keys = [(instance_id, status) for instance_id in labels for status in ENDS]
     yield families.HUNTS.of(((*labels[key[0]], key[1]), found.get(key, 0)) for key in keys)
     sums: dict[tuple[str, str], list[float]] = {}
-    for row in rows:  # those of deleted instances too: a sum that falls would be a new beginning
+    for row in rows:  # deleted instances too: Prometheus takes a sum that falls for a restart
         numbers = [*(getattr(row, name) for name in HUNT_WITHIN), row.timed, row.seconds]
         before = sums.get((row.app_type, row.status), [0] * len(numbers))
         sums[row.app_type, row.status] = [a + b for a, b in zip(before, numbers, strict=True)]
     yield families.HUNT_SECONDS.histogram(
-        HUNT_BOUNDS, ((key, [int(one) for one in numbers[:-1]], numbers[-1]) for key, numbers in sums.items())
+        HUNT_BOUNDS, ((key, [int(number) for number in numbers[:-1]], numbers[-1]) for key, numbers in sums.items())
     )
 
 
@@ -145,8 +145,8 @@ def _waiting(hunts: Mapping[str, OpenHunts], now: datetime) -> Iterable[Metric]:
 
 
 def _events(row: Any, now: datetime) -> Iterable[Metric]:
-    yield families.UNROUTED.one(row[0])
-    yield families.OLDEST_EVENT.one(age(row[1], now))
+    yield families.UNROUTED.single(row[0])
+    yield families.OLDEST_EVENT.single(age(row[1], now))
 
 
 def age(since: datetime | None, now: datetime) -> float:

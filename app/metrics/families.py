@@ -1,4 +1,4 @@
-"""Every metric of ours: its name, kind, labels and what it says. `docs/metrics.md` shows the same table."""
+"""Every metric of Huntarr: name, kind, labels and meaning. `docs/metrics.md` has the same table."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from prometheus_client.utils import floatToGoString
 
 Kind = Literal["counter", "gauge", "histogram"]
 
-# Not `instance`: that is Prometheus's own word for the process that it asks.
+# Not `instance`: Prometheus gives that label to the process that it scrapes.
 OF_INSTANCE: Final = ("app_type", "instance_id", "instance_name")
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric; the same labels on every sample."""
+    """One metric; all its samples have the same labels."""
 
     name: str
     kind: Kind
@@ -24,18 +24,18 @@ class Family:
     text: str
 
     def of(self, samples: Iterable[tuple[Sequence[str], float]]) -> Metric:
-        """The metric with these samples: values of the labels, and the number."""
+        """The metric with these samples: label values and number of each."""
         made, name, labels = self._empty(), self.name, self.labels
         made.samples = [Sample(name, dict(zip(labels, values, strict=True)), number) for values, number in samples]
         return made
 
-    def one(self, number: float) -> Metric:
+    def single(self, number: float) -> Metric:
         return self.of([((), number)])
 
     def histogram(
         self, bounds: Sequence[float], samples: Iterable[tuple[Sequence[str], Sequence[int], float]]
     ) -> Metric:
-        """The metric from cumulative counts (the last one is of all) and sums."""
+        """The metric from label values, cumulative counts (the last one counts all) and sums."""
         made = self._empty()
         names = [*map(floatToGoString, bounds), "+Inf"]
         for values, cumulative, total in samples:
@@ -62,9 +62,11 @@ def _histogram(name: str, labels: tuple[str, ...], text: str) -> Family:
     return Family(name, "histogram", labels, text)
 
 
-SEARCHES = _counter("huntarr_searches_total", (*OF_INSTANCE, "pass"), "Searches that the app took.")
+SEARCHES = _counter("huntarr_searches_total", (*OF_INSTANCE, "pass"), "Searches that the app accepted.")
 WITHDRAWN = _counter(
-    "huntarr_searches_withdrawn_total", (*OF_INSTANCE, "pass"), "Searches among them that were cancelled in time."
+    "huntarr_searches_withdrawn_total",
+    (*OF_INSTANCE, "pass"),
+    "Accepted searches that were cancelled before the app began.",
 )
 GRABS = _counter(
     "huntarr_grabs_total", (*OF_INSTANCE, "pass"), "Searches that led to a download, confirmed by the app."
@@ -73,11 +75,11 @@ IMPORTS = _counter(
     "huntarr_imports_total", (*OF_INSTANCE, "pass"), "Searches whose download is in the library, confirmed by the app."
 )
 ERRORS = _counter(
-    "huntarr_errors_total", OF_INSTANCE, "Searches and hunts that failed; set back by POST /api/stats/reset."
+    "huntarr_errors_total", OF_INSTANCE, "Searches and hunts that failed; reset by POST /api/stats/reset."
 )
-HUNTS = _counter("huntarr_hunts_total", (*OF_INSTANCE, "status"), "Hunts that ended, by how.")
+HUNTS = _counter("huntarr_hunts_total", (*OF_INSTANCE, "status"), "Hunts that ended, by their final status.")
 HUNT_SECONDS = _histogram(
-    "huntarr_hunt_duration_seconds", ("app_type", "status"), "How long hunts took that had begun."
+    "huntarr_hunt_duration_seconds", ("app_type", "status"), "Duration of hunts that had started."
 )
 
 CAP_LIMIT = _gauge(
@@ -88,19 +90,21 @@ CAP_LEFT = _gauge("huntarr_cap_left", (*OF_INSTANCE, "window"), "Searches left w
 
 ENABLED = _gauge("huntarr_instance_enabled", OF_INSTANCE, "1 when the instance is enabled.")
 ONLINE = _gauge(
-    "huntarr_instance_online", OF_INSTANCE, "1 when the app answered last time, 0 when not; absent before it was asked."
+    "huntarr_instance_online",
+    OF_INSTANCE,
+    "1 when the app answered the last request, 0 when not; absent before the first test.",
 )
 INFO = _gauge(
-    "huntarr_instance_info", (*OF_INSTANCE, "version", "variant"), "Always 1; the version of the app is in the label."
+    "huntarr_instance_info",
+    (*OF_INSTANCE, "version", "variant"),
+    "Always 1; the labels have version and variant of the app.",
 )
 FAILURES = _gauge("huntarr_instance_failures", OF_INSTANCE, "Failures of the app in a row.")
-MISSING = _gauge("huntarr_instance_missing_items", OF_INSTANCE, "Missing items, as the last hunt saw them.")
-CUTOFF = _gauge("huntarr_instance_cutoff_items", OF_INSTANCE, "Items below their cutoff, as the last hunt saw them.")
-DOWNLOADS = _gauge(
-    "huntarr_instance_queue_items", OF_INSTANCE, "Downloads in the app's queue, as the last hunt saw them."
-)
-CHECKED_AT = _gauge("huntarr_instance_checked_timestamp_seconds", OF_INSTANCE, "When the app was asked last.")
-LAST_HUNT_AT = _gauge("huntarr_instance_last_hunt_timestamp_seconds", OF_INSTANCE, "When the last hunt began.")
+MISSING = _gauge("huntarr_instance_missing_items", OF_INSTANCE, "Missing items at the last hunt.")
+CUTOFF = _gauge("huntarr_instance_cutoff_items", OF_INSTANCE, "Items below their cutoff at the last hunt.")
+DOWNLOADS = _gauge("huntarr_instance_queue_items", OF_INSTANCE, "Downloads in the app's queue at the last hunt.")
+CHECKED_AT = _gauge("huntarr_instance_checked_timestamp_seconds", OF_INSTANCE, "Time of the last status of the app.")
+LAST_HUNT_AT = _gauge("huntarr_instance_last_hunt_timestamp_seconds", OF_INSTANCE, "Start of the last hunt.")
 NEXT_HUNT_AT = _gauge(
     "huntarr_instance_next_hunt_timestamp_seconds",
     OF_INSTANCE,
@@ -108,48 +112,48 @@ NEXT_HUNT_AT = _gauge(
 )
 
 PAUSED = _gauge("huntarr_hunting_paused", (), "1 while all hunting is paused.")
-OPEN_HUNTS = _gauge("huntarr_hunts_open", ("status",), "Hunts that wait or run.")
+OPEN_HUNTS = _gauge("huntarr_hunts_open", ("status",), "Hunts that are queued or running.")
 OLDEST_HUNT = _gauge(
     "huntarr_hunts_oldest_age_seconds",
     ("status",),
-    "Age of the oldest hunt that waits (since it was queued) or runs (since it began); 0 without one.",
+    "Age of the oldest hunt that is queued or running (since its start); 0 without one.",
 )
-UNROUTED = _gauge("huntarr_events_unrouted", (), "Events that nobody was told of yet; counted up to 10000.")
+UNROUTED = _gauge("huntarr_events_unrouted", (), "Events that were not routed yet; counted up to 10000.")
 OLDEST_EVENT = _gauge("huntarr_events_oldest_unrouted_age_seconds", (), "Age of the oldest of them; 0 without one.")
 
-JOBS = _gauge("huntarr_jobs", ("state",), "Jobs in the queue on Redis that wait or run; looked at up to 1000.")
+JOBS = _gauge("huntarr_jobs", ("state",), "Jobs in Redis that wait or run; counted up to 1000.")
 OLDEST_JOB = _gauge(
-    "huntarr_jobs_oldest_waiting_age_seconds", (), "How long the job that waits longest is overdue; 0 without one."
+    "huntarr_jobs_oldest_waiting_age_seconds", (), "How long the oldest waiting job is overdue; 0 without one."
 )
-WORKERS = _gauge("huntarr_workers", (), "Workers that live.")
-GATEWAYS = _gauge("huntarr_gateways", (), "Gateways that live.")
+WORKERS = _gauge("huntarr_workers", (), "Live workers.")
+GATEWAYS = _gauge("huntarr_gateways", (), "Live gateways.")
 HEARTBEAT_AT = _gauge(
-    "huntarr_worker_heartbeat_timestamp_seconds", (), "The newest sign of life of any worker; absent without one."
+    "huntarr_worker_heartbeat_timestamp_seconds", (), "The newest heartbeat of any worker; absent without one."
 )
 APP_REQUESTS = _counter(
     "huntarr_app_requests_total",
     (*OF_INSTANCE, "result"),
-    "Requests to the app by any process of ours, by class of status or no_answer.",
+    "Requests to the app by all processes, by status class or no_answer.",
 )
 APP_SECONDS = _histogram(
     "huntarr_app_answer_seconds",
     ("app_type",),
-    "How long apps took to answer any process of ours, answers that never came included.",
+    "Answer times of apps to all processes; includes requests without an answer.",
 )
-APP_LAST = _gauge("huntarr_app_last_answer_seconds", OF_INSTANCE, "How long the app took to answer last.")
+APP_LAST = _gauge("huntarr_app_last_answer_seconds", OF_INSTANCE, "Time of the last answer of the app.")
 
 BUILD = _gauge(
     "huntarr_build_info", ("version", "database"), "Always 1; version and kind of database are in the labels."
 )
-DATABASE_UP = _gauge("huntarr_database_up", (), "1 when the database answered; without it what it knows is absent.")
-REDIS_UP = _gauge("huntarr_redis_up", (), "1 when Redis answered; without it what it knows is absent.")
+DATABASE_UP = _gauge("huntarr_database_up", (), "1 when the database answered; else its metrics are absent.")
+REDIS_UP = _gauge("huntarr_redis_up", (), "1 when Redis answered; else its metrics are absent.")
 HTTP_REQUESTS = _counter(
     "huntarr_http_requests_total",
     ("method", "route", "status"),
-    "Replies of this process; status none where the caller left before it.",
+    "Replies of this process; status none when the caller disconnected first.",
 )
 HTTP_SECONDS = _histogram(
-    "huntarr_http_request_duration_seconds", ("method", "route"), "Time until this process began its reply."
+    "huntarr_http_request_duration_seconds", ("method", "route"), "Time until this process started its reply."
 )
 
-FAMILIES: Final = tuple(one for one in list(globals().values()) if isinstance(one, Family))
+FAMILIES: Final = tuple(value for value in list(globals().values()) if isinstance(value, Family))

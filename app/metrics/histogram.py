@@ -1,4 +1,4 @@
-"""A histogram that one event loop fills: no locks, so that counting a request costs next to nothing."""
+"""A histogram without locks, for one event loop."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Histogram:
-    """Values counted by the first of `bounds` that is not smaller; the last place is for those above all of them."""
+    """Counts each value at the first of `bounds` that is not smaller; the last count is of values above all bounds."""
 
     bounds: tuple[float, ...]
     counts: list[int] = field(default_factory=list)
@@ -21,7 +21,7 @@ class Histogram:
         self.total += value
 
     def cumulative(self) -> list[int]:
-        """As Prometheus wants it: how many are at most each bound, and at last how many there are."""
+        """How many values are at most each bound, and the number of all values."""
         return running_sums(self.counts)
 
 

@@ -1,4 +1,4 @@
-"""What this process answered: counted by the route's template, so that no caller can invent a label."""
+"""Counts the replies of this process by route template, so that no caller can create labels."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -16,14 +16,14 @@ NO_STATUS: Final = "none"
 
 
 class HttpNumbers:
-    """Filled by the middleware of one application, read at its scrapes."""
+    """Filled by the metrics middleware, read by scrapes."""
 
     def __init__(self) -> None:
         self._replies: dict[tuple[str, str, int], int] = {}
         self._seconds: dict[tuple[str, str], Histogram] = {}
 
     def count(self, method: str, route: str | None, status: int, seconds: float | None) -> None:
-        """One reply; `status` 0 and no time where the caller left before it began."""
+        """Count one reply; `status` is 0 and `seconds` is `None` when the caller disconnected before it."""
         if method not in METHODS:
             method = OTHER_METHOD
         if route is None:
@@ -42,5 +42,5 @@ class HttpNumbers:
             for (method, route, status), number in self._replies.items()
         )
         yield families.HTTP_SECONDS.histogram(
-            SECONDS, ((key, one.cumulative(), one.total) for key, one in self._seconds.items())
+            SECONDS, ((key, times.cumulative(), times.total) for key, times in self._seconds.items())
         )

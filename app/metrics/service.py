@@ -1,4 +1,4 @@
-"""One scrape: what all processes share, at most five seconds old, and what this process saw itself."""
+"""One scrape: shared numbers, at most five seconds old, and the numbers of this process."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ OFF: Final = "Metrics are turned off: metrics_enabled in the general settings tu
 
 
 class Format(StrEnum):
-    """How a scrape is written; each by its content type."""
+    """Format of a scrape; the value is the content type."""
 
     PLAIN = CONTENT_TYPE_PLAIN_0_0_4
     OPENMETRICS = openmetrics.CONTENT_TYPE_LATEST
@@ -44,7 +44,7 @@ class Format(StrEnum):
 
 @dataclass(slots=True)
 class _Shared:
-    """What all processes share, and its text: writing it takes as long as reading it."""
+    """The numbers that all processes share, with their text: writing it takes as long as reading them."""
 
     read_at: float
     metrics: list[Metric]
@@ -57,7 +57,7 @@ class _Shared:
 
 
 class MetricsService:
-    """Reads roll-ups and Redis; one reading serves every scrape for five seconds."""
+    """Reads roll-ups and Redis; the result is cached for five seconds."""
 
     def __init__(
         self,
@@ -77,41 +77,41 @@ class MetricsService:
         self._timer = timer
         self._process = ProcessCollector(registry=None)
         self._lock = asyncio.Lock()
-        self._kept: _Shared | None = None
+        self._cached: _Shared | None = None
         self._is_enabled = True
         self._labels: dict[int, Labels] = {}
 
     async def scrape(self, http: HttpNumbers, wanted: Format) -> bytes:
-        """Everything; `NotFound` while it is turned off. Parts that are away are left out, and said to be."""
-        if not await self._may_answer():
+        """All metrics; `NotFound` while they are turned off. Without database or Redis their metrics are missing."""
+        if not await self._enabled():
             raise NotFound(OFF)
         shared = await self._shared()
         build = families.BUILD.of([((__version__, "sqlite" if self._db.is_sqlite else "postgresql"), 1)])
         own = _written([build, *http.collect(), *self._process.collect()], wanted)
         return shared.text(wanted) + own + (END if wanted is Format.OPENMETRICS else b"")
 
-    async def _may_answer(self) -> bool:
+    async def _enabled(self) -> bool:
         try:
             self._is_enabled = (await self._settings.general()).metrics_enabled
         except Unavailable:
-            log.debug("the switch of the metrics cannot be read: as before")
+            log.debug("metrics_enabled not read: database unavailable")
         return self._is_enabled
 
     async def _shared(self) -> _Shared:
         async with self._lock:
             now = self._timer()
-            if self._kept is None or now - self._kept.read_at > FRESH_SECONDS:
-                self._kept = _Shared(now, [*await self._of_database(), *await self._of_redis()])
-            return self._kept
+            if self._cached is None or now - self._cached.read_at > FRESH_SECONDS:
+                self._cached = _Shared(now, [*await self._of_database(), *await self._of_redis()])
+            return self._cached
 
     async def _of_database(self) -> list[Metric]:
         try:
             async with self._db.reading() as session:
                 self._labels, metrics = await read_facts(session, self._settings, self._clock())
         except Unavailable as failure:
-            log.warning("metrics without the database", error=failure.message)
-            return [families.DATABASE_UP.one(0)]
-        return [families.DATABASE_UP.one(1), *metrics]
+            log.warning("metrics incomplete: database unavailable", error=failure.message)
+            return [families.DATABASE_UP.single(0)]
+        return [families.DATABASE_UP.single(1), *metrics]
 
     async def _of_redis(self) -> list[Metric]:
         try:
@@ -120,13 +120,13 @@ class MetricsService:
                 traffic = await self._traffic.read(self._labels)
                 metrics = await read_queue(self._redis, self._clock())
         except (RedisError, OSError, TimeoutError) as failure:
-            log.warning("metrics without redis", error=type(failure).__name__)
-            return [families.REDIS_UP.one(0)]
-        return [families.REDIS_UP.one(1), *metrics, *_traffic(traffic, self._labels)]
+            log.warning("metrics incomplete: Redis unavailable", error=type(failure).__name__)
+            return [families.REDIS_UP.single(0)]
+        return [families.REDIS_UP.single(1), *metrics, *_traffic(traffic, self._labels)]
 
 
-class _Read(CollectorRegistry):
-    """Metrics that are read already, as the library wants them for writing."""
+class _CollectedRegistry(CollectorRegistry):
+    """Collected metrics as the registry that the library writes."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         super().__init__()
@@ -137,18 +137,18 @@ class _Read(CollectorRegistry):
 
 
 def _written(metrics: list[Metric], wanted: Format) -> bytes:
-    """The text without its end, so that parts can be put together."""
+    """The text without its end mark, so that parts can be joined."""
     if wanted is Format.PLAIN:
-        return generate_latest(_Read(metrics))
-    text: bytes = openmetrics.generate_latest(_Read(metrics))  # type: ignore[no-untyped-call] # the library's own gap
+        return generate_latest(_CollectedRegistry(metrics))
+    text: bytes = openmetrics.generate_latest(_CollectedRegistry(metrics))  # type: ignore[no-untyped-call] # the library has no types here
     return text.removesuffix(END)
 
 
 def _traffic(found: Traffic, labels: dict[int, Labels]) -> Iterable[Metric]:
-    """The usual results from 0 on: Prometheus does not see the growth to the first value of a series."""
-    requests = {(one, result): 0 for one in labels for result in RESULTS} | dict(found.requests)
-    yield families.APP_REQUESTS.of(((*labels[one], result), number) for (one, result), number in requests.items())
+    """The usual results start at 0: Prometheus ignores the first value of a series."""
+    requests = {(instance_id, result): 0 for instance_id in labels for result in RESULTS} | dict(found.requests)
+    yield families.APP_REQUESTS.of(((*labels[key], result), number) for (key, result), number in requests.items())
     yield families.APP_SECONDS.histogram(
-        SECONDS, (((app_type,), one.cumulative(), one.total) for app_type, one in found.answers.items())
+        SECONDS, (((app_type,), times.cumulative(), times.total) for app_type, times in found.answers.items())
     )
-    yield families.APP_LAST.of((labels[one], seconds) for one, seconds in found.last.items())
+    yield families.APP_LAST.of((labels[instance_id], seconds) for instance_id, seconds in found.last.items())

@@ -1,7 +1,6 @@
-"""Requests to the apps, of all our processes together: each adds what it saw to one hash on Redis.
+"""Counts of requests to the apps: every process adds its own to one hash in Redis.
 
-Sums on Redis instead of numbers of each process: workers come and go, and a sum that loses one of them falls, which
-Prometheus takes for a new beginning. So it does not matter which gateway is asked, nor where the worker runs.
+So every gateway shows the same sums. They do not fall when a worker ends: Prometheus would take that for a restart.
 """
 
 import asyncio
@@ -26,25 +25,25 @@ from app.metrics.histogram import Histogram
 log = structlog.get_logger(__name__)
 
 SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-KEY: Final = "huntarr:metrics:apps:1"  # another number whenever its fields mean something else
+KEY: Final = "huntarr:metrics:apps:1"  # raise the number when the fields change their meaning
 KEPT_FOR: Final = timedelta(days=30)
 EVERY_SECONDS: Final = 5.0
 REDIS_SECONDS: Final = 1.0
-MAX_PLACES: Final = 1000
+MAX_ADDRESSES: Final = 1000
 NO_ANSWER: Final = "no_answer"
 
 # Fields: `requests:{instance}:{result}`, `last:{instance}`, `answers:{app type}:{place}`, `seconds:{app type}`.
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What was seen of one address since the last flush."""
+class _Counts:
+    """Requests to one address since the last flush."""
 
     results: dict[str, int] = field(default_factory=dict)
     answers: Histogram = field(default_factory=lambda: Histogram(SECONDS))
     last: float | None = None
 
-    def add(self, other: "_Seen") -> None:
+    def add(self, other: "_Counts") -> None:
         for result, number in other.results.items():
             self.results[result] = self.results.get(result, 0) + number
         self.answers.counts = [a + b for a, b in zip(self.answers.counts, other.answers.counts, strict=True)]
@@ -54,7 +53,7 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The sums: requests by instance and result, answers by app type, the last answer by instance."""
+    """The sums: requests by instance and result, answer times by app type, the last answer time by instance."""
 
     requests: Mapping[tuple[int, str], int]
     answers: Mapping[str, Histogram]
@@ -62,12 +61,12 @@ class Traffic:
 
 
 class AppTraffic:
-    """Sees every request of this process, and moves the numbers to Redis every few seconds."""
+    """Counts the requests of this process and adds them to Redis every few seconds."""
 
     def __init__(self, db: Database, redis: ArqRedis) -> None:
         self._db = db
         self._redis = redis
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _Counts] = {}
         self._flushing = asyncio.Lock()
 
     def observe(self, exchange: Exchange) -> None:
@@ -75,9 +74,9 @@ class AppTraffic:
         status = exchange.status
         seen = self._seen.get(exchange.url)
         if seen is None:
-            if len(self._seen) >= MAX_PLACES:  # Redis is away, and somebody tests one address after the other
+            if len(self._seen) >= MAX_ADDRESSES:  # Redis is unavailable, and many addresses are tested
                 return
-            seen = self._seen[exchange.url] = _Seen()
+            seen = self._seen[exchange.url] = _Counts()
         result = NO_ANSWER if status is None else f"{status // 100}xx"
         seen.results[result] = seen.results.get(result, 0) + 1
         seen.answers.observe(exchange.seconds)
@@ -85,7 +84,7 @@ class AppTraffic:
             seen.last = exchange.seconds
 
     async def flush(self) -> None:
-        """Add what was seen to the sums. What cannot be added now is kept for the next time."""
+        """Add the counts to the sums. Without Redis or database they are kept for the next time."""
         async with self._flushing:
             if not self._seen:
                 return
@@ -94,14 +93,14 @@ class AppTraffic:
                 await self._add(seen, await self._owners())
                 seen = {}
             except (RedisError, OSError, TimeoutError, Unavailable):
-                log.debug("traffic not counted yet: no redis or no database")
+                log.debug("app requests not counted yet: Redis or database unavailable")
             finally:
                 for url, newer in self._seen.items():
-                    seen.setdefault(url, _Seen()).add(newer)
+                    seen.setdefault(url, _Counts()).add(newer)
                 self._seen = seen
 
     async def read(self, instances: Iterable[int]) -> Traffic:
-        """The sums for these instances; those of others are of deleted ones, and are thrown away."""
+        """The sums of these instances; sums of other, deleted instances are removed."""
         fields = await cast(Awaitable[dict[bytes, bytes]], self._redis.hgetall(KEY))
         known, gone = set(instances), list[str]()
         requests: dict[tuple[int, str], int] = {}
@@ -125,7 +124,7 @@ class AppTraffic:
 
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
-        """Flush every few seconds for the time of the block, and at its end."""
+        """Flush every few seconds during the block, and at its end."""
         try:
             async with running(self._flow()):
                 yield
@@ -138,25 +137,25 @@ class AppTraffic:
             await self.flush()
 
     async def _owners(self) -> dict[str, tuple[int, str]]:
-        """Whose address is whose. One that two apps share counts for the first of them."""
+        """Instance id and app type by address. Requests to an address of two apps count for the first of them."""
         async with self._db.reading() as session:
             rows = (await session.exec(select(Instance.url, Instance.id, Instance.app_type))).all()
         return {url: (instance_id or 0, app_type) for url, instance_id, app_type in reversed(rows)}
 
-    async def _add(self, seen: Mapping[str, _Seen], owners: Mapping[str, tuple[int, str]]) -> None:
-        """All or nothing. Addresses that are no instance's were only tested."""
+    async def _add(self, seen: Mapping[str, _Counts], owners: Mapping[str, tuple[int, str]]) -> None:
+        """All or nothing. Addresses of no instance were only tested."""
         async with asyncio.timeout(REDIS_SECONDS), self._redis.pipeline(transaction=True) as pipe:
-            for url, one in seen.items():
+            for url, counts in seen.items():
                 if url not in owners:
                     continue
                 instance_id, app_type = owners[url]
-                for result, number in one.results.items():
+                for result, number in counts.results.items():
                     pipe.hincrby(KEY, f"requests:{instance_id}:{result}", number)
-                for place, number in enumerate(one.answers.counts):
+                for place, number in enumerate(counts.answers.counts):
                     if number:
                         pipe.hincrby(KEY, f"answers:{app_type}:{place}", number)
-                pipe.hincrbyfloat(KEY, f"seconds:{app_type}", one.answers.total)
-                if one.last is not None:
-                    pipe.hset(KEY, f"last:{instance_id}", str(one.last))
+                pipe.hincrbyfloat(KEY, f"seconds:{app_type}", counts.answers.total)
+                if counts.last is not None:
+                    pipe.hset(KEY, f"last:{instance_id}", str(counts.last))
             pipe.expire(KEY, KEPT_FOR)
             await pipe.execute()

@@ -1,4 +1,4 @@
-"""The settings that hold for everything: one field a setting."""
+"""The general settings: one field for each."""
 
 from typing import Annotated
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""The settings of a hunt: one field a setting, with its default and bounds; merge, checks and documents follow."""
+"""The settings of a hunt: one field for each, with default, bounds and description."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from app.core.schemas import In, patch_of
 
 
 class Order(StrEnum):
-    """Which items come first."""
+    """Which items are searched first."""
 
     LONGEST_UNSEARCHED = "longest_unsearched"
     NEWEST = "newest"
@@ -25,7 +25,7 @@ class Order(StrEnum):
 
 
 class ReleaseDate(StrEnum):
-    """Which date of a movie counts as its release; `available` is what the app itself says."""
+    """Which date of a movie counts as its release; `available`: the app decides."""
 
     EARLIEST = "earliest"
     DIGITAL = "digital"
@@ -48,7 +48,7 @@ WEEK = tuple(Weekday)
 
 
 class HuntingWindow(BaseModel):
-    """A time of the week, in the time zone of the general settings; over midnight when `end` is not after `start`."""
+    """A time of the week, in the time zone of the general settings; over midnight if `end` is not after `start`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_mode_override="serialization")
 
@@ -57,7 +57,7 @@ class HuntingWindow(BaseModel):
     end: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["06:00"])
 
     def holds(self, local: datetime) -> bool:
-        """Whether the wall-clock time `local` lies inside."""
+        """Whether the local time is inside the window."""
         start, end, at = time.fromisoformat(self.start), time.fromisoformat(self.end), local.time()
         today, yesterday = WEEK[local.weekday()], WEEK[local.weekday() - 1]
         if start < end:
@@ -73,7 +73,7 @@ def _trimmed(words: list[str]) -> list[str]:
 
 
 def modes_by_app() -> str:
-    """A sentence for the documents, such as `Sonarr: auto, episode, season; Radarr: auto, movie.`"""
+    """A sentence for descriptions, such as `Sonarr: auto, episode, season; Radarr: auto, movie.`"""
     modes = {REGISTRY[app_type].label: hunt_spec(app_type).modes for app_type in hunting_apps()}
     return "; ".join(f"{label}: {', '.join(words)}" for label, words in modes.items()) + "."
 
@@ -85,7 +85,7 @@ Batch = Annotated[int, Field(ge=0, le=50)]
 
 
 class HuntingSettings(BaseModel):
-    """How an instance is hunted."""
+    """The settings of the hunts of an instance."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, json_schema_serialization_defaults_required=True
@@ -105,7 +105,7 @@ class HuntingSettings(BaseModel):
         le=1,
         description="auto: share of an ended season's episodes that must lack a file, and at least 3.",
     )
-    order: Order = Field(Order.LONGEST_UNSEARCHED, description="Which items come first.")
+    order: Order = Field(Order.LONGEST_UNSEARCHED, description="Which items are searched first.")
     missing_cooldown_hours: Hours = Field(168, description="Least time between two searches of a missing item.")
     cutoff_cooldown_hours: Hours = Field(336, description="Least time between two searches below the cutoff.")
     upgrade_cooldown_hours: Hours = Field(720, description="Least time between two searches for a better score.")
@@ -151,7 +151,7 @@ class HuntingSettings(BaseModel):
         return not self.windows or any(window.holds(now.astimezone(zone)) for window in self.windows)
 
     def of(self, hunt_pass: HuntPass) -> "PassSettings":
-        """What holds for one pass."""
+        """The settings of one pass."""
         if hunt_pass is HuntPass.MISSING:
             return PassSettings(self.missing_batch, self.missing_mode, self.missing_cooldown_hours)
         if hunt_pass is HuntPass.CUTOFF:
@@ -161,7 +161,7 @@ class HuntingSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PassSettings:
-    """The settings that each pass has of its own."""
+    """The settings that differ between passes."""
 
     batch: int
     mode: Mode
@@ -194,7 +194,7 @@ def merged_values(
 
 
 def effective(*layers: Mapping[str, Any]) -> HuntingSettings:
-    """The settings in force: built-in defaults, under those of the app type, under the instance's own."""
+    """The settings in force: `layers` override the built-in defaults, later ones override earlier ones."""
     values: dict[str, Any] = {}
     for layer in layers:
         values |= layer
@@ -202,6 +202,6 @@ def effective(*layers: Mapping[str, Any]) -> HuntingSettings:
 
 
 def one_setting(name: str, *layers: Mapping[str, Any]) -> Any:
-    """The same for a single setting, where a whole model for each of a hundred instances would cost too much."""
+    """`effective` for a single setting; building the whole model for a hundred instances would be slow."""
     found = [layer[name] for layer in layers if name in layer]
     return found[-1] if found else HuntingSettings.model_fields[name].default

@@ -1,4 +1,4 @@
-"""The table of the settings: one row a section."""
+"""The table of the settings: one row for each section."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from app.core.db import UtcDateTime
 
 
 class SettingsSection(SQLModel, table=True):
-    """`general`, or the hunting defaults of an app type; only what the user set."""
+    """`general`, the hunting defaults of an app type, or a section of another feature; only what the user set."""
 
     __tablename__ = "settings"
 

@@ -1,4 +1,4 @@
-"""Reading and changing the settings; pausing and resuming all hunting."""
+"""Reads and changes settings; pauses and resumes all hunting."""
 
 import os
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ PAUSED_UNTIL = "paused_until"
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Whether all hunting is paused; `until` is `None` when only a person ends it."""
+    """Whether all hunting is paused; without `until` it stays paused until somebody resumes it."""
 
     paused: bool
     until: datetime | None = None
@@ -49,7 +49,7 @@ class SettingsService:
             return await self.general_in(session)
 
     async def general_in(self, session: AsyncSession) -> GeneralSettings:
-        """The same within a unit of work that is open already."""
+        """`general` within an open unit of work."""
         stored = await _stored(session, GENERAL)
         paused = self._pause(stored).paused
         return GeneralSettings.model_validate({**self._defaults, **stored, "hunting_paused": paused})
@@ -65,11 +65,11 @@ class SettingsService:
         return general
 
     async def apply_level(self) -> None:
-        """Log from now on what the settings say: at the start, and when another process changed them."""
+        """Apply the log level of the settings: at the start, and after a change by another process."""
         set_level((await self.general()).log_level)
 
     async def sections(self) -> dict[str, Any]:
-        """Every section by its name, as it is in force."""
+        """The settings in force, by section: `general` and every app type that hunts."""
         async with self._db.reading() as session:
             defaults = await self.all_hunting_defaults(session)
             sections = {app_type.value: effective(stored) for app_type, stored in defaults.items()}
@@ -80,29 +80,29 @@ class SettingsService:
             return effective(await self.hunting_defaults(session, app_type))
 
     async def hunting_defaults(self, session: AsyncSession, app_type: AppType) -> dict[str, Any]:
-        """What the user set for all instances of the type."""
+        """What the user set for all instances of the app type; without built-in defaults."""
         return await _stored(session, app_type.value)
 
     async def all_hunting_defaults(self, session: AsyncSession) -> dict[AppType, dict[str, Any]]:
-        """The same for every app type that hunts, in one statement."""
+        """`hunting_defaults` of every app type that hunts, in one statement."""
         rows = {row.name: dict(row.stored) for row in (await session.exec(select(SettingsSection))).all()}
         return {app_type: rows.get(app_type.value, {}) for app_type in hunting_apps()}
 
     async def update_hunting(
         self, session: AsyncSession, app_type: AppType, given: HuntingIn
     ) -> tuple[HuntingSettings, HuntingSettings]:
-        """Merge `given` into the defaults of the type; the settings before and after."""
+        """Merge `given` into the defaults of the app type; returns the settings before and after."""
         stored = await self._locked(session, app_type.value)
         merged = merged_values(stored, given, app_type, prefix="body")
         await self._store(session, app_type.value, merged)
         return effective(stored), effective(merged)
 
     async def section(self, session: AsyncSession, name: str) -> dict[str, Any]:
-        """What is stored in a section that belongs to another part of Huntarr."""
+        """The stored values of a section that another feature owns, by name; empty when nothing is stored."""
         return await _stored(session, name)
 
     async def change_section(self, session: AsyncSession, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge `changes` into it; what is stored then. `None` takes a value back."""
+        """Merge `changes` into the section; returns the stored values. `None` removes a value."""
         merged = {**await self._locked(session, name), **changes}
         await self._store(session, name, merged)
         return {key: value for key, value in merged.items() if value is not None}
@@ -130,7 +130,7 @@ class SettingsService:
         await self._store(session, GENERAL, {**await self._locked(session, GENERAL), **changes})
 
     async def _locked(self, session: AsyncSession, name: str) -> dict[str, Any]:
-        """The section, locked until the end of the unit of work: of two changes at a time none is lost."""
+        """The stored values, locked until the end of the unit of work, so that no concurrent change is lost."""
         row = {"name": name, "stored": {}, "updated_at": self._clock()}
         await upsert(session, SettingsSection, [row], key=["name"])
         section = await session.get_one(SettingsSection, name, with_for_update=True, populate_existing=True)

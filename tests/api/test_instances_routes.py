@@ -1,4 +1,4 @@
-"""Instances over HTTP: what goes in, what comes out, and what never does."""
+"""Instances over HTTP: creation, changes, deletion, connection tests, secrets."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ async def stored_key(rig: Rig, instance_id: int) -> str:
 
 
 @pytest.mark.storage
-async def test_an_instance_is_made_without_its_app(api: AsyncClient) -> None:
+async def test_an_instance_is_created_without_asking_its_app(api: AsyncClient) -> None:
     made = await created(api, hunting={"missing_batch": 5})
     assert made["id"] == 1
     assert made["app_type"] == "sonarr"
@@ -62,7 +62,7 @@ async def test_a_new_instance_is_tested_in_the_background(rig: Rig, api: AsyncCl
     assert found["checked_at"] == "2026-11-23T12:00:00.000Z"
 
 
-async def test_a_lost_ring_for_the_test_is_rung_again(rig: Rig, api: AsyncClient) -> None:
+async def test_a_lost_first_test_is_enqueued_again(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     await rig.container.infra.redis.flushall()
     await rig.container.instances.enqueue_first_probes()
@@ -128,7 +128,7 @@ async def test_the_same_address_twice_is_a_conflict(api: AsyncClient, url: str) 
         "http://" + "ü" * 30 + "." + "ü" * 30 + "/" + "p" * 420,
     ],
 )
-async def test_an_address_that_cannot_be_is_422(api: AsyncClient, url: str) -> None:
+async def test_an_impossible_address_is_422(api: AsyncClient, url: str) -> None:
     assert field(await api.post(SONARR, json={**BODY, "url": url})) == "body.url"
     await created(api)
     assert field(await api.patch(f"{SONARR}/1", json={"url": url, "api_key": SECRET})) == "body.url"
@@ -175,7 +175,7 @@ async def test_a_mode_of_another_app_is_refused_everywhere(api: AsyncClient) -> 
 
 
 @pytest.mark.storage
-async def test_a_secret_goes_in_and_never_comes_out(rig: Rig, api: AsyncClient) -> None:
+async def test_a_stored_secret_is_never_shown(rig: Rig, api: AsyncClient) -> None:
     made = await created(api)
     one = f"{SONARR}/{made['id']}"
     replies = [
@@ -195,7 +195,7 @@ async def test_a_secret_goes_in_and_never_comes_out(rig: Rig, api: AsyncClient) 
 
 @pytest.mark.storage
 @pytest.mark.parametrize("kept", [{}, {"api_key": "********"}])
-async def test_stars_or_nothing_keep_the_stored_key(rig: Rig, api: AsyncClient, kept: dict[str, str]) -> None:
+async def test_a_masked_or_missing_key_keeps_the_stored_one(rig: Rig, api: AsyncClient, kept: dict[str, str]) -> None:
     made = await created(api)
     one = f"{SONARR}/{made['id']}"
     data(await api.patch(one, json={"name": "B", **kept}))
@@ -236,7 +236,7 @@ async def test_put_replaces_and_patch_merges(api: AsyncClient) -> None:
     assert data(await api.patch(one, json={})) == found
 
 
-async def test_defaults_of_the_type_show_through(api: AsyncClient) -> None:
+async def test_defaults_of_the_app_type_are_in_force(api: AsyncClient) -> None:
     made = await created(api, hunting={"cutoff_batch": 7})
     data(await api.post("/api/settings/sonarr", json={"missing_batch": 9, "cutoff_batch": 9}))
     found = data(await api.get(f"{SONARR}/{made['id']}"))
@@ -262,7 +262,7 @@ async def test_verify_tests_before_anything_is_stored(rig: Rig, api: AsyncClient
 
 
 @pytest.mark.storage
-async def test_a_deleted_instance_takes_its_state_along_and_leaves_its_history(rig: Rig, api: AsyncClient) -> None:
+async def test_deleting_an_instance_deletes_its_state_and_keeps_its_history(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=5)), name="Gone", missing_mode="episode")
     hunt = await rig.hunt(made)
     assert hunt.searched
@@ -295,7 +295,7 @@ async def test_an_open_hunt_ends_with_its_instance(rig: Rig, api: AsyncClient) -
     assert app.searcher.records == []
 
 
-async def test_a_hunt_that_runs_stops_when_its_instance_goes(rig: Rig, api: AsyncClient) -> None:
+async def test_a_running_hunt_stops_when_its_instance_is_deleted(rig: Rig, api: AsyncClient) -> None:
     app = rig.sonarr(LibrarySpec.with_missing(50), command_seconds=1)
     made = await rig.add(app, missing_mode="episode", missing_batch=30, min_gap_seconds=0)
     app.faults.add(Fault("latency", path="command", method="POST", seconds=0.2))
@@ -311,7 +311,7 @@ async def test_a_hunt_that_runs_stops_when_its_instance_goes(rig: Rig, api: Asyn
     assert not outcomes & {"sending", "pending"}
 
 
-async def test_ids_of_deleted_instances_never_come_back(api: AsyncClient) -> None:
+async def test_ids_of_deleted_instances_are_not_reused(api: AsyncClient) -> None:
     first = await created(api)
     data(await api.delete(f"{SONARR}/{first['id']}"))
     assert (await created(api))["id"] > first["id"]
@@ -328,7 +328,7 @@ async def test_two_changes_at_once_are_both_kept(api: AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/instances", SONARR, f"{SONARR}/1"])
-async def test_pollers_are_told_when_nothing_changed(api: AsyncClient, path: str) -> None:
+async def test_an_unchanged_reply_is_304(api: AsyncClient, path: str) -> None:
     await created(api)
     first = await api.get(path)
     again = await api.get(path, headers={"If-None-Match": first.headers["ETag"]})
@@ -342,7 +342,7 @@ async def test_pollers_are_told_when_nothing_changed(api: AsyncClient, path: str
 
 @asynccontextmanager
 async def plain_server(answer: bytes) -> AsyncIterator[str]:
-    """Something that is no app: it gives `answer` to whatever is asked."""
+    """A server that is no app: it sends `answer` to every request."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -445,7 +445,7 @@ async def test_a_name_leads_to_a_blocked_address(api: AsyncClient, monkeypatch: 
     assert (await tried(api, "http://metadata.example"))["error_code"] == "blocked_address"
 
 
-async def test_a_stored_instance_is_tested_and_what_was_learned_is_kept(rig: Rig, api: AsyncClient) -> None:
+async def test_a_test_of_a_stored_instance_updates_its_state(rig: Rig, api: AsyncClient) -> None:
     app = rig.sonarr(LibrarySpec(series=1))
     made = await rig.add(app)
     one = f"{SONARR}/{made.id}"
@@ -460,7 +460,7 @@ async def test_a_stored_instance_is_tested_and_what_was_learned_is_kept(rig: Rig
     assert shown["version"] is not None
 
 
-async def test_an_unsaved_change_of_a_stored_instance_is_tried_without_being_stored(rig: Rig, api: AsyncClient) -> None:
+async def test_an_unsaved_change_is_tested_and_not_stored(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     assert data(await api.post(f"{SONARR}/test", json={"instance_id": made.id}))["ok"] is True
     changed = await api.post(f"{SONARR}/test", json={"instance_id": made.id, "api_key": "nonsense"})
@@ -468,7 +468,7 @@ async def test_an_unsaved_change_of_a_stored_instance_is_tried_without_being_sto
     assert data(await api.get(f"{SONARR}/{made.id}"))["online"] is None
 
 
-async def test_a_test_needs_to_know_what_to_test(api: AsyncClient) -> None:
+async def test_a_test_without_url_and_id_is_422(api: AsyncClient) -> None:
     assert field(await api.post(f"{SONARR}/test", json={})) == "body.url"
     assert field(await api.post(f"{SONARR}/test", json={"url": BODY["url"]})) == "body.api_key"
     assert error(await api.post(f"{SONARR}/test", json={"instance_id": 99}), 404)
@@ -484,7 +484,7 @@ async def test_a_test_does_not_end_the_rest_that_an_app_asked_for(rig: Rig, api:
     assert (await rig.hunt(made)).reason == "resting"
 
 
-async def test_the_count_of_states_is_that_of_instances(rig: Rig, api: AsyncClient) -> None:
+async def test_every_instance_is_planned_from_its_creation_on(rig: Rig, api: AsyncClient) -> None:
     for number in range(3):
         await created(api, url=f"http://sonarr{number}")
     async with rig.container.infra.db.reading() as session:
@@ -493,8 +493,8 @@ async def test_the_count_of_states_is_that_of_instances(rig: Rig, api: AsyncClie
 
 
 @pytest.mark.storage
-async def test_whatever_an_app_says_of_itself_can_be_kept(api: AsyncClient) -> None:
-    """PostgreSQL refuses text that is longer than its column; no app's words may break the write that records them."""
+async def test_a_status_of_any_length_can_be_stored(api: AsyncClient) -> None:
+    """PostgreSQL refuses text that is longer than its column."""
     long = "9" * 5000
     body = json.dumps({"appName": "Sonarr", "version": long, "databaseType": long, "urlBase": long}).encode()
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)

@@ -1,4 +1,4 @@
-"""Metrics over HTTP: true to the books, the same at every gateway, with labels that nobody can multiply."""
+"""Metrics over HTTP: agree with the history, are equal at every gateway, and callers cannot add labels."""
 
 import asyncio
 from contextlib import suppress
@@ -30,7 +30,7 @@ ENDS = ("completed", "partial", "failed", "cancelled", "skipped")
 
 
 @pytest.mark.storage
-async def test_the_counters_are_those_of_the_dashboard(rig: Rig) -> None:
+async def test_the_counters_agree_with_the_dashboard(rig: Rig) -> None:
     made = await hunted(rig)
     found = await scraped(rig)
     stats = (await rig.container.stats.read()).model_dump(mode="json")
@@ -38,7 +38,7 @@ async def test_the_counters_are_those_of_the_dashboard(rig: Rig) -> None:
     for app_type, instance_id in made.items():
         [shown] = stats["apps"][app_type]["instances"]
         mine = {"app_type": app_type, "instance_id": str(instance_id), "instance_name": f'My "{app_type}"'}
-        searched = {one: found.value("huntarr_searches_total", **mine, **{"pass": one}) for one in PASSES}
+        searched = {name: found.value("huntarr_searches_total", **mine, **{"pass": name}) for name in PASSES}
         assert searched["missing"] == shown["hunted"] > 0
         assert searched["cutoff"] + searched["upgrade"] == shown["upgraded"]
         assert found.total("huntarr_grabs_total", **mine) == shown["grabbed"]
@@ -46,7 +46,7 @@ async def test_the_counters_are_those_of_the_dashboard(rig: Rig) -> None:
         assert found.value("huntarr_errors_total", **mine) == shown["errors"]
         assert found.value("huntarr_instance_missing_items", **mine) == shown["missing_total"]
         assert found.value("huntarr_instance_queue_items", **mine) == shown["queue_total"]
-        used = [found.value("huntarr_cap_used", **mine, window=one) for one in ("hour", "day")]
+        used = [found.value("huntarr_cap_used", **mine, window=window) for window in ("hour", "day")]
         assert used == [shown["searches_this_hour"], shown["searches_today"]]
         assert found.value("huntarr_cap_left", **mine, window="hour") == 6 - shown["searches_this_hour"]
         assert found.values("huntarr_cap_left", **mine, window="day") == {}
@@ -55,7 +55,7 @@ async def test_the_counters_are_those_of_the_dashboard(rig: Rig) -> None:
 
 
 @pytest.mark.storage
-async def test_hunts_are_counted_once_by_how_they_ended(rig: Rig) -> None:
+async def test_hunts_are_counted_once_by_final_status(rig: Rig) -> None:
     app = rig.radarr(LibrarySpec(movies=40))
     made = await rig.add(app)
     await rig.hunt(made)
@@ -67,7 +67,7 @@ async def test_hunts_are_counted_once_by_how_they_ended(rig: Rig) -> None:
         [queued] = data(await api.post("/api/hunts", json={"instance_id": made.id}), 202)["hunts"]
         data(await api.post(f"/api/hunts/{queued['id']}/cancel"))
         error(await api.post(f"/api/hunts/{queued['id']}/cancel"), 409)
-        ended = [one["status"] for one in data(await api.get("/api/hunts"))["items"]]
+        ended = [hunt["status"] for hunt in data(await api.get("/api/hunts"))["items"]]
     found = await scraped(rig)
     counted = {status: found.value("huntarr_hunts_total", **data_of, status=status) for status in ENDS}
     assert counted == {status: ended.count(status) for status in ENDS}
@@ -80,7 +80,7 @@ async def test_hunts_are_counted_once_by_how_they_ended(rig: Rig) -> None:
     assert found.value("huntarr_instance_failures", **data_of) == 1
 
 
-async def test_a_reset_of_the_dashboard_leaves_the_counters_alone(rig: Rig) -> None:
+async def test_a_reset_of_the_dashboard_does_not_change_counters(rig: Rig) -> None:
     await hunted(rig)
     before = await scraped(rig)
     await rig.container.stats.reset(None)
@@ -90,8 +90,8 @@ async def test_a_reset_of_the_dashboard_leaves_the_counters_alone(rig: Rig) -> N
         assert before.total(name)
 
 
-async def test_what_was_withdrawn_is_counted_apart(rig: Rig) -> None:
-    """A counter that falls has begun anew, says Prometheus, and adds all of it once more."""
+async def test_withdrawn_searches_have_a_counter_of_their_own(rig: Rig) -> None:
+    """Prometheus takes a counter that falls for a restart and adds its whole value again."""
     made = await hunted(rig)
     before = await scraped(rig)
     async with rig.container.infra.db.session() as session:
@@ -103,7 +103,7 @@ async def test_what_was_withdrawn_is_counted_apart(rig: Rig) -> None:
     assert after.value("huntarr_searches_withdrawn_total", **of_pass) == 1
 
 
-async def test_deleted_instances_vanish(rig: Rig) -> None:
+async def test_deleted_instances_have_no_metrics(rig: Rig) -> None:
     made = await hunted(rig)
     durations = (await scraped(rig)).total("huntarr_hunt_duration_seconds_count")
     async with rig.gateway() as api:
@@ -116,7 +116,7 @@ async def test_deleted_instances_vanish(rig: Rig) -> None:
     assert not [name for name in left if name.startswith((f"requests:{made['radarr']}:", f"last:{made['radarr']}"))]
 
 
-async def test_labels_come_from_us_and_never_from_callers(rig: Rig) -> None:
+async def test_callers_cannot_add_labels(rig: Rig) -> None:
     await hunted(rig)
     async with rig.gateway() as api:
         for number in range(30):
@@ -132,7 +132,7 @@ async def test_labels_come_from_us_and_never_from_callers(rig: Rig) -> None:
     assert found.labels_of("huntarr_http_requests_total", "method") == {"GET", "other"}
     assert found.value("huntarr_http_requests_total", route="unmatched", method="GET", status="404") == 30
     assert found.total("huntarr_http_request_duration_seconds_count", method="other") == 30
-    known = {one.name.removesuffix("_total"): set(one.labels) for one in FAMILIES}
+    known = {family.name.removesuffix("_total"): set(family.labels) for family in FAMILIES}
     for name, family in found.families.items():
         for sample in family.samples:
             assert set(sample.labels) - {"le"} == known.get(name, set()), sample
@@ -158,11 +158,11 @@ async def test_both_formats(rig: Rig) -> None:
     assert len(same) > 100
     name = {"instance_id": str(made["sonarr"]), "instance_name": 'My "sonarr"'}
     assert new.value("huntarr_instance_enabled", **name) == 1
-    types = {one.name.removesuffix("_total"): one.kind for one in FAMILIES}
+    types = {family.name.removesuffix("_total"): family.kind for family in FAMILIES}
     assert {name: old.families[name].type for name in types if name in old.families} == types
 
 
-async def test_whoever_may_read_may_scrape(house: House) -> None:
+async def test_every_scope_may_scrape(house: House) -> None:
     owner = await house.owner()
     key = (await owner.key("read"))["key"]
     assert (await owner.get(METRICS)).status_code == 200
@@ -172,7 +172,7 @@ async def test_whoever_may_read_may_scrape(house: House) -> None:
     assert (await prometheus.get(f"{METRICS}?apikey={key}")).status_code == 200
 
 
-async def test_the_switch(rig: Rig) -> None:
+async def test_metrics_can_be_turned_off(rig: Rig) -> None:
     async with rig.gateway() as api:
         assert (await api.get(METRICS)).status_code == 200
         data(await api.post("/api/settings/general", json={"metrics_enabled": False}))
@@ -181,8 +181,8 @@ async def test_the_switch(rig: Rig) -> None:
         assert (await api.get(METRICS)).status_code == 200
 
 
-async def test_gateways_agree_on_what_they_share(rig: Rig) -> None:
-    """Another gateway, with a worker's process that hunted and one that only tested: the sums are of all."""
+async def test_shared_metrics_are_equal_at_every_gateway(rig: Rig) -> None:
+    """Requests of a worker that hunted and of a gateway that only tested are summed."""
     made = await hunted(rig)
     async with open_container(rig.config, clock=rig.clock) as other:
         await other.instances.probe(made["sonarr"])
@@ -197,7 +197,7 @@ async def test_gateways_agree_on_what_they_share(rig: Rig) -> None:
     assert first.total("huntarr_app_answer_seconds_count") == first.total("huntarr_app_requests_total")
 
 
-async def test_requests_to_apps_by_what_came_of_them(rig: Rig) -> None:
+async def test_requests_to_apps_are_counted_by_result(rig: Rig) -> None:
     app = rig.sonarr(LibrarySpec(series=3))
     made = await rig.add(app)
     app.faults.add(Fault("status", status=500))
@@ -210,7 +210,7 @@ async def test_requests_to_apps_by_what_came_of_them(rig: Rig) -> None:
     assert found.value("huntarr_app_last_answer_seconds", **mine) > 0
 
 
-async def test_the_queue_and_who_lives(rig: Rig) -> None:
+async def test_jobs_and_live_processes_are_counted(rig: Rig) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     async with rig.gateway() as api:
         data(await api.post("/api/hunts", json={"instance_id": made.id}), 202)
@@ -234,7 +234,7 @@ async def test_the_queue_and_who_lives(rig: Rig) -> None:
     assert (done.total("huntarr_hunts_open"), done.total("huntarr_jobs")) == (0, 0)
 
 
-async def test_without_redis_the_rest_is_told(rig: Rig, tmp_path: Path) -> None:
+async def test_without_redis_the_other_metrics_are_shown(rig: Rig, tmp_path: Path) -> None:
     made = await hunted(rig)
     lonely = rig.config.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
     async with open_container(lonely, clock=rig.clock) as other:
@@ -261,13 +261,13 @@ async def test_a_scrape_costs_few_statements_and_no_call_to_an_app(rig: Rig, ins
     async with rig.gateway() as api:
         with statements(rig) as sent:
             found = await asked(api)
-        selects = [one for one in sent if one.lstrip().upper().startswith(("SELECT", "WITH"))]
+        selects = [sql for sql in sent if sql.lstrip().upper().startswith(("SELECT", "WITH"))]
         assert 0 < len(selects) <= 12
         assert len(found.values("huntarr_instance_enabled")) == instances
         assert app.log.total == calls
         with statements(rig) as sent:
             await asked(api)
-        assert len([one for one in sent if one.lstrip().upper().startswith("SELECT")]) <= 2
+        assert len([sql for sql in sent if sql.lstrip().upper().startswith("SELECT")]) <= 2
 
 
 async def test_a_stream_counts_when_it_begins(rig: Rig) -> None:

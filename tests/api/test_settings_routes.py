@@ -1,4 +1,4 @@
-"""Settings over HTTP: any subset, all or nothing, and what a change does."""
+"""Settings over HTTP: subsets, all or nothing, and the effects of changes."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio
 GENERAL = "/api/settings/general"
 
 
-async def test_what_holds_before_anybody_changed_it(api: AsyncClient) -> None:
+async def test_the_defaults_of_every_section(api: AsyncClient) -> None:
     found = data(await api.get("/api/settings"))
     assert set(found) == {"general", "mqtt", *hunting_apps()}
     assert found["general"] == GeneralSettings().model_dump(mode="json")
@@ -110,14 +110,14 @@ async def test_the_time_zone_of_the_process_is_the_default(
         assert data(await client.get(GENERAL))["timezone"] == "America/New_York"
 
 
-async def test_the_log_level_is_in_force_at_once(api: AsyncClient) -> None:
+async def test_a_new_log_level_applies_at_once(api: AsyncClient) -> None:
     data(await api.post(GENERAL, json={"log_level": "ERROR"}))
     assert logging.getLogger().level == logging.ERROR
     data(await api.post(GENERAL, json={"log_level": None}))
     assert logging.getLogger().level == logging.INFO
 
 
-async def test_pollers_are_told_when_nothing_changed(api: AsyncClient) -> None:
+async def test_an_unchanged_reply_is_304(api: AsyncClient) -> None:
     for path in ("/api/settings", GENERAL, "/api/settings/sonarr"):
         tag = (await api.get(path)).headers["ETag"]
         assert (await api.get(path, headers={"If-None-Match": tag})).status_code == 304

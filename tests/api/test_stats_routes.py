@@ -1,4 +1,4 @@
-"""The dashboard over HTTP: true to the books, cheap to poll, and no call to an app."""
+"""The dashboard over HTTP: agrees with the history, is cheap to poll and asks no app."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ COUNTERS = ("hunted", "upgraded", "grabbed", "imported", "errors")
 
 
 async def fresh(rig: Rig) -> dict[str, Any]:
-    """What a poll a second from now would say."""
+    """The reply one second later."""
     found: dict[str, Any] = (await rig.container.stats.read()).model_dump(mode="json")
     return found
 
@@ -44,7 +44,7 @@ async def busy_library(rig: Rig) -> tuple[SimApp, SimApp]:
     return tv_app, film_app
 
 
-async def test_an_empty_installation_has_every_part(api: AsyncClient) -> None:
+async def test_the_dashboard_of_an_empty_installation(api: AsyncClient) -> None:
     found = data(await api.get(STATS))
     zeros = dict.fromkeys(COUNTERS, 0)
     assert found == {
@@ -56,7 +56,7 @@ async def test_an_empty_installation_has_every_part(api: AsyncClient) -> None:
 
 
 @pytest.mark.storage
-async def test_the_totals_are_those_of_the_history(rig: Rig, api: AsyncClient) -> None:
+async def test_the_totals_agree_with_the_history(rig: Rig, api: AsyncClient) -> None:
     await busy_library(rig)
     rows = data(await api.get("/api/history", params={"page_size": 500}))["items"]
     stats = await fresh(rig)
@@ -90,7 +90,7 @@ async def test_the_totals_are_those_of_the_history(rig: Rig, api: AsyncClient) -
     assert all(day["hunted"] for day in days)
 
 
-async def test_what_is_known_of_an_instance_is_shown(rig: Rig, api: AsyncClient) -> None:
+async def test_the_state_of_an_instance_is_shown(rig: Rig, api: AsyncClient) -> None:
     app = rig.sonarr(LibrarySpec(series=10, cutoff_share=0.3))
     made = await rig.add(app, name="TV", hourly_cap=50, daily_cap=60, missing_mode="episode")
     [before] = (await fresh(rig))["apps"]["sonarr"]["instances"]
@@ -106,7 +106,7 @@ async def test_what_is_known_of_an_instance_is_shown(rig: Rig, api: AsyncClient)
         None,
     )
     plan = data(await api.get("/api/hunts/plan", params={"instance_id": made.id}))
-    assert [found["missing_total"], found["cutoff_total"]] == [one["total"] for one in plan["passes"][:2]]
+    assert [found["missing_total"], found["cutoff_total"]] == [shown["total"] for shown in plan["passes"][:2]]
     assert (found["hourly_cap"], found["daily_cap"]) == (50, 60)
     assert (found["searches_this_hour"], found["searches_today"]) == (3, 3)
     assert found["last_hunt_at"] == "2026-11-23T12:00:00.000Z"
@@ -126,7 +126,7 @@ async def test_counters_outlive_their_instance(rig: Rig, api: AsyncClient) -> No
     assert {n: after["apps"]["sonarr"][n] for n in COUNTERS} == {n: before["apps"]["sonarr"][n] for n in COUNTERS}
 
 
-async def test_queued_hunts_and_living_workers_are_counted(rig: Rig, api: AsyncClient) -> None:
+async def test_queued_hunts_and_live_workers_are_counted(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     data(await api.post("/api/hunts", json={"instance_id": made.id}), 202)
     await beat(rig.container.infra.redis, "one", rig.clock.now, timedelta(seconds=35))
@@ -138,7 +138,7 @@ async def test_queued_hunts_and_living_workers_are_counted(rig: Rig, api: AsyncC
 
 @contextmanager
 def statements(rig: Rig) -> Iterator[list[str]]:
-    """The SQL that is sent meanwhile."""
+    """Records the SQL statements of the block."""
     sent: list[str] = []
 
     def note(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
@@ -166,7 +166,7 @@ async def test_a_poll_costs_few_statements_and_no_call_to_an_app(rig: Rig, api: 
         found = await eventually(lambda: api.get(STATS), lambda _: bool(sent))
     selects = [statement for statement in sent if statement.lstrip().upper().startswith(("SELECT", "WITH"))]
     assert 0 < len(selects) < 10
-    assert sum(len(one["instances"]) for one in data(found)["apps"].values()) == instances
+    assert sum(len(app["instances"]) for app in data(found)["apps"].values()) == instances
     assert app.log.total == asked
     with statements(rig) as sent:
         for _ in range(20):
@@ -174,7 +174,7 @@ async def test_a_poll_costs_few_statements_and_no_call_to_an_app(rig: Rig, api: 
     assert len(sent) < 20 * len(selects)
 
 
-async def test_pollers_are_told_when_nothing_changed(rig: Rig, api: AsyncClient) -> None:
+async def test_an_unchanged_reply_is_304(rig: Rig, api: AsyncClient) -> None:
     first = await api.get(STATS)
     tag = {"If-None-Match": first.headers["ETag"]}
     assert (await api.get(STATS, headers=tag)).status_code == 304
@@ -212,7 +212,7 @@ async def test_the_timeline_has_every_day(rig: Rig, api: AsyncClient) -> None:
 
 
 @pytest.mark.storage
-async def test_reset_sets_totals_to_zero_and_leaves_the_rest(rig: Rig, api: AsyncClient) -> None:
+async def test_a_reset_only_sets_totals_to_zero(rig: Rig, api: AsyncClient) -> None:
     await busy_library(rig)
     before = await fresh(rig)
     timeline = data(await api.get(TIMELINE))

@@ -1,4 +1,4 @@
-"""What an app's answer, or silence, does to the state of its instance."""
+"""How answers and failures of an app change the state of its instance."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ def failure(**options: timedelta) -> ArrError:
     return ArrError(ErrorCode.UNREACHABLE, "Nobody answers.", may_have_reached=False, **options)  # type: ignore[arg-type] # only retry_after
 
 
-def test_an_app_that_stays_away_is_asked_ever_more_rarely() -> None:
+def test_an_offline_app_is_asked_less_and_less_often() -> None:
     state = InstanceState(instance_id=1)
     rests, news = [], []
     for _ in range(7):
@@ -30,7 +30,7 @@ def test_an_app_that_stays_away_is_asked_ever_more_rarely() -> None:
     assert (state.online, state.error, state.error_code) == (False, "Nobody answers.", "unreachable")
 
 
-def test_an_app_that_is_back_rests_no_longer() -> None:
+def test_the_rest_ends_when_the_app_is_back() -> None:
     state = InstanceState(instance_id=1)
     health.seen_offline(state, failure(), START)
     assert health.seen_online(state, STATUS, START) is True
@@ -40,7 +40,7 @@ def test_an_app_that_is_back_rests_no_longer() -> None:
 
 
 @pytest.mark.parametrize(("asked", "minutes"), [(None, [1, 5, 15, 60, 60]), (timedelta(minutes=7), [7] * 5)])
-def test_an_app_that_refuses_searches_is_left_alone(asked: timedelta | None, minutes: list[float]) -> None:
+def test_an_instance_rests_when_its_app_refuses_searches(asked: timedelta | None, minutes: list[float]) -> None:
     state = InstanceState(instance_id=1, online=True)
     refused = failure(retry_after=asked) if asked else failure()
     rests = []
@@ -57,7 +57,7 @@ def test_an_app_that_refuses_searches_is_left_alone(asked: timedelta | None, min
     assert not state.rest_until
 
 
-def test_a_status_counts_for_ten_minutes() -> None:
+def test_a_status_is_fresh_for_ten_minutes() -> None:
     state = InstanceState(instance_id=1)
     assert not health.is_fresh(state, START)
     health.seen_online(state, STATUS, START)

@@ -46,7 +46,7 @@ class Scraped:
         return {name for name, _ in self.samples}
 
     def value(self, name: str, **labels: str) -> float:
-        """The one sample that has these labels, whatever others it has."""
+        """The only sample with these labels among others."""
         [found] = self.values(name, **labels).values()
         return found
 
@@ -66,14 +66,14 @@ def parsed(text: str, reader: Callable[[str], Iterable[Metric]] = text_string_to
 
 
 def renewed(rig: Rig) -> None:
-    """As five seconds later: nothing that was read before is kept."""
+    """Empty the cache of the metrics, as after five seconds."""
     own = rig.container
     metrics = MetricsServices.build(own.infra, own.settings, own.metrics.traffic)
     rig.container = replace(own, metrics=metrics)
 
 
 async def scraped(rig: Rig, headers: Mapping[str, str] | None = None) -> Scraped:
-    """What a gateway says now."""
+    """A scrape of a gateway."""
     renewed(rig)
     async with rig.gateway() as client:
         return await asked(client, headers)
@@ -86,7 +86,7 @@ async def asked(client: AsyncClient, headers: Mapping[str, str] | None = None) -
 
 
 async def hunted(rig: Rig) -> dict[str, int]:
-    """Instances of several apps that hunted, imported, hit a fault and ran out of their cap."""
+    """Instances of several apps that hunted and imported until their caps were used up."""
     made = {}
     for name in ("sonarr", "radarr", "lidarr"):
         app = rig.simulated(name, LibrarySpec(series=20, movies=60, artists=20, cutoff_share=0.3))

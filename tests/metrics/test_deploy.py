@@ -1,4 +1,4 @@
-"""The dashboard, the alerts and the page: they speak of metrics that a running Huntarr has, and of no others."""
+"""The Grafana dashboard, the alerts and `docs/metrics.md` name only metrics that Huntarr has."""
 
 import json
 import shutil
@@ -39,22 +39,22 @@ def rules() -> list[dict[str, Any]]:
 
 def expressions_of_dashboard() -> list[str]:
     targets = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", [])]
-    variables = [one["query"]["query"] for one in dashboard()["templating"]["list"] if one["type"] == "query"]
+    variables = [row["query"]["query"] for row in dashboard()["templating"]["list"] if row["type"] == "query"]
     return targets + [query.removeprefix("label_values(").rpartition(",")[0] for query in variables]
 
 
 @pytest.mark.asyncio
-async def test_every_metric_that_is_spoken_of_exists(rig: Rig) -> None:
-    """In the scrape of an application that hunted and was asked something."""
+async def test_every_metric_that_is_used_exists(rig: Rig) -> None:
+    """In the scrape of an application that hunted and served a request."""
     await hunted(rig)
     renewed(rig)
     async with rig.gateway() as api:
         await api.get("/api/stats")
         served = (await asked(api)).names
     for expression in [*expressions_of_dashboard(), *(rule["expr"] for rule in rules())]:
-        spoken_of = metrics_in(expression)
-        assert spoken_of, expression
-        assert spoken_of - served - OF_PROMETHEUS == set(), expression
+        used = metrics_in(expression)
+        assert used, expression
+        assert used - served - OF_PROMETHEUS == set(), expression
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_dashboard_can_be_imported() -> None:
     assert found["id"] is None  # else Grafana looks for one that exists
     assert found["schemaVersion"] >= 36
     assert {"uid", "title", "time", "templating", "panels"} <= set(found)
-    variables = {one["name"]: one for one in found["templating"]["list"]}
+    variables = {row["name"]: row for row in found["templating"]["list"]}
     assert variables["datasource"]["type"] == "datasource"
     ids = [panel["id"] for panel in found["panels"]]
     assert len(ids) == len(set(ids))
@@ -97,15 +97,15 @@ def test_the_dashboard_can_be_imported() -> None:
             assert part["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
-def test_labels_that_are_asked_for_exist() -> None:
+def test_every_label_that_is_used_exists() -> None:
     """Every `by (…)` names labels that some metric of the expression has."""
-    labels = {one.name: set(one.labels) for one in FAMILIES}
+    labels = {family.name: set(family.labels) for family in FAMILIES}
     for expression in [*expressions_of_dashboard(), *(rule["expr"] for rule in rules())]:
         known = {"job", "instance", "le"}.union(
             *(labels.get(name.removesuffix("_bucket"), set()) for name in metrics_in(expression))
         )
         for group in expression.split("by (")[1:]:
-            assert {one.strip() for one in group.partition(")")[0].split(",")} <= known, expression
+            assert {label.strip() for label in group.partition(")")[0].split(",")} <= known, expression
 
 
 def test_alerts_say_what_is_wrong() -> None:
@@ -129,8 +129,7 @@ def of_instance(name: str, more: str = "") -> str:
     return f'{name}{{job="huntarr",app_type="radarr",instance_id="1",instance_name="Films"{more}}}'
 
 
-# What Prometheus saw, minute by minute, or hour by hour where it is about days; when it is asked; which alerts must be
-# there then, and which not.
+# Values by minute (by hour in tests of days), time of the check, alerts that must fire then, alerts that must not.
 SEEN: dict[str, tuple[dict[str, str], str, set[str], set[str]]] = {
     "an app that is down": (
         {of_instance("huntarr_instance_online"): "0x60", of_instance("huntarr_instance_enabled"): "1x60"},
@@ -183,18 +182,18 @@ SEEN: dict[str, tuple[dict[str, str], str, set[str], set[str]]] = {
 def test_alerts_fire_when_they_should(name: str, tmp_path: Path) -> None:
     series, at, fires, silent = SEEN[name]
     ours, step = {rule["alert"] for rule in rules()}, "1h" if at.endswith("d") else "1m"
-    wanted = [{"eval_time": at, "alertname": one, "exp_alerts": []} for one in silent]
+    wanted = [{"eval_time": at, "alertname": alert, "exp_alerts": []} for alert in silent]
     case = {
         "interval": step,
-        "input_series": [{"series": one, "values": values} for one, values in series.items()],
+        "input_series": [{"series": key, "values": values} for key, values in series.items()],
         "alert_rule_test": wanted,
         "promql_expr_test": [
             {
-                "expr": f'count(ALERTS{{alertname="{one}", alertstate="firing"}})',
+                "expr": f'count(ALERTS{{alertname="{alert}", alertstate="firing"}})',
                 "eval_time": at,
                 "exp_samples": [{"labels": "{}", "value": 1}],
             }
-            for one in fires
+            for alert in fires
         ],
     }
     assert fires | silent <= ours
@@ -206,13 +205,13 @@ def test_alerts_fire_when_they_should(name: str, tmp_path: Path) -> None:
 
 def test_the_page_lists_every_metric() -> None:
     ours = [
-        [f"`{one.name}`", one.kind, ", ".join(f"`{label}`" for label in one.labels) or "-", one.text]
-        for one in FAMILIES
+        [f"`{family.name}`", family.kind, ", ".join(f"`{label}`" for label in family.labels) or "-", family.text]
+        for family in FAMILIES
     ]
     assert table_of("docs/metrics.md", "## Ours") == ours
     listed = {row[0].strip("`"): row[1] for row in table_of("docs/metrics.md", "## Of the process")}
     found = {
-        one.name + ("_total" if one.type == "counter" else ""): one.documentation
-        for one in ProcessCollector(registry=None).collect()
+        metric.name + ("_total" if metric.type == "counter" else ""): metric.documentation
+        for metric in ProcessCollector(registry=None).collect()
     }
     assert found.items() <= listed.items()

@@ -35,7 +35,7 @@ async def list_instances(app_type: AnyApp, instances: Instances) -> Reply[list[I
 async def create_instance(
     app_type: AnyApp, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
-    """The app need not be up: it is tested in the background."""
+    """The app need not be running: the connection is tested in the background."""
     return Reply[InstanceOut](data=await instances.create(app_type, body, verify=verify), message="Instance added")
 
 
@@ -57,7 +57,7 @@ async def get_instance(app_type: AnyApp, instance_id: RowId, instances: Instance
 async def replace_instance(
     app_type: AnyApp, instance_id: RowId, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
-    """Everything anew; overrides that are not in the body are gone, the API key may be left out."""
+    """Replaces all fields and all overrides; the API key may be left out."""
     changed = await instances.replace(app_type, instance_id, body, verify=verify)
     return Reply[InstanceOut](data=changed, message="Instance saved")
 
@@ -67,7 +67,7 @@ async def replace_instance(
 async def update_instance(
     app_type: AnyApp, instance_id: RowId, body: InstancePatch, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
-    """Only what is in the body; `null` within `hunting` takes an override back."""
+    """Changes only what is in the body; `null` within `hunting` removes an override."""
     changed = await instances.update(app_type, instance_id, body, verify=verify)
     return Reply[InstanceOut](data=changed, message="Instance saved")
 
@@ -75,7 +75,7 @@ async def update_instance(
 @router.delete("/{app_type}/{instance_id}", summary="Delete an instance", responses=errors(404))
 @route_policy(Access.FULL)
 async def delete_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> MessageReply:
-    """Its state and caps go with it; an open hunt of it ends, and its history stays, under its name."""
+    """Deletes its state and caps too and ends an open hunt; its history stays under its name."""
     await instances.delete(app_type, instance_id)
     return MessageReply(message="Instance deleted")
 
@@ -83,5 +83,5 @@ async def delete_instance(app_type: AnyApp, instance_id: RowId, instances: Insta
 @router.post("/{app_type}/{instance_id}/test", summary="Test a stored instance", responses=errors(404))
 @route_policy(Access.FULL, audited=False)
 async def test_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> Reply[InstanceTestOut]:
-    """Always 200; what was learned is kept with the instance."""
+    """Always 200; the result is stored with the instance."""
     return Reply[InstanceTestOut](data=await instances.test_stored(app_type, instance_id))

@@ -28,13 +28,13 @@ def _with_hunting_sections(model: type[OutT]) -> type[OutT]:
 
 @_with_hunting_sections
 class AllSettingsOut(Out):
-    """Every section."""
+    """All sections of the settings."""
 
     general: GeneralSettings
     mqtt: MqttSettings
 
 
-@router.get("", summary="All sections")
+@router.get("", summary="All settings")
 @route_policy(Access.READ, etag=True)
 async def get_settings(settings: Settings, mqtt: Mqtt) -> Reply[AllSettingsOut]:
     """Secrets read as stars."""
@@ -51,7 +51,7 @@ async def get_general_settings(settings: Settings) -> Reply[GeneralSettings]:
 @router.post("/general", summary="Change general settings", responses=errors())
 @route_policy(Access.FULL)
 async def update_general_settings(body: GeneralIn, settings: Settings) -> Reply[GeneralSettings]:
-    """Any subset; all of it is taken or nothing."""
+    """Any subset; all of it is stored or nothing."""
     return Reply[GeneralSettings](data=await settings.update_general(body), message="Settings saved")
 
 
@@ -64,14 +64,14 @@ async def get_mqtt_settings(mqtt: Mqtt) -> Reply[MqttSettings]:
 @router.post("/mqtt", summary="Change MQTT settings", responses=errors())
 @route_policy(Access.FULL)
 async def update_mqtt_settings(body: MqttIn, mqtt: Mqtt) -> Reply[MqttSettings]:
-    """Any subset; all of it is taken or nothing. The worker connects anew within seconds."""
+    """Any subset; all of it is stored or nothing. The worker reconnects within seconds."""
     return Reply[MqttSettings](data=await mqtt.update(body), message="Settings saved")
 
 
 @router.get("/{app_type}", summary="Hunting defaults of an app type", responses=errors(404))
 @route_policy(Access.READ, etag=True)
 async def get_hunting_settings(app_type: HuntingApp, settings: Settings) -> Reply[HuntingSettings]:
-    """What holds for every instance of the type that does not say otherwise."""
+    """Settings of every instance of the type that does not override them."""
     return Reply[HuntingSettings](data=await settings.hunting(app_type))
 
 
@@ -80,5 +80,5 @@ async def get_hunting_settings(app_type: HuntingApp, settings: Settings) -> Repl
 async def update_hunting_settings(
     app_type: HuntingApp, body: HuntingIn, instances: Instances
 ) -> Reply[HuntingSettings]:
-    """Any subset; `null` takes a value back to the built-in default."""
+    """Any subset; `null` restores the built-in default."""
     return Reply[HuntingSettings](data=await instances.update_defaults(app_type, body), message="Settings saved")

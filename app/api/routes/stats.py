@@ -17,10 +17,10 @@ from app.dashboard.schemas import StatsOut, StatsResetIn, TimelineOut
 router = ApiRouter(tag=Tag.STATS, prefix="/api/stats")
 
 
-@router.get("", summary="Everything a dashboard shows", response_model=Reply[StatsOut])
+@router.get("", summary="Dashboard", response_model=Reply[StatsOut])
 @route_policy(Access.READ, etag=True)
 async def get_stats(stats: Stats) -> Response:
-    """One answer, at most a second old, made to be polled every few seconds."""
+    """At most one second old; cheap enough to poll every few seconds."""
     answer = await stats.reply()
     return Response(answer.body, media_type="application/json", headers={"ETag": answer.tag})
 
@@ -32,13 +32,13 @@ async def get_timeline(
     days: Annotated[int, Query(ge=1, le=366, description="Days back, today included.")] = 30,
     app_type: AppType | None = None,
 ) -> Reply[TimelineOut]:
-    """For charts: one entry for each UTC day, the oldest first."""
+    """One entry for each UTC day, oldest first."""
     return Reply[TimelineOut](data=await stats.timeline(days, app_type))
 
 
-@router.post("/reset", summary="Set the totals back to zero", responses=errors())
+@router.post("/reset", summary="Reset the totals", responses=errors())
 @route_policy(Access.FULL)
 async def reset_stats(body: StatsResetIn, stats: Stats) -> MessageReply:
-    """Of one app type or of all; the timeline, the history and the caps stay."""
+    """Of one app type or of all; timeline, history and caps do not change."""
     await stats.reset(body.app_type)
     return MessageReply(message="Counters set to zero")

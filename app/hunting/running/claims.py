@@ -17,7 +17,7 @@ from app.hunting.store.models import OPEN, Hunt, HuntState, HuntStatus, Trigger
 from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.hunting.store.timetable import interval
 from app.instances import health
-from app.instances.events import tell_offline, tell_online
+from app.instances.events import record_offline, record_online
 from app.instances.models import Instance, InstanceState
 from app.settings.general import GeneralSettings
 from app.settings.hunting import HuntingSettings
@@ -84,7 +84,7 @@ class Claims:
         async with fenced_with_state(self._db, context.lease) as (session, state, _):
             if health.seen_online(state, status, self._clock()):
                 log.info("instance is online again")
-                await tell_online(session, context.app.app_type, context.lease.instance_name, state, self._clock())
+                await record_online(session, context.app.app_type, context.lease.instance_name, state, self._clock())
         return app
 
     async def app_failed(self, context: InstanceContext, failure: ArrError) -> None:
@@ -95,7 +95,7 @@ class Claims:
                 return
             if health.seen_offline(state, failure, self._clock()):
                 log.warning("instance is offline", error=failure.message)
-                await tell_offline(session, context.app.app_type, context.lease.instance_name, state, self._clock())
+                await record_offline(session, context.app.app_type, context.lease.instance_name, state, self._clock())
             hunt_state.next_hunt_at = state.rest_until
 
     async def _hunt_context(

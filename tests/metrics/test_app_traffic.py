@@ -1,4 +1,4 @@
-"""The numbers behind the metrics: nothing is lost while Redis is away, nothing is counted that did not happen."""
+"""Counts behind the metrics: nothing is lost without Redis, and nothing is counted that did not happen."""
 
 import asyncio
 from pathlib import Path
@@ -14,7 +14,7 @@ from app.core.migrations import alembic_config
 from app.core.redis import make_redis, redis_settings
 from app.http.messages import Exchange
 from app.metrics.histogram import Histogram
-from app.metrics.traffic import MAX_PLACES, AppTraffic
+from app.metrics.traffic import MAX_ADDRESSES, AppTraffic
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
 
@@ -28,7 +28,7 @@ def test_a_value_counts_for_every_bound_that_it_does_not_exceed() -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> None:
+async def test_counts_are_kept_until_redis_is_back(rig: Rig, tmp_path: Path) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     nowhere = rig.config.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
     away = make_redis(redis_settings(nowhere))
@@ -51,21 +51,21 @@ async def test_what_redis_cannot_take_waits_for_it(rig: Rig, tmp_path: Path) -> 
 
 
 @pytest.mark.asyncio
-async def test_addresses_that_are_only_tested_cost_no_memory_and_no_label(rig: Rig) -> None:
+async def test_addresses_of_no_instance_use_little_memory_and_no_label(rig: Rig) -> None:
     traffic = AppTraffic(rig.container.infra.db, rig.container.infra.redis)
-    for number in range(MAX_PLACES + 50):
+    for number in range(MAX_ADDRESSES + 50):
         traffic.observe(Exchange(f"http://10.0.0.1:{number}", "GET", "/", 200, 0.2, 10))
-    assert len(traffic._seen) == MAX_PLACES
+    assert len(traffic._seen) == MAX_ADDRESSES
     await traffic.flush()
     found = await traffic.read([])
     assert (found.requests, found.answers, found.last) == ({}, {}, {})
 
 
 @pytest.mark.storage
-def test_what_the_timeline_knew_is_where_counters_begin(database_url: str) -> None:
-    """Of a database that was there before there were metrics."""
+def test_counters_begin_with_the_sums_of_the_timeline(database_url: str) -> None:
+    """In a database that is older than the metrics."""
     config = alembic_config(database_url)
-    [ours] = [one for one in ScriptDirectory.from_config(config).walk_revisions() if "Prometheus" in (one.doc or "")]
+    [ours] = [step for step in ScriptDirectory.from_config(config).walk_revisions() if "Prometheus" in (step.doc or "")]
     command.downgrade(config, str(ours.down_revision))
     days = [("2026-11-22", "missing", 5, 2, 1), ("2026-11-23", "missing", 4, 1, 1), ("2026-11-23", "cutoff", 1, 0, 0)]
     values = ", ".join(f"('{day}', 'sonarr', 7, '{name}', {a}, {b}, {c})" for day, name, a, b, c in days)
