@@ -1,4 +1,4 @@
-"""Annotated dependencies: the only place where FastAPI hands anything to a route."""
+"""Dependencies of routes: container, caller, paging, ids."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -12,14 +12,14 @@ from app.container import Container
 
 MAX_PAGE = 1_000_000
 MAX_PAGE_SIZE = 500
-MAX_ID = 2**31 - 1  # PostgreSQL's INTEGER; a larger number is nobody's id and must not reach the database
+MAX_ID = 2**31 - 1  # PostgreSQL's INTEGER; a larger number must not reach the database
 
 
 def container_of(connection: HTTPConnection) -> Container:
     return cast(Container, connection.app.state.container)
 
 
-# `async` although they wait for nothing: FastAPI runs plain functions in a thread, which costs more than the rest.
+# `async` although they wait for nothing: FastAPI runs plain functions in a thread, which is slow.
 async def get_container(request: Request) -> Container:
     return container_of(request)
 
@@ -30,7 +30,7 @@ async def get_caller(request: Request) -> Caller:
 
 @dataclass(frozen=True, slots=True)
 class PageParams:
-    """Which part of a growing list is asked for."""
+    """The requested page of a list."""
 
     page: int
     page_size: int

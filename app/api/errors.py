@@ -1,4 +1,4 @@
-"""The one mapper from exceptions to error replies, and the one place where an unexpected exception ends."""
+"""Maps every exception to an error reply; unexpected ones become a 500 and a log line."""
 
 import math
 import traceback
@@ -39,13 +39,13 @@ SENTENCES = {
     422: "The request is not valid.",
 }
 
-# What the mapper knows; anything else is a fault of ours.
+# Errors of the caller; any other exception is our own fault.
 Expected = HuntarrError | HTTPException | RequestValidationError
 EXPECTED = (HuntarrError, HTTPException, RequestValidationError)
 
 
 def reply_to(error: Expected, request_id: str) -> Response:
-    """The reply for an error that a caller may see."""
+    """The reply to an error that a caller may see."""
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     if isinstance(error, HTTPException):
@@ -82,11 +82,11 @@ def error_reply(
 
 
 def _invalid(error: RequestValidationError) -> Response:
-    """Where the input is wrong and why; never the input itself."""
+    """Says where the input is wrong and why; never repeats the input itself."""
     found = error.errors()
-    if any(one["type"] == "json_invalid" for one in found):
+    if any(item["type"] == "json_invalid" for item in found):
         return error_reply(400, "The body is not valid JSON.", request_id="")
-    details = [FieldError(field=_field(one["loc"]), message=_message(one["msg"])) for one in found[:MAX_DETAILS]]
+    details = [FieldError(field=_field(item["loc"]), message=_message(item["msg"])) for item in found[:MAX_DETAILS]]
     first = f"{details[0].field}: {details[0].message}" if len(found) == 1 else f"{len(found)} fields are not valid."
     return error_reply(422, first, request_id="", details=details)
 
@@ -97,7 +97,7 @@ def _field(location: Sequence[str | int]) -> str:
 
 def _message(text: str) -> str:
     text = text.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if text.startswith("Value should have "):  # Pydantic's word for the length of a secret
+    if text.startswith("Value should have "):  # how Pydantic describes the length of a secret
         return text.replace(" items after validation", " characters").replace(" item after validation", " character")
     return text
 
@@ -107,20 +107,20 @@ def _seconds(wait: timedelta) -> str:
 
 
 async def _on_expected(request: Request, error: Exception) -> Response:
-    assert isinstance(error, EXPECTED)  # noqa: S101 - the three classes that this handler is registered for
+    assert isinstance(error, EXPECTED)  # noqa: S101 - registered for these classes only
     return reply_to(error, context_of(request.scope).request_id)
 
 
 def install(app: FastAPI) -> None:
-    """Let the framework's own errors take our shape."""
+    """Give the framework's own errors our envelope."""
     for kind in EXPECTED:
         app.add_exception_handler(kind, _on_expected)
 
 
 class ErrorMiddleware:
-    """The innermost of our middleware: whatever nobody expected becomes an enveloped 500 and a log line.
+    """The innermost middleware: an unexpected exception becomes an enveloped 500 and a log line.
 
-    FastAPI's own place for this lies outside all middleware, where its reply misses the headers of every other one.
+    FastAPI's own handler is outside all middleware, so its reply would lack their headers.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -139,19 +139,19 @@ class ErrorMiddleware:
 
         try:
             await self._app(scope, receive, sending)
-        except Exception as failure:  # the top of every request
-            _report(failure)
+        except Exception as failure:  # the last resort of every request
+            _log_failure(failure)
             if is_started:
-                raise  # half a reply is out: only closing the connection says that it is broken
+                raise  # part of the reply is sent: only closing the connection shows that it is broken
             reply = error_reply(500, INTERNAL_ERROR, request_id=context_of(scope).request_id)
             await reply(scope, receive, send)
 
 
-def _report(failure: Exception) -> None:
-    """Log it with its traceback; Pydantic's messages quote the input, which may be a secret, so they stay out."""
+def _log_failure(failure: Exception) -> None:
+    """Log the traceback, without Pydantic's messages: they quote the input, which may be a secret."""
     if isinstance(failure, ValidationError | ResponseValidationError):
         frames = "".join(traceback.format_tb(failure.__traceback__))
-        fields = [_field(one["loc"]) for one in failure.errors()[:MAX_DETAILS]]
+        fields = [_field(item["loc"]) for item in failure.errors()[:MAX_DETAILS]]
         log.error("request failed", error=type(failure).__name__, fields=fields, frames=frames)
     else:
         log.error("request failed", error=type(failure).__name__, exc_info=failure)

@@ -1,6 +1,6 @@
-"""Bodies of `multipart/form-data` (RFC 7578), part by part and in pieces: a file of a gigabyte takes no memory.
+"""Bodies of `multipart/form-data` (RFC 7578), read in pieces: a file of a gigabyte takes no memory.
 
-A parser of our own, because the usual one first writes files into `/tmp`, which is memory in our container.
+Starlette's parser writes files to `/tmp` first, which is memory in our container image; so this is our own.
 """
 
 from collections.abc import AsyncIterator
@@ -10,10 +10,10 @@ from typing import Final
 
 from app.core.errors import BadRequest, UnsupportedMediaType
 
-MAX_HEAD: Final = 8 * 1024
+MAX_HEAD_BYTES: Final = 8 * 1024
 MAX_BOUNDARY_LENGTH: Final = 70
 MAX_PARTS: Final = 20
-PIECE: Final = 1024 * 1024
+PIECE_BYTES: Final = 1024 * 1024
 NOT_VALID: Final = "The body is not valid multipart/form-data."
 
 
@@ -25,7 +25,7 @@ class FormPart:
     content: AsyncIterator[bytes]
 
     async def text(self, limit: int) -> str:
-        """A short field, whole; `BadRequest` when it is longer, or no text."""
+        """The whole content of a short field; `BadRequest` when it is longer than `limit` bytes or not UTF-8."""
         whole = bytearray()
         async for piece in self.content:
             whole += piece
@@ -38,7 +38,7 @@ class FormPart:
 
 
 def boundary_of(content_type: str) -> bytes:
-    """The text between the parts; `UnsupportedMediaType` when there is none."""
+    """The boundary between the parts; `UnsupportedMediaType` when there is none."""
     head = Message()
     head["Content-Type"] = content_type
     found = head.get_boundary() if head.get_content_type() == "multipart/form-data" else None
@@ -48,48 +48,48 @@ def boundary_of(content_type: str) -> bytes:
 
 
 class Multipart:
-    """Reads a stream of bytes; whatever does not fit the format is a `BadRequest`."""
+    """Reads a stream of bytes; `BadRequest` for what does not fit the format."""
 
     def __init__(self, stream: AsyncIterator[bytes], boundary: bytes) -> None:
         self._stream = stream
-        self._mark = b"\r\n--" + boundary
-        self._rest = bytearray(b"\r\n")  # so that the first mark looks like all the others
+        self._delimiter = b"\r\n--" + boundary
+        self._buffer = bytearray(b"\r\n")  # so that the first delimiter looks like all others
         self._is_over = False
 
     async def parts(self) -> AsyncIterator[FormPart]:
-        async for _ in self._until(self._mark):
+        async for _ in self._until(self._delimiter):
             raise BadRequest(NOT_VALID)
         for _ in range(MAX_PARTS):
             if (line_end := await self._take(2)) == b"--":
                 return
             if line_end != b"\r\n":
                 raise BadRequest(NOT_VALID)
-            yield FormPart(_name_in(await self._head()), self._until(self._mark))
+            yield FormPart(_name_in(await self._head()), self._until(self._delimiter))
         raise BadRequest(f"The body has more than {MAX_PARTS} parts.")
 
     async def _head(self) -> bytes:
-        """The lines from behind a mark to the empty one; `_take` has read the end of the mark's own line."""
+        """The header lines of a part; `_take` has already read the end of the delimiter's line."""
         head = bytearray()
-        self._rest[:0] = b"\r\n"
+        self._buffer[:0] = b"\r\n"
         async for piece in self._until(b"\r\n\r\n"):
             head += piece
-            if len(head) > MAX_HEAD:
+            if len(head) > MAX_HEAD_BYTES:
                 raise BadRequest(NOT_VALID)
         return bytes(head)
 
-    async def _until(self, mark: bytes) -> AsyncIterator[bytes]:
-        """What comes before `mark`, in pieces; the mark itself is left out."""
-        while (place := self._rest.find(mark)) < 0:
-            safe = len(self._rest) - len(mark) + 1  # the last bytes may be the beginning of the mark
-            if safe >= PIECE:
+    async def _until(self, delimiter: bytes) -> AsyncIterator[bytes]:
+        """The bytes before `delimiter`, in pieces; the delimiter is consumed."""
+        while (position := self._buffer.find(delimiter)) < 0:
+            safe = len(self._buffer) - len(delimiter) + 1  # the last bytes may be the beginning of the delimiter
+            if safe >= PIECE_BYTES:
                 yield self._cut(safe)
             await self._more()
-        if place:
-            yield self._cut(place)
-        del self._rest[: len(mark)]
+        if position:
+            yield self._cut(position)
+        del self._buffer[: len(delimiter)]
 
     async def _take(self, count: int) -> bytes:
-        while len(self._rest) < count:
+        while len(self._buffer) < count:
             await self._more()
         return self._cut(count)
 
@@ -100,16 +100,16 @@ class Multipart:
             chunk = await anext(self._stream, b"")
         if not chunk:
             raise BadRequest(NOT_VALID)
-        self._rest += chunk
+        self._buffer += chunk
 
     def _cut(self, count: int) -> bytes:
-        piece = bytes(self._rest[:count])
-        del self._rest[:count]
+        piece = bytes(self._buffer[:count])
+        del self._buffer[:count]
         return piece
 
 
 def _name_in(head: bytes) -> str:
-    """The name of the field; the name that the caller's file has is nobody's business here."""
+    """The name of the field; the file name is ignored."""
     for line in head.decode("utf-8", "replace").split("\r\n"):
         key, _, value = line.partition(":")
         if key.strip().lower() == "content-disposition":

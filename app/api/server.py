@@ -1,6 +1,6 @@
-"""The HTTP server's protocol with bounds on what uvicorn leaves open: heads, trailers, idle bodies, pipelines, peers.
+"""uvicorn's HTTP protocol with limits on what uvicorn leaves unlimited: heads, trailers, idle bodies, pipelines, peers.
 
-Everything here happens before an application is asked, so that a stranger can hold neither memory nor a connection.
+All of it happens before the application runs, so that a stranger can occupy neither memory nor a connection.
 """
 
 import json
@@ -17,106 +17,106 @@ UNREADABLE: Final = "The request is not valid HTTP."
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's own, with limits. A test makes them small in a subclass."""
+    """The limits are class attributes, so that tests can lower them in a subclass."""
 
-    head_seconds = 15.0  # from the first byte of a head, or from the connection, to its last
-    rest_seconds = 10.0  # for the rest of a body whose request is answered already
-    rest_bytes = 4 * 1024 * 1024
-    unsent_bytes = 128 * 1024  # what the kernel may hold for a peer that reads slowly; else it takes some megabytes
-    unread_seconds = 30.0  # in which a peer must take some of what waits for it
-    unread_at_end_seconds = 2.0  # the same when the process ends
-    barren_bytes = 64 * 1024  # in a row that are no content: head, trailers, chunk sizes and their extensions
-    most_connections = 900
-    most_pipelined = 16
+    head_seconds = 15.0  # from the connection, or the first byte of a head, to the end of the head
+    leftover_seconds = 10.0  # for the rest of a body after the reply was sent
+    leftover_bytes = 4 * 1024 * 1024
+    unsent_bytes = 128 * 1024  # what the kernel may buffer for a slow peer; its default is megabytes
+    stall_seconds = 30.0  # in which a peer must read some of what is buffered for it
+    stall_at_end_seconds = 2.0  # the same during shutdown
+    overhead_bytes = 64 * 1024  # in a row without content: head, trailers, chunk sizes and their extensions
+    max_connections = 900
+    max_pipelined = 16
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._timer: TimerHandle | None = None
-        self._unread_timer: TimerHandle | None = None
+        self._stall_timer: TimerHandle | None = None
         self._in_head = True
         self._in_message = False
-        self._barren = 0
-        self._rest = 0
+        self._overhead = 0
+        self._leftover = 0
         self._refused = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type] # asyncio's own type is wider
-        if len(self.connections) > self.most_connections:
+        if len(self.connections) > self.max_connections:
             self._refuse(503, "Too many connections are open.")
         else:
             self._arm(self.head_seconds)
-            line = transport.get_extra_info("socket")
-            if line is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self.unsent_bytes)
+            connection = transport.get_extra_info("socket")
+            if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self.unsent_bytes)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
-        self._forget_unread()
+        self._cancel_stall()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_unread(self.unread_seconds)
+        self._watch_stall(self.stall_seconds)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._forget_unread()
+        self._cancel_stall()
 
     def shutdown(self) -> None:
         super().shutdown()
         if self.transport.get_write_buffer_size():
-            self._watch_unread(self.unread_at_end_seconds)
+            self._watch_stall(self.stall_at_end_seconds)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
         if self._in_head and self._timer is None:
             self._arm(self.head_seconds)
-        self._barren += len(data)
+        self._overhead += len(data)
         super().data_received(data)
         if self._refused or self.parser is None:
             return
-        if self._barren > self.barren_bytes:
+        if self._overhead > self.overhead_bytes:
             self._refuse(431, "The head of the request is too large.")
-        elif self._is_answered() and self._rest > self.rest_bytes:
+        elif self._is_answered() and self._leftover > self.leftover_bytes:
             self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = self._in_message = True
-        self._rest = 0
+        self._leftover = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # else a trailer: it must not become a header of a request that was let in already
+        if self._in_head:  # a trailer must not become a header of a request that is already authorised
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._barren = 0
+        self._overhead = 0
         self._disarm()
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             raise httptools.HttpParserError("one Host header is needed")
-        if len(self.pipeline) >= self.most_pipelined:
+        if len(self.pipeline) >= self.max_pipelined:
             raise httptools.HttpParserError("too many requests at once")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._barren = 0
+        self._overhead = 0
         if self.cycle.response_complete:
-            self._rest += len(body)
+            self._leftover += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._in_head, self._in_message, self._barren = True, False, 0
+        self._in_head, self._in_message, self._overhead = True, False, 0
         self._disarm()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._is_answered() and not self._in_head:
-            # Closing at once would reset the connection under a caller who still sends, and lose the reply.
-            self._arm(self.rest_seconds)
+            # Closing at once would reset the connection of a caller who still sends, and the reply would be lost.
+            self._arm(self.leftover_seconds)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, UNREADABLE)
@@ -125,46 +125,46 @@ class BoundedProtocol(HttpToolsProtocol):
         return self._in_message and not self._in_head and self.cycle is not None and self.cycle.response_complete
 
     def _refuse(self, status: int, sentence: str) -> None:
-        """One enveloped reply, as long as it would not stand in the middle of another, and the end."""
+        """Send one enveloped error, unless another reply has started, and close the connection."""
         self._refused = True
         self._disarm()
         if self.transport.is_closing():
             return
-        is_between = self.cycle is None or self.cycle.response_complete or not self.cycle.response_started
-        if is_between and not self.pipeline:
+        can_reply = self.cycle is None or self.cycle.response_complete or not self.cycle.response_started
+        if can_reply and not self.pipeline:
             self.transport.write(_reply(status, sentence))
         if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True  # what still works on it must not write behind our reply
+            self.cycle.disconnected = True  # its handler must not write after our reply
         self.transport.close()
 
-    def _late(self) -> None:
+    def _on_timeout(self) -> None:
         self._timer = None
         if self._in_message and self._in_head:
             self._refuse(408, "The request did not arrive in time.")
         else:
             self.transport.close()
 
-    def _watch_unread(self, seconds: float) -> None:
-        """A peer that reads nothing would hold its connection, what waits for it and our end for ever."""
-        self._forget_unread()
-        self._unread_timer = self.loop.call_later(
-            seconds, self._check_unread, self.transport.get_write_buffer_size(), seconds
+    def _watch_stall(self, seconds: float) -> None:
+        """A peer that reads nothing would keep its connection and buffers for ever, and delay our shutdown."""
+        self._cancel_stall()
+        self._stall_timer = self.loop.call_later(
+            seconds, self._check_stall, self.transport.get_write_buffer_size(), seconds
         )
 
-    def _check_unread(self, before: int, seconds: float) -> None:
+    def _check_stall(self, before: int, seconds: float) -> None:
         if self.transport.get_write_buffer_size() < before:
-            self._watch_unread(seconds)
+            self._watch_stall(seconds)
         else:
             self.transport.abort()
 
-    def _forget_unread(self) -> None:
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
-            self._unread_timer = None
+    def _cancel_stall(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
     def _arm(self, seconds: float) -> None:
         self._disarm()
-        self._timer = self.loop.call_later(seconds, self._late)
+        self._timer = self.loop.call_later(seconds, self._on_timeout)
 
     def _disarm(self) -> None:
         if self._timer is not None:

@@ -1,4 +1,4 @@
-"""The cookie of a session: read, set and cleared in one place."""
+"""The session cookie: read, set and cleared."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from app.secrets.box import key_digest
 
 
 class SessionCookie:
-    """What the caller's browser holds, and what it shall hold from this reply on."""
+    """The session cookie of a request and of its reply."""
 
     def __init__(self, request: Request, response: Response) -> None:
         tokens = session_tokens(request)

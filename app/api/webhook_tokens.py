@@ -1,4 +1,4 @@
-"""The tokens of webhooks in a request: read from its head and its path alone, as every credential is."""
+"""Webhook tokens: read from the head and the path of a request alone, like every credential."""
 
 import base64
 import binascii
@@ -16,9 +16,9 @@ TOKEN_HEADER = "X-Webhook-Token"  # noqa: S105 - a name, not a secret
 
 
 async def app_caller(request: Request) -> Caller | None:
-    """The app of the instance in the path; `None` when no token is given, and an API key may do instead.
+    """The app of the instance in the path; None when there is no token, so that an API key may be used instead.
 
-    The first place that has a token decides: the query, our header, the password of `Authorization: Basic`.
+    The first place with a token decides: the query, our header, the password of `Authorization: Basic`.
     """
     given = request.query_params.getlist(TOKEN_QUERY) or request.headers.getlist(TOKEN_HEADER) or _passwords(request)
     if not given:
@@ -35,7 +35,7 @@ async def app_caller(request: Request) -> Caller | None:
 
 
 async def hook_caller(request: Request) -> Caller:
-    """The hook whose token is the end of the path."""
+    """The hook whose token ends the path."""
     token = _only([request.path_params["hook"]])
     caller = None
     if token is not None:
@@ -46,12 +46,12 @@ async def hook_caller(request: Request) -> Caller:
 
 
 def _only(given: list[str]) -> str | None:
-    """The one token that is given, if it looks like one."""
+    """The token, if exactly one well-formed token is given."""
     return given[0] if len(given) == 1 and TOKEN_PATTERN.fullmatch(given[0]) else None
 
 
 def _passwords(request: Request) -> list[str]:
-    """What stands behind the user name; the name itself does not matter, but the apps ask for one."""
+    """Passwords of `Authorization: Basic`. The user name does not matter, but the apps ask for one."""
     found = []
     for header in request.headers.getlist("authorization"):
         scheme, _, packed = header.partition(" ")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.api.multipart import MAX_HEAD, PIECE, Multipart, boundary_of
+from app.api.multipart import MAX_HEAD_BYTES, PIECE_BYTES, Multipart, boundary_of
 from app.core.errors import BadRequest, UnsupportedMediaType
 
 BOUNDARY = b"x-boundary"
@@ -47,11 +47,11 @@ def test_contents_come_back_however_they_are_cut(pieces: list[bytes], size: int)
 
 @pytest.mark.asyncio
 async def test_a_large_file_comes_in_pieces() -> None:
-    content = body(file=b"\r\n" * (3 * PIECE))
+    content = body(file=b"\r\n" * (3 * PIECE_BYTES))
     async for part in Multipart(stream(content, 100_000), BOUNDARY).parts():
         sizes = [len(piece) async for piece in part.content]
-    assert sum(sizes) == 6 * PIECE
-    assert max(sizes) < 2 * PIECE
+    assert sum(sizes) == 6 * PIECE_BYTES
+    assert max(sizes) < 2 * PIECE_BYTES
 
 
 @pytest.mark.asyncio
@@ -67,7 +67,7 @@ async def test_a_large_file_comes_in_pieces() -> None:
         b"--x-boundary\r\n" + HEAD + b"\r\n\r\nbegun",
         b"--x-boundary\r\nContent-Type: a/b\r\n\r\nx\r\n--x-boundary--",
         b"--x-boundary\r\n\r\nx\r\n--x-boundary--",
-        b"--x-boundary\r\n" + b"a" * (MAX_HEAD + 9) + b"\r\n\r\n",
+        b"--x-boundary\r\n" + b"a" * (MAX_HEAD_BYTES + 9) + b"\r\n\r\n",
         b"--x-boundary\r\nContent-Disposition: attachment; name=file\r\n\r\nx\r\n--x-boundary--",
         b"preamble\r\n" + body(file=b"x"),
         body(**{f"f{number}": b"x" for number in range(30)}),

@@ -26,9 +26,9 @@ class ShortTimeouts(BoundedProtocol):
     """Streams must outlive the server's time limits for requests and silent clients."""
 
     head_seconds = 1.0
-    rest_seconds = 1.0
-    unread_seconds = 2.0
-    unread_at_end_seconds = 0.5
+    leftover_seconds = 1.0
+    stall_seconds = 2.0
+    stall_at_end_seconds = 0.5
 
 
 class QuietGateway(Quiet, Gateway): ...

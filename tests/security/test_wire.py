@@ -26,9 +26,9 @@ NOTE = b'{"text": "hello"}'
 
 class Impatient(BoundedProtocol):
     head_seconds = 0.2
-    rest_seconds = 0.2
-    rest_bytes = 100_000
-    most_connections = 3
+    leftover_seconds = 0.2
+    leftover_bytes = 100_000
+    max_connections = 3
 
 
 @dataclass

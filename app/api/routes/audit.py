@@ -1,4 +1,4 @@
-"""The audit audit: who changed what, when and from where."""
+"""The audit trail: who changed what, when and from where."""
 
 from typing import Annotated
 
@@ -17,9 +17,9 @@ router = ApiRouter(tag=Tag.AUTH, prefix="/api/audit")
 Action = Annotated[str | None, Query(max_length=64, description="One action, such as `login_failed`.")]
 
 
-@router.get("", summary="Changes and log-ins, newest first")
+@router.get("", summary="Audit trail, newest first")
 @route_policy(Access.READ)
 async def list_audit(audit: Audit, paging: Paging, action: Action = None) -> Reply[Page[AuditOut]]:
-    """Kept for a year."""
+    """Entries are kept for a year."""
     found = await audit.page(action=action, page=paging.page, page_size=paging.page_size)
     return Reply[Page[AuditOut]](data=found)

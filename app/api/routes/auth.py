@@ -1,4 +1,4 @@
-"""Logging in and out, the password, the second factor, API keys and sessions."""
+"""Log-in, log-out, the password, two-factor login, API keys and sessions."""
 
 from app.api.deps import CurrentCaller, RowId
 from app.api.openapi import errors
@@ -30,7 +30,7 @@ router = ApiRouter(tag=Tag.AUTH, prefix="/api/auth")
 @router.post("/login", summary="Log in", responses=errors(401, 429, 503))
 @route_policy(Access.PUBLIC)
 async def login(body: LoginIn, accounts: Accounts, origin: CallOrigin, cookie: Cookie) -> Reply[LoginOut]:
-    """Sets the cookie `huntarr_session`. A session that the browser had before ends."""
+    """Sets the cookie `huntarr_session`. The browser's previous session ends."""
     opened = cookie.set(await accounts.login(body, origin, replaces=cookie.digest))
     return Reply[LoginOut](data=LoginOut.model_validate(opened), message="Logged in")
 
@@ -44,48 +44,48 @@ async def logout(caller: CurrentCaller, sessions: Sessions, cookie: Cookie) -> M
     return MessageReply(message="Logged out")
 
 
-@router.get("/me", summary="Who calls")
+@router.get("/me", summary="Current caller")
 @route_policy(Access.READ)
 async def get_me(caller: CurrentCaller, accounts: Accounts, cookie: Cookie) -> Reply[MeOut]:
     return Reply[MeOut](data=await accounts.me(caller, cookie.csrf_token))
 
 
-@router.post("/password", summary="Change the password", responses=errors(409, 429))
+@router.post("/password", summary="Change password", responses=errors(409, 429))
 @route_policy(Access.SESSION_ONLY)
 async def change_password(
     body: PasswordIn, caller: CurrentCaller, accounts: Accounts, origin: CallOrigin, cookie: Cookie
 ) -> Reply[LoginOut]:
-    """Ends all other sessions; this one goes on under a new cookie and CSRF token."""
+    """Ends all other sessions; this one continues with a new cookie and CSRF token."""
     opened = cookie.set(await accounts.change_password(body, caller, origin))
     return Reply[LoginOut](data=LoginOut.model_validate(opened), message="Password changed")
 
 
-@router.post("/2fa/setup", summary="Begin with a second factor", responses=errors(409, 429))
+@router.post("/2fa/setup", summary="Set up two-factor login", responses=errors(409, 429))
 @route_policy(Access.SESSION_ONLY)
 async def set_up_two_factor(
     body: TwoFactorSetupIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> Reply[TwoFactorSetupOut]:
-    """A new secret; nothing changes until `enable` proves that the app has it."""
+    """Returns a new secret. Nothing changes until `enable` gets a code that was made with it."""
     return Reply[TwoFactorSetupOut](data=await two_factor.set_up(body, caller, origin))
 
 
-@router.post("/2fa/enable", summary="Turn the second factor on", responses=errors(409, 429))
+@router.post("/2fa/enable", summary="Enable two-factor login", responses=errors(409, 429))
 @route_policy(Access.SESSION_ONLY)
 async def enable_two_factor(
     body: TwoFactorEnableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> Reply[RecoveryCodesOut]:
-    """Ten recovery codes, shown this once."""
+    """Returns ten recovery codes, which are shown only here."""
     codes = await two_factor.enable(body, caller, origin)
-    return Reply[RecoveryCodesOut](data=RecoveryCodesOut(recovery_codes=codes), message="Two-factor login is on")
+    return Reply[RecoveryCodesOut](data=RecoveryCodesOut(recovery_codes=codes), message="Two-factor login enabled")
 
 
-@router.post("/2fa/disable", summary="Turn the second factor off", responses=errors(409, 429))
+@router.post("/2fa/disable", summary="Disable two-factor login", responses=errors(409, 429))
 @route_policy(Access.SESSION_ONLY)
 async def disable_two_factor(
     body: TwoFactorDisableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> MessageReply:
     await two_factor.disable(body, caller, origin)
-    return MessageReply(message="Two-factor login is off")
+    return MessageReply(message="Two-factor login disabled")
 
 
 @router.get("/api-keys", summary="API keys")
@@ -94,17 +94,17 @@ async def list_api_keys(keys: ApiKeys) -> Reply[list[ApiKeyOut]]:
     return Reply[list[ApiKeyOut]](data=await keys.all())
 
 
-@router.post("/api-keys", status_code=201, summary="Make an API key", responses=errors(409))
+@router.post("/api-keys", status_code=201, summary="Create API key", responses=errors(409))
 @route_policy(Access.SESSION_ONLY)
 async def create_api_key(body: ApiKeyIn, keys: ApiKeys) -> Reply[NewApiKeyOut]:
-    """`key` is shown this once."""
-    return Reply[NewApiKeyOut](data=await keys.create(body), message="API key made")
+    """`key` is shown only here."""
+    return Reply[NewApiKeyOut](data=await keys.create(body), message="API key created")
 
 
-@router.delete("/api-keys/{key_id}", summary="Delete an API key", responses=errors(404))
+@router.delete("/api-keys/{key_id}", summary="Delete API key", responses=errors(404))
 @route_policy(Access.SESSION_ONLY)
 async def delete_api_key(key_id: RowId, keys: ApiKeys) -> MessageReply:
-    """It stops working at once."""
+    """The key stops working at once."""
     await keys.delete(key_id)
     return MessageReply(message="API key deleted")
 
@@ -115,7 +115,7 @@ async def list_sessions(caller: CurrentCaller, sessions: Sessions) -> Reply[list
     return Reply[list[SessionOut]](data=await sessions.all(caller))
 
 
-@router.delete("/sessions/{session_id}", summary="End a session", responses=errors(404))
+@router.delete("/sessions/{session_id}", summary="End session", responses=errors(404))
 @route_policy(Access.SESSION_ONLY)
 async def delete_session(session_id: RowId, sessions: Sessions) -> MessageReply:
     await sessions.revoke(session_id)

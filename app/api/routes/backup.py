@@ -1,4 +1,4 @@
-"""Backups: made, kept, fetched, taken in and restored."""
+"""Backups: create, list, upload, download, restore and delete."""
 
 from typing import Annotated, Final
 
@@ -41,7 +41,7 @@ FORM: Final = {
                         "passphrase": {
                             "type": "string",
                             "maxLength": MAX_PASSWORD,
-                            "description": "Checked when it is given; it is not kept.",
+                            "description": "If given, it is checked; it is not stored.",
                         },
                     },
                 }
@@ -57,45 +57,45 @@ Filename = Annotated[
 ]
 
 
-@router.get("/list", summary="All backups, newest first")
+@router.get("/list", summary="Backups, newest first")
 @route_policy(Access.READ)
 async def list_backups(backups: Backups) -> Reply[list[BackupOut]]:
-    """Those in the folder of the process that answers."""
+    """The backups in the folder of the process that answers."""
     return Reply[list[BackupOut]](data=await backups.all())
 
 
-@router.post("/create", status_code=201, summary="Make a backup", responses=errors(403))
+@router.post("/create", status_code=201, summary="Create backup", responses=errors(403))
 @route_policy(Access.FULL, timeout_seconds=None)
 async def create_backup(
     body: Annotated[BackupIn, Body(default_factory=BackupIn)], backups: Backups, caller: CurrentCaller
 ) -> Reply[BackupOut]:
-    """Of one moment, while everything goes on. With a passphrase it needs a session or the key of the environment."""
-    return Reply[BackupOut](data=await backups.create(body, caller), message="Backup made")
+    """A consistent snapshot; hunts continue. A passphrase needs a session or the key of `HUNTARR_API_KEY`."""
+    return Reply[BackupOut](data=await backups.create(body, caller), message="Backup created")
 
 
-@router.post(
-    "/upload", status_code=201, summary="Take in a backup", responses=errors(413, 415, 422), openapi_extra=FORM
-)
+@router.post("/upload", status_code=201, summary="Upload backup", responses=errors(413, 415, 422), openapi_extra=FORM)
 @route_policy(Access.FULL, upload_bytes=MAX_FILE_BYTES, timeout_seconds=None)
 async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
-    """A file from elsewhere: checked to its last row and stored, not restored."""
+    """Checks every row of the file and stores it; it is not restored."""
     boundary = boundary_of(request.headers.get("content-type", ""))
     async with backups.draft() as draft:
-        await _receive(Multipart(request.stream(), boundary), draft)
+        await _write_parts(Multipart(request.stream(), boundary), draft)
         return Reply[BackupOut](data=await backups.import_upload(draft), message="Backup stored")
 
 
-@router.post("/restore", summary="Restore a backup", responses=errors(404, 409))
+@router.post("/restore", summary="Restore backup", responses=errors(404, 409))
 @route_policy(Access.FULL, timeout_seconds=None)
 async def restore_backup(body: RestoreIn, backups: Backups, caller: CurrentCaller) -> Reply[RestoreOut]:
-    """Everything or nothing; what is there now is kept as a backup. Sessions end. Needs a session or the key of the
-    environment."""
+    """Restores everything or nothing. The present data is kept as a backup, and all sessions end.
+
+    Needs a session or the key of `HUNTARR_API_KEY`.
+    """
     return Reply[RestoreOut](data=await backups.restore(body, caller), message="Backup restored")
 
 
 @router.get(
     "/{filename}/download",
-    summary="Fetch a backup",
+    summary="Download backup",
     response_class=FileResponse,
     responses={200: {"content": {ZIP: {"schema": {"type": "string", "format": "binary"}}}}, **errors(404)},
 )
@@ -104,15 +104,15 @@ async def download_backup(filename: Filename, backups: Backups) -> FileResponse:
     return FileResponse(await backups.path_of(filename), media_type=ZIP, filename=filename)
 
 
-@router.delete("/{filename}", summary="Delete a backup", responses=errors(404, 409))
+@router.delete("/{filename}", summary="Delete backup", responses=errors(404, 409))
 @route_policy(Access.FULL)
 async def delete_backup(filename: Filename, backups: Backups) -> MessageReply:
     await backups.delete(filename)
     return MessageReply(message="Backup deleted")
 
 
-async def _receive(body: Multipart, draft: BackupDraft) -> None:
-    """The file to its place, as it comes."""
+async def _write_parts(body: Multipart, draft: BackupDraft) -> None:
+    """Write the file to its place while it arrives."""
     with draft.path.open("xb") as handle:
         seen = set[str]()
         async for part in body.parts():

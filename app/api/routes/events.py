@@ -1,4 +1,4 @@
-"""The stream of everything that happens, as Server-Sent Events."""
+"""The event stream, as Server-Sent Events."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,20 +31,20 @@ router = ApiRouter(tag=Tag.EVENTS, prefix="/api/events")
 
 
 class EventStream(StreamingResponse):
-    """Takes its place among the listeners when it is sent, so that a reply that is never sent holds none."""
+    """Becomes a listener only when it is sent, so that a reply that is never sent holds no place."""
 
     def __init__(
         self,
         hub: EventHub,
         wanted: frozenset[EventName] | None,
         last_seen: StreamId | None,
-        is_let_in: Callable[[], Awaitable[bool]],
+        is_authorised: Callable[[], Awaitable[bool]],
     ) -> None:
         super().__init__((), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
         self._hub = hub
         self._wanted = wanted
         self._last_seen = last_seen
-        self._is_let_in = is_let_in
+        self._is_authorised = is_authorised
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._hub.listening(self._wanted, self._last_seen) as listener:
@@ -52,7 +52,7 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
     async def _frames(self, listener: Listener) -> AsyncIterator[bytes]:
-        """Events as they come, and by the clock a sign of life, before which the caller is asked for anew."""
+        """Events as they come, and regular heartbeats. Before each heartbeat the credentials are checked again."""
         now = asyncio.get_running_loop().time
         every = self._hub.heartbeat_seconds
         beat_at = now() + every
@@ -61,20 +61,20 @@ class EventStream(StreamingResponse):
             if chunk := await listener.next(beat_at - now()):
                 yield chunk
             if now() >= beat_at:
-                if not await self._is_let_in():
+                if not await self._is_authorised():
                     return
                 yield HEARTBEAT
                 beat_at = now() + every
 
 
-@router.get("", summary="Everything that happens, as a stream", response_class=Response, responses=EVENT_STREAM)
+@router.get("", summary="Event stream", response_class=Response, responses=EVENT_STREAM)
 @route_policy(Access.READ)
 async def stream_events(
     request: Request,
     events: Events,
     types: Annotated[
         str | None,
-        Query(max_length=1000, description="Names, or beginnings such as `hunt.*`, comma-separated; else all."),
+        Query(max_length=1000, description="Names or prefixes such as `hunt.*`, comma-separated; else all."),
     ] = None,
     last_event_id: Annotated[
         str | None,
@@ -82,25 +82,29 @@ async def stream_events(
     ] = None,
     last_event_id_header: Annotated[
         str | None,
-        Header(alias=LAST_EVENT_ID, max_length=50, description="The last `id:` that was read; goes on behind it."),
+        Header(
+            alias=LAST_EVENT_ID,
+            max_length=50,
+            description="The last `id:` that was received.",
+        ),
     ] = None,
 ) -> Response:
-    """Server-Sent Events: without a last id from now on, with one from there on, over the last 1,000 events."""
-    last_seen = _place(last_event_id_header or last_event_id)
-    return EventStream(events, wanted_names(types), last_seen, partial(_is_let_in, request))
+    """Server-Sent Events from now on, or from a last id on, which reaches back 1,000 events."""
+    last_seen = _stream_position(last_event_id_header or last_event_id)
+    return EventStream(events, wanted_names(types), last_seen, partial(_is_authorised, request))
 
 
-def _place(text: str | None) -> StreamId | None:
+def _stream_position(text: str | None) -> StreamId | None:
     if not text:
         return None
     found = parse_stream_id(text)
     if found is None:
-        raise Invalid("The last event id is not one that a stream has sent.", field=f"header.{LAST_EVENT_ID}")
+        raise Invalid("This is not an event id of this stream.", field=f"header.{LAST_EVENT_ID}")
     return found
 
 
-async def _is_let_in(request: Request) -> bool:
-    """Whether the key or the session is still good; when nobody can tell, it is asked again at the next heartbeat."""
+async def _is_authorised(request: Request) -> bool:
+    """Whether the credentials are still valid; when that cannot be checked, the next heartbeat checks again."""
     try:
         await Authenticator(container_of(request).auth.credentials).caller(request)
     except (NotAuthenticated, TooManyRequests):

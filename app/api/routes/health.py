@@ -1,4 +1,4 @@
-"""Is the process alive, ready, and of which version."""
+"""Liveness, readiness and version of the process."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ router = ApiRouter(tag=Tag.SYSTEM)
 
 
 class PingOut(Out):
-    """What the apps themselves answer to `/ping`; the one JSON reply besides the document that is no envelope."""
+    """The reply of the *arr apps to `/ping`; unlike all other replies it has no envelope."""
 
     status: str = "OK"
 
@@ -45,7 +45,7 @@ class VersionOut(Out):
 
 
 class PartOut(Out):
-    """One part of us: `detail` says what is wrong, or how many there are."""
+    """`detail` says what is wrong, or how many workers there are."""
 
     ok: bool
     latency_ms: float
@@ -59,24 +59,24 @@ class ReadyOut(Out):
 
 
 class NotReadyReply(ErrorReply):
-    """An error that shows which part is down."""
+    """An error that shows what is not ready."""
 
     data: ReadyOut
 
 
-@router.get("/ping", summary="Say that something listens here")
+@router.get("/ping", summary="Ping")
 @route_policy(Access.PUBLIC)
 async def ping() -> PingOut:
     return PingOut()
 
 
-@router.get("/api/health", summary="Say that the process lives; nothing is checked")
+@router.get("/api/health", summary="Liveness check")
 @route_policy(Access.PUBLIC)
 async def get_health() -> Reply[HealthOut]:
     return Reply[HealthOut](data=HealthOut(version=__version__))
 
 
-@router.get("/api/version", summary="Show the version")
+@router.get("/api/version", summary="Version")
 @route_policy(Access.READ)
 async def get_version() -> Reply[VersionOut]:
     return Reply[VersionOut](data=VersionOut(version=__version__))
@@ -84,7 +84,7 @@ async def get_version() -> Reply[VersionOut]:
 
 @router.get(
     "/api/ready",
-    summary="Check database, Redis and worker",
+    summary="Readiness check of database, Redis and worker",
     response_model=Reply[ReadyOut],
     responses={503: {"model": NotReadyReply}},
 )
@@ -123,7 +123,7 @@ async def _checked(name: str, check: Callable[[Container], Awaitable[str]], cont
     except HuntarrError as failure:
         detail = failure.message
     except (TimeoutError, RedisError, OSError) as failure:
-        log.warning("a part is not ready", part=name, error=type(failure).__name__)
+        log.warning("component is not ready", component=name, error=type(failure).__name__)
         detail = "No answer."
     return PartOut(ok=is_ok, latency_ms=round((time.perf_counter() - started) * 1000, 1), detail=detail)
 

@@ -1,4 +1,4 @@
-"""What hunts left behind: the history, the state of items, and the caps."""
+"""Results of hunts: the history, item states and search caps."""
 
 from typing import Annotated
 
@@ -43,40 +43,40 @@ async def list_history(
     since: Annotated[AwareTime | None, Query(alias="from")] = None,
     until: Annotated[AwareTime | None, Query(alias="to")] = None,
 ) -> Reply[HistoryPage]:
-    """One row a search: what was asked for, why, and what came of it."""
+    """One row per search: what was searched, why, and its outcome."""
     wanted = HistoryFilter(app_type, instance_id, hunt_pass, outcome, search, since, until)
     found = await history.history(wanted, page=paging.page, page_size=paging.page_size)
     return Reply[HistoryPage](data=found)
 
 
-@router.delete("/history", summary="Clear the history")
+@router.delete("/history", summary="Clear history")
 @route_policy(Access.FULL)
 async def delete_history(
     history: History, app_type: AppType | None = None, instance_id: IdFilter = None
 ) -> Reply[DeletedOut]:
-    """Of one type, one instance, or all; cooldowns, caps and statistics do not change."""
+    """Of one app type, one instance, or all. Cooldowns, caps and statistics do not change."""
     deleted = await history.clear_history(HistoryFilter(app_type, instance_id))
     return Reply[DeletedOut](data=DeletedOut(deleted=deleted), message="History cleared")
 
 
-@router.get("/state", summary="What is remembered of items")
+@router.get("/state", summary="Item states")
 @route_policy(Access.READ)
 async def list_state(
     history: History, paging: Paging, instance_id: IdFilter = None, status: StateStatus | None = None
 ) -> Reply[Page[StateOut]]:
-    """Cooldowns and fruitless searches, the latest search first."""
+    """Cooldowns and failed searches of items, the latest search first."""
     found = await history.states(instance_id=instance_id, status=status, page=paging.page, page_size=paging.page_size)
     return Reply[Page[StateOut]](data=found)
 
 
-@router.post("/state/reset", summary="Forget searches", responses=errors(404, 409))
+@router.post("/state/reset", summary="Reset item states", responses=errors(404, 409))
 @route_policy(Access.FULL)
 async def reset_state(body: StateResetIn, history: History) -> Reply[StateResetOut]:
-    """Items may be searched again at once, although the app remembers a search; history and caps stay."""
+    """The items may be searched again at once, even if the app lists a recent search. History and caps stay."""
     return Reply[StateResetOut](data=await history.reset_state(body), message="State reset")
 
 
-@router.get("/caps", summary="Searches used and left")
+@router.get("/caps", summary="Search caps: used and left")
 @route_policy(Access.READ)
 async def list_caps(history: History) -> Reply[list[InstanceCapsOut]]:
     """Per instance, in the last 60 minutes and 24 hours."""

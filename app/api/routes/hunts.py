@@ -1,4 +1,4 @@
-"""Hunts: start, watch, cancel and plan them; pause all hunting."""
+"""Hunts: start, list, plan and cancel them; pause all hunting."""
 
 from typing import Annotated
 
@@ -31,12 +31,12 @@ async def create_hunt(
     body: Annotated[HuntIn, Body(default_factory=HuntIn)],
     hunts: Hunts,
     response: Response,
-    wait: Annotated[int, Query(ge=0, le=60, description="Seconds to wait for the end.")] = 0,
+    wait: Annotated[int, Query(ge=0, le=60, description="Seconds to wait for the end of the hunts.")] = 0,
 ) -> Reply[HuntsOut]:
-    """Of one instance, of a type, or of all enabled ones. A hunt that is open already is returned, not doubled."""
+    """For one instance, an app type, or all enabled instances. An instance with an open hunt gets no second one."""
     found = HuntsOut(hunts=await hunts.start(body, wait_seconds=wait))
     response.status_code = 200 if found.are_over else 202
-    return Reply[HuntsOut](data=found, message="Hunt over" if found.are_over else "Hunt queued")
+    return Reply[HuntsOut](data=found, message="Hunt finished" if found.are_over else "Hunt queued")
 
 
 @router.get("/hunts", summary="Hunts, newest first")
@@ -53,31 +53,31 @@ async def list_hunts(
     return Reply[Page[HuntOut]](data=found)
 
 
-@router.get("/hunts/plan", summary="What the next hunt would do", responses=errors(404, 409))
+@router.get("/hunts/plan", summary="Plan of the next hunt", responses=errors(404, 409))
 @route_policy(Access.READ)
 async def get_hunt_plan(plans: Plans, instance_id: Annotated[int, Query(ge=1, le=2**31 - 1)]) -> Reply[PlanOut]:
-    """The same decisions as the hunt's, with every reason and the cost; nothing is searched."""
+    """The decisions of the next hunt, with reasons and cost. Nothing is searched."""
     return Reply[PlanOut](data=await plans.plan(instance_id))
 
 
-@router.get("/hunts/{hunt_id}", summary="One hunt with its items", responses=errors(404))
+@router.get("/hunts/{hunt_id}", summary="Hunt with its items", responses=errors(404))
 @route_policy(Access.READ, etag=True)
 async def get_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntDetailOut]:
-    """Every item that was looked at, its decision and what came of it."""
+    """Every item that the hunt considered, with its decision and outcome."""
     return Reply[HuntDetailOut](data=await hunts.get(hunt_id))
 
 
-@router.post("/hunts/{hunt_id}/cancel", summary="Cancel a hunt", responses=errors(404, 409))
+@router.post("/hunts/{hunt_id}/cancel", summary="Cancel hunt", responses=errors(404, 409))
 @route_policy(Access.FULL)
 async def cancel_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntOut]:
-    """A queued one never starts; a running one stops before its next search."""
+    """A queued hunt never starts; a running one stops before its next search."""
     return Reply[HuntOut](data=await hunts.cancel(hunt_id), message="Hunt cancelled")
 
 
-@router.post("/hunting/pause", summary="Pause all hunting", responses=errors())
+@router.post("/hunting/pause", summary="Pause hunting", responses=errors())
 @route_policy(Access.FULL)
 async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)], settings: Settings) -> Reply[PauseOut]:
-    """No hunt starts, running ones stop before their next search; it survives a restart."""
+    """No hunt starts, and running ones stop before their next search. The pause survives a restart."""
     paused = await settings.pause(body.minutes)
     return Reply[PauseOut](data=PauseOut.model_validate(paused), message="Hunting paused")
 

@@ -1,4 +1,4 @@
-"""The apps that Huntarr works with."""
+"""Instances of the apps."""
 
 from typing import Annotated
 
@@ -18,41 +18,41 @@ router = ApiRouter(tag=Tag.INSTANCES, prefix="/api/instances")
 Verify = Annotated[bool, Query(description="Test the connection first; 422 when it does not work.")]
 
 
-@router.get("", summary="All instances")
+@router.get("", summary="Instances")
 @route_policy(Access.READ, etag=True)
 async def list_all_instances(instances: Instances) -> Reply[list[InstanceOut]]:
     return Reply[list[InstanceOut]](data=await instances.all())
 
 
-@router.get("/{app_type}", summary="Instances of a type", responses=errors(404))
+@router.get("/{app_type}", summary="Instances of an app type", responses=errors(404))
 @route_policy(Access.READ, etag=True)
 async def list_instances(app_type: AnyApp, instances: Instances) -> Reply[list[InstanceOut]]:
     return Reply[list[InstanceOut]](data=await instances.all(app_type))
 
 
-@router.post("/{app_type}", status_code=201, summary="Add an instance", responses=errors(404, 409))
+@router.post("/{app_type}", status_code=201, summary="Create instance", responses=errors(404, 409))
 @route_policy(Access.FULL)
 async def create_instance(
     app_type: AnyApp, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
     """The app need not be running: the connection is tested in the background."""
-    return Reply[InstanceOut](data=await instances.create(app_type, body, verify=verify), message="Instance added")
+    return Reply[InstanceOut](data=await instances.create(app_type, body, verify=verify), message="Instance created")
 
 
-@router.post("/{app_type}/test", summary="Test a connection", responses=errors(404))
+@router.post("/{app_type}/test", summary="Test connection", responses=errors(404))
 @route_policy(Access.FULL, audited=False)
 async def test_connection(app_type: AnyApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
-    """An unsaved connection, or a stored one by its id. Always 200; `error` says what to do."""
+    """Tests an unsaved connection, or a stored one by its id. Always 200; `error` says what to do."""
     return Reply[InstanceTestOut](data=await instances.test(app_type, body))
 
 
-@router.get("/{app_type}/{instance_id}", summary="One instance", responses=errors(404))
+@router.get("/{app_type}/{instance_id}", summary="Instance", responses=errors(404))
 @route_policy(Access.READ, etag=True)
 async def get_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> Reply[InstanceOut]:
     return Reply[InstanceOut](data=await instances.get(app_type, instance_id))
 
 
-@router.put("/{app_type}/{instance_id}", summary="Replace an instance", responses=errors(404, 409))
+@router.put("/{app_type}/{instance_id}", summary="Replace instance", responses=errors(404, 409))
 @route_policy(Access.FULL)
 async def replace_instance(
     app_type: AnyApp, instance_id: RowId, body: InstanceIn, instances: Instances, verify: Verify = False
@@ -62,7 +62,7 @@ async def replace_instance(
     return Reply[InstanceOut](data=changed, message="Instance saved")
 
 
-@router.patch("/{app_type}/{instance_id}", summary="Change an instance", responses=errors(404, 409))
+@router.patch("/{app_type}/{instance_id}", summary="Change instance", responses=errors(404, 409))
 @route_policy(Access.FULL)
 async def update_instance(
     app_type: AnyApp, instance_id: RowId, body: InstancePatch, instances: Instances, verify: Verify = False
@@ -72,7 +72,7 @@ async def update_instance(
     return Reply[InstanceOut](data=changed, message="Instance saved")
 
 
-@router.delete("/{app_type}/{instance_id}", summary="Delete an instance", responses=errors(404))
+@router.delete("/{app_type}/{instance_id}", summary="Delete instance", responses=errors(404))
 @route_policy(Access.FULL)
 async def delete_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> MessageReply:
     """Deletes its state and caps too and ends an open hunt; its history stays under its name."""
@@ -80,7 +80,7 @@ async def delete_instance(app_type: AnyApp, instance_id: RowId, instances: Insta
     return MessageReply(message="Instance deleted")
 
 
-@router.post("/{app_type}/{instance_id}/test", summary="Test a stored instance", responses=errors(404))
+@router.post("/{app_type}/{instance_id}/test", summary="Test stored instance", responses=errors(404))
 @route_policy(Access.FULL, audited=False)
 async def test_instance(app_type: AnyApp, instance_id: RowId, instances: Instances) -> Reply[InstanceTestOut]:
     """Always 200; the result is stored with the instance."""

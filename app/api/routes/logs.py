@@ -30,19 +30,19 @@ FILES: Final = {media_type: {"schema": {"type": "string"}} for media_type in MED
 router = ApiRouter(tag=Tag.LOGS, prefix="/api/logs")
 
 
-def _in_capitals(word: object) -> object:
+def _upper(word: object) -> object:
     return word.upper() if isinstance(word, str) else word
 
 
 async def get_log_filter(
     app_type: Annotated[Source | None, Query(pattern=f"^({'|'.join(SOURCES)})$")] = None,
-    level: Annotated[LogLevel | None, BeforeValidator(_in_capitals), Query(description="And all above it.")] = None,
+    level: Annotated[LogLevel | None, BeforeValidator(_upper), Query(description="This and all higher levels.")] = None,
     instance_id: IdFilter = None,
     hunt_id: IdFilter = None,
-    request_id: Annotated[str | None, Query(max_length=64, description="As `X-Request-Id` gave it.")] = None,
+    request_id: Annotated[str | None, Query(max_length=64, description="The value of `X-Request-Id`.")] = None,
     search: Annotated[str | None, Query(min_length=1, max_length=200, description="In message or context.")] = None,
     since: Annotated[AwareTime | None, Query(alias="from")] = None,
-    until: Annotated[AwareTime | None, Query(alias="to", description="Itself left out.")] = None,
+    until: Annotated[AwareTime | None, Query(alias="to", description="Exclusive.")] = None,
 ) -> LogFilter:
     return LogFilter(app_type, level, instance_id, hunt_id, request_id, search, since, until)
 
@@ -50,7 +50,7 @@ async def get_log_filter(
 async def get_source(
     app_type: Annotated[str, Path(max_length=50, json_schema_extra={"enum": [*SOURCES, ALL]})],
 ) -> str | None:
-    """Whose entries; None for `all`. Another word is no such place, so 404 and not 422."""
+    """The app type whose entries are meant; None for `all`. 404 for any other word."""
     if app_type not in (*SOURCES, ALL):
         raise NotFound(f"There is no such app type; there are: {', '.join((*SOURCES, ALL))}.")
     return None if app_type == ALL else app_type
@@ -67,20 +67,20 @@ async def list_logs(
     limit: Annotated[int, Query(ge=1, le=1000, description="Entries on a page.")] = 100,
     before_id: Annotated[int | None, Query(ge=1, le=MAX_LOG_ID, description="`next_before_id` of a page.")] = None,
 ) -> Reply[LogsOut]:
-    """A page with `search` looks through 10,000 entries; go on with `next_before_id` until it is null."""
+    """A page with `search` covers 10,000 entries; continue with `next_before_id` until it is null."""
     return Reply[LogsOut](data=await logs.page(wanted, limit=limit, before_id=before_id))
 
 
-@router.get("/stats", summary="How much is logged")
+@router.get("/stats", summary="Log statistics")
 @route_policy(Access.READ)
 async def get_log_stats(logs: Logs) -> Reply[LogStatsOut]:
-    """From kept counts, whatever the number of entries."""
+    """Read from stored counts, so the number of entries does not matter."""
     return Reply[LogStatsOut](data=await logs.stats())
 
 
 @router.get(
     "/export",
-    summary="Download the log",
+    summary="Download log",
     response_class=Response,
     responses={200: {"description": "The file", "content": FILES}},
 )
@@ -91,7 +91,7 @@ async def export_logs(
     container: CurrentContainer,
     kind: Annotated[LogFile, Query(alias="format", description="Objects, or lines to read.")] = LogFile.NDJSON,
 ) -> Response:
-    """All entries that fit, the oldest first, one a line, as a stream."""
+    """Streams all matching entries, the oldest first, one per line."""
     now, suffix = container.infra.clock().astimezone(UTC), "txt" if kind is LogFile.TEXT else kind
     name = f"huntarr-logs-{now:%Y%m%dT%H%M%SZ}.{suffix}"
     return StreamingResponse(
@@ -104,11 +104,11 @@ async def export_logs(
 @router.post("/cleanup", summary="Delete old log entries")
 @route_policy(Access.FULL)
 async def clean_up_logs(body: LogCleanupIn, logs: Logs) -> Reply[DeletedOut]:
-    """By age, by number for each app type, or both; without a field as the settings say."""
+    """By age, by number per app type, or both. Without a field the settings decide."""
     return Reply[DeletedOut](data=DeletedOut(deleted=await logs.clean_up(body)), message="Logs cleaned up")
 
 
-@router.post("/{app_type}/clear", summary="Delete all log entries of a type", responses=errors(404))
+@router.post("/{app_type}/clear", summary="Delete all log entries of an app type", responses=errors(404))
 @route_policy(Access.FULL)
 async def clear_logs(app_type: Annotated[str | None, Depends(get_source)], logs: Logs) -> Reply[DeletedOut]:
     """`all` deletes every entry. Nothing else changes: history, caps, cooldowns and statistics stay."""

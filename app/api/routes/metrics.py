@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what it reads, and the counting of every reply."""
+"""Metrics for Prometheus, and the middleware that counts every reply."""
 
 import time
 from typing import Final, cast
@@ -32,18 +32,18 @@ router = ApiRouter(tag=Tag.SYSTEM)
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=EXPOSITION | errors(404))
 @route_policy(Access.READ)
 async def get_metrics(request: Request, metrics: Metrics) -> Response:
-    """Text and no envelope; 404 while `metrics_enabled` is off. `docs/metrics.md` lists what there is."""
+    """Text without envelope; 404 while `metrics_enabled` is off. `docs/metrics.md` lists all metrics."""
     wanted = Format.OPENMETRICS if OPENMETRICS in request.headers.get("accept", "") else Format.PLAIN
     return Response(await metrics.scrape(numbers_of(request), wanted), headers={"Content-Type": wanted.value})
 
 
 def numbers_of(request: Request) -> HttpNumbers:
-    """What the application's own middleware counts."""
+    """The counts of the application's middleware."""
     return cast(HttpNumbers, request.app.state.http_numbers)
 
 
 class MetricsMiddleware:
-    """Counts every reply when it begins: a stream may last for days. Around everything, refusals included."""
+    """Counts every reply when it starts: a stream may last for days. Outermost, so that refusals count too."""
 
     def __init__(self, app: ASGIApp, numbers: HttpNumbers) -> None:
         self._app = app
@@ -54,23 +54,23 @@ class MetricsMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        is_begun = False
+        is_started = False
 
         async def sending(message: Message) -> None:
-            nonlocal is_begun
+            nonlocal is_started
             if message["type"] == "http.response.start":
-                is_begun = True
+                is_started = True
                 self._numbers.count(scope["method"], _template(scope), message["status"], time.perf_counter() - started)
             await send(message)
 
         try:
             await self._app(scope, receive, sending)
         finally:
-            if not is_begun:
+            if not is_started:
                 self._numbers.count(scope["method"], _template(scope), 0, None)
 
 
 def _template(scope: Scope) -> str | None:
-    """What the matched route is called; None where there is none, whatever the path."""
+    """The template of the matched route, or None."""
     path: str | None = getattr(scope.get("route"), "path", None)
     return path

@@ -1,4 +1,4 @@
-"""Notifications: who is told of what, a test of it, and what was delivered."""
+"""Notifications: connections, tests and deliveries."""
 
 from typing import Annotated
 
@@ -17,52 +17,52 @@ from app.notifications.schemas import ConnectionIn, ConnectionOut, ConnectionTes
 
 router = ApiRouter(tag=Tag.NOTIFICATIONS, prefix="/api/notifications")
 
-NewSecret = Annotated[bool, Query(description="Of a webhook: make a new secret; the reply shows it once.")]
-OfConnection = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only this connection's.")]
-OfStatus = Annotated[DeliveryStatus | None, Query(description="Only those in this state.")]
+NewSecret = Annotated[bool, Query(description="For a webhook: create a new secret; only this reply shows it.")]
+OfConnection = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only deliveries of this connection.")]
+OfStatus = Annotated[DeliveryStatus | None, Query(description="Only deliveries in this state.")]
 
 
-@router.get("/connections", summary="All notification connections")
+@router.get("/connections", summary="Notification connections")
 @route_policy(Access.READ)
 async def list_connections(notifications: Notifications) -> Reply[list[ConnectionOut]]:
     return Reply[list[ConnectionOut]](data=await notifications.all())
 
 
-@router.post("/connections", status_code=201, summary="Add a notification connection", responses=errors(409))
+@router.post("/connections", status_code=201, summary="Create notification connection", responses=errors(409))
 @route_policy(Access.FULL)
 async def create_connection(body: ConnectionIn, notifications: Notifications) -> Reply[ConnectionOut]:
-    """A webhook's `secret` is shown here once. Nothing is sent: `POST /api/notifications/test` does that."""
-    return Reply[ConnectionOut](data=await notifications.create(body), message="Connection added")
+    """A webhook's `secret` is shown only here. Nothing is sent; `POST /api/notifications/test` does that."""
+    return Reply[ConnectionOut](data=await notifications.create(body), message="Connection created")
 
 
-@router.get("/connections/{connection_id}", summary="One notification connection", responses=errors(404))
+@router.get("/connections/{connection_id}", summary="Notification connection", responses=errors(404))
 @route_policy(Access.READ)
 async def get_connection(connection_id: RowId, notifications: Notifications) -> Reply[ConnectionOut]:
     return Reply[ConnectionOut](data=await notifications.get(connection_id))
 
 
-@router.put("/connections/{connection_id}", summary="Replace a notification connection", responses=errors(404, 409))
+@router.put("/connections/{connection_id}", summary="Replace notification connection", responses=errors(404, 409))
 @route_policy(Access.FULL)
 async def replace_connection(
     connection_id: RowId, body: ConnectionIn, notifications: Notifications, new_secret: NewSecret = False
 ) -> Reply[ConnectionOut]:
-    """Everything anew; secrets may be left out, or sent back as stars. What waits is tried again at once."""
+    """Secrets may be left out or sent back as stars. Waiting deliveries are tried again at once."""
     changed = await notifications.replace(connection_id, body, renew_secret=new_secret)
     return Reply[ConnectionOut](data=changed, message="Connection saved")
 
 
-@router.delete("/connections/{connection_id}", summary="Delete a notification connection", responses=errors(404))
+@router.delete("/connections/{connection_id}", summary="Delete notification connection", responses=errors(404))
 @route_policy(Access.FULL)
 async def delete_connection(connection_id: RowId, notifications: Notifications) -> MessageReply:
-    """Its deliveries go with it; those that wait are never sent."""
+    """Deletes its deliveries too; waiting ones are never sent."""
     await notifications.delete(connection_id)
     return MessageReply(message="Connection deleted")
 
 
-@router.post("/test", summary="Send a test notification", responses=errors(404))
+@router.post("/test", summary="Send test notification", responses=errors(404))
 @route_policy(Access.FULL, audited=False)
 async def test_notification(body: ConnectionTestIn, notifications: Notifications) -> Reply[ConnectionTestOut]:
-    """To a stored connection by its id, or to an unsaved one. Waits for the provider; always 200."""
+    """Sends to a stored connection by its id, or to an unsaved one, and waits for the provider. Always 200."""
     return Reply[ConnectionTestOut](data=await notifications.test(body))
 
 
@@ -77,7 +77,7 @@ async def list_providers() -> Reply[list[ProviderOut]]:
 async def list_deliveries(
     notifications: Notifications, paging: Paging, connection_id: OfConnection = None, status: OfStatus = None
 ) -> Reply[Page[DeliveryOut]]:
-    """Kept for 30 days, the newest 10,000 at most; what waits stays until it is sent or given up."""
+    """Kept for 30 days, at most 10,000. Waiting deliveries stay until they are sent or given up."""
     found = await notifications.deliveries(
         connection_id=connection_id, status=status, page=paging.page, page_size=paging.page_size
     )

@@ -1,4 +1,4 @@
-"""The two pages before anybody is logged in, `/login` and `/setup`, and their files: all that a stranger may read."""
+"""The pages `/login` and `/setup` and their files: all that a caller without credentials may read."""
 
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ async def get_login_page() -> Response:
 @router.get("/setup", include_in_schema=False)
 @route_policy(Access.PUBLIC)
 async def get_setup_page(request: Request, accounts: Accounts, origin: CallOrigin) -> Response:
-    """Only as long as there is no owner; the field for the setup token only for whoever needs it."""
+    """Only while there is no owner. The field for the setup token is shown only where it is needed."""
     if await accounts.has_owner():
         return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
     return _page("setup", "remote" if not origin.is_local else "")
@@ -41,7 +41,7 @@ async def get_setup_page(request: Request, accounts: Accounts, origin: CallOrigi
 @router.get("/pages/{asset}", include_in_schema=False)
 @route_policy(Access.PUBLIC)
 async def get_page_asset(asset: str) -> Response:
-    """A file of the list, never one that the caller names; its address changes with the version."""
+    """A file of the fixed list; its address changes with the version."""
     if asset not in ASSETS:
         raise NotFound("There is nothing at this address.")
     return FileResponse(
@@ -50,6 +50,6 @@ async def get_page_asset(asset: str) -> Response:
 
 
 def _page(name: str, caller: str = "") -> HTMLResponse:
-    """Nothing of the request goes into the text."""
+    """The page; nothing of the request becomes part of it."""
     text = (FOLDER / f"{name}.html").read_text().replace("{{version}}", __version__).replace("{{caller}}", caller)
     return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})

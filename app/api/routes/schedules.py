@@ -1,4 +1,4 @@
-"""Schedules: what happens at which time, and what came of it."""
+"""Schedules and their runs."""
 
 from app.api.deps import Paging, RowId
 from app.api.openapi import errors
@@ -12,44 +12,44 @@ from app.schedules.schemas import ScheduleIn, ScheduleOut, ScheduleRunOut
 router = ApiRouter(tag=Tag.SCHEDULES, prefix="/api/schedules")
 
 
-@router.get("", summary="All schedules")
+@router.get("", summary="Schedules")
 @route_policy(Access.READ)
 async def list_schedules(schedules: Schedules) -> Reply[list[ScheduleOut]]:
     return Reply[list[ScheduleOut]](data=await schedules.all())
 
 
-@router.post("", status_code=201, summary="Add a schedule", responses=errors())
+@router.post("", status_code=201, summary="Create schedule", responses=errors())
 @route_policy(Access.FULL)
 async def create_schedule(body: ScheduleIn, schedules: Schedules) -> Reply[ScheduleOut]:
-    """With exactly one of `cron`, `time` (and `days`) and `interval_minutes`."""
-    return Reply[ScheduleOut](data=await schedules.create(body), message="Schedule added")
+    """Needs exactly one of `cron`, `time` (with `days`) and `interval_minutes`."""
+    return Reply[ScheduleOut](data=await schedules.create(body), message="Schedule created")
 
 
-@router.get("/{schedule_id}", summary="One schedule", responses=errors(404))
+@router.get("/{schedule_id}", summary="Schedule", responses=errors(404))
 @route_policy(Access.READ)
 async def get_schedule(schedule_id: RowId, schedules: Schedules) -> Reply[ScheduleOut]:
     return Reply[ScheduleOut](data=await schedules.get(schedule_id))
 
 
-@router.put("/{schedule_id}", summary="Replace a schedule", responses=errors(404))
+@router.put("/{schedule_id}", summary="Replace schedule", responses=errors(404))
 @route_policy(Access.FULL)
 async def replace_schedule(schedule_id: RowId, body: ScheduleIn, schedules: Schedules) -> Reply[ScheduleOut]:
-    """Everything anew; what is not in the body takes its default."""
+    """Fields that are not in the body get their default."""
     return Reply[ScheduleOut](data=await schedules.replace(schedule_id, body), message="Schedule saved")
 
 
-@router.delete("/{schedule_id}", summary="Delete a schedule", responses=errors(404))
+@router.delete("/{schedule_id}", summary="Delete schedule", responses=errors(404))
 @route_policy(Access.FULL)
 async def delete_schedule(schedule_id: RowId, schedules: Schedules) -> MessageReply:
-    """Its runs go with it; hunts that it queued stay."""
+    """Deletes its runs too; hunts that it queued stay."""
     await schedules.delete(schedule_id)
     return MessageReply(message="Schedule deleted")
 
 
-@router.post("/{schedule_id}/run", status_code=202, summary="Run a schedule now", responses=errors(404))
+@router.post("/{schedule_id}/run", status_code=202, summary="Run schedule now", responses=errors(404))
 @route_policy(Access.FULL)
 async def run_schedule(schedule_id: RowId, runs: ScheduleRuns) -> Reply[ScheduleRunOut]:
-    """Also one that is disabled; its next run stays where it is."""
+    """Works for a disabled schedule too; its next run does not move."""
     return Reply[ScheduleRunOut](data=await runs.start(schedule_id), message="Run queued")
 
 

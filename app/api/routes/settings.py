@@ -1,4 +1,4 @@
-"""General settings, those of MQTT, and the hunting defaults of each app type."""
+"""General settings, MQTT settings, and the hunting defaults of each app type."""
 
 from typing import Any, TypeVar
 
@@ -37,7 +37,7 @@ class AllSettingsOut(Out):
 @router.get("", summary="All settings")
 @route_policy(Access.READ, etag=True)
 async def get_settings(settings: Settings, mqtt: Mqtt) -> Reply[AllSettingsOut]:
-    """Secrets read as stars."""
+    """Secrets are shown as stars."""
     sections = {**await settings.sections(), "mqtt": await mqtt.read()}
     return Reply[AllSettingsOut](data=AllSettingsOut.model_validate(sections))
 

@@ -1,4 +1,4 @@
-"""The first owner: open to strangers, and over for ever once there is one."""
+"""Creation of the owner: needs no credentials, and is possible only while there is no owner."""
 
 from app.api.openapi import errors
 from app.api.policy import Access, route_policy
@@ -11,14 +11,14 @@ from app.core.schemas import Reply
 router = ApiRouter(tag=Tag.AUTH, prefix="/api/setup")
 
 
-@router.get("/status", summary="Whether there is an owner yet", responses=errors(503))
+@router.get("/status", summary="Setup status", responses=errors(503))
 @route_policy(Access.PUBLIC)
 async def get_setup_status(accounts: Accounts) -> Reply[SetupStatusOut]:
     return Reply[SetupStatusOut](data=SetupStatusOut(setup_required=not await accounts.has_owner()))
 
 
-@router.post("", status_code=201, summary="Make the owner", responses=errors(403, 409, 429, 503))
+@router.post("", status_code=201, summary="Create owner", responses=errors(403, 409, 429, 503))
 @route_policy(Access.PUBLIC)
 async def create_owner(body: SetupIn, accounts: Accounts, origin: CallOrigin) -> Reply[OwnerOut]:
-    """Once. From another machine only with the `setup_token` that the server prints at its start."""
-    return Reply[OwnerOut](data=OwnerOut(username=await accounts.set_up(body, origin)), message="Owner made")
+    """Possible once. From another machine it needs the `setup_token` that the server prints when it starts."""
+    return Reply[OwnerOut](data=OwnerOut(username=await accounts.set_up(body, origin)), message="Owner created")

@@ -1,4 +1,4 @@
-"""The dashboard."""
+"""Statistics for dashboards."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from app.dashboard.schemas import StatsOut, StatsResetIn, TimelineOut
 router = ApiRouter(tag=Tag.STATS, prefix="/api/stats")
 
 
-@router.get("", summary="Dashboard", response_model=Reply[StatsOut])
+@router.get("", summary="Dashboard statistics", response_model=Reply[StatsOut])
 @route_policy(Access.READ, etag=True)
 async def get_stats(stats: Stats) -> Response:
     """At most one second old; cheap enough to poll every few seconds."""
@@ -29,16 +29,16 @@ async def get_stats(stats: Stats) -> Response:
 @route_policy(Access.READ)
 async def get_timeline(
     stats: Stats,
-    days: Annotated[int, Query(ge=1, le=366, description="Days back, today included.")] = 30,
+    days: Annotated[int, Query(ge=1, le=366, description="Number of days, today included.")] = 30,
     app_type: AppType | None = None,
 ) -> Reply[TimelineOut]:
     """One entry for each UTC day, oldest first."""
     return Reply[TimelineOut](data=await stats.timeline(days, app_type))
 
 
-@router.post("/reset", summary="Reset the totals", responses=errors())
+@router.post("/reset", summary="Reset totals", responses=errors())
 @route_policy(Access.FULL)
 async def reset_stats(body: StatsResetIn, stats: Stats) -> MessageReply:
     """Of one app type or of all; timeline, history and caps do not change."""
     await stats.reset(body.app_type)
-    return MessageReply(message="Counters set to zero")
+    return MessageReply(message="Totals reset")

@@ -26,7 +26,7 @@ HookId = Annotated[RowId, Path(description="Its id.")]
 
 
 class OwnAddress:
-    """Where callers reach us: the setting `public_url`, or as the one did who asks now."""
+    """The base of our addresses: the setting `public_url`, else the address that this request was sent to."""
 
     def __init__(self, base: str) -> None:
         self._base = base
@@ -47,79 +47,79 @@ async def get_own_address(request: Request, settings: Settings) -> OwnAddress:
     try:
         return OwnAddress(normalise_url(called))
     except Invalid:
-        raise BadRequest("The header Host is no address that others could call: set public_url.") from None
+        raise BadRequest("The header Host is not an address that others could call: set public_url.") from None
 
 
 Address = Annotated[OwnAddress, Depends(get_own_address)]
 
 
-@router.post("/webhooks/arr/{instance_id}", summary="Take a call of an app", responses=errors(404))
+@router.post("/webhooks/arr/{instance_id}", summary="Receive app webhook", responses=errors(404))
 @route_policy(Access.APP_TOKEN, resolve=app_caller, audited=False)
 async def receive_app_call(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
-    """What the app sends by Connect, Webhook. An event that is not known is no error."""
+    """For the app's Connect, Webhook. An unknown event is no error."""
     return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
 
 
-@router.put("/webhooks/arr/{instance_id}", summary="Take a call of an app by PUT", responses=errors(404))
+@router.put("/webhooks/arr/{instance_id}", summary="Receive app webhook (PUT)", responses=errors(404))
 @route_policy(Access.APP_TOKEN, resolve=app_caller, audited=False)
 async def receive_app_call_by_put(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
-    """The same, for apps whose webhook is set to PUT."""
+    """The same call, for apps whose webhook is set to PUT."""
     return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
 
 
 @router.get(
-    "/instances/{app_type}/{instance_id}/webhook", summary="The address that the app calls", responses=errors(404)
+    "/instances/{app_type}/{instance_id}/webhook", summary="Webhook address of an instance", responses=errors(404)
 )
 @route_policy(Access.FULL)
 async def show_app_webhook(
     app_type: HuntingApp, instance_id: RowId, hooks: AppHooks, address: Address
 ) -> Reply[AppWebhookOut]:
-    """To be entered in the app under Settings, Connect, Webhook. It holds a secret."""
+    """Enter it in the app under Settings, Connect, Webhook. It contains a secret."""
     return Reply[AppWebhookOut](data=await hooks.show(app_type, instance_id, address.of_app))
 
 
 @router.post(
-    "/instances/{app_type}/{instance_id}/webhook/rotate", summary="Give the app another token", responses=errors(404)
+    "/instances/{app_type}/{instance_id}/webhook/rotate", summary="Rotate webhook token", responses=errors(404)
 )
 @route_policy(Access.FULL)
 async def rotate_app_webhook(
     app_type: HuntingApp, instance_id: RowId, hooks: AppHooks, address: Address
 ) -> Reply[AppWebhookOut]:
-    """The one before is worth nothing from now on."""
+    """The previous token stops working at once."""
     made = await hooks.rotate(app_type, instance_id, address.of_app)
     return Reply[AppWebhookOut](data=made, message="Enter the new address in the app")
 
 
-@router.get("/webhooks/hooks", summary="All hooks")
+@router.get("/webhooks/hooks", summary="Hooks")
 @route_policy(Access.READ)
 async def list_hooks(hooks: UserHooks) -> Reply[list[HookOut]]:
     return Reply[list[HookOut]](data=await hooks.all())
 
 
-@router.post("/webhooks/hooks", status_code=201, summary="Make a hook", responses=errors())
+@router.post("/webhooks/hooks", status_code=201, summary="Create hook", responses=errors())
 @route_policy(Access.FULL)
 async def create_hook(body: HookIn, hooks: UserHooks, address: Address) -> Reply[HookMadeOut]:
-    """Its address is shown here and never again."""
-    return Reply[HookMadeOut](data=await hooks.create(body, address.of_hook), message="Hook made")
+    """The address is shown only here."""
+    return Reply[HookMadeOut](data=await hooks.create(body, address.of_hook), message="Hook created")
 
 
-# One name for what ends the path, whatever it holds: two templates of one shape would be one path with two names.
-@router.delete("/webhooks/hooks/{hook}", summary="Delete a hook", responses=errors(404))
+# `{hook}` is an id here and a token below: one name, because OpenAPI takes both for the same path.
+@router.delete("/webhooks/hooks/{hook}", summary="Delete hook", responses=errors(404))
 @route_policy(Access.FULL)
 async def delete_hook(hook: HookId, hooks: UserHooks) -> MessageReply:
     await hooks.delete(hook)
     return MessageReply(message="Hook deleted")
 
 
-@router.post("/webhooks/hooks/{hook}", status_code=202, summary="Call a hook", responses=errors(404, 409))
+@router.post("/webhooks/hooks/{hook}", status_code=202, summary="Call hook", responses=errors(404, 409))
 @route_policy(Access.HOOK_TOKEN, resolve=hook_caller)
 async def call_hook(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
     """Runs its action, at most once a second."""
     return Reply[HookCallOut](data=await hooks.call(caller.hook_id or 0, by_get=False), message="Done")
 
 
-@router.get("/webhooks/hooks/{hook}", status_code=202, summary="Call a hook by GET", responses=errors(404, 409))
+@router.get("/webhooks/hooks/{hook}", status_code=202, summary="Call hook (GET)", responses=errors(404, 409))
 @route_policy(Access.HOOK_TOKEN, resolve=hook_caller)
 async def call_hook_by_get(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
-    """The same; only if it was made with `allow_get`."""
+    """The same call; only for hooks with `allow_get`."""
     return Reply[HookCallOut](data=await hooks.call(caller.hook_id or 0, by_get=True), message="Done")
