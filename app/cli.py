@@ -1,4 +1,4 @@
-"""The command line: the composition root, and the only module that sees both the gateway and the worker."""
+"""The command line `huntarr`; the only module that imports both the API and the worker."""
 
 import argparse
 import asyncio
@@ -19,8 +19,8 @@ import uvicorn
 
 try:
     import uvloop
-except ImportError:  # there is none for Windows
-    uvloop = None  # type: ignore[assignment] # the absence of a module
+except ImportError:  # not available on Windows
+    uvloop = None  # type: ignore[assignment] # the module may be absent
 
 from app import __version__
 from app.api.openapi import document, render
@@ -42,11 +42,11 @@ log = structlog.get_logger(__name__)
 
 DOCUMENT = Path("openapi.json")
 GRACE_SECONDS = 6
-"""How long requests that run may take after SIGTERM; with all that comes behind it 20 seconds (a test adds up)."""
+"""For running requests after SIGTERM. The whole shutdown takes 20 seconds at most, which a test adds up."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return the exit code."""
     options = command_line().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -94,14 +94,14 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    config = _settings()
+    config = _configure()
     listener = _listen(config)
     with listener:
-        return _run(_serving(config, listener, works=not options.no_worker))
+        return _run(_serve_until_stopped(config, listener, with_worker=not options.no_worker))
 
 
 def _worker(_options: argparse.Namespace) -> int:
-    config = _settings()
+    config = _configure()
 
     async def work() -> int:
         await migrate(config)
@@ -113,14 +113,14 @@ def _worker(_options: argparse.Namespace) -> int:
 
 
 def _migrate(_options: argparse.Namespace) -> int:
-    changed = asyncio.run(migrate(_settings()))
+    changed = asyncio.run(migrate(_configure()))
     log.info("database upgraded" if changed else "database is up to date")
     return 0
 
 
 def _reset_password(options: argparse.Namespace) -> int:
-    config = _settings()
-    password = _one_line() if options.password_stdin else _asked_twice()
+    config = _configure()
+    password = _password_from_stdin() if options.password_stdin else _password_from_prompt()
 
     async def reset() -> str:
         await migrate(config)
@@ -132,12 +132,12 @@ def _reset_password(options: argparse.Namespace) -> int:
     return 0
 
 
-def _one_line() -> str:
+def _password_from_stdin() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _asked_twice() -> str:
-    """Never from the arguments, where every user of the machine could read it."""
+def _password_from_prompt() -> str:
+    """Asks twice. Passwords are never arguments, which every user of the machine could read."""
     password = getpass("New password: ")
     if getpass("Once more: ") != password:
         raise StartFailed("The two passwords differ; nothing was changed.")
@@ -145,7 +145,7 @@ def _asked_twice() -> str:
 
 
 def _rotate_key(options: argparse.Namespace) -> int:
-    config = _settings()
+    config = _configure()
 
     async def rotation() -> int:
         await migrate(config)
@@ -162,7 +162,7 @@ def _rotate_key(options: argparse.Namespace) -> int:
 
 
 def _new_key(config: Config) -> str | None:
-    """Never from the arguments, where every user of the machine could read it."""
+    """From the environment or standard input; arguments could be read by every user of the machine."""
     given = os.environ.get("HUNTARR_NEW_SECRET_KEY", "")
     if config.secret_key is None:
         if given:
@@ -182,9 +182,9 @@ def _openapi(options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings() -> Config:
+def _configure() -> Config:
     config = read_config()
-    os.umask(0o077)  # what we make in the data folder is for nobody else
+    os.umask(0o077)  # files in the data folder are readable by us only
     setup_logging(config.log_level, config.log_format)
     return config
 
@@ -193,33 +193,35 @@ def _run(work: Coroutine[None, None, int]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
         code = runner.run(work)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)  # it is over: one that comes while Python tidies up changes no exit code
+        signal.signal(number, signal.SIG_IGN)  # a signal during Python's own clean-up must not change the exit code
     return code
 
 
-async def _serving(config: Config, listener: socket.socket, *, works: bool) -> int:
+async def _serve_until_stopped(config: Config, listener: socket.socket, *, with_worker: bool) -> int:
     await migrate(config)
-    # Opened here and not by the application: a start that fails says one sentence, and uvicorn would say many.
+    # Opened here and not by the application, so that a failed start prints one sentence instead of a traceback.
     async with _redis(config), open_container(config) as container, container.logs.writer.running():
         app = create_app(
-            config, open_container=lambda _: nullcontext(container), background=_working if works else _waiting
+            config,
+            open_container=lambda _: nullcontext(container),
+            background=_with_worker if with_worker else _registered_gateway,
         )
         server = Gateway(
-            partial(_let_go, container),
+            partial(_end_waits, container),
             uvicorn.Config(
                 app,
                 http=BoundedProtocol,
                 ws="none",
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,  # the client's address has one owner: app/api/client_address.py
+                proxy_headers=False,  # app/api/client_address.py reads them
                 server_header=False,
                 lifespan="on",
                 timeout_graceful_shutdown=GRACE_SECONDS,
             ),
         )
         gc.collect()
-        gc.freeze()  # what a start makes lives for ever: no later collection need walk through it
+        gc.freeze()  # objects of the start live for ever, so no later collection needs to visit them
         _announce(config, listener)
         await _announce_setup(container)
         await server.serve(sockets=[listener])
@@ -227,15 +229,15 @@ async def _serving(config: Config, listener: socket.socket, *, works: bool) -> i
 
 
 class Gateway(uvicorn.Server):
-    """uvicorn without its last word: it raises the signal again, which would kill us before Redis is stopped."""
+    """uvicorn, but without raising a signal again at its end: that would kill the process before Redis is stopped."""
 
-    def __init__(self, let_go: Callable[[], None], config: uvicorn.Config) -> None:
+    def __init__(self, end_waits: Callable[[], None], config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._let_go = let_go
+        self._end_waits = end_waits
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Who waits comes first: streams would never end by themselves, and the rest waits for every reply."""
-        self._let_go()
+        """Ends streams and waiting requests first: uvicorn waits for every reply."""
+        self._end_waits()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -246,38 +248,33 @@ class Gateway(uvicorn.Server):
         yield
 
 
-def _let_go(container: Container) -> None:
-    """Answer those who would wait for longer than we live."""
+def _end_waits(container: Container) -> None:
+    """Answer requests that would wait for longer than the process lives."""
     container.events.hub.end()
     container.hunting.service.end_waits()
 
 
 @asynccontextmanager
-async def _waiting(container: Container) -> AsyncIterator[None]:
-    """A gateway that leaves the hunting to others, but is registered."""
+async def _registered_gateway(container: Container) -> AsyncIterator[None]:
+    """Registers the process, which runs no worker."""
     async with registered(container.infra.redis, container.infra.clock, GATEWAYS):
         yield
 
 
 @asynccontextmanager
-async def _working(container: Container) -> AsyncIterator[None]:
-    async with _waiting(container), embedded(container):
+async def _with_worker(container: Container) -> AsyncIterator[None]:
+    async with _registered_gateway(container), embedded(container):
         yield
 
 
 def _redis(config: Config) -> AbstractAsyncContextManager[None]:
-    return embedded_redis(config) if config.redis_url is None else _nothing()
-
-
-@asynccontextmanager
-async def _nothing() -> AsyncIterator[None]:
-    yield
+    return embedded_redis(config) if config.redis_url is None else nullcontext()
 
 
 def _listen(config: Config) -> socket.socket:
-    """Take the port first: a port that is taken must stop the start before anything else is begun."""
+    """Called first: an occupied port must fail the start before anything else happens."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    # With the protocol named, connections send at once; without it each reply waits 40 ms for an acknowledgement.
+    # The explicit protocol switches TCP_NODELAY on; without it each reply waits 40 ms for an acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -299,7 +296,7 @@ def _announce(config: Config, listener: socket.socket) -> None:
 
 
 async def _announce_setup(container: Container) -> None:
-    """How to become the owner, as long as there is none. Not a line of the log: logs are kept and sent around."""
+    """Print the setup token while there is no owner. Not in the log, which is stored and passed on."""
     accounts = container.auth.accounts
     if not await accounts.has_owner():
         text = (

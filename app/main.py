@@ -1,4 +1,4 @@
-"""The application: routers, error handlers and middleware. Making it opens nothing and needs no settings."""
+"""The application: routers, error handlers and middleware. Creating it opens nothing and needs no configuration."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -40,7 +40,7 @@ from app.container import Container
 from app.core.config import Config
 from app.metrics.http import HttpNumbers
 
-# The polled ones first: routes are tried in this order.
+# Polled routes first: routes are tried in this order.
 ROUTERS: tuple[ApiRouter, ...] = (
     stats.router,
     hunts.router,
@@ -78,7 +78,7 @@ Background = Callable[[Container], AbstractAsyncContextManager[object]]
 
 
 class HuntarrApi(FastAPI):
-    """FastAPI with our document instead of its own."""
+    """FastAPI with our own OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
         return openapi.document(self)
@@ -91,7 +91,7 @@ def create_app(
     background: Background | None = None,
     routers: Sequence[ApiRouter] = ROUTERS,
 ) -> FastAPI:
-    """The application. `open_container` and `background` (such as the embedded worker) live as long as it serves."""
+    """The application. `open_container` and `background` (such as the embedded worker) are open while it serves."""
     numbers = HttpNumbers()
     app = HuntarrApi(
         title="Huntarr",
@@ -108,18 +108,18 @@ def create_app(
     app.router.default = unmatched
     errors.install(app)
     for router in routers:
-        # Not `include_router`: a tree of routers is searched twice a request, a flat list once.
+        # Not `include_router`: a tree of routers is searched twice per request, a flat list once.
         app.router.routes.extend(router.routes)
     return app
 
 
 def _middleware(config: Config | None, numbers: HttpNumbers) -> list[Middleware]:
     """Outermost first."""
-    measured = Middleware(metrics.MetricsMiddleware, numbers=numbers)
+    metrics_middleware = Middleware(metrics.MetricsMiddleware, numbers=numbers)
     if config is None:
-        return [measured, Middleware(RequestMiddleware), Middleware(errors.ErrorMiddleware)]
-    boundary = Middleware(RequestMiddleware, base_url=config.base_url, trusted_proxies=config.trusted_proxies)
-    chain = [measured, boundary]
+        return [metrics_middleware, Middleware(RequestMiddleware), Middleware(errors.ErrorMiddleware)]
+    request_middleware = Middleware(RequestMiddleware, base_url=config.base_url, trusted_proxies=config.trusted_proxies)
+    chain = [metrics_middleware, request_middleware]
     if config.cors_origins:
         chain.append(
             Middleware(

@@ -31,7 +31,7 @@ NAMES = sorted(
 )
 ours = ("/api/stats", "/api/settings", "/api/instances", "/api/hunt", "/api/history", "/api/state", "/api/caps")
 OPERATIONS = [
-    (method.upper(), path, [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"])
+    (method.upper(), path, [item["name"] for item in operation.get("parameters", ()) if item["in"] == "query"])
     for path, operations in DOCUMENT["paths"].items()
     if path.startswith(ours)
     for method, operation in operations.items()

@@ -194,8 +194,8 @@ async def test_the_list_is_newest_first_paged_and_filtered(rig: Rig, api: AsyncC
     tv = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     films = await rig.add(rig.radarr(LibrarySpec(movies=3)))
     for _ in range(3):
-        for one in (tv, films):
-            await rig.hunt(one)
+        for instance in (tv, films):
+            await rig.hunt(instance)
     await queued(api, instance_id=tv.id)
 
     async def ids(**params: Any) -> list[int]:

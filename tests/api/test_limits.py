@@ -32,15 +32,15 @@ async def test_two_processes_count_together(house: House, neighbour: House) -> N
     statuses = [(await visitor.login(WRONG)).status_code for visitor in (here, there) * 3]
     assert statuses == [401] * 5 + [429]
     assert (await here.login()).status_code == 429
-    for one in (house, neighbour):
-        one.rig.clock.forward(minutes=5)
+    for process in (house, neighbour):
+        process.rig.clock.forward(minutes=5)
     assert (await there.login()).status_code == 200
     assert (await here.login()).status_code == 200
 
 
 async def test_two_processes_at_once(house: House, neighbour: House) -> None:
     await house.make_owner()
-    visitors = [await one.visitor() for one in (house, neighbour) * 8]
+    visitors = [await process.visitor() for process in (house, neighbour) * 8]
     replies = await asyncio.gather(*(visitor.login(WRONG) for visitor in visitors))
     assert sorted(reply.status_code for reply in replies) == [401] * 5 + [429] * 11
 

@@ -41,7 +41,7 @@ async def entries(api: AsyncClient, **params: Any) -> list[dict[str, Any]]:
 
 
 async def numbers(api: AsyncClient, **params: Any) -> list[int]:
-    return [(one["id"] - FIRST) // 1000 for one in await entries(api, **params)]
+    return [(item["id"] - FIRST) // 1000 for item in await entries(api, **params)]
 
 
 @pytest.mark.storage

@@ -101,10 +101,10 @@ def test_names_a_person_would_give() -> None:
 def test_operations_say_what_follows_from_their_declaration() -> None:
     paths = made(books())["paths"]
     listing, adding = paths["/api/books"]["get"], paths["/api/books"]["post"]
-    assert [next(iter(one)) for one in listing["security"]] == ["ApiKeyHeader", "ApiKeyQuery", "SessionCookie"]
+    assert [next(iter(item)) for item in listing["security"]] == ["ApiKeyHeader", "ApiKeyQuery", "SessionCookie"]
     assert set(listing["responses"]) == {"200", "304", "400", "401", "422", "429", "500", "503"}
-    assert [one["name"] for one in listing["parameters"]] == ["page", "page_size", "If-None-Match"]
-    assert [one["name"] for one in adding["parameters"]] == ["Idempotency-Key"]
+    assert [item["name"] for item in listing["parameters"]] == ["page", "page_size", "If-None-Match"]
+    assert [item["name"] for item in adding["parameters"]] == ["Idempotency-Key"]
     assert set(adding["responses"]) == {
         "201",
         "400",

@@ -25,7 +25,7 @@ def decisions(items: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
 
 
 def planned(plan: dict[str, Any]) -> set[tuple[Any, ...]]:
-    return decisions([{**item, "pass": one["pass"]} for one in plan["passes"] for item in one["items"]])
+    return decisions([{**item, "pass": part["pass"]} for part in plan["passes"] for item in part["items"]])
 
 
 libraries = st.builds(
@@ -75,7 +75,9 @@ async def test_the_plan_says_what_a_hunt_of_the_same_moment_says(rig: Rig, api: 
         assert app.searcher.records == []
         real = await rig.hunt(made)
         searched = {item.media_key for item in real.items if item.search_id}
-        wanted = {item["media_key"] for one in plan["passes"] for item in one["items"] if item["decision"] == "search"}
+        wanted = {
+            item["media_key"] for part in plan["passes"] for item in part["items"] if item["decision"] == "search"
+        }
         assert searched == wanted, (library, hunting)
         assert plan["searches"] == len(searched)
 
@@ -90,7 +92,7 @@ async def test_a_plan_writes_nothing_and_searches_nothing(rig: Rig, api: AsyncCl
     assert data(await api.get("/api/caps"))[0]["hour"]["used"] == 0
     assert first["would_run"] is True
     assert (first["reason"], first["message"]) == (None, None)
-    assert [one["pass"] for one in first["passes"]] == ["missing", "cutoff", "upgrade"]
+    assert [part["pass"] for part in first["passes"]] == ["missing", "cutoff", "upgrade"]
     assert first["searches"] == 3
 
 

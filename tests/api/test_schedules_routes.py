@@ -149,7 +149,7 @@ async def test_a_target_is_checked_and_goes_with_its_instance(rig: Rig, api: Asy
     assert error(wrong, 422) == f"The instance {films.id} is a radarr: say that or all."
     await made(api, app_type="radarr")
     data(await api.delete(f"/api/instances/radarr/{films.id}"))
-    assert [(one["id"], one["instance_id"]) for one in data(await api.get(SCHEDULES))] == [(3, None)]
+    assert [(item["id"], item["instance_id"]) for item in data(await api.get(SCHEDULES))] == [(3, None)]
 
 
 async def test_only_what_moves_a_schedule_reckons_its_next_run_anew(rig: Rig, api: AsyncClient) -> None:
@@ -234,10 +234,10 @@ async def test_a_change_of_the_general_time_zone_shows_at_once(rig: Rig, api: As
     await made(api)
     await made(api, timezone="Asia/Tokyo")
     data(await api.post("/api/settings/general", json={"timezone": "America/New_York"}))
-    shown = [one["next_run_at"] for one in data(await api.get(SCHEDULES))]
+    shown = [item["next_run_at"] for item in data(await api.get(SCHEDULES))]
     assert shown == ["2026-11-24T08:00:00.000Z", "2026-11-23T18:00:00.000Z"]
     assert await rig.container.schedules.runner.fire_due() == 0
-    assert [one["next_run_at"] for one in data(await api.get(SCHEDULES))] == shown
+    assert [item["next_run_at"] for item in data(await api.get(SCHEDULES))] == shown
 
 
 async def test_without_redis_everything_works_but_a_run_by_hand(tmp_path: Path, database_url: str) -> None:

@@ -139,7 +139,7 @@ class Fuzzer:
                     label, f"{label}: a stranger got {answer.status_code}\n{case.as_curl_command()}"
                 )
         except FailureGroup as failures:
-            said = "\n".join(str(one) for one in failures.exceptions)
+            said = "\n".join(str(failure) for failure in failures.exceptions)
             report.failures.setdefault(label, f"{label}\n{said}\n{case.as_curl_command()}\n{answer.text[:500]}")
 
 
