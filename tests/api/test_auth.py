@@ -101,7 +101,7 @@ async def test_first_credential_present_decides(
         assert reply.headers["www-authenticate"].startswith("ApiKey")
 
 
-async def test_what_each_permission_allows(tmp_path: Path) -> None:
+async def test_what_each_access_level_allows(tmp_path: Path) -> None:
     async with kernel(tmp_path, notes()) as k:
 
         async def status(method: str, path: str, headers: dict[str, str]) -> int:
@@ -120,7 +120,7 @@ async def test_what_each_permission_allows(tmp_path: Path) -> None:
         assert await status("GET", "", WITH_SESSION) == 200
 
 
-async def test_a_stranger_is_refused_before_the_body_is_read(tmp_path: Path) -> None:
+async def test_callers_without_credentials_are_refused_before_the_body_is_read(tmp_path: Path) -> None:
     async with kernel(tmp_path, notes()) as k:
         for content, kind in ((b"{", "application/json"), (b"x" * 3_000_000, "text/plain"), (b"", "")):
             reply = await k.client.post("/api/notes", content=content, headers={"Content-Type": kind})
@@ -171,14 +171,14 @@ async def test_a_stranger_is_refused_before_the_body_is_read(tmp_path: Path) -> 
         "/redoc",
     ],
 )
-async def test_no_path_is_open_to_strangers(tmp_path: Path, path: str) -> None:
+async def test_unknown_paths_need_credentials(tmp_path: Path, path: str) -> None:
     async with kernel(tmp_path, notes()) as k:
         for method in ("GET", "POST", "DELETE", "OPTIONS", "HEAD", "BREW"):
             reply = await k.client.request(method, path, follow_redirects=False)
             assert reply.status_code == 401, (method, path)
 
 
-async def test_strangers_learn_nothing_of_wrong_methods(tmp_path: Path) -> None:
+async def test_wrong_methods_need_credentials_too(tmp_path: Path) -> None:
     async with kernel(tmp_path, notes()) as k:
         assert (await k.client.put("/ping")).status_code == 401
         reply = await k.client.put("/api/notes", headers=FULL)
@@ -197,7 +197,7 @@ class Untouchable:
         raise AssertionError(f"a stranger's request reached {name}")
 
 
-async def test_every_route_has_a_permission_and_no_stranger_gets_in(tmp_path: Path) -> None:
+async def test_every_route_has_a_policy_and_refuses_callers_without_credentials(tmp_path: Path) -> None:
     app = create_app(Config(data_dir=tmp_path))
     app.state.container = Untouchable()
     seen = 0
@@ -244,7 +244,7 @@ async def test_a_token_route_must_say_how_its_token_is_resolved() -> None:
         route_policy(Access.HOOK_TOKEN)
 
 
-async def test_credentials_are_all_that_a_read_needs(tmp_path: Path) -> None:
+async def test_a_read_needs_only_the_credentials_of_the_container(tmp_path: Path) -> None:
     """Authentication needs only the credentials of the container."""
     app = create_app(Config(data_dir=tmp_path), routers=[notes()])
     app.state.container = SimpleNamespace(auth=SimpleNamespace(credentials=Store()))

@@ -146,7 +146,7 @@ async def test_numbers_have_bounds(tmp_path: Path, path: str, field: str) -> Non
     ("kind", "status", "retry_after"),
     [("invalid", 422, None), ("slow", 504, None), ("many", 429, "2"), ("away", 503, "5"), ("crash", 500, None)],
 )
-async def test_our_errors_carry_what_their_status_asks_for(
+async def test_errors_have_the_headers_of_their_status(
     tmp_path: Path, kind: str, status: int, retry_after: str | None
 ) -> None:
     async with kernel(tmp_path, faults()) as k:
@@ -196,13 +196,13 @@ async def test_head_is_get_without_the_body(tmp_path: Path) -> None:
         assert (await k.client.get("/ping%0A")).status_code == 401
 
 
-async def test_half_a_reply_is_cut_off(tmp_path: Path) -> None:
+async def test_a_failure_after_the_start_of_a_reply_closes_the_connection(tmp_path: Path) -> None:
     async with kernel(tmp_path, faults()) as k:
         reply = await k.client.get("/api/faults/half")
     assert reply.content == b"one"
 
 
-async def test_a_reply_that_does_not_come_is_503(tmp_path: Path) -> None:
+async def test_a_slow_reply_is_503(tmp_path: Path) -> None:
     async with kernel(tmp_path, faults()) as k:
         reply = await k.client.get("/api/faults/late", headers=FULL)
     assert reply.status_code == 503

@@ -39,7 +39,7 @@ def test_tags_are_strong_and_stable() -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_second_poll_has_no_body(tmp_path: Path) -> None:
+async def test_an_unchanged_reply_has_no_body(tmp_path: Path) -> None:
     router = ApiRouter(tag=Tag.STATS, prefix="/api/count")
     count = 0
 
@@ -65,7 +65,7 @@ async def test_the_second_poll_has_no_body(tmp_path: Path) -> None:
         assert (gone.status_code, "etag" in gone.headers) == (404, False)
 
 
-def test_only_a_get_has_a_tag() -> None:
+def test_only_a_get_can_have_an_etag() -> None:
     router = ApiRouter(tag=Tag.STATS)
 
     @route_policy(Access.FULL, etag=True)

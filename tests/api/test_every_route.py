@@ -134,7 +134,7 @@ def address_of(route: ApiRoute) -> str:
     return path
 
 
-async def test_every_route_against_every_caller(walk: Walk) -> None:
+async def test_every_route_with_every_kind_of_caller(walk: Walk) -> None:
     refused = allowed = 0
     for route in walk.routes:
         for method in sorted(route.allowed_methods):
@@ -156,7 +156,7 @@ async def test_every_route_against_every_caller(walk: Walk) -> None:
     assert allowed > 100
 
 
-async def test_a_refusal_comes_before_the_body(walk: Walk) -> None:
+async def test_callers_are_refused_before_the_body_is_read(walk: Walk) -> None:
     """Whatever the body is: too large, not JSON, not there."""
     for route in walk.routes:
         if route.policy.access is Access.PUBLIC or route.methods == {"GET"}:

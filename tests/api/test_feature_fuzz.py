@@ -116,7 +116,7 @@ async def sent(api: AsyncClient, call: tuple[Any, ...]) -> Response:
 
 @pytest.mark.storage
 @pytest.mark.timeout(180)
-async def test_nothing_that_is_sent_makes_a_500(rig: Rig, api: AsyncClient) -> None:
+async def test_no_request_causes_a_500(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=2)))
     await rig.add(rig.radarr(LibrarySpec(movies=5)))
     await rig.hunt(made)

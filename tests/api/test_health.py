@@ -12,7 +12,7 @@ from tests.api.kernel import FULL, READ, kernel, redis_server
 pytestmark = pytest.mark.asyncio
 
 
-async def test_the_open_calls_check_nothing(tmp_path: Path) -> None:
+async def test_ping_and_health_check_nothing(tmp_path: Path) -> None:
     async with kernel(tmp_path) as k:
         assert (await k.client.get("/ping")).json() == {"status": "OK"}
         health = (await k.client.get("/api/health")).json()
@@ -21,7 +21,7 @@ async def test_the_open_calls_check_nothing(tmp_path: Path) -> None:
     assert version["data"] == {"version": __version__}
 
 
-async def test_ready_names_the_part_that_is_down(tmp_path: Path) -> None:
+async def test_ready_names_what_is_down(tmp_path: Path) -> None:
     async with redis_server() as server, kernel(tmp_path, redis=server) as k:
         waiting = await k.client.get("/api/ready", headers=FULL)
         assert waiting.status_code == 503
@@ -44,7 +44,7 @@ async def test_ready_names_the_part_that_is_down(tmp_path: Path) -> None:
         assert (await k.client.get("/api/ready", headers=FULL)).status_code == 503
 
 
-async def test_without_redis_the_rest_still_answers(tmp_path: Path) -> None:
+async def test_ready_without_redis(tmp_path: Path) -> None:
     async with kernel(tmp_path) as k:
         reply = await k.client.get("/api/ready", headers=FULL)
         assert (reply.status_code, reply.json()["error"]) == (503, "Not ready: redis, worker.")

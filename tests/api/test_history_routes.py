@@ -170,7 +170,7 @@ async def test_clearing_keeps_caps_cooldowns_and_statistics(
         assert (await session.exec(select(func.count()).select_from(CapEntry))).one() == 12
 
 
-async def test_clearing_leaves_what_is_not_over(rig: Rig, api: AsyncClient) -> None:
+async def test_clearing_keeps_unfinished_searches(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=3)))
     async with rig.container.infra.db.session() as session:
         session.add(_search(made.id, outcome="pending"))
@@ -267,7 +267,7 @@ def _search(instance_id: int, *, outcome: str) -> Search:
     )
 
 
-async def test_no_filter_sorts_the_history_to_show_a_page(rig: Rig, api: AsyncClient) -> None:
+async def test_no_filter_sorts_the_whole_history(rig: Rig, api: AsyncClient) -> None:
     """Whatever its length: every first page is read from an index in the order that it is shown in."""
     sent: list[tuple[str, Any]] = []
 

@@ -22,7 +22,7 @@ async def queued(api: AsyncClient, **body: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.storage
-async def test_a_hunt_is_queued_run_and_told(rig: Rig, api: AsyncClient) -> None:
+async def test_a_hunt_is_queued_and_run(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=10, cutoff_share=0.3)), name="TV", missing_mode="episode")
     [hunt] = await queued(api, instance_id=made.id)
     assert hunt == {
@@ -72,7 +72,7 @@ async def test_an_open_hunt_is_returned_and_not_doubled(rig: Rig, api: AsyncClie
     assert again["id"] != first
 
 
-async def test_without_a_target_all_enabled_ones_hunt(rig: Rig, api: AsyncClient) -> None:
+async def test_without_a_target_all_enabled_instances_hunt(rig: Rig, api: AsyncClient) -> None:
     tv = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     off = await rig.add(rig.sonarr(LibrarySpec(series=1)), enabled=False)
     films = await rig.add(rig.radarr(LibrarySpec(movies=5)))
@@ -110,7 +110,7 @@ async def test_a_wrong_field_is_named(api: AsyncClient, body: dict[str, Any], wr
     assert field(await api.post(HUNTS, json=body)) == wrong
 
 
-async def test_passes_limit_and_dry_run_are_kept_to(rig: Rig, api: AsyncClient) -> None:
+async def test_passes_limit_and_dry_run_are_applied(rig: Rig, api: AsyncClient) -> None:
     app = rig.sonarr(LibrarySpec(series=20, cutoff_share=0.4))
     made = await rig.add(app, missing_mode="episode", cutoff_batch=10)
     [dry] = await queued(api, instance_id=made.id, dry_run=True)
@@ -223,7 +223,7 @@ async def test_the_list_is_newest_first_paged_and_filtered(rig: Rig, api: AsyncC
         assert field(await api.get(HUNTS, params={name: value})) == f"query.{name}"
 
 
-async def test_pollers_are_told_when_nothing_changed(rig: Rig, api: AsyncClient) -> None:
+async def test_an_unchanged_list_is_304(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     hunt = await rig.hunt(made)
     for path in (HUNTS, f"{HUNTS}/{hunt.id}"):
@@ -246,7 +246,7 @@ async def test_without_redis_nothing_is_written_and_all_else_works(tmp_path: Any
         assert data(await api.post(f"/api/instances/sonarr/{made.id}/test"))["ok"] is True
 
 
-async def test_a_hunt_whose_ring_was_lost_is_rung_again(rig: Rig, api: AsyncClient) -> None:
+async def test_a_lost_job_is_enqueued_again(rig: Rig, api: AsyncClient) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=1)))
     [hunt] = await queued(api, instance_id=made.id)
     await rig.container.infra.redis.flushall()

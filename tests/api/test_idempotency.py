@@ -91,7 +91,7 @@ async def rows(k: Kernel) -> list[Replay]:
         return list((await session.exec(select(Replay).order_by(col(Replay.id)))).all())
 
 
-async def test_the_first_reply_is_given_again(tmp_path: Path) -> None:
+async def test_a_repeated_request_gets_the_first_reply(tmp_path: Path) -> None:
     shop = Shop()
     async with kernel(tmp_path, shop.router()) as k:
         first = await k.client.post("/api/orders?a=1", headers=KEY, json={"what": "tea"})
@@ -106,7 +106,7 @@ async def test_the_first_reply_is_given_again(tmp_path: Path) -> None:
     assert "tea" not in row.body
 
 
-async def test_without_a_key_every_post_counts(tmp_path: Path) -> None:
+async def test_without_a_key_every_post_runs(tmp_path: Path) -> None:
     shop = Shop()
     async with kernel(tmp_path, shop.router()) as k:
         for _ in range(2):
@@ -131,7 +131,7 @@ async def test_a_key_belongs_to_one_request_of_one_caller(tmp_path: Path) -> Non
     assert shop.done == ["tea", "tea"]
 
 
-async def test_a_parallel_twin_is_told_to_wait(tmp_path: Path) -> None:
+async def test_a_parallel_repetition_is_a_conflict(tmp_path: Path) -> None:
     shop = Shop()
     shop.gate.clear()
     async with kernel(tmp_path, shop.router()) as k:
@@ -161,7 +161,7 @@ async def test_a_parallel_twin_is_told_to_wait(tmp_path: Path) -> None:
         ("conflict", 409, True),
     ],
 )
-async def test_what_is_kept(tmp_path: Path, what: str, status: int, is_kept: bool) -> None:
+async def test_which_replies_are_stored(tmp_path: Path, what: str, status: int, is_kept: bool) -> None:
     shop = Shop()
     async with kernel(tmp_path, shop.router()) as k:
         for _ in range(2):
@@ -171,7 +171,7 @@ async def test_what_is_kept(tmp_path: Path, what: str, status: int, is_kept: boo
     assert len(shop.done) == (1 if is_kept else 2)
 
 
-async def test_invalid_input_is_kept_and_unreadable_input_is_not(tmp_path: Path) -> None:
+async def test_invalid_input_is_stored_and_unreadable_input_is_not(tmp_path: Path) -> None:
     async with kernel(tmp_path, Shop().router()) as k:
         wrong = [await k.client.post("/api/orders", headers=KEY, json={"no": 1}) for _ in range(2)]
         assert [reply.status_code for reply in wrong] == [422, 422]
@@ -182,7 +182,7 @@ async def test_invalid_input_is_kept_and_unreadable_input_is_not(tmp_path: Path)
         assert (await k.client.post("/api/orders", headers=other, content=b'{"what":"tea"}')).status_code == 201
 
 
-async def test_strangers_and_readers_leave_no_record(tmp_path: Path) -> None:
+async def test_refused_requests_are_not_stored(tmp_path: Path) -> None:
     async with kernel(tmp_path, Shop().router()) as k:
         for headers, status in (({}, 401), (READ, 403), (WITH_SESSION, 403)):
             reply = await k.client.post(
@@ -208,7 +208,7 @@ async def test_keys_are_short_and_printable(tmp_path: Path, key: str) -> None:
         assert (await k.client.post("/api/orders", headers=longest, json={"what": "tea"})).status_code == 201
 
 
-async def test_streams_are_not_kept(tmp_path: Path) -> None:
+async def test_streams_are_not_stored(tmp_path: Path) -> None:
     shop = Shop()
     async with kernel(tmp_path, shop.router()) as k:
         for _ in range(2):
@@ -218,7 +218,7 @@ async def test_streams_are_not_kept(tmp_path: Path) -> None:
     assert shop.done == ["stream", "stream"]
 
 
-async def test_a_timed_out_request_gives_its_key_back(tmp_path: Path) -> None:
+async def test_a_timed_out_request_releases_its_key(tmp_path: Path) -> None:
     shop = Shop()
     shop.gate.clear()
     async with kernel(tmp_path, shop.router(timeout_seconds=0.2)) as k:
@@ -227,7 +227,7 @@ async def test_a_timed_out_request_gives_its_key_back(tmp_path: Path) -> None:
         assert await rows(k) == []
 
 
-async def test_a_cancelled_request_gives_its_key_back(tmp_path: Path) -> None:
+async def test_a_cancelled_request_releases_its_key(tmp_path: Path) -> None:
     shop = Shop()
     shop.gate.clear()
     async with kernel(tmp_path, shop.router()) as k:
@@ -239,7 +239,7 @@ async def test_a_cancelled_request_gives_its_key_back(tmp_path: Path) -> None:
         assert await rows(k) == []
 
 
-async def test_records_end_after_a_day(tmp_path: Path) -> None:
+async def test_stored_replies_expire_after_a_day(tmp_path: Path) -> None:
     shop = Shop()
     async with kernel(tmp_path, shop.router()) as k:
         await k.client.post("/api/orders", headers=KEY, json={"what": "tea"})

@@ -57,7 +57,7 @@ async def test_without_redis_login_works_and_is_limited(database_url: str, tmp_p
         assert [(await other.login(WRONG)).status_code for _ in range(6)] == [401] * 5 + [429]
 
 
-async def test_what_was_counted_counts_when_redis_goes(database_url: str, tmp_path: Path) -> None:
+async def test_failures_still_count_when_redis_goes(database_url: str, tmp_path: Path) -> None:
     with redis_server() as redis_url:
         async with open_rig(database_url, redis_url, tmp_path) as rig, open_house(rig) as house:
             await house.make_owner()
@@ -67,7 +67,7 @@ async def test_what_was_counted_counts_when_redis_goes(database_url: str, tmp_pa
             assert [(await visitor.login(WRONG)).status_code for _ in range(2)] == [401, 429]
 
 
-async def test_nothing_is_kept_for_ever(house: House) -> None:
+async def test_counters_expire(house: House) -> None:
     await house.make_owner()
     await (await house.visitor()).login(WRONG)
     redis = house.rig.container.infra.redis

@@ -113,7 +113,7 @@ async def test_every_parameter_filters(api: AsyncClient) -> None:
         ({"to": "yesterday"}, "to"),
     ],
 )
-async def test_what_is_wrong_is_named(api: AsyncClient, params: dict[str, Any], wrong: str) -> None:
+async def test_a_wrong_parameter_is_named(api: AsyncClient, params: dict[str, Any], wrong: str) -> None:
     assert field(await api.get(LOGS, params=params)) == f"query.{wrong}"
     if wrong not in ("limit", "before_id"):
         assert field(await api.get(f"{LOGS}/export", params=params)) == f"query.{wrong}"
@@ -211,7 +211,7 @@ async def test_clearing_changes_nothing_but_the_log(rig: Rig, api: AsyncClient, 
     assert [await _rows(rig, table) for table in (Hunt, Search, ItemState, CapEntry, StatTotal, StatDay)] == before
 
 
-async def test_another_word_is_no_such_place(api: AsyncClient) -> None:
+async def test_an_unknown_app_type_is_404(api: AsyncClient) -> None:
     sentence = error(await api.post(f"{LOGS}/plex/clear"), 404)
     assert sentence == f"There is no such app type; there are: {', '.join(SOURCES)}, all."
 

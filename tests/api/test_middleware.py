@@ -55,7 +55,9 @@ def things() -> ApiRouter:
         ("/docs", FULL, 200),
     ],
 )
-async def test_headers_of_every_reply(tmp_path: Path, path: str, headers: dict[str, str], status: int) -> None:
+async def test_replies_have_the_security_headers(
+    tmp_path: Path, path: str, headers: dict[str, str], status: int
+) -> None:
     async with kernel(tmp_path, things()) as k:
         reply = await k.client.get(path, headers=headers)
     assert reply.status_code == status
@@ -128,7 +130,7 @@ async def test_forwarded_headers_count_from_trusted_proxies_only(tmp_path: Path)
             assert (seen["client"], seen["https"]) == ("203.0.113.5", True)
 
 
-async def test_everything_lives_under_the_sub_path(tmp_path: Path) -> None:
+async def test_all_routes_are_under_the_sub_path(tmp_path: Path) -> None:
     below = Config(data_dir=tmp_path, base_url="/huntarr")
     async with kernel(tmp_path, things(), config=below) as k:
         assert (await k.client.get("/huntarr/ping")).status_code == 200

@@ -37,7 +37,7 @@ def body(**given: bytes) -> bytes:
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([b"\r\n", b"--", b"x-boundary", b"\r\n--x-boundar", b"a", b"\0"])), st.integers(1, 40))
-def test_contents_come_back_however_they_are_cut(pieces: list[bytes], size: int) -> None:
+def test_contents_do_not_depend_on_how_the_body_is_cut(pieces: list[bytes], size: int) -> None:
     content = b"".join(pieces)
     if b"\r\n--x-boundary" in b"\r\n" + content:
         return
@@ -74,13 +74,13 @@ async def test_a_large_file_comes_in_pieces() -> None:
         b"--x-boundary2\r\n" + HEAD + b"\r\n\r\nx\r\n--x-boundary--",
     ],
 )
-async def test_what_is_not_of_the_format_is_refused(content: bytes) -> None:
+async def test_malformed_bodies_are_refused(content: bytes) -> None:
     with pytest.raises(BadRequest):
         await fields(content)
 
 
 @pytest.mark.asyncio
-async def test_a_text_field_is_short_and_text() -> None:
+async def test_a_text_field_is_limited_and_utf_8() -> None:
     for content in (b"x" * 11, b"\xff"):
         async for part in Multipart(stream(body(a=content), 5), BOUNDARY).parts():
             with pytest.raises(BadRequest):
@@ -100,7 +100,7 @@ async def test_a_text_field_is_short_and_text() -> None:
         "multipart/form-data; boundary=é",
     ],
 )
-def test_another_type_is_refused(wrong: str) -> None:
+def test_other_content_types_are_refused(wrong: str) -> None:
     with pytest.raises(UnsupportedMediaType):
         boundary_of(wrong)
     assert boundary_of('multipart/form-data; boundary="a b"') == b"a b"

@@ -84,7 +84,7 @@ def test_every_operation_is_complete(found: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in json.dumps(found)
 
 
-def test_names_a_person_would_give() -> None:
+def test_names_are_readable() -> None:
     assert set(made(books())["components"]["schemas"]) == {
         "BookIn",
         "BookOut",
@@ -98,7 +98,7 @@ def test_names_a_person_would_give() -> None:
     }
 
 
-def test_operations_say_what_follows_from_their_declaration() -> None:
+def test_operations_describe_their_policy() -> None:
     paths = made(books())["paths"]
     listing, adding = paths["/api/books"]["get"], paths["/api/books"]["post"]
     assert [next(iter(item)) for item in listing["security"]] == ["ApiKeyHeader", "ApiKeyQuery", "SessionCookie"]

@@ -113,7 +113,7 @@ async def test_the_cost_is_what_the_hunt_costs(rig: Rig, api: AsyncClient) -> No
         ({"max_queue": 0}, "max_queue"),
     ],
 )
-async def test_a_closed_gate_is_named_and_the_decisions_are_shown_all_the_same(
+async def test_the_plan_of_a_hunt_that_would_not_start_still_has_its_decisions(
     rig: Rig, api: AsyncClient, hunting: dict[str, Any], reason: str
 ) -> None:
     made = await rig.add(rig.sonarr(LibrarySpec(series=5)), **HuntingIn(**hunting).model_dump(exclude_unset=True))
@@ -129,7 +129,7 @@ async def test_a_disabled_instance_has_a_plan_but_would_not_run(rig: Rig, api: A
     assert (plan["would_run"], plan["reason"], plan["next_hunt_at"]) == (False, "disabled", None)
 
 
-async def test_an_app_that_is_away_is_said_and_not_raised(rig: Rig, api: AsyncClient) -> None:
+async def test_an_unreachable_app_is_reported_in_the_plan(rig: Rig, api: AsyncClient) -> None:
     app = rig.sonarr(LibrarySpec(series=5))
     made = await rig.add(app)
     app.faults.add(Fault("starting"))

@@ -25,7 +25,7 @@ async def made(api: AsyncClient, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.storage
-async def test_a_schedule_is_made_read_replaced_and_deleted(rig: Rig, api: AsyncClient) -> None:
+async def test_a_schedule_is_created_read_replaced_and_deleted(rig: Rig, api: AsyncClient) -> None:
     assert data(await api.get(SCHEDULES)) == []
     one = await made(api)
     assert one == {
@@ -72,7 +72,7 @@ async def test_a_schedule_is_made_read_replaced_and_deleted(rig: Rig, api: Async
     assert (await made(api))["id"] == 2, "an id does not come back"
 
 
-async def test_what_is_nowhere_is_404(api: AsyncClient) -> None:
+async def test_unknown_schedules_are_404(api: AsyncClient) -> None:
     sentence = "There is no schedule with the id 7."
     for reply in (
         await api.get(f"{SCHEDULES}/7"),
@@ -131,7 +131,7 @@ async def test_a_wrong_field_is_named(api: AsyncClient, changes: dict[str, Any],
 
 
 @pytest.mark.parametrize("action", ["swaparr", "backups", "movie_hunt_search", "", "Hunt"])
-async def test_an_action_that_is_not_there_is_refused_with_those_that_are(api: AsyncClient, action: str) -> None:
+async def test_an_unknown_action_is_refused_with_a_list_of_the_known(api: AsyncClient, action: str) -> None:
     reply = await api.post(SCHEDULES, json={**NIGHTLY, "action": action})
     assert field(reply) == "body.action"
     assert reply.json()["error"].endswith(
@@ -152,7 +152,7 @@ async def test_a_target_is_checked_and_goes_with_its_instance(rig: Rig, api: Asy
     assert [(item["id"], item["instance_id"]) for item in data(await api.get(SCHEDULES))] == [(3, None)]
 
 
-async def test_only_what_moves_a_schedule_reckons_its_next_run_anew(rig: Rig, api: AsyncClient) -> None:
+async def test_only_a_change_of_times_moves_the_next_run(rig: Rig, api: AsyncClient) -> None:
     every = {"name": "A", "action": "resume", "interval_minutes": 60}
     data(await api.post(SCHEDULES, json=every), 201)
     rig.clock.forward(minutes=59)
@@ -250,7 +250,7 @@ async def test_without_redis_everything_works_but_a_run_by_hand(tmp_path: Path, 
         data(await api.delete(f"{SCHEDULES}/1"))
 
 
-async def test_repeated_posts_are_one_and_the_trail_tells_who(rig: Rig, api: AsyncClient) -> None:
+async def test_repeated_posts_are_one_and_the_audit_names_the_caller(rig: Rig, api: AsyncClient) -> None:
     for _ in range(2):
         one = data(await api.post(SCHEDULES, json=NIGHTLY, headers={"Idempotency-Key": "a"}), 201)
         run = data(await api.post(f"{SCHEDULES}/{one['id']}/run", headers={"Idempotency-Key": "b"}), 202)
