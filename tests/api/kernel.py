@@ -6,7 +6,6 @@ from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -29,6 +28,7 @@ from app.infra import Infra
 from app.main import ROUTERS, create_app
 from app.metrics.traffic import AppTraffic
 from app.secrets.box import SecretBox, key_digest
+from tests.support.rig import ManualClock
 
 FULL_KEY = "huntarr_full-0123456789012345678901234567890"
 READ_KEY = "huntarr_read-0123456789012345678901234567890"
@@ -37,7 +37,6 @@ CSRF = "csrf-token"
 FULL = {"X-Api-Key": FULL_KEY}
 READ = {"X-Api-Key": READ_KEY}
 WITH_SESSION = {"Cookie": f"huntarr_session={SESSION}"}
-NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class Store:
@@ -60,24 +59,11 @@ class Store:
 
 
 @dataclass
-class Watch:
-    """A clock that a test moves."""
-
-    now: datetime = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-
-@dataclass
 class Kernel:
     app: FastAPI
     client: AsyncClient
     container: Container
-    watch: Watch
+    clock: ManualClock
 
 
 async def make_database(folder: Path) -> Database:
@@ -93,17 +79,17 @@ async def kernel(
     folder: Path, *routers: ApiRouter, redis: RedisSettings | None = None, config: Config | None = None
 ) -> AsyncIterator[Kernel]:
     """The application with `routers` besides its own, and a client that sends no credentials by itself."""
-    watch = Watch()
+    clock = ManualClock()
     config = config or Config(data_dir=folder)
     db = await make_database(folder)
     pool = make_redis(redis or RedisSettings(unix_socket_path=str(folder / "nobody.sock")))
     async with ArrHttp("test") as http:
-        infra = Infra(config, watch, db, pool, ArqQueue(pool), SecretBox("k" * 32), http)
+        infra = Infra(config, clock, db, pool, ArqQueue(pool), SecretBox("k" * 32), http)
         container = build_container(infra, AppTraffic(db, pool))
         container = replace(container, auth=replace(container.auth, credentials=cast(Credentials, Store())))
         app = create_app(config, open_container=lambda _: nullcontext(container), routers=[*routers, *ROUTERS])
         async with LifespanManager(app) as alive, client_of(alive.app) as client:
-            yield Kernel(app, client, container, watch)
+            yield Kernel(app, client, container, clock)
     await pool.aclose()
     await db.close()
 

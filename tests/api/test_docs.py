@@ -8,7 +8,8 @@ import pytest
 from app.api import asset_token
 from app.api.routes.docs import ASSETS
 from app.secrets.box import SecretBox
-from tests.api.kernel import FULL, FULL_KEY, NOON, READ, kernel
+from tests.api.kernel import FULL, FULL_KEY, READ, kernel
+from tests.support.rig import START
 
 pytestmark = pytest.mark.asyncio
 
@@ -43,7 +44,7 @@ async def test_the_asset_token_gives_access_to_the_files_only(tmp_path: Path) ->
         assert (await k.client.get("/docs/start.js", headers=shown | {"X-Api-Key": "wrong"})).status_code == 401
         for path in ("/docs", "/api/openapi.json", "/api/version"):
             assert (await k.client.get(path, headers=shown)).status_code == 401
-        k.watch.forward(minutes=10)
+        k.clock.forward(minutes=10)
         assert (await k.client.get("/docs/start.js", headers=shown)).status_code == 401
 
 
@@ -59,5 +60,5 @@ async def test_forged_asset_tokens(tmp_path: Path, text: str) -> None:
 
 async def test_other_encrypted_texts_are_no_asset_tokens() -> None:
     box = SecretBox("k" * 32)
-    assert not asset_token.is_valid(box, box.encrypt("the API key of an app"), NOON)
-    assert asset_token.is_valid(box, asset_token.issue(box, NOON), NOON)
+    assert not asset_token.is_valid(box, box.encrypt("the API key of an app"), START)
+    assert asset_token.is_valid(box, asset_token.issue(box, START), START)

@@ -30,7 +30,7 @@ async def test_ready_names_what_is_down(tmp_path: Path) -> None:
         assert body["request_id"] == waiting.headers["x-request-id"]
         assert waiting.headers["retry-after"] == "5"
         assert body["data"]["worker"]["detail"] == "No worker is alive."
-        await heartbeat.beat(k.container.infra.redis, "one", k.watch.now, timedelta(seconds=30))
+        await heartbeat.beat(k.container.infra.redis, "one", k.clock.now, timedelta(seconds=30))
         ready = await k.client.get("/api/ready", headers=READ)
         assert ready.status_code == 200
         parts = ready.json()["data"]
@@ -40,7 +40,7 @@ async def test_ready_names_what_is_down(tmp_path: Path) -> None:
             "worker": True,
         }
         assert parts["worker"]["detail"] == "1 alive."
-        k.watch.forward(seconds=31)
+        k.clock.forward(seconds=31)
         assert (await k.client.get("/api/ready", headers=FULL)).status_code == 503
 
 

@@ -243,9 +243,9 @@ async def test_stored_replies_expire_after_a_day(tmp_path: Path) -> None:
     shop = Shop()
     async with kernel(tmp_path, shop.router()) as k:
         await k.client.post("/api/orders", headers=KEY, json={"what": "tea"})
-        k.watch.forward(hours=23, minutes=59)
+        k.clock.forward(hours=23, minutes=59)
         await k.client.post("/api/orders", headers=KEY, json={"what": "tea"})
         assert shop.done == ["tea"]
-        k.watch.forward(minutes=1)
+        k.clock.forward(minutes=1)
         reply = await k.client.post("/api/orders", headers=KEY, json={"what": "cake"})
         assert (reply.status_code, shop.done) == (201, ["tea", "cake"])

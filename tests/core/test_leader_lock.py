@@ -9,7 +9,7 @@ from arq.connections import ArqRedis, RedisSettings
 
 from app.core.leader_lock import LeaderLock
 from app.core.redis import make_redis
-from tests.support.rig import TestClock
+from tests.support.rig import ManualClock
 
 pytestmark = pytest.mark.asyncio
 
@@ -23,12 +23,12 @@ async def redis(redis_url: str) -> AsyncIterator[ArqRedis]:
     await made.aclose()
 
 
-def lock(redis: ArqRedis, clock: TestClock, *, is_better_twice: bool = True) -> LeaderLock:
+def lock(redis: ArqRedis, clock: ManualClock, *, is_better_twice: bool = True) -> LeaderLock:
     return LeaderLock(redis, KEY, seconds=6, is_better_twice=is_better_twice, timer=clock.monotonic)
 
 
 async def test_one_holder_at_a_time_and_another_takes_over(redis: ArqRedis) -> None:
-    clock = TestClock()
+    clock = ManualClock()
     first, second = (lock(redis, clock) for _ in range(2))
     assert await first.held()
     assert not await second.held()
@@ -43,7 +43,7 @@ async def test_one_holder_at_a_time_and_another_takes_over(redis: ArqRedis) -> N
 
 
 async def test_locks_of_other_keys_are_independent(redis: ArqRedis) -> None:
-    clock = TestClock()
+    clock = ManualClock()
     other = LeaderLock(redis, "huntarr:test:other", seconds=6, is_better_twice=True, timer=clock.monotonic)
     assert await lock(redis, clock).held()
     assert await other.held()
@@ -52,12 +52,12 @@ async def test_locks_of_other_keys_are_independent(redis: ArqRedis) -> None:
 @pytest.mark.parametrize("is_better_twice", [True, False])
 async def test_without_redis(tmp_path: Path, is_better_twice: bool) -> None:
     nobody = make_redis(RedisSettings(unix_socket_path=str(tmp_path / "nobody.sock")))
-    assert await lock(nobody, TestClock(), is_better_twice=is_better_twice).held() is is_better_twice
+    assert await lock(nobody, ManualClock(), is_better_twice=is_better_twice).held() is is_better_twice
     await nobody.aclose()
 
 
 async def test_the_holder_keeps_the_lock_while_redis_is_unavailable(redis: ArqRedis) -> None:
-    clock = TestClock()
+    clock = ManualClock()
     holder, other = (lock(redis, clock, is_better_twice=False) for _ in range(2))
     assert await holder.held()
     assert not await other.held()

@@ -16,7 +16,8 @@ from app.core.errors import Conflict
 from app.idempotency.models import Replay
 from app.idempotency.service import IdempotencyService, Reservation, StoredResponse
 from app.secrets.box import SecretBox
-from tests.api.kernel import Watch, make_database
+from tests.api.kernel import make_database
+from tests.support.rig import ManualClock
 
 pytestmark = pytest.mark.asyncio
 
@@ -26,7 +27,7 @@ REPLY = StoredResponse(201, bytes(range(256)), "application/json")
 @dataclass
 class Bench:
     db: Database
-    watch: Watch
+    clock: ManualClock
     replays: IdempotencyService
 
     async def begin(self, fingerprint: str = "f", key: str = "k") -> Reservation | StoredResponse:
@@ -39,8 +40,8 @@ class Bench:
 
 @pytest_asyncio.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    db, watch = await make_database(tmp_path), Watch()
-    yield Bench(db, watch, IdempotencyService(db, SecretBox("k" * 32), watch))
+    db, clock = await make_database(tmp_path), ManualClock()
+    yield Bench(db, clock, IdempotencyService(db, SecretBox("k" * 32), clock))
     await db.close()
 
 
@@ -62,10 +63,10 @@ async def test_any_bytes_come_back(bench: Bench) -> None:
 async def test_an_abandoned_key_is_taken_over_and_the_late_reply_is_discarded(bench: Bench) -> None:
     first = await bench.begin()
     assert isinstance(first, Reservation)
-    bench.watch.forward(minutes=1, seconds=59)
+    bench.clock.forward(minutes=1, seconds=59)
     with pytest.raises(Conflict, match="still running"):
         await bench.begin()
-    bench.watch.forward(seconds=1)
+    bench.clock.forward(seconds=1)
     second = await bench.begin("other")
     assert isinstance(second, Reservation)
     await bench.replays.store(first, REPLY)
@@ -80,7 +81,7 @@ async def test_a_reply_of_another_secret_key_does_not_count(bench: Bench) -> Non
     reservation = await bench.begin()
     assert isinstance(reservation, Reservation)
     await bench.replays.store(reservation, REPLY)
-    rotated = IdempotencyService(bench.db, SecretBox("r" * 32), bench.watch)
+    rotated = IdempotencyService(bench.db, SecretBox("r" * 32), bench.clock)
     assert isinstance(await rotated.begin("api_key:1", "k", "f"), Reservation)
 
 
@@ -98,9 +99,9 @@ async def test_purge_deletes_expired_replies_in_batches(bench: Bench, monkeypatc
     monkeypatch.setattr(retention, "MAX_BATCHES", 2)
     for number in range(8):
         await bench.begin(key=f"old-{number}")
-    bench.watch.forward(hours=1)
+    bench.clock.forward(hours=1)
     await bench.begin(key="new")
-    now = bench.watch.now + timedelta(hours=23)
+    now = bench.clock.now + timedelta(hours=23)
     assert await bench.replays.purge(now) == 0
     now += timedelta(seconds=1)
     assert [await bench.replays.purge(now) for _ in range(3)] == [6, 2, 0]

@@ -32,10 +32,8 @@ SECRET = "a-secret-key-for-tests-0123456789"
 
 
 @dataclass
-class TestClock:
+class ManualClock:
     """The time of day for Huntarr and for the simulated apps; it moves when a test, or a waiting hunt, says so."""
-
-    __test__ = False
 
     now: datetime = START
 
@@ -59,7 +57,7 @@ class Rig:
 
     config: Config
     container: Container
-    clock: TestClock
+    clock: ManualClock
     _stack: AsyncExitStack
     apps: dict[int, SimApp] = field(default_factory=dict)
 
@@ -139,7 +137,7 @@ async def open_rig(
     polls: tuple[float, ...] = (1, 2, 4),
     secret: str = SECRET,
 ) -> AsyncIterator[Rig]:
-    clock = TestClock()
+    clock = ManualClock()
     config = Config(
         data_dir=folder,
         database_url=database_url,
