@@ -175,25 +175,16 @@ def _answer(stats: StatsOut) -> CachedReply:
 
 
 def _instance(row: Any, layers: Sequence[Mapping[str, Any]], used: UsedUnits, counted: Any) -> InstanceStatsOut:
-    return InstanceStatsOut(
+    shown = {
+        **row._mapping,
         **(_counted(counted) if counted else ZEROS),
-        id=row.id,
-        name=row.name,
-        enabled=row.enabled,
-        online=row.online,
-        version=row.version,
-        error=row.error,
-        missing_total=row.missing_total,
-        cutoff_total=row.cutoff_total,
-        queue_total=row.queue_total,
-        searches_this_hour=used.hour,
-        hourly_cap=one_setting("hourly_cap", *layers),
-        searches_today=used.day,
-        daily_cap=one_setting("daily_cap", *layers),
-        last_hunt_at=row.last_hunt_at,
-        next_hunt_at=row.next_hunt_at if row.enabled else None,
-        checked_at=row.checked_at,
-    )
+        "searches_this_hour": used.hour,
+        "hourly_cap": one_setting("hourly_cap", *layers),
+        "searches_today": used.day,
+        "daily_cap": one_setting("daily_cap", *layers),
+        "next_hunt_at": row.next_hunt_at if row.enabled else None,
+    }
+    return InstanceStatsOut.model_validate(shown)
 
 
 def _yield(row: Any) -> YieldOut:

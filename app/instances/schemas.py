@@ -42,15 +42,10 @@ class InstancePatch(In):
     hunting: HuntingIn | None = None
 
 
-class InstanceTestIn(In):
+class InstanceTestIn(InstancePatch):
     """Either a stored instance by `instance_id`, or an unsaved one by `url` and `api_key`."""
 
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
-    name: ShortName | None = None
-    enabled: bool | None = None
-    url: Url | None = None
-    api_key: ApiKey | None = None
-    hunting: HuntingIn | None = None
 
 
 class InstanceOut(Out):

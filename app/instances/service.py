@@ -311,21 +311,11 @@ def _tested(found: Probe) -> InstanceTestOut:
 
 
 def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings | None) -> InstanceOut:
-    return InstanceOut(
-        id=_id(row),
-        app_type=AppType(row.app_type),
-        name=row.name,
-        enabled=row.enabled,
-        url=row.url,
-        api_key=masked(row.api_key),
-        hunting=hunting,
-        overrides=row.overrides,
-        version=state.version,
-        variant=Variant(state.variant).label if state.variant else None,
-        database=state.database,
-        online=state.online,
-        error=state.error,
-        checked_at=state.checked_at,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    shown = {
+        **state.model_dump(),
+        **row.model_dump(),
+        "api_key": masked(row.api_key),
+        "hunting": hunting,
+        "variant": Variant(state.variant).label if state.variant else None,
+    }
+    return InstanceOut.model_validate(shown)
