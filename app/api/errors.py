@@ -27,7 +27,7 @@ CHALLENGE = 'ApiKey realm="huntarr"'
 MAX_DETAILS = 50
 MAX_FIELD_LENGTH = 200
 
-INTERNAL_ERROR = "Something went wrong inside Huntarr; the log tells more under this request id."
+INTERNAL_ERROR = "Something went wrong inside Huntarr; the log has the details under this request id."
 SENTENCES = {
     400: "The request cannot be read.",
     401: "This call needs an API key (header X-Api-Key) or a session.",

@@ -85,7 +85,7 @@ EXAMPLES: Final[dict[int, Json]] = {
     429: {"success": False, "error": "Too many attempts: try again in a minute."},
     500: {
         "success": False,
-        "error": "Something went wrong inside Huntarr; the log tells more under this request id.",
+        "error": "Something went wrong inside Huntarr; the log has the details under this request id.",
         "request_id": "f3b0c44298fc1c14",
     },
     502: {"success": False, "error": "Sonarr answered something that is not its API."},

@@ -170,7 +170,7 @@ async def test_a_crash_is_an_envelope_with_every_header_and_no_secret(
     assert reply.status_code == 500
     assert reply.json() == {
         "success": False,
-        "error": "Something went wrong inside Huntarr; the log tells more under this request id.",
+        "error": "Something went wrong inside Huntarr; the log has the details under this request id.",
         "request_id": "mine-1",
     }
     assert reply.headers["x-request-id"] == "mine-1"
