@@ -1,12 +1,13 @@
 """Base class of the apps' clients: what all apps do alike. The modules beside it hold the differences."""
 
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar, TypeAlias
 
 from app.arr.errors import ArrError, BadReply, ErrorCode
-from app.arr.history import read_events
+from app.arr.history import read_events, read_history_page
 from app.arr.http import ArrHttp, Params
 from app.arr.models import (
     AppStatus,
@@ -16,10 +17,12 @@ from app.arr.models import (
     FileFacts,
     HistoryEvent,
     HistoryKind,
+    HistoryPage,
     HuntPass,
     LibraryMovie,
     LibraryStep,
     Mode,
+    OwnerFacts,
     QualityProfile,
     QueueRow,
     SearchTarget,
@@ -27,6 +30,7 @@ from app.arr.models import (
     SortKey,
     Unit,
     Variant,
+    WantedItem,
     WantedPage,
 )
 from app.arr.parsing import PageResource, read_all, read_list, read_one
@@ -36,9 +40,11 @@ from app.arr.resources import (
     CommandResource,
     CreatedResource,
     FileResource,
+    HealthResource,
     IndexerResource,
     ItemResource,
     QueueResource,
+    TaggedResource,
     TagResource,
     read_status,
     worst,
@@ -48,6 +54,7 @@ from app.http.client import TRIES
 from app.http.messages import Method, Param
 
 QUEUE_PAGE_SIZE = 1000
+HISTORY_PAGE_SIZE = 100  # 37 to 90 ms of the app; `history/since` of a busy week takes seconds
 MAX_QUEUE_PAGES = 20
 
 KnownItems: TypeAlias = Callable[[Sequence[int]], Awaitable[Collection[int]]]
@@ -121,9 +128,12 @@ class ArrClient:
         raise BadReply(f"The app's queue has more than {MAX_QUEUE_PAGES * QUEUE_PAGE_SIZE} rows.")
 
     async def wanted(
-        self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int
+        self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int, bare: bool = False
     ) -> WantedPage:
-        """One page (from 1) of what is missing or below its cutoff. The app sorts: equal keys may change pages."""
+        """One page (from 1) of what is missing or below its cutoff. The app sorts: equal keys may change pages.
+
+        `bare` leaves owners and files out where the app can: a page of Sonarr is a sixth of the bytes then.
+        """
         if not self.has_wanted:
             raise self._lacks("wanted lists")
         params: dict[str, Param] = {
@@ -132,8 +142,8 @@ class ArrClient:
             "sortKey": self.sort_keys[sort],
             "sortDirection": "descending" if descending else "ascending",
             "monitored": True,
-            **self.wanted_params,
-            **(self.cutoff_params if hunt_pass is HuntPass.CUTOFF else {}),
+            **({} if bare else self.wanted_params),
+            **(self.cutoff_params if hunt_pass is HuntPass.CUTOFF and not bare else {}),
         }
         what = f"page of wanted/{hunt_pass}"
         reply = read_one(PageResource, await self._ask("GET", f"wanted/{hunt_pass}", params=params), what)
@@ -154,6 +164,19 @@ class ArrClient:
         reply = await self._ask("GET", "command")
         return [self._command(resource) for resource in read_list(CommandResource, reply, "commands")]
 
+    async def command(self, command_id: int) -> Command | None:
+        """One command, `None` when the app does not know it, as a day after its end.
+
+        After a restart of the app it is here (`orphaned` when it had started) and in `commands` no longer.
+        """
+        try:
+            reply = await self._ask("GET", f"command/{command_id}")
+        except ArrError as failure:
+            if failure.code is ErrorCode.NOT_FOUND:
+                return None
+            raise
+        return self._command(read_one(CommandResource, reply, "command"))
+
     async def cancel(self, command_id: int) -> bool:
         """Cancel a queued command; `False` when it has started, is over or is unknown."""
         try:
@@ -167,6 +190,16 @@ class ArrClient:
     async def tags(self) -> dict[int, str]:
         """Labels by id, in lower case."""
         return {tag.id: tag.label for tag in read_list(TagResource, await self._ask("GET", "tag"), "tags")}
+
+    async def tagged(self) -> dict[int, frozenset[int]]:
+        """What carries each tag, by the tag's id: owners (series, artists, authors), or movies."""
+        found = read_list(TaggedResource, await self._ask("GET", "tag/detail"), "tags")
+        return {tag.id: tag.tagged for tag in found}
+
+    async def has_no_indexers(self) -> bool:
+        """Whether the app says that all its indexers fail, are blocked or have automatic search off."""
+        found = read_list(HealthResource, await self._ask("GET", "health"), "health checks")
+        return any(check.is_without_indexers for check in found)
 
     async def add_tag(self, label: str) -> int:
         """Create a tag, unless there is one of this label; its id."""
@@ -199,6 +232,32 @@ class ArrClient:
         params: dict[str, Param] = {"date": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", **self.history_params}
         reply = await self._ask("GET", "history/since", params=params)
         return read_events(reply, {**COMMON_EVENTS, **self.history_kinds}, has_scores=self.has_scores)
+
+    async def history_page(self, page: int) -> HistoryPage:
+        """Page `page` (from 1) of the history of downloads, newest first, `HISTORY_PAGE_SIZE` rows each."""
+        params: dict[str, Param] = {
+            "page": page,
+            "pageSize": HISTORY_PAGE_SIZE,
+            "sortKey": "date",
+            "sortDirection": "descending",
+            **self.history_params,
+        }
+        reply = await self._ask("GET", "history", params=params)
+        kinds = {**COMMON_EVENTS, **self.history_kinds}
+        return read_history_page(reply, kinds, page=page, page_size=HISTORY_PAGE_SIZE, has_scores=self.has_scores)
+
+    async def last_searches(self, item_ids: Sequence[int]) -> dict[int, datetime | None]:
+        """When each of these items was last searched; only where `reports_last_search`."""
+        reply = await self._ask("GET", self.item, params={f"{self.item}Ids": [*item_ids]}) if item_ids else []
+        return {record.id: record.last_search_time for record in read_list(self.item_resource, reply, "items")}
+
+    @abstractmethod
+    async def wanted_of(self, hunt_pass: HuntPass, owner_id: int, *, now: datetime) -> tuple[WantedItem, ...]:
+        """What is wanted of one owner, or of one movie: what `wanted` would list of it, in at most 3 requests."""
+
+    async def owner_facts(self, owner_id: int) -> OwnerFacts:
+        """Facts of a series, an artist or an author; only where there are owners."""
+        raise self._lacks("owners")
 
     async def season(self, owner_id: int, number: int, *, now: datetime) -> SeasonFacts:
         """Facts of one season of a series; only where `has_seasons`."""

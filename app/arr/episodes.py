@@ -25,6 +25,10 @@ class EpisodeResource(OwnedResource):
         return f"S{self.season_number:02}E{self.episode_number:02}"
 
     @property
+    def is_complete(self) -> bool:
+        return self.has_file
+
+    @property
     def file(self) -> FileFacts | None:
         return self.episode_file.facts() if self.episode_file else None
 
@@ -67,6 +71,11 @@ class EpisodeClient(OwnedClient):
             return {}
         episodes, _ = await self._episodes({"episodeIds": [*item_ids]})
         return {episode.id: episode.file for episode in episodes if episode.file is not None}
+
+    async def _below_cutoff_of(self, owner_id: int, now: datetime) -> Sequence[OwnedResource]:
+        """The app's own list leaves specials out."""
+        episodes, _ = await self._episodes({"seriesId": owner_id})
+        return [each for each in episodes if each.season_number != 0 and each.file and each.file.cutoff_met is False]
 
     def _covered(self, owner: OwnerResource) -> int:
         return sum(season is not None and season.monitored for season in owner.seasons or ())

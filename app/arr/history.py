@@ -1,11 +1,11 @@
 """The apps' history: the events of downloads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import AliasPath, Field
 
-from app.arr.models import HistoryEvent, HistoryKind
-from app.arr.parsing import MaybeNumber, MaybeScore, Moment, Resource, Text, read_list
+from app.arr.models import HistoryEvent, HistoryKind, HistoryPage
+from app.arr.parsing import MaybeNumber, MaybeScore, Moment, PageResource, Resource, Text, read_all, read_list, read_one
 from app.arr.resources import ItemId, OwnerId, QualityName
 from app.http.bodies import Json
 
@@ -35,8 +35,28 @@ class HistoryResource(Resource):
 
 def read_events(reply: Json, kinds: Mapping[str, HistoryKind], *, has_scores: bool) -> list[HistoryEvent]:
     """Events whose name `kinds` has (in lower case), with a date and an item, in the app's order."""
+    return _known(read_list(HistoryResource, reply, "history"), kinds, has_scores=has_scores)
+
+
+def read_history_page(
+    reply: Json, kinds: Mapping[str, HistoryKind], *, page: int, page_size: int, has_scores: bool
+) -> HistoryPage:
+    """Page `page` (from 1) of pages of `page_size` rows."""
+    found = read_one(PageResource, reply, "page of the history")
+    rows, _ = read_all(HistoryResource, found.records, "history")
+    dates = [row.date for row in rows if row.date is not None]
+    return HistoryPage(
+        events=tuple(_known(rows, kinds, has_scores=has_scores)),
+        oldest_at=min(dates, default=None),
+        is_last=not found.records or page * page_size >= found.total_records,
+    )
+
+
+def _known(
+    resources: Sequence[HistoryResource], kinds: Mapping[str, HistoryKind], *, has_scores: bool
+) -> list[HistoryEvent]:
     events: list[HistoryEvent] = []
-    for resource in read_list(HistoryResource, reply, "history"):
+    for resource in resources:
         kind = kinds.get((resource.event_type or "").lower())
         if kind is None or resource.date is None or resource.item_id is None:
             continue

@@ -1,7 +1,7 @@
 """Values read from the apps, the same for every app: frozen dataclasses that hunts decide on."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -149,6 +149,39 @@ class WantedItem:
     quality_profile_id: int | None = None
     file: FileFacts | None = None
     """Only where the list itself has it."""
+    is_anime: bool = False
+    """Whether the app asks its indexers once for each episode of a season."""
+    owner_read: bool = True
+    """Whether the facts of the owner are here: a bare list leaves them out."""
+
+    def with_owner(self, owner: "OwnerFacts") -> "WantedItem":
+        """The same item with the facts that a bare list leaves out."""
+        return replace(
+            self,
+            title=f"{owner.title} - {self.title}" if owner.title else self.title,
+            monitored=self.monitored and owner.monitored,
+            added_at=self.added_at or owner.added_at,
+            owner_title=owner.title,
+            tag_ids=owner.tag_ids,
+            quality_profile_id=owner.quality_profile_id,
+            is_anime=owner.is_anime,
+            owner_read=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerFacts:
+    """A series, an artist or an author."""
+
+    owner_id: int
+    title: str | None
+    monitored: bool
+    added_at: datetime | None = None
+    tag_ids: frozenset[int] = frozenset()
+    quality_profile_id: int | None = None
+    is_anime: bool = False
+    seasons: frozenset[int] = frozenset()
+    """Numbers of the monitored seasons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +288,16 @@ class HistoryEvent:
     score: int | None = None
     by_search: bool | None = None
     """Whether a search that a person or the API started led to the grab; `None` where the app does not report it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """One page of the history, newest first; `events` leaves out what `HistoryKind` does not know."""
+
+    events: tuple[HistoryEvent, ...]
+    oldest_at: datetime | None
+    """The earliest date on the page, of any event; `None` when the page is empty."""
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Apps whose items are movies, which have no owner and one file each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from datetime import datetime
+from typing import Annotated, ClassVar
 
 from app.arr.base import ArrClient, KnownItems
 from app.arr.errors import ArrError, ErrorCode
@@ -10,6 +11,7 @@ from app.arr.http import Params
 from app.arr.models import (
     FileFacts,
     HistoryKind,
+    HuntPass,
     LibraryStep,
     Mode,
     QualityProfile,
@@ -18,8 +20,8 @@ from app.arr.models import (
     Upgradable,
     WantedItem,
 )
-from app.arr.parsing import Ids, MaybeFlag, MaybeId, MaybeNumber, read_one
-from app.arr.resources import ItemResource
+from app.arr.parsing import Flag, Ids, IfRecord, MaybeFlag, MaybeId, MaybeNumber, read_one
+from app.arr.resources import FileResource, ItemResource
 
 IDS_PER_STEP = 100  # they make a query of 1.6 KB
 
@@ -31,6 +33,12 @@ class MovieResource(ItemResource):
     is_available: MaybeFlag = None
     tags: Ids = frozenset()
     quality_profile_id: MaybeId = None
+    has_file: Flag = False
+    movie_file: Annotated[FileResource | None, IfRecord] = None
+
+    @property
+    def file(self) -> FileFacts | None:
+        return self.movie_file.facts() if self.movie_file else None
 
     def item(self, unit: Unit) -> WantedItem:
         title = self.title or f"{unit.capitalize()} {self.id}"
@@ -64,6 +72,22 @@ class MovieClient(ArrClient):
     queue_params: ClassVar[Params] = {"includeUnknownMovieItems": True}
     history_kinds: ClassVar[Mapping[str, HistoryKind]] = {"downloadfolderimported": HistoryKind.IMPORTED}
 
+    async def last_searches(self, item_ids: Sequence[int]) -> dict[int, datetime | None]:
+        """One request for each: no list takes several ids."""
+        found = [await self._movie(item_id) for item_id in item_ids]
+        return {movie.id: movie.last_search_time for movie in found if movie is not None}
+
+    async def wanted_of(self, hunt_pass: HuntPass, owner_id: int, *, now: datetime) -> tuple[WantedItem, ...]:
+        """`owner_id` is the id of a movie: movies have no owner."""
+        movie = await self._movie(owner_id)
+        if movie is None or not movie.monitored:
+            return ()
+        if hunt_pass is HuntPass.MISSING:
+            is_wanted = not movie.has_file
+        else:
+            is_wanted = movie.file is not None and movie.file.cutoff_met is False
+        return (movie.item(self.item),) if is_wanted else ()
+
     async def upgradable(
         self, first_id: int, *, profiles: Mapping[int, QualityProfile], budget: int, known_items: KnownItems
     ) -> LibraryStep:
@@ -85,12 +109,19 @@ class MovieClient(ArrClient):
     async def _upgrade(
         self, item_id: int, file: FileFacts, profiles: Mapping[int, QualityProfile]
     ) -> Upgradable | None:
-        try:
-            reply = await self._ask("GET", f"movie/{item_id}")
-        except ArrError as failure:
-            if failure.code is ErrorCode.NOT_FOUND:  # removed a moment ago
-                return None
-            raise
-        item = replace(read_one(self.item_resource, reply, "movie").item(self.item), file=file)
+        movie = await self._movie(item_id)
+        if movie is None:
+            return None
+        item = replace(movie.item(self.item), file=file)
         profile = profiles.get(item.quality_profile_id or 0)
         return profile.upgrade_of(item) if profile is not None and item.monitored else None
+
+    async def _movie(self, movie_id: int) -> MovieResource | None:
+        """`None` when it was removed a moment ago."""
+        try:
+            reply = await self._ask("GET", f"movie/{movie_id}")
+        except ArrError as failure:
+            if failure.code is ErrorCode.NOT_FOUND:
+                return None
+            raise
+        return read_one(self.item_resource, reply, "movie")

@@ -1,12 +1,13 @@
 """Apps whose items have an owner, a series, an artist or an author, that can be searched as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import ClassVar
 
 from app.arr.base import ArrClient, KnownItems
 from app.arr.errors import ArrError, ErrorCode
-from app.arr.models import LibraryStep, QualityProfile, Unit, WantedItem
+from app.arr.models import HuntPass, LibraryStep, OwnerFacts, QualityProfile, Unit, WantedItem
 from app.arr.parsing import read_list, read_one
 from app.arr.resources import OwnedResource, OwnerResource
 
@@ -19,6 +20,37 @@ class OwnedClient(ArrClient):
 
     async def extent(self, owner_id: int) -> int:
         return max(self._covered(await self._owner(owner_id)), 1)
+
+    async def owner_facts(self, owner_id: int) -> OwnerFacts:
+        return (await self._owner(owner_id)).facts(owner_id)
+
+    async def wanted_of(self, hunt_pass: HuntPass, owner_id: int, *, now: datetime) -> tuple[WantedItem, ...]:
+        try:
+            owner = await self._owner(owner_id)
+        except ArrError as failure:
+            if failure.code is ErrorCode.NOT_FOUND:  # removed a moment ago
+                return ()
+            raise
+        if not owner.monitored:
+            return ()
+        find = self._missing_of if hunt_pass is HuntPass.MISSING else self._below_cutoff_of
+        records = [record.with_owner(owner) for record in await find(owner_id, now)]
+        return tuple(record.item(self.item) for record in records if record.monitored)
+
+    async def _missing_of(self, owner_id: int, now: datetime) -> Sequence[OwnedResource]:
+        """Items of the owner that are out and have not all their files."""
+        reply = await self._ask("GET", self.item, params={f"{self.owner}Id": owner_id})
+        items = read_list(self.item_resource, reply, "items")
+        return [item for item in items if not item.is_complete and item.released is not None and item.released <= now]
+
+    async def _below_cutoff_of(self, owner_id: int, now: datetime) -> Sequence[OwnedResource]:
+        """Items of the owner with a file below its cutoff."""
+        files = await self._files({f"{self.owner}Id": owner_id})
+        low = {item_id for item_id, file in files.items() if file.cutoff_met is False}
+        if not low:
+            return []
+        reply = await self._ask("GET", self.item, params={f"{self.owner}Id": owner_id})
+        return [item for item in read_list(self.item_resource, reply, "items") if item.id in low]
 
     async def upgradable(
         self, first_id: int, *, profiles: Mapping[int, QualityProfile], budget: int, known_items: KnownItems

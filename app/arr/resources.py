@@ -12,6 +12,7 @@ from app.arr.models import (
     Command,
     CommandStatus,
     FileFacts,
+    OwnerFacts,
     QueueRow,
     ReleaseDates,
     SearchTarget,
@@ -37,6 +38,10 @@ from app.http.bodies import Json
 
 ITEMS = (Unit.EPISODE, Unit.MOVIE, Unit.ALBUM, Unit.BOOK)
 OWNERS = (Unit.SERIES, Unit.ARTIST, Unit.AUTHOR)
+# An error when all indexers fail, a warning when some do.
+ALL_INDEXERS_DOWN = ("IndexerStatusCheck", "IndexerLongTermStatusCheck")
+NO_SEARCHING_INDEXER = "IndexerSearchCheck"
+ANIME = "anime"
 
 
 def _named(units: Iterable[Unit], ending: str = "") -> AliasChoices:
@@ -119,6 +124,25 @@ class TagResource(Resource):
     label: Line
 
 
+class TaggedResource(Resource):
+    """A tag with what carries it: owners, or movies."""
+
+    id: Id
+    tagged: Ids = Field(frozenset(), validation_alias=_named((*OWNERS, Unit.MOVIE), "Ids"))
+
+
+class HealthResource(Resource):
+    source: Text = None
+    type: Text = None
+
+    @property
+    def is_without_indexers(self) -> bool:
+        """Whether it says that no search can find anything; the words of its message follow the language of the UI."""
+        if self.source in ALL_INDEXERS_DOWN:
+            return (self.type or "").lower() == "error"
+        return self.source == NO_SEARCHING_INDEXER
+
+
 class CreatedResource(Resource):
     """The reply to a POST of a resource."""
 
@@ -148,11 +172,20 @@ class FileResource(Resource):
 
 
 class SeasonResource(Resource):
+    season_number: MaybeNumber = None
     monitored: Flag = False
 
 
 class StatisticsResource(Resource):
+    """Of an owner, or of an album or a book, which consists of tracks or is one file."""
+
     item_count: MaybeNumber = Field(None, validation_alias=_named(ITEMS, "Count"))
+    part_count: MaybeNumber = Field(None, validation_alias=AliasChoices("trackCount", "bookCount"))
+    part_file_count: MaybeNumber = Field(None, validation_alias=AliasChoices("trackFileCount", "bookFileCount"))
+
+    @property
+    def is_complete(self) -> bool:
+        return (self.part_file_count or 0) >= max(self.part_count or 0, 1)
 
 
 class OwnerResource(Resource):
@@ -163,8 +196,29 @@ class OwnerResource(Resource):
     tags: Ids = frozenset()
     quality_profile_id: MaybeId = None
     added: Moment = None
+    series_type: Text = None
     seasons: list[Annotated[SeasonResource | None, IfRecord]] | None = None
     statistics: Annotated[StatisticsResource | None, IfRecord] = None
+
+    @property
+    def is_anime(self) -> bool:
+        return (self.series_type or "").lower() == ANIME
+
+    def facts(self, owner_id: int) -> OwnerFacts:
+        return OwnerFacts(
+            owner_id=owner_id,
+            title=self.title,
+            monitored=self.monitored,
+            added_at=self.added,
+            tag_ids=self.tags,
+            quality_profile_id=self.quality_profile_id,
+            is_anime=self.is_anime,
+            seasons=frozenset(
+                season.season_number
+                for season in self.seasons or ()
+                if season is not None and season.monitored and season.season_number is not None
+            ),
+        )
 
 
 class ItemResource(Resource):
@@ -188,6 +242,7 @@ class OwnedResource(ItemResource):
     owner: Annotated[OwnerResource | None, IfRecord, Field(validation_alias=_named(OWNERS))] = None
     released: Moment = Field(None, validation_alias=AliasChoices("airDateUtc", "releaseDate"))
     season_number: MaybeNumber = None
+    statistics: Annotated[StatisticsResource | None, IfRecord] = None
 
     def with_owner(self, owner: OwnerResource) -> Self:
         """The same item with its owner, for lists that leave it out."""
@@ -210,7 +265,14 @@ class OwnedResource(ItemResource):
             tag_ids=owner.tags,
             quality_profile_id=owner.quality_profile_id,
             file=self.file,
+            is_anime=owner.is_anime,
+            owner_read=self.owner is not None,
         )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has all its files, as the record tells."""
+        return self.statistics is not None and self.statistics.is_complete
 
     @property
     def owner_title(self) -> str | None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from app.arr.episodes import EpisodeClient, EpisodeResource
 from app.arr.http import Params
 from app.arr.models import AppType, LibraryMovie, ReleaseDates, SortKey, Unit, Variant, WantedItem
 from app.arr.movies import MovieClient, MovieResource
-from app.arr.parsing import Flag, IfRecord, Moment, Text, read_list
+from app.arr.parsing import Moment, Text, read_list
 from app.arr.resources import FileResource
 
 MAX_LIBRARY_BYTES = 64 * 1024 * 1024
@@ -16,12 +16,6 @@ MAX_LIBRARY_BYTES = 64 * 1024 * 1024
 
 class SceneResource(EpisodeResource):
     """An episode with a date instead of a number; its season is the year."""
-
-    series_title: Text = None
-
-    @property
-    def owner_title(self) -> str | None:
-        return super().owner_title or self.series_title
 
     @property
     def numbering(self) -> str | None:
@@ -87,13 +81,6 @@ class WhisparrClient(MovieClient):
     }
 
 
-class ListedMovieResource(WhisparrMovieResource):
-    """A movie in the list of all movies, where its file has no score."""
-
-    has_file: Flag = False
-    movie_file: Annotated[FileResource | None, IfRecord] = None
-
-
 class WhisparrListlessClient(WhisparrClient):
     """Whisparr v3 until 2025, without wanted lists: what is wanted follows from the list of all movies."""
 
@@ -106,13 +93,13 @@ class WhisparrListlessClient(WhisparrClient):
     async def library(self) -> list[LibraryMovie]:
         params = {"excludeLocalCovers": True}
         reply = await self._ask("GET", "movie", params=params, limit=MAX_LIBRARY_BYTES)
-        movies = read_list(ListedMovieResource, reply, "movies")
+        movies = read_list(WhisparrMovieResource, reply, "movies")
         return [self._listed(movie) for movie in movies if movie.monitored]
 
-    def _listed(self, movie: ListedMovieResource) -> LibraryMovie:
-        file = movie.movie_file.facts() if movie.movie_file else None
+    def _listed(self, movie: WhisparrMovieResource) -> LibraryMovie:
+        """The file has no score in this list."""
         return LibraryMovie(
             item=movie.item(self.item),
-            has_file=movie.has_file or file is not None,
-            cutoff_met=file.cutoff_met if file else None,
+            has_file=movie.has_file or movie.file is not None,
+            cutoff_met=movie.file.cutoff_met if movie.file else None,
         )

@@ -195,7 +195,7 @@ BOOK = {
     **{"releaseDate": STAMP, "added": "2024-01-01T00:00:00Z", "author": AUTHOR},
 }
 SCENE = {
-    **{"id": 4, "seriesId": 6, "seasonNumber": 2026, "title": "Night", "seriesTitle": "Site", "monitored": True},
+    **{"id": 4, "seriesId": 6, "seasonNumber": 2026, "title": "Night", "monitored": True},
     **{"releaseDate": "2026-01-02", "actors": [], "grabbed": False, "series": SERIES | {"title": "Site"}},
 }
 STUDIO_MOVIE = {
@@ -328,11 +328,12 @@ async def test_an_item_whose_owner_did_not_come_with_it(
     assert items[2].title == f"{items[2].unit.capitalize()} 4"
 
 
-async def test_the_site_of_a_scene_is_named_twice(app: ScriptedApp, client_of: ClientMaker) -> None:
-    app.replies_with(page(SCENE | {"series": None}, SCENE | {"series": None, "seriesTitle": None, "releaseDate": None}))
+async def test_a_scene_has_a_date_for_a_number(app: ScriptedApp, client_of: ClientMaker) -> None:
+    app.replies_with(page(SCENE, SCENE | {"series": None}, SCENE | {"series": None, "releaseDate": None}))
     items = await first(client_of(AppType.WHISPARR, Variant.V2))
     assert [(item.title, item.owner_title) for item in items] == [
         ("Site - 2026-01-02 - Night", "Site"),
+        ("2026-01-02 - Night", None),
         ("Night", None),
     ]
 

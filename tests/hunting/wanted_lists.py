@@ -48,7 +48,7 @@ class ListClient(RadarrClient):
         super().__init__(ArrHttp("test"), Connection("http://memory", "key"))
 
     async def wanted(
-        self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int
+        self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int, bare: bool = False
     ) -> WantedPage:
         self.pages.append((page, page_size, descending))
         nulls = 1 if self.database is AppDatabase.POSTGRESQL else -1

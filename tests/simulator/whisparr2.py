@@ -27,10 +27,9 @@ _WANTED_KEYS = SortKeys(
 
 
 def _episode(app: "SimApp", row: Row) -> Json:
-    """A date without time instead of Sonarr's two, and always the series' title."""
+    """A date without time instead of Sonarr's two."""
     return {
         "releaseDate": None if row["air_at"] is None else (stamp(row["air_at"]) or "")[:10],
-        "seriesTitle": app.library.parent(row["parent_id"])["title"],
         "actors": [],
         "grabbed": False,
     }

@@ -22,9 +22,9 @@ def test_an_episode_of_v2_has_a_date_without_time_and_no_search_time(whisparr2: 
     site = library.add_series(title="Some Site")
     library.add_episode(site, 2015, 1, title="Scene", air_date=OLD, last_search=OLD)
     (record,) = whisparr2.records("wanted/missing")
-    assert (record["releaseDate"], record["seriesTitle"]) == ("2015-05-01", "Some Site")
+    assert (record["releaseDate"], record["seriesId"]) == ("2015-05-01", site)
     assert (record["seasonNumber"], record["grabbed"], record["actors"]) == (2015, False, [])
-    assert not {"airDate", "airDateUtc", "episodeNumber", "lastSearchTime"} & set(record)
+    assert not {"airDate", "airDateUtc", "episodeNumber", "lastSearchTime", "seriesTitle"} & set(record)
 
 
 @pytest.mark.parametrize(
