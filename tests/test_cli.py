@@ -450,13 +450,13 @@ def run_without_rights(shell: str, folder: Path) -> Result:
 
 def test_a_full_disk(tmp_path: Path) -> None:
     sentence = said_one_sentence(run_without_rights("ulimit -f 0", tmp_path))  # files cannot grow
-    assert sentence == "huntarr: HUNTARR_DATA_DIR cannot be used: File too large."
+    assert sentence == "huntarr: HUNTARR_DATA_DIR is not usable: File too large."
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
 @pytest.mark.parametrize(
-    ("name", "said"), [("", "HUNTARR_DATA_DIR cannot be used"), ("redis.lock", "cannot be written")]
+    ("name", "said"), [("", "HUNTARR_DATA_DIR is not usable"), ("redis.lock", "cannot be written")]
 )
 def test_files_of_another_user(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "redis.lock").touch()

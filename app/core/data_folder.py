@@ -26,7 +26,7 @@ def prepare(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"\0")
     except OSError as failure:
-        raise StartFailed(f"HUNTARR_DATA_DIR cannot be used: {failure.strerror}.") from None
+        raise StartFailed(f"HUNTARR_DATA_DIR is not usable: {failure.strerror}.") from None
     for path in (folder / name for name in FILES):
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
             raise StartFailed(f"{path} cannot be written: give it to the user that Huntarr runs as.")
