@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from app.core.clock import Clock
 from app.core.errors import Unavailable
-from app.events.bus import EventBus, StreamEntry, StreamId, encode
+from app.events.bus import LOG_STREAM, STREAM, STREAMS, EventBus, StreamEntry, StreamId, encode
 from app.events.catalogue import EventName, event_type_of
 from app.events.payloads import Control, StreamOverflow, StreamReady
 
@@ -27,6 +27,8 @@ BATCH: Final = 100
 READ_SECONDS: Final = 4.0
 RETRY_SECONDS: Final = 1.0
 CHUNK_BYTES: Final = 32 * 1024
+RETRY_LINE: Final = b"retry: 3000\n"
+NAMES_OF: Final = {LOG_STREAM: {EventName.LOG}, STREAM: {*EventName} - {EventName.LOG}}
 
 
 class EventHub:
@@ -145,6 +147,7 @@ class Listener:
         self._hub = hub
         self._bus = bus
         self._wanted = wanted
+        self._streams = [stream for stream in STREAMS if wanted is None or (wanted & NAMES_OF[stream])]
         self._last_seen = last_seen
         self._max_queued = max_queued
         self._queue: deque[bytes] = deque()
@@ -208,14 +211,14 @@ class Listener:
         if seen is None:
             seen = joined_at
         else:
-            is_complete = kept.reaches_back_to(seen)
+            is_complete = kept.reaches_back_to(seen, self._streams)
             if seen > max(kept.last, joined_at):  # of an earlier stream: Redis was emptied since
                 seen = joined_at
         if seen < joined_at:
             self._missed = (seen, joined_at)
         self.skip_until = max(seen, joined_at)
         ready = StreamReady(resumed=self._last_seen is not None, complete=is_complete)
-        return b"id: %s\n" % str(seen).encode() + self._hub.control_frame(ready)
+        return RETRY_LINE + b"id: %s\n" % str(seen).encode() + self._hub.control_frame(ready)
 
     async def _read_missed(self, after: StreamId, until: StreamId) -> bytes:
         entries = await self._bus.between(after, until, BATCH)

@@ -15,7 +15,7 @@ from app import __version__
 from app.core.errors import HuntarrError, Unavailable
 from app.core.leader_lock import LeaderLock
 from app.dashboard.service import StatsService
-from app.events.bus import EventBus, StreamEntry, StreamId
+from app.events.bus import STREAM, EventBus, StreamEntry, StreamId
 from app.events.catalogue import DURABLE_EVENTS, EventName
 from app.home_assistant.broker import REPLY_SECONDS, MqttConnection, connect
 from app.home_assistant.commands import CommandExecutor
@@ -174,7 +174,7 @@ class PublisherSession:
             try:
                 if position is None:
                     position = (await self._services.bus.range()).last
-                entries = await self._services.bus.follow(position, BATCH, READ_SECONDS)
+                entries = await self._services.bus.follow(position, BATCH, READ_SECONDS, (STREAM,))
             except (RedisError, OSError):
                 await asyncio.sleep(self._timing.poll)
                 continue

@@ -86,6 +86,8 @@ class Client:
     last_id: str | None = None
     comments: list[str] = field(default_factory=list)
     retry: str | None = None
+    empty_messages: int = 0
+    """Blank lines without data before them, which some clients hand on."""
 
     def __post_init__(self) -> None:
         self._lines = self.response.aiter_lines()
@@ -101,9 +103,10 @@ class Client:
                 found[name] = value
             elif "data" in found:
                 self.last_id = found.get("id", self.last_id)
+                self.retry = found.get("retry", self.retry)
                 return Message(found["event"], json.loads(found["data"]), found.get("id"))
             else:
-                self.retry = found.pop("retry", self.retry)
+                self.empty_messages += 1
         return None
 
     async def take(self, count: int) -> list[Message]:

@@ -1,10 +1,11 @@
 """Listeners that join get every event once and in order, also when the gateway's reader is behind."""
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
-from app.events.bus import EventBus, StreamEntry, StreamId, parse_stream_id
+from app.events.bus import STREAMS, EventBus, StreamEntry, StreamId, parse_stream_id
 from app.events.hub import EventHub, Listener
 from app.events.payloads import QueueChanged
 from tests.support.rig import Rig
@@ -19,9 +20,11 @@ class PausedBus(EventBus):
         super().__init__(rig.container.infra.redis, rig.clock)
         self.gate = asyncio.Event()
 
-    async def follow(self, after: StreamId, count: int, wait_seconds: float) -> list[StreamEntry]:
+    async def follow(
+        self, after: StreamId, count: int, wait_seconds: float, streams: Iterable[str] = STREAMS
+    ) -> list[StreamEntry]:
         await self.gate.wait()
-        return await super().follow(after, count, wait_seconds)
+        return await super().follow(after, count, wait_seconds, streams)
 
 
 async def next_numbers(listener: Listener, count: int) -> list[int]:

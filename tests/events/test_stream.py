@@ -13,7 +13,7 @@ from arq.connections import RedisSettings
 from app.core.clock import utc_now
 from app.core.config import Config
 from app.core.redis import embedded_redis, make_redis, redis_settings
-from app.events.bus import STREAM, EventBus
+from app.events.bus import IDS, LOG_STREAM, STREAMS, EventBus, StreamId, parse_stream_id
 from app.events.payloads import Level, LogLine, QueueChanged
 from tests.events.samples import hunt_completed, instance_offline, record_events, search_sent
 from tests.events.stream_clients import PATH, Client, Message, client, gateway, listeners, stalled
@@ -124,7 +124,7 @@ async def test_the_client_is_told_when_missed_events_are_no_longer_kept(rig: Rig
             [ready] = await again.take(1)
             first = numbers(await again.take(1))[0]
             rest = numbers(await again.take(1600 - first))
-        await rig.container.infra.redis.delete(STREAM)
+        await rig.container.infra.redis.delete(*STREAMS, IDS)
         async with client(served, ready=False, after=reader.last_id or "") as later:
             [emptied] = await later.take(1)
     assert ready.data["data"] == {"resumed": True, "complete": False}
@@ -224,6 +224,46 @@ async def test_a_quiet_stream_has_heartbeats(rig: Rig) -> None:
             await reader.wait_for_heartbeat()
         await publish(rig, 1)
         assert numbers(await reader.take(1)) == [1]
+        assert (reader.retry, reader.empty_messages) == ("3000", 0)
+
+
+async def test_many_log_lines_push_no_event_out(rig: Rig) -> None:
+    """Somebody may cause lines by the thousand; the few events of a day are still there to resume from."""
+    async with gateway(rig) as served, client(served) as reader:
+        place = reader.last_id or ""
+    await record_events(rig, hunt_completed(), search_sent())
+    await rig.container.events.relay.relay_waiting()
+    for start in range(0, 3000, 500):
+        await publish(rig, *range(start, start + 500))
+    async with gateway(rig) as served:
+        async with client(served, ready=False, after=place, types="hunt.*,search.*") as again:
+            ready, *events = await again.take(3)
+        async with client(served, ready=False, after=place) as every:
+            ready_of_all, *first = await every.take(4)
+            rest = await every.take(900)
+    assert [message.name for message in events] == ["hunt.completed", "search.sent"]
+    assert ready.data["data"] == {"resumed": True, "complete": True}
+    assert ready_of_all.data["data"] == {"resumed": True, "complete": False}, "lines were lost"
+    assert [message.name for message in first] == ["hunt.completed", "search.sent", "log"]
+    kept = numbers([first[2], *rest])
+    assert kept == list(range(kept[0], kept[0] + 901))
+
+
+async def test_events_and_log_lines_come_in_one_order(rig: Rig) -> None:
+    """They are in two streams: ids rise over both, live and when resuming."""
+    bus = rig.container.events.bus
+    async with gateway(rig) as served:
+        async with client(served) as reader:
+            place = reader.last_id or ""
+            for number in range(0, 300, 3):
+                await bus.publish(line(number), QueueChanged(queued=number, running=0), line(number + 1))
+            live = await reader.take(300)
+        async with client(served, after=place) as again:
+            resumed = await again.take(300)
+    ids = [parse_stream_id(message.id or "") for message in live]
+    assert ids == sorted(set(ids), key=ids.index) == sorted(ids, key=lambda found: found or StreamId())
+    assert [message.id for message in resumed] == [message.id for message in live]
+    assert sum(message.name == "queue" for message in live) == 100
 
 
 async def test_shutdown_ends_streams_at_once(rig: Rig) -> None:
@@ -320,9 +360,9 @@ async def test_losing_redis_ends_no_stream(rig: Rig, tmp_path: Path) -> None:
 async def test_after_redis_was_emptied_the_stream_continues_with_lower_ids(rig: Rig) -> None:
     """As after a failover to a machine whose clock is behind."""
     async with gateway(rig) as served, client(served) as reader:
-        await rig.container.infra.redis.xadd(STREAM, {"name": "log", "data": "{}"}, id="9999999999999-0")
+        await rig.container.infra.redis.xadd(LOG_STREAM, {"name": "log", "data": "{}"}, id="9999999999999-0")
         await reader.take(1)
-        await rig.container.infra.redis.delete(STREAM)
+        await rig.container.infra.redis.delete(*STREAMS, IDS)
         await rig.container.infra.redis.client_kill_filter(_type="normal", skipme=True)
         async with asyncio.timeout(20):
             received = asyncio.create_task(reader.take(1))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 import structlog
 
-from app.events.bus import STREAM
+from app.events.bus import LOG_STREAM
 from tests.support.rig import Rig
 
 
@@ -24,7 +24,7 @@ async def test_stored_lines_are_streamed_except_debug(rig: Rig) -> None:
             log.warning("instance is offline")
         log.debug("nothing of interest")
         log.info("all is well")
-    entries = await rig.container.infra.redis.xrange(STREAM)
+    entries = await rig.container.infra.redis.xrange(LOG_STREAM)
     assert [fields[b"name"] for _, fields in entries][:1] == [b"log"]
     found = [told(fields) for _, fields in entries]
     assert ("warning", "radarr", "instance is offline", 7) in found

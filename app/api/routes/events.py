@@ -24,8 +24,8 @@ from app.events.filters import wanted_names
 from app.events.hub import EventHub, Listener
 
 LAST_EVENT_ID: Final = "Last-Event-ID"
-RETRY: Final = b"retry: 3000\n\n"
-HEARTBEAT: Final = b": heartbeat\n\n"
+# No blank line behind it: some clients take one for the end of an empty message.
+HEARTBEAT: Final = b": heartbeat\n"
 
 router = ApiRouter(tag=Tag.EVENTS, prefix="/api/events")
 
@@ -56,7 +56,6 @@ class EventStream(StreamingResponse):
         now = asyncio.get_running_loop().time
         every = self._hub.heartbeat_seconds
         beat_at = now() + every
-        yield RETRY
         while not listener.is_over:
             if chunk := await listener.next(beat_at - now()):
                 yield chunk
