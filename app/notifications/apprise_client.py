@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import structlog
 
@@ -23,6 +23,13 @@ GOOD_NEWS: Final = (EventName.MEDIA_IMPORTED, EventName.INSTANCE_ONLINE, EventNa
 PASSED_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SYSTEMROOT")
 
 
+class MailAddresses(TypedDict):
+    """Whom a mail is from, and whom it goes to."""
+
+    sender: str
+    recipients: list[str]
+
+
 class AppriseClient:
     """One per process. The subprocess gets no secret by argument or environment, where other programs could read it."""
 
@@ -30,14 +37,15 @@ class AppriseClient:
         self._timeout_seconds = timeout_seconds
         self._slots = asyncio.Semaphore(MAX_PROCESSES)
 
-    async def send(self, urls: Sequence[str], message: Message) -> DeliveryResult:
-        """Send to every address; the result is a success when all of them accepted the message."""
+    async def send(self, urls: Sequence[str], message: Message, *, mail: MailAddresses | None = None) -> DeliveryResult:
+        """Send to every address; the result is a success when all of them accepted the message. `mail`: whom a mail is
+        from and goes to, whatever the address says."""
         notify_type = "success" if message.type in GOOD_NEWS else message.level
-        request = {"urls": list(urls), "title": message.title, "body": message.body, "type": notify_type}
+        request = {"urls": list(urls), "title": message.title, "body": message.body, "type": notify_type, "mail": mail}
         return _result(await self._run(request))
 
     async def unreadable(self, urls: Sequence[str]) -> list[int]:
-        """Indexes of the addresses that Apprise cannot read; nothing is sent."""
+        """Indexes of the addresses that Apprise cannot read, or reads in part; nothing is sent."""
         report = await self._run({"urls": list(urls), "check": True})
         return [int(index) for index in report.get("unreadable", [])]
 
@@ -83,7 +91,9 @@ def _result(report: Mapping[str, Any]) -> DeliveryResult:
     if report.get("crashed"):
         return DeliveryResult(False, "The provider's code failed; check the settings.", response)
     if report.get("unreadable"):
-        return DeliveryResult(False, "Apprise cannot read the address; check the settings.", response)
+        return DeliveryResult(
+            False, "Nothing was sent: Apprise cannot read an address, or leaves out a part of it.", response
+        )
     which = "The provider" if count == 1 else f"{failed} of {count} providers"
     return DeliveryResult(False, f"{which} refused it or could not be reached.", response)
 

@@ -9,6 +9,7 @@ so redirects and resolved names do not get around it.
 import json
 import logging
 import os
+import re
 import site
 import socket
 import ssl
@@ -24,6 +25,8 @@ CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 10.0
 MAX_LINES: Final = 4
 MAX_LINE_LENGTH: Final = 1000
+LEFT_OUT: Final = re.compile(r"\b(dropped|dropping|ignored|ignoring|invalid)\b", re.IGNORECASE)
+"""Apprise's warning when it leaves out a part of an address."""
 NOTIFY_TYPES: Final = {"info": "info", "warning": "warning", "error": "failure", "success": "success"}
 PROGRAMS: Final = (
     "subprocess.Popen",
@@ -128,12 +131,47 @@ def deliver(request: dict[str, Any], capture: LogCapture, guard: Guard) -> dict[
     logging.getLogger("apprise").handlers = [capture]
     logging.getLogger("apprise").setLevel(logging.DEBUG)
     sys.addaudithook(guard)
-    services = [apprise.Apprise.instantiate(url, asset=asset) for url in request["urls"]]
-    unreadable = [index for index, service in enumerate(services) if service is None]
+    services, unreadable = [], []
+    for index, url in enumerate(request["urls"]):
+        begin = len(capture.lines)
+        service = apprise.Apprise.instantiate(url, asset=asset)
+        if service is not None and request.get("mail"):
+            _address_exactly(service, **request["mail"])
+        elif service is None or _is_partly_read(service, url, capture.lines[begin:]):
+            unreadable.append(index)
+        services.append(service)
     if unreadable or request.get("check"):
         return {"unreadable": unreadable}
     failed = [index for index, service in enumerate(services) if not _send(apprise, service, request, asset)]
     return {"failed": failed, "count": len(services)}
+
+
+def _address_exactly(service: Any, sender: str, recipients: Sequence[str]) -> None:
+    """The addresses as the user gave them. Apprise reads `o'neil@example.com` as `neil@example.com` [tried]."""
+    service.from_addr = (service.from_addr[0], sender)
+    service.targets = [(False, recipient) for recipient in recipients]
+
+
+def _is_partly_read(service: Any, url: str, warnings: Sequence[str]) -> bool:
+    """Whether Apprise left out a recipient of the address, or made another one of it."""
+    if any(LEFT_OUT.search(line) for line in warnings):
+        return True
+    if service.secure_protocol != "mailtos":
+        return False
+    read = type(service).parse_url(url) or {}
+    texts = (_joined(read.get(name)) for name in ("targets", "cc", "bcc"))
+    given = {address for text in texts for piece in re.split("[,;]", text) for address in _addresses_in(piece)}
+    return not given <= {address for _, address in service.targets} | set(service.cc) | set(service.bcc)
+
+
+def _addresses_in(piece: str) -> list[str]:
+    """Of `Name <address>` or of addresses with blanks between them."""
+    name, mark, rest = piece.partition("<")
+    return [rest.partition(">")[0].strip()] if mark else name.split()
+
+
+def _joined(given: Any) -> str:
+    return given if isinstance(given, str) else ",".join(map(str, given or ()))
 
 
 def _send(apprise: Any, service: Any, request: dict[str, Any], asset: Any) -> bool:

@@ -167,7 +167,8 @@ class NotificationService:
         if isinstance(settings, Apprise) and settings != stored:
             for index in await self._clients.apprise.unreadable(settings.urls):
                 raise Invalid(
-                    f"Apprise cannot read the address number {index + 1}.", field=f"body.settings.urls.{index}"
+                    f"Apprise cannot read the address number {index + 1}, or leaves out a part of it.",
+                    field=f"body.settings.urls.{index}",
                 )
 
     async def _retry_now(self, connection_id: int) -> None:

@@ -6,6 +6,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from app.http.addresses import checked_url
+from app.notifications.apprise_client import MailAddresses
 from app.notifications.apprise_rules import MAX_URL_LENGTH, check_address
 from app.notifications.clients import NotificationClients
 from app.notifications.messages import DeliveryResult, Message
@@ -15,13 +17,29 @@ DISCORD: Final = re.compile(
     r"https://(?:(?:canary|ptb)\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/(\d{10,25})/([\w-]{40,100})/?"
 )
 SLACK: Final = re.compile(r"https://hooks\.slack\.com/services/([A-Z0-9]+)/([A-Z0-9]+)/([A-Za-z0-9]+)/?")
-EMAIL: Final = r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$"
+EMAIL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+NOBODY: Final = "nobody@huntarr.invalid"
+"""Stands in the address of a mail, where Apprise would change some addresses; the right ones are given beside it."""
+
+
+def _email(text: str) -> str:
+    if not EMAIL.fullmatch(text):
+        raise ValueError("must be one address, such as me@example.com, in ASCII; a name beside it is not used")
+    return text
+
+
+def _server(text: str) -> str:
+    url = checked_url(text)
+    if urlsplit(url).path.strip("/"):
+        raise ValueError("must be a server without a path: ntfy would take each part of the path for a topic")
+    return url
+
 
 # Patterns use no counted \w or \d, which cover all of Unicode, and no counts of hundreds: compiling expands each count,
 # for every field again, which took 40 MB [tried].
 Token = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[!-~]+$")]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-Email = Annotated[Line, StringConstraints(pattern=EMAIL)]
+Email = Annotated[Line, AfterValidator(_email)]
 AppriseUrl = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=5, max_length=MAX_URL_LENGTH),
@@ -131,9 +149,13 @@ class EmailSettings(AppriseSettings, key="email", label="Email", summary="Mail t
     def addresses(self) -> list[str]:
         scheme = "mailto" if self.security == "none" else "mailtos"
         mode = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}[self.security]
-        options = {"from": self.from_address, "to": ",".join(self.to_addresses), "name": "Huntarr", "mode": mode}
+        options = {"from": NOBODY, "to": NOBODY, "name": "Huntarr", "mode": mode}
         query = _query(smtp=self.host, verify=_yes(self.verify_tls), **options)
         return [f"{scheme}://{_login(self.username, self.password)}{self.host}:{self.port}/{query}"]
+
+    async def send(self, clients: NotificationClients, message: Message) -> DeliveryResult:
+        mail = MailAddresses(sender=self.from_address, recipients=self.to_addresses)
+        return await clients.apprise.send(self.addresses(), message, mail=mail)
 
 
 class Pushover(AppriseSettings, key="pushover", label="Pushover", summary="Push messages by Pushover."):
@@ -159,7 +181,9 @@ class Pushbullet(AppriseSettings, key="pushbullet", label="Pushbullet", summary=
     access_token: Annotated[str, matching(pattern=r"^[A-Za-z0-9_.-]{10,100}$")] = secret_field(
         description="Account settings, Access Tokens."
     )
-    target: Line | None = Field(None, description="A device, an email address or #channel; else all devices.")
+    target: Annotated[Line, StringConstraints(pattern=r"^[^\s,;\[\]]+$")] | None = Field(
+        None, description="A device, an email address or #channel; else all devices."
+    )
 
     def addresses(self) -> list[str]:
         return [f"pbul://{self.access_token}/" + (f"{_q(self.target)}/" if self.target else "")]
@@ -182,7 +206,7 @@ class Gotify(AppriseSettings, key="gotify", label="Gotify", summary="A Gotify se
 
 
 class Ntfy(AppriseSettings, key="ntfy", label="ntfy", summary="ntfy.sh, or an ntfy server of your own."):
-    url: BaseUrl = Field("https://ntfy.sh", description="The server.")
+    url: Annotated[Line, AfterValidator(_server)] = Field("https://ntfy.sh", description="The server, without a path.")
     topic: Annotated[str, matching(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = secret_field(
         description="The topic; everybody who knows it can read it."
     )

@@ -79,6 +79,7 @@ class WebhookBody(Out):
     """The JSON body: an event, or a digest of several."""
 
     type: str
+    level: str
     timestamp: UtcTime
     data: dict[str, object]
 
@@ -120,7 +121,7 @@ class Webhook(ProviderSettings, key="webhook", label="Webhook", summary="Signed 
 
     async def send(self, clients: NotificationClients, message: Message) -> DeliveryResult:
         """Body and id are the same for every attempt; timestamp and signature are of this one."""
-        content = WebhookBody(type=message.type, timestamp=message.timestamp, data=message.data)
+        content = WebhookBody(type=message.type, level=message.level, timestamp=message.timestamp, data=message.data)
         body, now = to_json(content), int(message.sent_at.timestamp())
         headers = self.headers | {
             "Content-Type": "application/json",

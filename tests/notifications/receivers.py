@@ -86,11 +86,19 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def smtp_server(username: str, password: str) -> AsyncIterator[Mailbox]:
-    """A server that takes mail from this account only."""
+async def smtp_server(username: str, password: str, *, refused: str = "") -> AsyncIterator[Mailbox]:
+    """A server that takes mail from this account only, and none for `refused`."""
     box = Mailbox()
 
     class Keeper:
+        async def handle_RCPT(  # noqa: N802 - aiosmtpd
+            self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        ) -> str:
+            if address == refused:
+                return "550 nobody of that name"
+            envelope.rcpt_tos.append(address)
+            return "250 OK"
+
         async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd
             box.mails.append(envelope)
             return "250 OK"

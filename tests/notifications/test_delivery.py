@@ -45,6 +45,7 @@ async def test_an_event_arrives_complete_and_signed(rig: Rig) -> None:
         [call] = there.accepted
     assert call.json == {
         "type": "search.sent",
+        "level": "info",
         "timestamp": "2026-11-23T12:00:00.000Z",
         "data": {
             "app_type": "sonarr",

@@ -2,6 +2,7 @@
 
 import email
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from app.core.errors import Invalid
 from app.notifications.apprise_client import AppriseClient
 from app.notifications.messages import DeliveryResult, Message, redacted
 from app.notifications.providers import PROVIDERS, describe_providers
-from app.notifications.schemas import ConnectionTestIn
+from app.notifications.schemas import ConnectionIn, ConnectionTestIn
 from app.notifications.settings import is_secret
 from app.notifications.shortcuts import AppriseSettings
 from tests.events.samples import hunt_completed, search_sent
@@ -19,7 +20,7 @@ from tests.home_assistant.brokers import PythonBroker, home_of
 from tests.notifications.connections import add_connection, deliveries, emit, send_due
 from tests.notifications.receivers import Receiver, receiver, smtp_server
 from tests.support.rig import Rig
-from tests.test_house_rules import table_of
+from tests.test_house_rules import ROOT, table_of
 
 pytestmark = pytest.mark.process
 
@@ -102,6 +103,9 @@ async def test_apprise_can_read_the_addresses_of_every_provider() -> None:
         ("webhook", {"headers": {"Host": "x"}}, "must not contain Host"),
         ("webhook", {"headers": {"X-A": "a\r\nb"}}, "not printable ASCII"),
         ("mqtt", {"topic": "home/#"}, "pattern"),
+        ("email", {"to_addresses": ["you@example.com", "Them <them@example.org>"]}, "must be one address"),
+        ("email", {"to_addresses": ["you@example.com", "jürgen@example.org"]}, "in ASCII"),
+        ("pushbullet", {"target": "my phone,tablet"}, "pattern"),
         ("ntfy", {"username": "me"}, "give an access_token, or username and password"),
         ("telegram", {"surprise": 1}, "body.settings.surprise: "),
     ],
@@ -146,18 +150,83 @@ async def test_the_response_of_a_provider_is_shown_without_its_secret(rig: Rig) 
 
 @pytest.mark.asyncio
 @pytest.mark.filterwarnings("ignore::UserWarning:aiosmtpd")  # a password without TLS, which is loopback here
-async def test_mail_arrives_at_all_addresses(rig: Rig) -> None:
+async def test_mail_arrives_at_all_addresses_as_they_are_written(rig: Rig) -> None:
+    wanted = ["you@example.com", "them@example.org", "o'neil@example.com", "a.b+huntarr@example.co.uk", "root@nas"]
     account = {"username": "me@example.com", "password": "p/@:?#%"}
     async with smtp_server(account["username"], account["password"]) as box:
         settings = SETTINGS["email"] | account | {"host": "127.0.0.1", "port": box.port, "security": "none"}
-        await add_connection(rig, provider="email", settings=settings)
+        addresses = {"from_address": "d'arcy@example.com", "to_addresses": wanted}
+        await add_connection(rig, provider="email", settings=settings | addresses)
         await emit(rig, search_sent(4))
         await send_due(rig)
         assert [row.status for row in await deliveries(rig)] == ["delivered"]
-    assert {to for mail in box.mails for to in mail.rcpt_tos} == {"you@example.com", "them@example.org"}
+    assert {to for mail in box.mails for to in mail.rcpt_tos} == set(wanted)
+    assert {mail.mail_from for mail in box.mails} == {"d'arcy@example.com"}
     content = box.mails[0].content
     read = email.message_from_bytes(content if isinstance(content, bytes) else b"")
     assert "searching for Episode 4" in str(read["Subject"])
+
+
+@pytest.mark.asyncio
+@pytest.mark.filterwarnings("ignore::UserWarning:aiosmtpd")
+async def test_a_recipient_that_the_server_refuses_is_a_failure(rig: Rig) -> None:
+    account = {"username": "me@example.com", "password": "secret"}
+    async with smtp_server(account["username"], account["password"], refused="them@example.org") as box:
+        given = SETTINGS["email"] | account | {"host": "127.0.0.1", "port": box.port, "security": "none"}
+        made = ConnectionTestIn.model_validate({"provider": "email", "settings": given})
+        result = await rig.container.notifications.service.test(made)
+    assert not result.ok
+    assert [mail.rcpt_tos for mail in box.mails] == [["you@example.com"]]
+
+
+@pytest.mark.asyncio
+@pytest.mark.filterwarnings("ignore::UserWarning:aiosmtpd")
+@pytest.mark.parametrize(
+    "recipients",
+    ["o'neil@example.com", "you@example.com,nobody", "you@example.com,b@example.cöm", "you@example.com&bcc=nowhere"],
+)
+async def test_an_address_of_which_apprise_would_lose_a_recipient_is_refused(rig: Rig, recipients: str) -> None:
+    async with smtp_server("me", "secret") as box:
+        url = f"mailto://me:secret@127.0.0.1:{box.port}/?smtp=127.0.0.1&from=me@example.com&mode=insecure&to="
+        settings = {"urls": [url + recipients]}
+        result = await rig.container.notifications.service.test(
+            ConnectionTestIn.model_validate({"provider": "apprise", "settings": settings})
+        )
+        assert (result.ok, box.mails) == (False, [])
+        assert result.message == "Nothing was sent: Apprise cannot read an address, or leaves out a part of it."
+        with pytest.raises(Invalid, match="address number 1"):
+            await add_connection(rig, provider="apprise", settings=settings)
+        good = {"urls": [url + "you@example.com,Them%20%3Cthem@example.org%3E&cc=c@example.com"]}
+        await add_connection(rig, provider="apprise", settings=good)
+
+
+@pytest.mark.asyncio
+async def test_a_path_of_an_ntfy_server_is_refused_in_a_call(rig: Rig) -> None:
+    with receiver() as there:
+        base = there.url.removesuffix("/hook")
+        body = {"name": "Phone", "events": ["*"], "provider": "ntfy"}
+        async with rig.gateway() as api:
+            for url, status in ((f"{base}/private/base", 422), (f"{base}/", 201)):
+                settings = {"url": url, "topic": "huntarr-secret"}
+                reply = await api.post("/api/notifications/connections", json={**body, "settings": settings})
+                assert reply.status_code == status, reply.text
+                if status == 422:
+                    assert "a server without a path" in reply.json()["error"]
+        await emit(rig, search_sent(4))
+        await send_due(rig)
+    assert [(call.path, call.json["topic"]) for call in there.accepted] == [("/", "huntarr-secret")]
+
+
+@pytest.mark.asyncio
+async def test_the_examples_of_the_page_can_be_stored() -> None:
+    text = (ROOT / "docs/notifications.md").read_text()
+    bodies = [json.loads(body) for body in re.findall(r"-d '(\{.*?\})'", text, re.DOTALL)]
+    assert [body["provider"] for body in bodies] == ["telegram", "apprise"]
+    for body in bodies:
+        given = json.loads(json.dumps(body).replace("\\u2026", "a" * 30))
+        made = PROVIDERS[body["provider"]].read(ConnectionIn.model_validate(given).settings, None)
+        assert isinstance(made, AppriseSettings)
+        assert await AppriseClient().unreadable(made.addresses()) == []
 
 
 @pytest.mark.asyncio
