@@ -189,17 +189,3 @@ def test_the_api_page_lists_every_call() -> None:
 )
 def test_the_hunting_page_explains_every_word(heading: str, words: set[str]) -> None:
     assert {row[0].strip("`") for row in table_of("docs/hunting.md", heading)} == words
-
-
-def test_the_architecture_page_lists_every_module() -> None:
-    block = (ROOT / "docs/architecture.md").read_text().split("## Layout\n\n```\n", 1)[1].split("```", 1)[0]
-    listed, folders = [], [""]
-    for line in block.splitlines():
-        name = line.split()[0]
-        depth = (len(line) - len(line.lstrip())) // 2
-        if name.endswith("/"):
-            folders = [*folders[: depth + 1], folders[depth] + name]
-        else:
-            listed.append(folders[depth] + name)
-    modules = [named(path) for path in [*tracked("app/*.py"), *tracked("worker/*.py")] if path.name != "__init__.py"]
-    assert sorted(listed) == sorted(modules)

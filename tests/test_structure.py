@@ -17,7 +17,7 @@ PROGRAMS = (*CODE, "scripts/*.py", "alembic/env.py")
 
 RETIRED = re.compile(
     r"^_*(Answer|Boundary|Choice|Closed|Courier|Deed|Frame|Hands|Happening|Hold|HuntLedger|Job|Judged|Kept|Ledger|"
-    r"Lexicon|Link|Looks|Measured|Outlets|Overheard|Pace|Peer|Recollection|Remembered|Rest|Settings|Shape|Stop|Survey|"
+    r"Lexicon|Link|Looks|Measured|Outlets|Overheard|Pace|Peer|Recollection|Remembered|Rest|Shape|Stop|Survey|"
     r"Tally|Tempo|Ticker|ToldByApp|Trust|Turn|Vault|WebDoor|Words|deed_of|frame_of|is_told|recall|told|telling|untold|"
     r"(MOST|LONGEST|LARGEST|LEAST|SHORTEST)_\w+)$"
 )

@@ -17,7 +17,7 @@ from app.arr.models import (
     FileFacts,
     HistoryEvent,
     HistoryKind,
-    HistoryPage,
+    EventPage,
     HuntPass,
     LibraryMovie,
     LibraryStep,
@@ -233,7 +233,7 @@ class ArrClient:
         reply = await self._ask("GET", "history/since", params=params)
         return read_events(reply, {**COMMON_EVENTS, **self.history_kinds}, has_scores=self.has_scores)
 
-    async def history_page(self, page: int) -> HistoryPage:
+    async def history_page(self, page: int) -> EventPage:
         """Page `page` (from 1) of the history of downloads, newest first, `HISTORY_PAGE_SIZE` rows each."""
         params: dict[str, Param] = {
             "page": page,

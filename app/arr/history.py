@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import AliasPath, Field
 
-from app.arr.models import HistoryEvent, HistoryKind, HistoryPage
+from app.arr.models import HistoryEvent, HistoryKind, EventPage
 from app.arr.parsing import MaybeNumber, MaybeScore, Moment, PageResource, Resource, Text, read_all, read_list, read_one
 from app.arr.resources import ItemId, OwnerId, QualityName
 from app.http.bodies import Json
@@ -40,12 +40,12 @@ def read_events(reply: Json, kinds: Mapping[str, HistoryKind], *, has_scores: bo
 
 def read_history_page(
     reply: Json, kinds: Mapping[str, HistoryKind], *, page: int, page_size: int, has_scores: bool
-) -> HistoryPage:
+) -> EventPage:
     """Page `page` (from 1) of pages of `page_size` rows."""
     found = read_one(PageResource, reply, "page of the history")
     rows, _ = read_all(HistoryResource, found.records, "history")
     dates = [row.date for row in rows if row.date is not None]
-    return HistoryPage(
+    return EventPage(
         events=tuple(_known(rows, kinds, has_scores=has_scores)),
         oldest_at=min(dates, default=None),
         is_last=not found.records or page * page_size >= found.total_records,

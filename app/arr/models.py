@@ -291,7 +291,7 @@ class HistoryEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryPage:
+class EventPage:
     """One page of the history, newest first; `events` leaves out what `HistoryKind` does not know."""
 
     events: tuple[HistoryEvent, ...]

@@ -161,15 +161,36 @@ async def _supervise(binary: str, socket: Path, folder: Path, has_answered: asyn
     When it dies before its first answer, it is not started again.
     """
     while True:
-        # fmt: off
         server = await asyncio.create_subprocess_exec(
-            binary, "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600", "--dir", str(folder),
-            "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--save", "",
-            "--daemonize", "no", "--loglevel", "warning", "--logfile", str(folder / "server.log"),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None, start_new_session=True,
+            binary,
+            "--port",
+            "0",
+            "--unixsocket",
+            str(socket),
+            "--unixsocketperm",
+            "600",
+            "--dir",
+            str(folder),
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "everysec",
+            "--maxmemory-policy",
+            "noeviction",
+            "--save",
+            "",
+            "--daemonize",
+            "no",
+            "--loglevel",
+            "warning",
+            "--logfile",
+            str(folder / "server.log"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            start_new_session=True,
         )
-        # fmt: on
         try:
             code = await server.wait()
         except asyncio.CancelledError:

@@ -1,22 +1,27 @@
 """Loads the secret key at every start, and checks that it is the one that the database was encrypted with."""
 
+from contextlib import suppress
 from typing import Final
 
 import structlog
-from sqlalchemy import String, column, select, table
+from sqlalchemy import JSON, String, column, insert, select, table
+from sqlalchemy.exc import IntegrityError
 
 from app.core.clock import Clock, utc_now
 from app.core.config import Config
-from app.core.db import Database, upsert
+from app.core.db import Database, UtcDateTime
 from app.core.errors import StartFailed
 from app.secrets import keyfile
 from app.secrets.box import SecretBox
-from app.settings.models import SettingsSection
 
 log = structlog.get_logger(__name__)
 
 PROBE_SECTION: Final = "key_check"
 PROBE_TEXT: Final = "sealed with the key in force"
+
+# Tables of packages that stand above this one, by their names.
+SETTINGS: Final = table("settings", column("name", String), column("stored", JSON), column("updated_at", UtcDateTime))
+INSTANCES: Final = table("instances", column("api_key", String))
 
 
 async def load_box(db: Database, config: Config, clock: Clock = utc_now) -> SecretBox:
@@ -44,15 +49,15 @@ async def load_box(db: Database, config: Config, clock: Clock = utc_now) -> Secr
 async def stored_probe(db: Database) -> str | None:
     """A stored value that the right key decrypts; `None` when nothing is encrypted yet."""
     async with db.reading() as session:
-        section = await session.get(SettingsSection, PROBE_SECTION)
-        if section is not None:
-            return str(section.stored["sealed"])
-        # A database from before there was a probe. The table is named, because instances stand above secrets.
-        keys = select(column("api_key", String)).select_from(table("instances")).limit(1)
-        return await session.scalar(keys)
+        stored = await session.scalar(select(SETTINGS.c.stored).where(SETTINGS.c.name == PROBE_SECTION))
+        if stored is not None:
+            return str(stored["sealed"])
+        # A database from before there was a probe.
+        return await session.scalar(select(INSTANCES.c.api_key).limit(1))
 
 
 async def _store_probe(db: Database, box: SecretBox, clock: Clock) -> None:
     row = {"name": PROBE_SECTION, "stored": {"sealed": box.encrypt(PROBE_TEXT)}, "updated_at": clock()}
-    async with db.session() as session:
-        await upsert(session, SettingsSection, [row], key=["name"])
+    with suppress(IntegrityError):  # another process was first
+        async with db.session() as session:
+            await (await session.connection()).execute(insert(SETTINGS).values(row))

@@ -103,13 +103,21 @@ class HuntarrProcess:
     def __init__(
         self, role: Role, stores: Stores, clock: FastClock, *, name: str = "", port: int = 0, ticking: bool = False
     ) -> None:
-        # fmt: off
         self._command = [
-            sys.executable, "-m", "tests.support.huntarr_process", role, stores.database_url, stores.redis_url,
-            str(stores.folder), str(clock.epoch), str(clock.speed), "--port", str(port),
-            *(["--jumps", str(clock.jumps)] if clock.jumps else []), *(["--ticking"] if ticking else []),
+            sys.executable,
+            "-m",
+            "tests.support.huntarr_process",
+            role,
+            stores.database_url,
+            stores.redis_url,
+            str(stores.folder),
+            str(clock.epoch),
+            str(clock.speed),
+            "--port",
+            str(port),
+            *(["--jumps", str(clock.jumps)] if clock.jumps else []),
+            *(["--ticking"] if ticking else []),
         ]
-        # fmt: on
         self.name = name or role
         self._log = stores.folder / f"{self.name}.log"
         self._process: subprocess.Popen[bytes] | None = None

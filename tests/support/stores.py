@@ -73,11 +73,18 @@ class RedisProcess:
         self._socket = folder / "s"
         self.url = f"unix://{self._socket}"
         kept = ["--appendonly", "yes", "--appendfsync", "everysec"] if durable else []
-        # fmt: off
         self._command = [
-            find_server(), "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir", str(folder), *kept,
+            find_server(),
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self._socket),
+            "--save",
+            "",
+            "--dir",
+            str(folder),
+            *kept,
         ]
-        # fmt: on
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
