@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import AliasPath, Field
 
-from app.arr.models import HistoryEvent, HistoryKind, EventPage
+from app.arr.models import EventPage, HistoryEvent, HistoryKind
 from app.arr.parsing import MaybeNumber, MaybeScore, Moment, PageResource, Resource, Text, read_all, read_list, read_one
 from app.arr.resources import ItemId, OwnerId, QualityName
 from app.http.bodies import Json

@@ -162,29 +162,7 @@ async def _supervise(binary: str, socket: Path, folder: Path, has_answered: asyn
     """
     while True:
         server = await asyncio.create_subprocess_exec(
-            binary,
-            "--port",
-            "0",
-            "--unixsocket",
-            str(socket),
-            "--unixsocketperm",
-            "600",
-            "--dir",
-            str(folder),
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "everysec",
-            "--maxmemory-policy",
-            "noeviction",
-            "--save",
-            "",
-            "--daemonize",
-            "no",
-            "--loglevel",
-            "warning",
-            "--logfile",
-            str(folder / "server.log"),
+            *_server_command(binary, socket, folder),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
@@ -206,6 +184,24 @@ async def _supervise(binary: str, socket: Path, folder: Path, has_answered: asyn
             return
         log.error("embedded Redis ended; starting it again", exit_code=code)
         await asyncio.sleep(1)
+
+
+def _server_command(binary: str, socket: Path, folder: Path) -> list[str]:
+    """A private socket, a durable file, no eviction; in the foreground and silent."""
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "600",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+        "save": "",
+        "daemonize": "no",
+        "loglevel": "warning",
+        "logfile": str(folder / "server.log"),
+    }
+    return [binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
 def _die_with_parent() -> None:
