@@ -222,8 +222,8 @@ async def _serve_until_stopped(config: Config, listener: socket.socket, *, with_
         )
         gc.collect()
         gc.freeze()  # objects of the start live for ever, so no later collection needs to visit them
-        _announce(config, listener)
-        await _announce_setup(container)
+        address = _announce(config, listener)
+        await _announce_setup(container, address)
         await server.serve(sockets=[listener])
         return 0 if server.started else 1
 
@@ -289,18 +289,21 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
-def _announce(config: Config, listener: socket.socket) -> None:
+def _announce(config: Config, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}{config.base_url}"  # noqa: S104
     log.info("huntarr listens", version=__version__, url=address, docs=f"{address}/docs")
+    return address
 
 
-async def _announce_setup(container: Container) -> None:
-    """Print the setup token while there is no owner. Not in the log, which is stored and passed on."""
+async def _announce_setup(container: Container, address: str) -> None:
+    """Print a link to the set-up while there is no owner. Not in the log, which is stored and passed on."""
     accounts = container.auth.accounts
     if not await accounts.has_owner():
+        address = (await container.settings.general()).public_url or address
         text = (
-            f"There is no owner yet: open /setup. From another machine it asks for this token: {accounts.setup_token()}"
+            "There is no owner yet. This link makes you the owner; elsewhere put the name of this machine in it:\n"
+            f"  {address}/setup#token={accounts.setup_token()}"
         )
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - meant for the person at the terminal
 

@@ -41,23 +41,6 @@ def client_of(scope: Scope, trusted: Sequence[Network]) -> ClientAddress:
     return ClientAddress(str(address), protocol == "https" or is_https)
 
 
-# Added by proxies. A local caller that sends one of these itself only loses the rights of a local caller.
-_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
-
-
-def is_local(address: str, headers: Headers) -> bool:
-    """Whether a call comes from this machine, through no proxy and to a loopback name.
-
-    The name matters: a foreign web page that is open in a browser here can let its own name point to us.
-    """
-    peer = parse_address(address)
-    if peer is None or not peer.is_loopback or any(name in headers for name in _PROXY_HEADERS):
-        return False
-    host = headers.get("host", "").strip().lower()
-    name = parse_address(host.strip("[]")) or parse_address(host)
-    return name.is_loopback if name is not None else host.partition(":")[0] == "localhost"
-
-
 def client_from_forwarded(peer: Address, forwarded: Sequence[str], trusted: Sequence[Network]) -> Address:
     """Read the header's values from the right; the first address that is not a trusted proxy is the caller's.
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import Depends, Path
 from starlette.requests import Request
 
-from app.api.client_address import is_local
 from app.api.context import client_address
 from app.api.deps import container_of
 from app.arr.models import AppType
@@ -48,8 +47,7 @@ def part(pick: Callable[[Container], object]) -> Any:
 
 
 async def get_origin(request: Request) -> Origin:
-    address = client_address(request)
-    return Origin(address, request.headers.get("user-agent", ""), is_local(address, request.headers))
+    return Origin(client_address(request), request.headers.get("user-agent", ""))
 
 
 def _app_type(known: Sequence[AppType]) -> Any:

@@ -40,11 +40,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a call comes from. `is_local`: from this machine, and not through a proxy."""
+    """Where a call comes from."""
 
     address: str
     user_agent: str = ""
-    is_local: bool = False
 
 
 class CredentialStore(Protocol):

@@ -44,7 +44,7 @@ class SetupIn(In):
     username: Username = Field(examples=["owner"])
     password: NewPassword
     setup_token: Annotated[SecretStr, Field(max_length=200)] | None = Field(
-        None, description="Not needed from the machine that the server runs on."
+        None, description="Asked of every caller: the server prints it at its start while there is no owner."
     )
 
 

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 WRONG = "The user name, the password or the code is not right."
 CODE_REQUIRED = "Two-factor code required"
 OWNER_EXISTS = "There is an owner already."
-TOKEN_REQUIRED = "From another machine this needs the setup_token that the server printed when it started."  # noqa: S105
+TOKEN_REQUIRED = "This needs the setup_token: Huntarr prints it, and a link with it, when it starts."  # noqa: S105
 CHANGED_MEANWHILE = "The password was changed a moment ago."
 TOKEN_LENGTH = 32
 
@@ -47,18 +47,17 @@ class AccountService:
         return await self._owner() is not None
 
     def setup_token(self) -> str:
-        """What a caller from another machine must send to become the owner; derived from the secret key, not stored."""
+        """What whoever becomes the owner must send; derived from the secret key, not stored."""
         return self._context.box.derive("setup token").hex()[:TOKEN_LENGTH]
 
     async def set_up(self, given: SetupIn, origin: Origin) -> str:
-        """Create the owner, once; returns the name."""
+        """Create the owner, once; returns the name. No address is trusted: a proxy here makes everybody local."""
         if await self.has_owner():
             raise Conflict(OWNER_EXISTS)
-        if not origin.is_local:
-            shown = given.setup_token.get_secret_value() if given.setup_token is not None else ""
-            async with self._context.limit.attempt(by_address("setup", origin.address), wrong=Forbidden):
-                if not same_key(shown.encode(), self.setup_token().encode()):
-                    raise Forbidden(TOKEN_REQUIRED)
+        shown = given.setup_token.get_secret_value().strip() if given.setup_token is not None else ""
+        async with self._context.limit.attempt(by_address("setup", origin.address), wrong=Forbidden):
+            if not same_key(shown.encode(), self.setup_token().encode()):
+                raise Forbidden(TOKEN_REQUIRED)
         await self._create_owner(given.username, given.password.get_secret_value(), origin.address, AuditAuth.PASSWORD)
         return given.username
 

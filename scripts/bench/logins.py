@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import uvloop
 
 from scripts.bench.figures import Figure, Sizes, percentile, spread
@@ -20,9 +19,7 @@ PASSWORD = "owners-of-benchmarks-have-long-passwords"  # noqa: S105 - of a servi
 def wrong_logins(processes: ChildProcesses, sizes: Sizes) -> list[Figure]:
     """The first guesses are hashed, two at a time; the rest are refused by the limits."""
     with tempfile.TemporaryDirectory(prefix="huntarr-bench-") as folder:
-        service = processes.service(Path(folder))
-        owner = {"username": "owner", "password": PASSWORD}
-        httpx.post(f"{service.url}/api/setup", json=owner, timeout=20, trust_env=False).raise_for_status()
+        service = processes.service(Path(folder), admin_username="owner", admin_password=PASSWORD)
         latencies, answers = uvloop.run(_measure(service, sizes.load_seconds))
         processes.end(service.process)
     p95 = percentile(latencies, 0.95)

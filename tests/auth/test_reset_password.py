@@ -18,7 +18,7 @@ from app.core.config import read_config
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 OLD, NEW = "correct horse battery", "another good password"
-HERE = Origin("127.0.0.1", "", is_local=True)
+HERE = Origin("127.0.0.1")
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def make_owner() -> None:
     async with open_container(read_config()) as container:
-        await container.auth.accounts.set_up(SetupIn.model_validate({"username": "Ada", "password": OLD}), HERE)
+        given = {"username": "Ada", "password": OLD, "setup_token": container.auth.accounts.setup_token()}
+        await container.auth.accounts.set_up(SetupIn.model_validate(given), HERE)
         await container.auth.accounts.login(LoginIn.model_validate({"username": "Ada", "password": OLD}), HERE)
 
 

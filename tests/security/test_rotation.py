@@ -326,7 +326,7 @@ def rotate_key(folder: Path) -> "subprocess.CompletedProcess[str]":
 def test_a_running_service_is_left_alone_and_the_next_one_finds_everything(tmp_path: Path) -> None:
     owner = {"username": "owner", "password": "correct horse battery"}
     with running(tmp_path) as service, httpx.Client(base_url=service.url) as client:
-        assert client.post("/api/setup", json=owner).status_code == 201
+        assert client.post("/api/setup", json={**owner, "setup_token": service.setup_token}).status_code == 201
         token = client.post("/api/auth/login", json=owner).json()["data"]["csrf_token"]
         session = dict(client.cookies)
         headers = {"X-CSRF-Token": token, "Idempotency-Key": "once"}

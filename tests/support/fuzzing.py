@@ -157,7 +157,7 @@ def callers(service: Service) -> Callers:
             return reply.json()["data"]
 
         owner = {"username": "fuzzer", "password": PASSPHRASE}
-        call("/api/setup", owner)
+        call("/api/setup", {**owner, "setup_token": service.setup_token})
         csrf = call("/api/auth/login", owner)["csrf_token"]
         with_token = {"X-CSRF-Token": csrf}
         key = call("/api/auth/api-keys", {"name": "fuzzer", "scope": "full"}, **with_token)["key"]

@@ -42,6 +42,10 @@ class House:
     def trust(self) -> AuthServices:
         return self.rig.container.auth
 
+    @property
+    def setup_token(self) -> str:
+        return self.trust.accounts.setup_token()
+
     async def visitor(self, peer: str = "203.0.113.7", host: str = "huntarr.example", **headers: str) -> "Visitor":
         """Somebody with an address and an empty cookie jar."""
         transport = ASGITransport(app=self.served, raise_app_exceptions=False, client=(peer, 40000))
@@ -53,7 +57,8 @@ class House:
         return await self.visitor("127.0.0.1", "localhost:9705", **headers)
 
     async def make_owner(self) -> None:
-        reply = await (await self.local()).post("/api/setup", {"username": OWNER, "password": PASSWORD})
+        given = {"username": OWNER, "password": PASSWORD, "setup_token": self.setup_token}
+        reply = await (await self.visitor()).post("/api/setup", given)
         assert reply.status_code == 201, reply.text
 
     async def owner(self, peer: str = "203.0.113.7") -> "Visitor":

@@ -43,6 +43,11 @@ class Service:
         said = json.loads(self.line('"huntarr listens"'))
         self.url = str(said["url"]).replace("//localhost", "//127.0.0.1")
 
+    @property
+    def setup_token(self) -> str:
+        """Out of the link that it prints while there is no owner."""
+        return self.line("/setup#token=").rpartition("#token=")[2].strip()
+
     def line(self, text: str) -> str:
         """The first line that holds `text`, as soon as it is written."""
         with self._changed:

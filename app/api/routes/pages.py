@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from app import __version__
 from app.api.policy import Access, route_policy
 from app.api.routing import ApiRouter
-from app.api.services import Accounts, CallOrigin
+from app.api.services import Accounts
 from app.api.tags import Tag
 from app.core.errors import NotFound
 
@@ -31,11 +31,11 @@ async def get_login_page() -> Response:
 
 @router.get("/setup", include_in_schema=False)
 @route_policy(Access.PUBLIC)
-async def get_setup_page(request: Request, accounts: Accounts, origin: CallOrigin) -> Response:
-    """Only while there is no owner. The field for the setup token is shown only where it is needed."""
+async def get_setup_page(request: Request, accounts: Accounts) -> Response:
+    """Only while there is no owner. The link that the server prints brings the setup token along, as a fragment."""
     if await accounts.has_owner():
         return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
-    return _page("setup", "remote" if not origin.is_local else "")
+    return _page("setup")
 
 
 @router.get("/pages/{asset}", include_in_schema=False)
@@ -49,7 +49,7 @@ async def get_page_asset(asset: str) -> Response:
     )
 
 
-def _page(name: str, caller: str = "") -> HTMLResponse:
+def _page(name: str) -> HTMLResponse:
     """The page; nothing of the request becomes part of it."""
-    text = (FOLDER / f"{name}.html").read_text().replace("{{version}}", __version__).replace("{{caller}}", caller)
+    text = (FOLDER / f"{name}.html").read_text().replace("{{version}}", __version__)
     return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})

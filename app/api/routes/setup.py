@@ -20,5 +20,5 @@ async def get_setup_status(accounts: Accounts) -> Reply[SetupStatusOut]:
 @router.post("", status_code=201, summary="Create owner", responses=errors(403, 409, 429, 503))
 @route_policy(Access.PUBLIC)
 async def create_owner(body: SetupIn, accounts: Accounts, origin: CallOrigin) -> Reply[OwnerOut]:
-    """Possible once. From another machine it needs the `setup_token` that the server prints when it starts."""
+    """Possible once, with the `setup_token` that the server prints when it starts."""
     return Reply[OwnerOut](data=OwnerOut(username=await accounts.set_up(body, origin)), message="Owner created")

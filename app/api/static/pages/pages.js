@@ -3,6 +3,7 @@
 const problem = document.getElementById("problem");
 const note = document.getElementById("note");
 const CREATED = "#created";
+const TOKEN = "#token=";
 
 /** Say what went wrong, mark the fields it is about and put the cursor where it can be put right. */
 function complain(sentence, fields) {
@@ -66,6 +67,16 @@ function fieldsOf(body, otherwise) {
 function reveal(block, input) {
   block.hidden = false;
   input.disabled = false;
+}
+
+/** The token of the link that Huntarr printed. It is taken out of the address, and so stands in no bookmark. */
+function takeToken() {
+  const { hash, pathname } = window.location;
+  if (!hash.startsWith(TOKEN)) {
+    return "";
+  }
+  window.history.replaceState(null, "", pathname);
+  return hash.slice(TOKEN.length);
 }
 
 /** One submission at a time; the button keeps its focus, so it is not `disabled`. */
@@ -134,19 +145,15 @@ async function setUp({ username, password, again, setup_token: token }) {
     complain("The two passwords are not the same.", [again]);
     return;
   }
-  const data = { username: username.value, password: password.value };
-  if (!token.disabled) {
-    data.setup_token = token.value.trim();
-  }
+  const data = { username: username.value, password: password.value, setup_token: token.value.trim() };
   const reply = await call("api/setup", data);
   if (reply.status === 201) {
     window.location.assign(`login${CREATED}`);
   } else if (reply.status === 409) {
     window.location.assign("login");
   } else if (reply.status === 403) {
-    const isFirst = token.disabled;
-    reveal(document.getElementById("remote"), token);
-    complain(isFirst ? "The setup token is needed too." : sentenceOf(reply), [token]);
+    reveal(document.getElementById("proof"), token);
+    complain(sentenceOf(reply), [token]);
   } else {
     complain(sentenceOf(reply), fieldsOf(reply.body, []));
   }
@@ -154,6 +161,7 @@ async function setUp({ username, password, again, setup_token: token }) {
 
 /** Whoever comes to the wrong one of the two pages is led to the other. */
 async function start() {
+  const token = takeToken();
   const login = document.getElementById("login");
   if (login) {
     onSubmit(login, logIn);
@@ -164,9 +172,8 @@ async function start() {
   } else {
     const setup = document.getElementById("setup");
     onSubmit(setup, setUp);
-    if (setup.dataset.caller === "remote") {
-      reveal(document.getElementById("remote"), setup.elements.setup_token);
-    }
+    setup.elements.setup_token.value = token;
+    document.getElementById("proof").hidden = token !== "";
   }
   const { status, body } = await call("api/setup/status");
   if (status === 200 && body.data.setup_required === Boolean(login)) {
