@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.test_house_rules import ROOT, named, table_of, texts, tracked
 
@@ -118,3 +119,17 @@ def test_the_architecture_page_lists_every_package() -> None:
 
 def test_the_glossary_is_short() -> None:
     assert len(table_of("docs/architecture.md", "## The words")) <= MAX_GLOSSARY_WORDS
+
+
+def test_the_development_page_says_where_each_package_is_tested() -> None:
+    rows = table_of("docs/development.md", "### Where a package is tested")
+    listed = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row[0])}
+    assert listed == {".".join(Path(named(path)).with_suffix("").parts[1:2]) for path in tracked("app/*.py")} - {
+        "__init__"
+    } | {"worker"}
+    assert [path for row in rows for path in re.findall(r"`([\w/.]+)`", row[1]) if not (ROOT / path).exists()] == []
+
+
+def test_the_ways_to_add_something_name_tests_that_are_there() -> None:
+    rows = table_of("docs/architecture.md", "## Adding things")
+    assert [path for row in rows for path in re.findall(r"`([\w/.]+)`", row[2]) if not (ROOT / path).exists()] == []

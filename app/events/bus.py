@@ -104,7 +104,7 @@ class StreamEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StreamPart:
     """What a stream still has: its first entry, and how many there are."""
 
     first: StreamId
@@ -120,7 +120,7 @@ class StreamRange:
 
     first: StreamId
     last: StreamId
-    kept: Mapping[str, Kept]
+    kept: Mapping[str, StreamPart]
 
     def reaches_back_to(self, last_seen: StreamId, streams: Iterable[str]) -> bool:
         """Whether every entry of these streams after `last_seen` is still there."""
@@ -180,7 +180,8 @@ class EventBus:
                 pipe.xlen(stream)
             (first, ms, number), *found = await pipe.execute()
         kept = {
-            stream: Kept(_id_of(found[3 * index]), int(found[3 * index + 2])) for index, stream in enumerate(STREAMS)
+            stream: StreamPart(_id_of(found[3 * index]), int(found[3 * index + 2]))
+            for index, stream in enumerate(STREAMS)
         }
         last = max(_id_of(found[1]), _id_of(found[4]), StreamId(int(ms or 0), int(number or 0)))
         begun = parse_stream_id(first.decode()) if first else None
