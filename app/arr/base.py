@@ -49,7 +49,7 @@ from app.arr.resources import (
     read_status,
     worst,
 )
-from app.http.bodies import MAX_BODY_BYTES, Json
+from app.http.bodies import MAX_BODY_BYTES, MAX_SMALL_BYTES, Json
 from app.http.client import TRIES
 from app.http.messages import Method, Param
 
@@ -110,7 +110,7 @@ class ArrClient:
 
     async def status(self) -> AppStatus:
         """`GET system/status`: name, version and database of the app."""
-        return read_status(await self._ask("GET", "system/status"))
+        return read_status(await self._ask("GET", "system/status", limit=MAX_SMALL_BYTES))
 
     async def queue(self) -> list[QueueRow]:
         """The whole queue, with downloads that the app cannot map to items; `BadReply` rather than a part of it."""
@@ -156,12 +156,12 @@ class ArrClient:
 
         After an `ArrError`, `may_have_reached` tells whether the app may be searching nevertheless.
         """
-        reply = await self._ask("POST", "command", json=self._search_body(target))
+        reply = await self._ask("POST", "command", json=self._search_body(target), limit=MAX_SMALL_BYTES)
         return self._command(read_one(CommandResource, reply, "command"))
 
     async def commands(self) -> list[Command]:
         """The app's commands; finished ones are listed for 5 to 10 minutes."""
-        reply = await self._ask("GET", "command")
+        reply = await self._ask("GET", "command", limit=MAX_SMALL_BYTES)
         return [self._command(resource) for resource in read_list(CommandResource, reply, "commands")]
 
     async def command(self, command_id: int) -> Command | None:
@@ -170,7 +170,7 @@ class ArrClient:
         After a restart of the app it is here (`orphaned` when it had started) and in `commands` no longer.
         """
         try:
-            reply = await self._ask("GET", f"command/{command_id}")
+            reply = await self._ask("GET", f"command/{command_id}", limit=MAX_SMALL_BYTES)
         except ArrError as failure:
             if failure.code is ErrorCode.NOT_FOUND:
                 return None
@@ -180,7 +180,7 @@ class ArrClient:
     async def cancel(self, command_id: int) -> bool:
         """Cancel a queued command; `False` when it has started, is over or is unknown."""
         try:
-            await self._ask("DELETE", f"command/{command_id}")
+            await self._ask("DELETE", f"command/{command_id}", limit=MAX_SMALL_BYTES)
         except ArrError as failure:
             if failure.code in (ErrorCode.CONFLICT, ErrorCode.NOT_FOUND):
                 return False
@@ -189,7 +189,8 @@ class ArrClient:
 
     async def tags(self) -> dict[int, str]:
         """Labels by id, in lower case."""
-        return {tag.id: tag.label for tag in read_list(TagResource, await self._ask("GET", "tag"), "tags")}
+        reply = await self._ask("GET", "tag", limit=MAX_SMALL_BYTES)
+        return {tag.id: tag.label for tag in read_list(TagResource, reply, "tags")}
 
     async def tagged(self) -> dict[int, frozenset[int]]:
         """What carries each tag, by the tag's id: owners (series, artists, authors), or movies."""
@@ -198,12 +199,12 @@ class ArrClient:
 
     async def has_no_indexers(self) -> bool:
         """Whether the app says that all its indexers fail, are blocked or have automatic search off."""
-        found = read_list(HealthResource, await self._ask("GET", "health"), "health checks")
+        found = read_list(HealthResource, await self._ask("GET", "health", limit=MAX_SMALL_BYTES), "health checks")
         return any(check.is_without_indexers for check in found)
 
     async def add_tag(self, label: str) -> int:
         """Create a tag, unless there is one of this label; its id."""
-        reply = await self._ask("POST", "tag", json={"label": label.lower()}, tries=1)
+        reply = await self._ask("POST", "tag", json={"label": label.lower()}, tries=1, limit=MAX_SMALL_BYTES)
         return read_one(CreatedResource, reply, "tag").id
 
     async def tag_owners(self, ids: Sequence[int], tag_id: int) -> None:

@@ -14,7 +14,7 @@ from app.http.errors import HttpError, HttpTimeout
 
 
 class ErrorCode(StrEnum):
-    """Why an app could not be used; the first ten are the words of `test` in the API."""
+    """Why an app could not be used; those down to `blocked_address` are the words of `test` in the API."""
 
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
@@ -23,6 +23,7 @@ class ErrorCode(StrEnum):
     WRONG_APP = "wrong_app"
     WRONG_BASE_URL = "wrong_base_url"
     NOT_AN_ARR = "not_an_arr"
+    LOGIN_IN_FRONT = "login_in_front"
     STARTING = "starting"
     BAD_RESPONSE = "bad_response"
     BLOCKED_ADDRESS = "blocked_address"

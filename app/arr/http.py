@@ -55,7 +55,7 @@ class ArrHttp(HttpClient):
         if not (connection.api_key.isascii() and connection.api_key.isprintable()):
             sentence = "The API key holds characters that no key has: copy it again from the app's Settings, General."
             raise ArrError(ErrorCode.UNAUTHORIZED, sentence, may_have_reached=False)
-        request = HttpRequest(method, path, params, json, max_body_bytes=limit)
+        request = HttpRequest(method, path, params, json, max_body_bytes=limit, sniffs_json=True)
         try:
             return await self.request(
                 _endpoint(connection),

@@ -8,6 +8,7 @@ from app.arr.http import ArrHttp
 from app.arr.models import AppStatus, AppType, Connection, Variant
 from app.arr.registry import REGISTRY
 from app.arr.resources import read_status
+from app.http.bodies import MAX_SMALL_BYTES
 from app.http.client import TRIES
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ ONE_ROW = {"page": 1, "pageSize": 1}  # paths that do not page ignore it
 async def identify(http: ArrHttp, app_type: AppType, connection: Connection) -> AppStatus:
     """`system/status` with the variant; raises `WRONG_APP` when another app answers."""
     spec = REGISTRY[app_type]
-    status = read_status(await http.send(connection, "GET", f"{spec.prefix}/system/status"))
+    status = read_status(await http.send(connection, "GET", f"{spec.prefix}/system/status", limit=MAX_SMALL_BYTES))
     if status.app_name != spec.label:
         sentence = f"This is {status.app_name}, not {spec.label}: check the URL."
         raise ArrError(ErrorCode.WRONG_APP, sentence, may_have_reached=False)
@@ -50,7 +51,7 @@ async def variant_of(
 async def _has(http: ArrHttp, connection: Connection, path: str, tries: int) -> bool:
     """Whether the app has `path`; a 400 comes from one that it has."""
     try:
-        await http.send(connection, "GET", path, params=ONE_ROW, tries=tries)
+        await http.send(connection, "GET", path, params=ONE_ROW, tries=tries, limit=MAX_SMALL_BYTES)
     except ArrError as failure:
         if failure.http_status == 400:
             return True

@@ -22,6 +22,7 @@ from app.arr.models import (
 )
 from app.arr.parsing import Flag, Ids, IfRecord, MaybeFlag, MaybeId, MaybeNumber, read_one
 from app.arr.resources import FileResource, ItemResource
+from app.http.bodies import MAX_SMALL_BYTES
 
 IDS_PER_STEP = 100  # they make a query of 1.6 KB
 
@@ -119,7 +120,7 @@ class MovieClient(ArrClient):
     async def _movie(self, movie_id: int) -> MovieResource | None:
         """`None` when it was removed a moment ago."""
         try:
-            reply = await self._ask("GET", f"movie/{movie_id}")
+            reply = await self._ask("GET", f"movie/{movie_id}", limit=MAX_SMALL_BYTES)
         except ArrError as failure:
             if failure.code is ErrorCode.NOT_FOUND:
                 return None

@@ -10,6 +10,7 @@ from app.arr.errors import ArrError, ErrorCode
 from app.arr.models import HuntPass, LibraryStep, OwnerFacts, QualityProfile, Unit, WantedItem
 from app.arr.parsing import read_list, read_one
 from app.arr.resources import OwnedResource, OwnerResource
+from app.http.bodies import MAX_SMALL_BYTES
 
 
 class OwnedClient(ArrClient):
@@ -89,4 +90,5 @@ class OwnedClient(ArrClient):
         return [replace(record.with_owner(owner).item(self.item), file=files[record.id]) for record in records], 2
 
     async def _owner(self, owner_id: int) -> OwnerResource:
-        return read_one(OwnerResource, await self._ask("GET", f"{self.owner}/{owner_id}"), self.owner)
+        reply = await self._ask("GET", f"{self.owner}/{owner_id}", limit=MAX_SMALL_BYTES)
+        return read_one(OwnerResource, reply, self.owner)

@@ -11,6 +11,7 @@ from app.arr.identify import variant_of
 from app.arr.models import AppDatabase, AppStatus, AppType, Connection, Variant
 from app.arr.registry import REGISTRY
 from app.arr.resources import read_status
+from app.http.bodies import MAX_SMALL_BYTES
 from app.http.messages import origin_of
 
 PREFIXES = ("/api/v3", "/api/v1")  # of all *arr apps
@@ -27,7 +28,7 @@ _PROBE_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Result of a test. `error_code` is one of the first ten of `ErrorCode`, `error` is a sentence."""
+    """Result of a test. `error_code` is one of those down to `blocked_address`, `error` is a sentence."""
 
     ok: bool
     app_name: str | None = None
@@ -59,7 +60,7 @@ async def probe(
 
 
 async def _status(http: ArrHttp, connection: Connection, prefix: str) -> AppStatus:
-    reply = await http.send(connection, "GET", f"{prefix}/system/status", tries=1)
+    reply = await http.send(connection, "GET", f"{prefix}/system/status", tries=1, limit=MAX_SMALL_BYTES)
     try:
         return read_status(reply)
     except ArrError as failure:

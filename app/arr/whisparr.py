@@ -1,5 +1,6 @@
 """The three variants of Whisparr: v2, made from Sonarr, and v3, made from Radarr, with and without wanted lists."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
@@ -10,6 +11,7 @@ from app.arr.models import AppType, LibraryMovie, ReleaseDates, SortKey, Unit, V
 from app.arr.movies import MovieClient, MovieResource
 from app.arr.parsing import Moment, Text, read_list
 from app.arr.resources import FileResource
+from app.http.bodies import Json
 
 MAX_LIBRARY_BYTES = 64 * 1024 * 1024
 
@@ -93,6 +95,9 @@ class WhisparrListlessClient(WhisparrClient):
     async def library(self) -> list[LibraryMovie]:
         params = {"excludeLocalCovers": True}
         reply = await self._ask("GET", "movie", params=params, limit=MAX_LIBRARY_BYTES)
+        return await asyncio.to_thread(self._monitored, reply)
+
+    def _monitored(self, reply: Json) -> list[LibraryMovie]:
         movies = read_list(WhisparrMovieResource, reply, "movies")
         return [self._listed(movie) for movie in movies if movie.monitored]
 

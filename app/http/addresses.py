@@ -26,18 +26,34 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 SocketOption: TypeAlias = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
+# Addresses that give machines of a cloud their credentials, and who documents them. Those of 169.254.0.0/16 and
+# fe80::/10 are blocked as link-local.
+METADATA_V4 = {
+    "100.100.100.200": "Alibaba Cloud, ECS: Instance metadata",
+    "168.63.129.16": "Microsoft Learn: What is IP address 168.63.129.16?",
+    "192.0.0.192": "Oracle Cloud Infrastructure Classic: Retrieving instance metadata",
+}
+METADATA_V6 = {
+    "fd00:ec2::254": "Amazon EC2 user guide: Access instance metadata",
+    "fd00:ec2::23": "Amazon EKS user guide: Set up the Pod Identity Agent",
+    "fd20:ce::254": "Google Cloud: About VM metadata",
+    "fd00:c1::a9fe:a9fe": "Oracle Cloud Infrastructure SDK for Python: signer for instance principals",
+    "fd00:42::42": "cloud-init: data source Scaleway",
+    "fd00:a9fe:a9fe::1": "Akamai (Linode): Metadata service API",
+    "fd00:100::100:200": "Alibaba Cloud, ECS: Instance metadata",
+}
 _BLOCKED_V4 = (
     IPv4Network("0.0.0.0/8"),
     IPv4Network("169.254.0.0/16"),
-    IPv4Network("100.100.100.200/32"),
     IPv4Network("224.0.0.0/4"),
     IPv4Network("255.255.255.255/32"),
+    *map(IPv4Network, METADATA_V4),
 )
 _BLOCKED_V6 = (
     IPv6Network("::/128"),
     IPv6Network("fe80::/10"),
-    IPv6Network("fd00:ec2::254/128"),
     IPv6Network("ff00::/8"),
+    *map(IPv6Network, METADATA_V6),
 )
 _LOOPBACK_V6 = IPv6Address("::1")
 # IPv6 networks whose addresses embed an IPv4 address, and how many bits stand to the right of it.

@@ -14,11 +14,11 @@ from weakref import WeakValueDictionary
 import httpx
 
 from app.http.addresses import BlockedAddress
-from app.http.bodies import ACCEPT_ENCODING, read_body
+from app.http.bodies import ACCEPT_ENCODING, MAX_PARSED_AT_ONCE_BYTES, looks_like_json, read_body
 from app.http.clients import ClientPair, tls_context
 from app.http.errors import BadBody, HttpError
 from app.http.failures import Progress, from_exception, out_of_time, refuse_plain_to_tls
-from app.http.messages import Endpoint, Exchange, HttpReply, HttpRequest
+from app.http.messages import Endpoint, Exchange, HttpReply, HttpRequest, media_type
 from app.http.pools import PoolPerOrigin
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class HttpClient:
     async def request(
         self, endpoint: Endpoint, request: HttpRequest, read: Callable[[HttpReply], T], *, tries: int = TRIES
     ) -> T:
-        """What `read` makes of the reply; raises only `HttpError`, as `read` may.
+        """What `read` makes of the reply; raises only `HttpError`, as `read` may. It reads large ones in a thread.
 
         The endpoint's deadline holds for each try, from the first packet to the last byte. GET is tried again after
         a transient failure; a write only when not a byte of it was sent.
@@ -92,6 +92,8 @@ class HttpClient:
             reply = await self._send(endpoint, request)
         refuse_plain_to_tls(endpoint, reply)
         try:
+            if len(reply.body or b"") > MAX_PARSED_AT_ONCE_BYTES:
+                return await asyncio.to_thread(read, reply)
             return read(reply)
         except BadBody as failure:
             raise BadBody(failure.message, http_status=reply.status) from failure
@@ -154,14 +156,23 @@ class _Attempt:
     async def _body(self, response: httpx.Response) -> bytes | None:
         if response.status_code >= 400:
             return await self._error_body(response)
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = media_type(response.headers)
         is_accepted = self._request.accepts(kind) or (not kind and self._request.method != "GET")
         if response.is_success and is_accepted:
             try:
                 return await self._decoded(response, self._request.max_body_bytes)
             except BadBody as failure:
                 raise BadBody(failure.message, http_status=response.status_code) from failure
-        return b"" if response.status_code == 204 else None
+        if response.status_code == 204:
+            return b""
+        return await self._sniffed(response) if response.is_success and self._request.sniffs_json else None
+
+    async def _sniffed(self, response: httpx.Response) -> bytes | None:
+        with suppress(BadBody):
+            body = await self._decoded(response, self._request.max_body_bytes)
+            if looks_like_json(body):
+                return body
+        return None
 
     async def _error_body(self, response: httpx.Response) -> bytes:
         """What the error's body says, if it comes soon and is short: the status is what counts."""

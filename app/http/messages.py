@@ -35,6 +35,11 @@ class Endpoint:
         return origin_of(self.url)
 
 
+def media_type(headers: httpx.Headers) -> str:
+    kind: str = headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower()
+
+
 def is_json(content_type: str) -> bool:
     return content_type == "application/json" or content_type.endswith("+json")
 
@@ -50,13 +55,15 @@ class HttpRequest:
     accepts: Callable[[str], bool] = is_json
     """Whether a body of this content type (lower case, without parameters) is read."""
     max_body_bytes: int = MAX_BODY_BYTES
+    sniffs_json: bool = False
+    """Whether a body of any other type is read too, if it begins as JSON does."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
     """A reply within its bounds; redirects and errors are replies too.
 
-    `body` is `None` when it was not read: a redirect's, or one of a content type that the request does not accept.
+    `body` is `None` when it is not given: a redirect's, or one of a content type that the request does not accept.
     """
 
     status: int
@@ -64,6 +71,11 @@ class HttpReply:
     path: str
     """The path that was asked, with the base and without the query."""
     body: bytes | None
+
+    @property
+    def content_type(self) -> str:
+        """In lower case, without its parameters; empty when there is none."""
+        return media_type(self.headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The apps' clients: their registry, and what they all do alike."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -24,8 +25,9 @@ from app.arr.models import (
     Variant,
 )
 from app.arr.registry import REGISTRY, all_apps, hunt_spec, hunting_apps, make_client
+from app.http.bodies import MAX_SMALL_BYTES
 from tests.arr.conftest import ClientMaker
-from tests.arr.scripted_app import CLIENTS, STAMP, WHEN, ScriptedApp, page
+from tests.arr.scripted_app import CLIENTS, JSON, STAMP, WHEN, ScriptedApp, page
 
 pytestmark = pytest.mark.asyncio
 
@@ -389,3 +391,25 @@ async def test_indexers_that_are_searched(app: ScriptedApp, sonarr: ArrClient) -
     app.replies_with([{"id": 1, **on}, {"id": 2, "enableAutomaticSearch": False, "enableRss": True}, {"id": 3}, on])
     assert await sonarr.indexers() == {1}
     assert app.paths == ["indexer"]
+
+
+SMALL_CALLS: list[Callable[[ArrClient], Awaitable[object]]] = [
+    lambda client: client.status(),
+    lambda client: client.tags(),
+    lambda client: client.add_tag("x"),
+    lambda client: client.commands(),
+    lambda client: client.command(1),
+    lambda client: client.cancel(1),
+    lambda client: client.search(SearchTarget(client.item, item_id=1)),
+    lambda client: client.has_no_indexers(),
+]
+
+
+@pytest.mark.parametrize("call", SMALL_CALLS)
+async def test_small_calls_have_small_limits(
+    app: ScriptedApp, sonarr: ArrClient, call: Callable[[ArrClient], Awaitable[object]]
+) -> None:
+    """Trial 20."""
+    app.answer = lambda _request: httpx.Response(200, content=b" " * (MAX_SMALL_BYTES + 1) + b"[]", headers=JSON)
+    with pytest.raises(ArrError, match="larger than 1 MB"):
+        await call(sonarr)

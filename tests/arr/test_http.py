@@ -1,6 +1,7 @@
 """Requests to the apps: what is sent, what is tried again, and whether a failed request may have arrived."""
 
 import asyncio
+import gzip
 from datetime import timedelta
 
 import httpx
@@ -42,7 +43,7 @@ async def test_headers_and_query_of_a_request(http: ArrHttp, recorder: Recorder)
     assert sent.headers["x-api-key"] == KEY
     assert sent.headers["user-agent"] == "Huntarr/1.2.3"
     assert sent.headers["accept"] == "application/json"
-    assert sent.headers["accept-encoding"] == "gzip, br"
+    assert sent.headers["accept-encoding"] == "gzip"  # trial 94: what the apps make of brotli is larger
     assert recorder.requests == [("GET", "/api/v3/queue", 200, len(b'{"ok":[1,null,true]}'))]
 
 
@@ -238,7 +239,12 @@ async def test_a_redirect_is_never_followed_but_names_the_right_url(
 @pytest.mark.parametrize(
     ("location", "code"),
     [
-        ("/tv/login?returnUrl=x", ErrorCode.WRONG_BASE_URL),
+        ("/tv/login?returnUrl=x", ErrorCode.LOGIN_IN_FRONT),
+        ("/login?returnUrl=x", ErrorCode.WRONG_BASE_URL),
+        ("/shows/login?returnUrl=%2Ftv", ErrorCode.WRONG_BASE_URL),
+        ("/tv/", ErrorCode.WRONG_BASE_URL),
+        ("https://login.example/?rd=http%3A%2F%2Fsonarr.test%2Ftv%2Fapi%2Fv3%2Fqueue", ErrorCode.LOGIN_IN_FRONT),
+        ("/oauth2/start?rd=%2Ftv", ErrorCode.LOGIN_IN_FRONT),
         ("", ErrorCode.WRONG_BASE_URL),
         ("/tv/api/v3/queue", ErrorCode.BAD_RESPONSE),
     ],
@@ -247,6 +253,89 @@ async def test_other_redirects_end_there_too(http: ArrHttp, location: str, code:
     respx.get(URL).respond(302, headers={"location": location})
     assert (await failing(http)).code is code
     assert len(respx.calls) == 1
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (httpx.Response(401, headers={"www-authenticate": 'Basic realm="Restricted"'}), "answers 401"),
+        (httpx.Response(401, html="<h1>Log in</h1>"), "answers 401"),
+        (httpx.Response(403, html="<h1>Just a moment...</h1>", headers={"server": "cloudflare"}), "answers 403"),
+        (httpx.Response(403, headers={"cf-mitigated": "challenge"}), "challenge of Cloudflare"),
+        (httpx.Response(503, html="<h1>One moment</h1>", headers={"cf-mitigated": "challenge"}), "of Cloudflare"),
+        (httpx.Response(407, headers={"proxy-authenticate": "Basic"}, text="no"), "answers 407"),
+        (httpx.Response(302, headers={"location": "https://auth.test/?rd=https%3A%2F%2Fsonarr.test"}), "to auth.test"),
+        (httpx.Response(302, headers={"location": "/outpost.goauthentik.io/start"}), "/outpost.goauthentik.io/start"),
+    ],
+    ids=repr,
+)
+async def test_a_log_in_in_front_of_the_app_is_named(http: ArrHttp, reply: httpx.Response, sentence: str) -> None:
+    """Trial 40."""
+    for method in ("GET", "POST"):
+        respx.route(method=method, url=URL).mock(return_value=reply)
+    failure = await failing(http)
+    assert failure.code is ErrorCode.LOGIN_IN_FRONT
+    assert sentence in failure.message
+    assert "headers of the instance" in failure.message
+    assert not (await failing(http, "POST")).may_have_reached
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("reply", "base"),
+    [
+        (httpx.Response(401, headers={"location": "http://sonarr.test:8989/login?returnUrl=%2Ftv%2Fapi"}), ""),
+        (httpx.Response(401, headers={"location": "http://10.0.0.9/shows/login?ReturnUrl=%2Ftv"}), "/shows"),
+        (httpx.Response(302, headers={"location": "http://sonarr.test:8989/login?returnUrl=/tv"}), ""),
+        (httpx.Response(401, headers={"www-authenticate": 'Basic realm="Sonarr"'}), ""),
+    ],
+    ids=repr,
+)
+async def test_a_log_in_of_the_app_itself_means_another_base(http: ArrHttp, reply: httpx.Response, base: str) -> None:
+    """Trial 97: an API of an app answers a wrong key with 401 and nothing else."""
+    respx.get(URL).mock(return_value=reply)
+    failure = await failing(http)
+    assert isinstance(failure, WrongBaseUrl)
+    assert failure.base == base
+    assert "/tv" in failure.message
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    "reply",
+    [httpx.Response(401), httpx.Response(401, json={"error": "Unauthorized"}), httpx.Response(403)],
+    ids=repr,
+)
+async def test_a_bare_refusal_is_about_the_key(http: ArrHttp, reply: httpx.Response) -> None:
+    respx.get(URL).mock(return_value=reply)
+    assert (await failing(http)).code is ErrorCode.UNAUTHORIZED
+
+
+@respx.mock
+@pytest.mark.parametrize("kind", ["text/plain", "text/html; charset=utf-8", "application/octet-stream", None])
+@pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"])
+async def test_json_in_another_dress_is_read(http: ArrHttp, kind: str | None, prefix: bytes) -> None:
+    """Trial 39."""
+    headers = {} if kind is None else {"content-type": kind}
+    packed = gzip.compress(prefix + b'{"a"') + gzip.compress(b": [1]}")
+    for content, more in ((prefix + b'{"a": [1]}', {}), (packed, {"content-encoding": "gzip"})):
+        respx.get(URL).mock(return_value=httpx.Response(200, content=content, headers=headers | more))
+        assert await http.send(APP, "GET", "/api/v3/queue") == {"a": [1]}
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("kind", "seen"),
+    [("text/html", "a web page"), ("text/plain", "text/plain instead of JSON"), (None, "no JSON")],
+)
+async def test_what_came_instead_of_json_is_said(http: ArrHttp, kind: str | None, seen: str) -> None:
+    for connection in (APP, Connection("http://sonarr.test:8989", KEY)):
+        headers = {} if kind is None else {"content-type": kind}
+        respx.get(connection.url + "/api/v3/queue").mock(
+            return_value=httpx.Response(200, content=b"Hello", headers=headers)
+        )
+        assert seen in (await failing(http, connection=connection)).message
 
 
 @pytest.mark.parametrize("key", ["clé", "a\nb", "a\x00", "\u0661"])

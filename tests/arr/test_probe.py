@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio
 
 WORDS = {
     *("unreachable", "timeout", "tls", "unauthorized", "wrong_app", "wrong_base_url", "not_an_arr"),
-    *("starting", "bad_response", "blocked_address"),
+    *("login_in_front", "starting", "bad_response", "blocked_address"),
 }
 
 
@@ -59,8 +59,8 @@ FAILED = answer(b'{"message":"database disk image is malformed","description":"a
         (replying(answer(b"[]")), "", "not_an_arr", "does not say which app it is"),
         (replying(HTML), "", "not_an_arr", "answers with a web page"),
         (replying(HTML), "/tv", "wrong_base_url", "under the URL base /tv"),
-        (replying(LOGIN), "", "not_an_arr", "a log-in is in front"),
-        (replying(LOGIN), "/tv", "wrong_base_url", "under the URL base /tv"),
+        (replying(LOGIN), "", "login_in_front", "redirects to /login"),
+        (replying(LOGIN), "/tv", "wrong_base_url", "under the URL base /tv, so its API is not there"),
         (replying(REDIRECT), "", "wrong_base_url", "The app uses the URL base /sonarr: add it to the URL."),
         (replying(answer(b"", status="404 Not Found")), "", "not_an_arr", "has no API of Sonarr"),
         (replying(answer(b"", status="404 Not Found")), "/tv", "wrong_base_url", "no API under the URL base /tv"),

@@ -122,6 +122,28 @@ def test_a_blocked_address_is_refused_in_any_spelling(form: str, host: str) -> N
         normalise_url(form.format(host))
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"),
+        *("fd00:c1::a9fe:a9fe", "fd00:42::42", "fd00:a9fe:a9fe::1", "fd00:100::100:200"),
+        *("169.254.169.254", "169.254.170.2", "169.254.170.23", "169.254.42.42", "169.254.0.23", "fe80::a9fe:a9fe"),
+    ],
+)
+def test_metadata_addresses_of_clouds_are_blocked_and_their_neighbours_are_not(address: str) -> None:
+    """Trial 23."""
+    ip = ip_address(address)
+    assert is_blocked(ip)
+    host = f"[{ip}]" if ip.version == 6 else str(ip)
+    with pytest.raises(Invalid):
+        normalise_url(f"http://{host}/")
+    if not ip.is_link_local:
+        assert not any(is_blocked(neighbour) for neighbour in (ip - 1, ip + 1))
+    if ip.version == 4:
+        assert is_blocked(f"::ffff:{ip}")
+        assert is_blocked(IPv6Address(0x64FF9B << 96 | int(ip)))
+
+
 @given(st.ip_addresses(v=4))
 def test_an_embedded_address_is_blocked_exactly_when_it_is_blocked_itself(address: IPv4Address) -> None:
     number = int(address)

@@ -3,16 +3,17 @@
 import asyncio
 import gzip
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from app.http.bodies import MAX_BODY_BYTES
+from app.http.bodies import MAX_BODY_BYTES, MAX_PARSED_AT_ONCE_BYTES
 from app.http.client import HttpClient
 from app.http.clients import ClientPair, tls_context
 from app.http.errors import HttpErrorCode
-from app.http.messages import Endpoint, HttpRequest, Method
+from app.http.messages import Endpoint, HttpReply, HttpRequest, Method
 from app.http.pools import PoolPerOrigin
 from tests.http.calls import ask, at, failure_of
 from tests.http.recorder import Recorder
@@ -169,6 +170,29 @@ async def test_a_flood_is_cut_off(client: HttpClient, recorder: Recorder, kind: 
     assert (failure.code, len(recorder.requests)) == (HttpErrorCode.BAD_RESPONSE, 1)
     assert "larger than 20 MB" in failure.message
     assert recorder.requests[0][3] <= MAX_BODY_BYTES + 2**20
+
+
+async def test_a_large_body_is_read_outside_the_event_loop(client: HttpClient) -> None:
+    """Trial 20."""
+    readers: list[threading.Thread] = []
+
+    def read(reply: HttpReply) -> int:
+        readers.append(threading.current_thread())
+        return len(reply.body or b"")
+
+    for size in (1000, MAX_PARSED_AT_ONCE_BYTES + 1000):
+        body = b"[" + b" " * (size - 2) + b"]"
+        async with serve(replying(answer(body))) as port:
+            assert await client.request(at(port), HttpRequest("GET", "/"), read) == size
+    assert [reader is threading.main_thread() for reader in readers] == [True, False]
+
+
+async def test_a_dense_body_is_refused_before_it_is_parsed(client: HttpClient) -> None:
+    """Trial 20."""
+    async with serve(replying(answer(b"[" + b"[]," * (MAX_BODY_BYTES // 3 - 2) + b"[]]"))) as port:
+        failure = await failure_of(client, at(port))
+    assert (failure.code, failure.http_status) == (HttpErrorCode.BAD_RESPONSE, 200)
+    assert "elements" in failure.message
 
 
 async def test_endless_headers_are_cut_off(client: HttpClient) -> None:
