@@ -8,16 +8,11 @@ from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, StringCons
 
 from app.auth.callers import CallerKind, Scope
 from app.core.config import MAX_PASSWORD, MIN_PASSWORD
+from app.core.fields import ShortName, checked_name
 from app.core.schemas import In, Out, UtcTime
 
 MAX_USERNAME_LENGTH = 64
 YEARS = range(2000, 2200)  # the ends of the calendar cannot be converted to UTC
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must hold only printable characters")
-    return text
 
 
 def _sane_year(moment: datetime) -> datetime:
@@ -27,11 +22,10 @@ def _sane_year(moment: datetime) -> datetime:
 
 
 Trimmed = StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_USERNAME_LENGTH)
-Username = Annotated[str, Trimmed, AfterValidator(_printable)]
+Username = Annotated[str, Trimmed, AfterValidator(checked_name)]
 NewPassword = Annotated[SecretStr, Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD)]
 Code = Annotated[SecretStr, Field(max_length=64)]
-KeyName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class SetupStatusOut(Out):
@@ -109,7 +103,7 @@ class TwoFactorDisableIn(In):
 
 
 class ApiKeyIn(In):
-    name: KeyName = Field(examples=["dashboard"])
+    name: ShortName = Field(examples=["dashboard"])
     scope: Scope = Field(examples=["read"], description="`read` may only GET.")
     expires_at: Annotated[AwareDatetime, AfterValidator(_sane_year)] | None = Field(
         None, examples=["2027-11-23T16:00:00Z"], description="Null is never."

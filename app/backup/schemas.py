@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr
 
 from app.backup.manifest import MAX_NOTE_LENGTH, BackupKind, DatabaseKind
 from app.core.config import MAX_PASSWORD, MIN_PASSWORD
+from app.core.fields import Note
 from app.core.schemas import In, Out, UtcTime
 
 MAX_FILENAME_LENGTH = 200
@@ -18,7 +19,7 @@ def passphrase(**described: Any) -> Any:
 class BackupIn(In):
     """A backup to create."""
 
-    note: str | None = Field(None, max_length=MAX_NOTE_LENGTH, description="Any text, shown in the list.")
+    note: Note | None = Field(None, max_length=MAX_NOTE_LENGTH, description="Any text, shown in the list.")
     passphrase: SecretStr | None = passphrase(
         description="Encrypts the secrets inside with this passphrase, so that another installation can restore them."
     )

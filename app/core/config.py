@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.core.errors import StartFailed
+from app.core.fields import checked_name
 
 PREFIX = "HUNTARR_"
 MIN_KEY_LENGTH = 32
@@ -131,9 +132,7 @@ class Config(BaseSettings):
     @classmethod
     def _plain_name(cls, value: str | None) -> str | None:
         name = value.strip() if value is not None else None
-        if name is not None and not (name and name.isprintable()):
-            raise ValueError("must hold only printable characters")
-        return name
+        return None if name is None else checked_name(name)
 
     @field_validator("admin_password")
     @classmethod

@@ -7,12 +7,22 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from app.core.lines import comparable, is_breaking
+
 
 def one_line(text: str) -> str:
     """`ValueError` for a text with line breaks or control characters."""
-    if not text.isprintable():
+    if any(is_breaking(character) for character in text):
         raise ValueError("must be one line without control characters")
     return text
+
+
+def checked_name(text: str) -> str:
+    """The one rule for names, without the white space around them: one line in which something can be seen."""
+    name = one_line(text.strip())
+    if not comparable(name):
+        raise ValueError("must hold a visible character")
+    return name
 
 
 @cache
@@ -37,7 +47,8 @@ def _known_zone(name: str) -> str:
 
 
 ShortName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(one_line)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(checked_name)
 ]
+Note = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(one_line)]
 AwareTime = Annotated[datetime, AfterValidator(_in_utc)]
 TimeZoneName = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]

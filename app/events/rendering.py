@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from app.core.lines import on_one_line
+
 # Release titles come from strangers; they must not notify a whole channel.
 _MENTION: Final = re.compile(r"@(?=everyone|here|channel)", re.IGNORECASE)
 _DURATION_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -67,5 +69,4 @@ def utc(at: datetime) -> str:
 
 def _clean(text: str) -> str:
     """One printable line that mentions nobody."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return _MENTION.sub("@\N{ZERO WIDTH SPACE}", line)
+    return _MENTION.sub("@\N{ZERO WIDTH SPACE}", on_one_line(text))

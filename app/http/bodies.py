@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeAlias, cast
 
 from pydantic_core import from_json
 
+from app.core.lines import on_one_line
 from app.http.errors import BadBody
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
@@ -132,8 +133,7 @@ def clean_text(value: object) -> str | None:
     """One line without control characters (PostgreSQL refuses NUL in text), at most `MAX_TEXT_LENGTH` long."""
     if not isinstance(value, str):
         return None
-    text = "".join(c if c.isprintable() else " " for c in value[: 4 * MAX_TEXT_LENGTH])
-    return " ".join(text.split())[:MAX_TEXT_LENGTH].rstrip() or None
+    return on_one_line(value[: 4 * MAX_TEXT_LENGTH])[:MAX_TEXT_LENGTH].rstrip() or None
 
 
 def _parse(text: bytes | str) -> Json:

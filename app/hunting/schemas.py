@@ -56,6 +56,10 @@ class HuntOut(Out):
     skipped: dict[str, dict[str, int]] = Field(
         description="By pass: items passed over, by reason.", examples=[{"missing": {"cooldown": 12}}]
     )
+    unseen: dict[str, int] = Field(
+        description="By pass: items of the app's list that this hunt did not look at.", examples=[{"missing": 20213}]
+    )
+    warnings: list[str] = Field(description="What is wrong with the settings, such as a tag that the app lacks.")
 
 
 class HuntsOut(Out):
@@ -209,6 +213,7 @@ class PlanOut(Out):
     would_run: bool
     reason: HuntReason | None = Field(description="The gate that is closed.")
     message: str | None
+    warnings: list[str] = Field(description="What is wrong with the settings, such as a tag that the app lacks.")
     next_hunt_at: UtcTime | None
     passes: list[PlanPassOut]
     searches: int = Field(description="Searches that the next hunt would send.")

@@ -80,3 +80,6 @@ class InstanceTestOut(Out):
     latency_ms: float | None
     error_code: str | None
     error: str | None
+    warnings: list[str] = Field(
+        default=[], description="What is wrong with the hunting settings, such as a tag that the app does not have."
+    )

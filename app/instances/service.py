@@ -118,33 +118,35 @@ class InstanceService:
 
     async def test(self, app_type: AppType, given: InstanceTestIn) -> InstanceTestOut:
         """Test an unsaved connection, or a stored one with the changes of the body; store nothing."""
-        url, key = given.url, given.api_key
-        if given.instance_id is not None:
-            async with self._db.reading() as session:
+        url, key, stored = given.url, given.api_key, {}
+        async with self._db.reading() as session:
+            if given.instance_id is not None:
                 row = await self.require(session, given.instance_id, app_type)
-            url = _normalised(url) if url else row.url
-            key = self._key_for(row, key, url)
+                url = _normalised(url) if url else row.url
+                key, stored = self._key_for(row, key, url), row.overrides
+            defaults = (await self._settings.all_hunting_defaults(session)).get(app_type)
         if url is None:
             raise Invalid("Give a url and an api_key, or an instance_id.", field="body.url")
-        return _tested(await self._tester.test(app_type, _normalised(url), self._new_key(key)))
+        overrides = merged_values(stored, given.hunting, app_type) if given.hunting else stored
+        hunting = None if defaults is None else effective(defaults, overrides)
+        url, key = _normalised(url), self._new_key(key)
+        found = await self._tester.test(app_type, url, key)
+        return _tested(found, await self._tester.warnings(app_type, url, key, found, hunting))
 
     async def test_stored(self, app_type: AppType, instance_id: int) -> InstanceTestOut:
         """Test the stored connection and store the result in the state of the instance."""
         async with self._db.reading() as session:
             row = await self.require(session, instance_id, app_type)
-        found = await self._tester.test(app_type, row.url, self._box.decrypt(row.api_key))
-        async with self._db.session() as session:
-            state = await session.get(InstanceState, instance_id, with_for_update=True)
-            if state is not None:
-                await self._note_result(session, row, state, found)
-        return _tested(found)
+            hunting = await self._hunting_if_any(session, row)
+        found, key = await self._observe(row), self._box.decrypt(row.api_key)
+        return _tested(found, await self._tester.warnings(app_type, row.url, key, found, hunting))
 
     async def probe(self, instance_id: int) -> None:
-        """`test_stored` for a worker; a deleted instance is no error."""
+        """Test the stored connection for a worker; a deleted instance is no error."""
         async with self._db.reading() as session:
             row = await session.get(Instance, instance_id)
         if row is not None:
-            await self.test_stored(AppType(row.app_type), instance_id)
+            await self._observe(row)
 
     async def enqueue_first_probes(self) -> None:
         """Ring for instances that nobody has asked yet: their ring was lost."""
@@ -257,6 +259,14 @@ class InstanceService:
         if not found.ok:
             raise Invalid(found.error or NOT_AS_EXPECTED, field="body.url")
 
+    async def _observe(self, row: Instance) -> Probe:
+        found = await self._tester.test(AppType(row.app_type), row.url, self._box.decrypt(row.api_key))
+        async with self._db.session() as session:
+            state = await session.get(InstanceState, _id(row), with_for_update=True)
+            if state is not None:
+                await self._note_result(session, row, state, found)
+        return found
+
     async def _note_result(self, session: AsyncSession, row: Instance, state: InstanceState, found: Probe) -> None:
         """Update the state as a hunt does after the same answer."""
         now, app_type = self._clock(), AppType(row.app_type)
@@ -305,9 +315,9 @@ def _set_fields(row: Instance, given: InstancePatch, *, keep_overrides: bool) ->
     row.overrides = merged_values(stored, given.hunting, AppType(row.app_type)) if given.hunting else stored
 
 
-def _tested(found: Probe) -> InstanceTestOut:
+def _tested(found: Probe, warnings: list[str]) -> InstanceTestOut:
     variant = found.variant.label if found.variant is not None else None
-    return InstanceTestOut.model_validate({**asdict(found), "variant": variant})
+    return InstanceTestOut.model_validate({**asdict(found), "variant": variant, "warnings": warnings})
 
 
 def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings | None) -> InstanceOut:

@@ -2,11 +2,15 @@
 
 import structlog
 
+from app.arr.errors import ArrError
 from app.arr.http import ArrHttp
 from app.arr.models import AppType, Connection
 from app.arr.probe import Probe, probe
+from app.arr.registry import make_client
 from app.core.errors import Unavailable
 from app.core.queue import PROBE_INSTANCE, Queue
+from app.settings.filters import ResolvedFilters, ids_by_name, needs_tags
+from app.settings.hunting import HuntingSettings
 from app.settings.service import SettingsService
 
 log = structlog.get_logger(__name__)
@@ -26,6 +30,24 @@ class ConnectionTester:
         general = await self._settings.general()
         seconds = min(float(general.api_timeout_seconds), MAX_PROBE_SECONDS)
         return await probe(self._http, app_type, Connection(url, api_key, seconds, general.verify_tls))
+
+    async def warnings(
+        self, app_type: AppType, url: str, api_key: str, found: Probe, hunting: HuntingSettings | None
+    ) -> list[str]:
+        """What is wrong with the settings of an app that answers: names in its filters that it does not know."""
+        if not found.ok or hunting is None or not (needs_tags(hunting) or hunting.exclude_quality_profiles):
+            return []
+        general = await self._settings.general()
+        seconds = min(float(general.api_timeout_seconds), MAX_PROBE_SECONDS)
+        client = make_client(app_type, self._http, Connection(url, api_key, seconds, general.verify_tls), found.variant)
+        try:
+            tags = (await client.tags()).items() if needs_tags(hunting) else ()
+            profiles = await client.quality_profiles() if hunting.exclude_quality_profiles else ()
+        except ArrError as failure:
+            return [f"The tags and profiles of the filters could not be read: {failure.message}"]
+        named = ((profile.profile_id, profile.name) for profile in profiles)
+        filters = ResolvedFilters.of(hunting, ids_by_name(tags), ids_by_name(named))
+        return [name.sentence(client.app_name) for name in filters.unknown]
 
     async def enqueue(self, instance_id: int) -> None:
         """Have a worker test the stored instance; without Redis a later tick asks again."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
+from app.core.lines import on_one_line
 from app.core.logging import without_secrets
 from app.core.schemas import SECRET_MASK
 
@@ -53,8 +54,7 @@ def redacted(result: DeliveryResult, secrets: Iterable[str]) -> DeliveryResult:
 def _cleaned(text: str, hidden: list[str], length: int) -> str:
     for secret in hidden:
         text = text.replace(secret, SECRET_MASK)
-    text = "".join(c if c.isprintable() else " " for c in without_secrets(text)).encode("utf-8", "replace").decode()
-    return " ".join(text.split())[:length].rstrip()
+    return on_one_line(without_secrets(text))[:length].rstrip()
 
 
 def _spellings(secrets: Iterable[str]) -> set[str]:

@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from app.arr.models import AppType, HuntPass, Mode
 from app.arr.registry import REGISTRY, hunt_spec, hunting_apps
 from app.core.errors import Invalid
+from app.core.fields import one_line
+from app.core.lines import comparable
 from app.core.schemas import In, patch_of
 
 
@@ -65,11 +67,14 @@ class HuntingWindow(BaseModel):
         return (today in self.days and at >= start) or (yesterday in self.days and at < end)
 
 
-def _trimmed(words: list[str]) -> list[str]:
-    seen = dict.fromkeys(word.strip() for word in words)
-    if "" in seen:
+def _checked_names(names: list[str]) -> list[str]:
+    """Each name once, as it was written first: names that an app would not tell apart are one."""
+    kept: dict[str, str] = {}
+    for name in names:
+        kept.setdefault(comparable(name), one_line(name.strip()))
+    if "" in kept:
         raise ValueError("an entry is empty")
-    return list(seen)
+    return list(kept.values())
 
 
 def modes_by_app() -> str:
@@ -78,7 +83,7 @@ def modes_by_app() -> str:
     return "; ".join(f"{label}: {', '.join(words)}" for label, words in modes.items()) + "."
 
 
-Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100), AfterValidator(_trimmed)]
+Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100), AfterValidator(_checked_names)]
 TagLabel = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[A-Za-z0-9-]{1,50}$")]
 Hours = Annotated[int, Field(ge=0, le=8760)]
 Batch = Annotated[int, Field(ge=0, le=50)]

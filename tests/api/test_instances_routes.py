@@ -366,6 +366,7 @@ async def tried(api: AsyncClient, url: str, key: str = SECRET) -> dict[str, Any]
         "latency_ms",
         "error_code",
         "error",
+        "warnings",
     }
     assert SECRET not in json.dumps(found)
     return found

@@ -25,6 +25,7 @@ from app.hunting.selection.policy import (
     wait_after,
 )
 from app.hunting.selection.selector import wants_season
+from app.settings.filters import ResolvedFilters, UnknownName
 from app.settings.hunting import HuntingSettings
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -357,7 +358,7 @@ TIRED = PastSearches(last_searched_at=NOW - 100 * DAY, failed_searches=3)
 def test_an_item_is_parked_after_failed_searches_until_something_changes(
     record: PastSearches, item: dict[str, Any], is_parked: bool
 ) -> None:
-    rules = replace(PARKING, tag_searched=77)
+    rules = replace(PARKING, tag_searched=ids(77))
     candidate = replace(EPISODE, **item)
     expected = Reason.PARKED if is_parked else Reason.SEARCH
     assert reason_of(candidate, ItemStates({"episode:1": [record]}), rules) is expected
@@ -435,6 +436,10 @@ OTHER_VALUES: dict[str, Any] = {
 """The rest is numbers and switches."""
 
 
+def ids(*numbers: int) -> frozenset[int]:
+    return frozenset(numbers)
+
+
 def other_value(name: str) -> Any:
     if name in OTHER_VALUES:
         return OTHER_VALUES[name]
@@ -445,9 +450,9 @@ def other_value(name: str) -> Any:
 @pytest.mark.parametrize("name", sorted(HuntingSettings.model_fields.keys() - NO_FILTERS))
 def test_every_filter_setting_reaches_the_rules(name: str) -> None:
     before = HuntingSettings()
-    tags, profiles = {"wanted": 1, "no": 2, "hunted": 3}, {"any": 4}
+    tags, profiles = {"wanted": ids(1), "no": ids(2), "hunted": ids(3)}, {"any": ids(4)}
     after = before.model_copy(update={name: other_value(name)})
-    found = [Rules.of(settings, 168, tags, profiles) for settings in (before, after)]
+    found = [Rules.of(given, 168, ResolvedFilters.of(given, tags, profiles)) for given in (before, after)]
     assert found[0] != found[1]
     changed = {field.name for field in fields(Rules) if len({getattr(rules, field.name) for rules in found}) > 1}
     assert changed == {name.removesuffix("_hours").removesuffix("_days")}
@@ -457,11 +462,13 @@ def test_rules_are_time_spans_and_ids() -> None:
     settings = HuntingSettings(
         backoff_max_days=3, fresh_retry_hours=5, include_tags=["Wanted", "gone"], exclude_quality_profiles=["ANY"]
     )
-    rules = Rules.of(settings, 24, {"wanted": 1}, {"any": 4})
+    filters = ResolvedFilters.of(settings, {"wanted": ids(1)}, {"any": ids(4, 5)})
+    rules = Rules.of(settings, 24, filters)
     assert (rules.cooldown, rules.backoff_max, rules.fresh_retry) == (DAY, 3 * DAY, 5 * HOUR)
-    assert (rules.include_tags, rules.exclude_quality_profiles) == (frozenset({1}), frozenset({4}))
-    assert Rules.of(settings, 24).include_tags == frozenset()
-    assert Rules.of(HuntingSettings(), 24).include_tags is None
+    assert (rules.include_tags, rules.exclude_quality_profiles) == (ids(1), ids(4, 5))
+    assert filters.unknown == (UnknownName("include_tags", "gone"),)
+    nothing = ResolvedFilters.of(HuntingSettings(), {}, {})
+    assert Rules.of(HuntingSettings(), 24, nothing).include_tags is None
 
 
 @given(CANDIDATES, ALL_RULES, RECORDS)

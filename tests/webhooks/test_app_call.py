@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.arr.webhooks import MAX_ITEMS, AppCall, AppEvent
+from app.core.lines import is_breaking
 from app.http.bodies import MAX_TEXT_LENGTH
 from app.webhooks.app_webhooks import item_keys
 from tests.webhooks.payloads import DOWNLOAD, FAMILIES, SAID, all_of, sent
@@ -86,4 +87,4 @@ def test_nothing_in_an_object_is_an_error(body: dict[str, Any]) -> None:
     call = AppCall.model_validate(json.loads(json.dumps(body)))
     assert all(name.partition(":")[2] for name in item_keys(call))
     for text in (call.event_type, call.download_id, call.message, call.problem):
-        assert text is None or (text.isprintable() and len(text) <= MAX_TEXT_LENGTH)
+        assert text is None or (not any(map(is_breaking, text)) and len(text) <= MAX_TEXT_LENGTH)

@@ -8,6 +8,7 @@ from app.hunting.store.caps import Caps
 from app.hunting.store.models import Trigger
 from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.instances.models import InstanceState
+from app.settings.filters import ResolvedFilters
 from app.settings.general import GeneralSettings
 from app.settings.hunting import HuntingSettings
 
@@ -44,6 +45,19 @@ def by_queue(hunting: HuntingSettings, queue: QueueFacts) -> EarlyEnd | None:
         return None
     message = f"{queue.active} downloads are queued or running; the limit is {hunting.max_queue}."
     return EarlyEnd(HuntReason.MAX_QUEUE, message)
+
+
+def by_filters(filters: ResolvedFilters, app_name: str) -> EarlyEnd | None:
+    """What must not be searched is not known as long as the app does not know a name of an excluding filter."""
+    if not filters.unresolved:
+        return None
+    sentences = " ".join(name.sentence(app_name) for name in filters.unresolved)
+    return EarlyEnd(HuntReason.UNRESOLVED_FILTER, f"{sentences} Nothing is searched until it is mended or taken out.")
+
+
+def warnings_of(filters: ResolvedFilters, app_name: str) -> list[str]:
+    """A sentence for every name in a filter that the app does not know."""
+    return [name.sentence(app_name) for name in filters.unknown]
 
 
 def queue_unreadable(failure: ArrError) -> EarlyEnd:

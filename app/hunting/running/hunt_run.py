@@ -1,13 +1,14 @@
 """The passes of one hunt over its app: settle what was left behind, read the queue, select and send, wait, tag."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from app.arr.errors import ArrError
 from app.arr.models import HuntPass
+from app.arr.registry import REGISTRY
 from app.hunting.running.context import App, HuntContext, RunningServices
-from app.hunting.running.gates import by_queue, queue_unreadable
+from app.hunting.running.gates import by_filters, by_queue, queue_unreadable, warnings_of
 from app.hunting.running.sender import SearchSender, Sent
 from app.hunting.selection.app_reader import QueueFacts
 from app.hunting.selection.policy import Reason
@@ -31,6 +32,7 @@ class HuntSummary:
     early_end: EarlyEnd | None = None
     message: str | None = None
     """The first error."""
+    warnings: list[str] = field(default_factory=list)
     is_over: bool = False
     """Whether no further pass may begin."""
 
@@ -46,6 +48,7 @@ class HuntRun:
         self._services = services
         self._context = context
         self._summary = summary
+        self._app_name = REGISTRY[app.app_type].label
         self._sender = SearchSender(services, context, app.client(services.http))
         self._reader = services.reader(
             app, context.hunting, context.lease.instance_id, services.clock(), pretends=context.dry_run
@@ -55,7 +58,7 @@ class HuntRun:
         """`ArrError` when the app cannot be used any more."""
         await self._settle()
         queue = await self._queue()
-        if self._summary.early_end is not None:
+        if self._summary.early_end is not None or not await self._filters_hold():
             return
         failure: ArrError | None = None
         try:
@@ -92,6 +95,20 @@ class HuntRun:
             await self._services.searches.settle_by_queue(self._context.lease, queue.stuck)
         self._summary.early_end = by_queue(self._context.hunting, queue)
         return queue
+
+    async def _filters_hold(self) -> bool:
+        """Whether it is known what must not be searched."""
+        summary, app_name = self._summary, self._app_name
+        try:
+            filters = await self._reader.filters()
+        except ArrError as failure:
+            if failure.ends_all:
+                raise
+            log.warning("tags and profiles not read", error=failure.message)
+            summary.failed(f"The tags and profiles of the filters could not be read: {failure.message}")
+            return False
+        summary.warnings, summary.early_end = warnings_of(filters, app_name), by_filters(filters, app_name)
+        return summary.early_end is None
 
     async def _pass(self, hunt_pass: HuntPass, queue: QueueFacts) -> None:
         context, summary = self._context, self._summary

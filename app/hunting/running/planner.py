@@ -5,8 +5,9 @@ from datetime import datetime
 
 from app.arr.errors import ArrError
 from app.arr.models import AppType, HuntPass
+from app.arr.registry import REGISTRY
 from app.hunting.running.context import App, RunningServices
-from app.hunting.running.gates import before_network, by_queue, queue_unreadable
+from app.hunting.running.gates import before_network, by_filters, by_queue, queue_unreadable, warnings_of
 from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut
 from app.hunting.selection.app_reader import AppReader
 from app.hunting.selection.selector import Selection
@@ -39,6 +40,7 @@ class PlanDraft:
     left: int | None
     requests: int = 1
     passes: list[PlanPassOut] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def add(self, hunt_pass: HuntPass, selection: Selection, pager: Pager) -> None:
         self.passes.append(_shown(hunt_pass, selection))
@@ -74,6 +76,7 @@ class Planner:
             message=draft.closed and draft.closed.message,
             next_hunt_at=start.next_hunt_at,
             passes=draft.passes,
+            warnings=draft.warnings,
             searches=searches,
             units=sum(item.units for each in draft.passes for item in each.items if item.picked),
             requests=draft.requests + searches,
@@ -109,9 +112,10 @@ class Planner:
             return
         draft.requests += queue.total is not None
         draft.closed = draft.closed or by_queue(start.hunting, queue)
+        is_closed = await self._check_filters(start, reader, draft)
         for hunt_pass in HuntPass:
             batch = start.hunting.of(hunt_pass).batch
-            refusal = reader.refusal(hunt_pass)
+            refusal = reader.refusal(hunt_pass) or is_closed
             if batch == 0 or refusal is not None:
                 draft.passes.append(_nothing(hunt_pass, error=refusal))
                 continue
@@ -122,6 +126,17 @@ class Planner:
                 draft.requests += 1
                 continue
             draft.add(hunt_pass, *found)
+
+    async def _check_filters(self, start: PlanStart, reader: AppReader, draft: PlanDraft) -> str | None:
+        """Why no pass may run; `None` when it is known what must not be searched."""
+        app_name = REGISTRY[start.app.app_type].label
+        try:
+            filters = await reader.filters()
+        except ArrError as failure:
+            return failure.message
+        draft.warnings, closed = warnings_of(filters, app_name), by_filters(filters, app_name)
+        draft.closed = draft.closed or closed
+        return None if closed is None else closed.message
 
 
 def _nothing(hunt_pass: HuntPass, error: str | None = None) -> PlanPassOut:

@@ -92,6 +92,7 @@ class HuntRunner:
                 early_end = stopped_by(HuntReason.CANCELLED)
             hunt.status = _final_status(hunt, early_end, summary.errors).value
             hunt.reason = early_end.reason.value if early_end else None
+            hunt.warnings = summary.warnings
             hunt.message = early_end.message if early_end else summary.message
             if summary.errors and not hunt.errors:  # a failed search was counted when it failed
                 await count(session, lease.app_type, lease.instance_id, self._clock(), errors=1)

@@ -18,6 +18,7 @@ from app.hunting.selection.metadata import MetadataCache
 from app.hunting.selection.policy import Candidate, Rules, StateStatus, merged, status
 from app.hunting.selection.selector import PassRules, Probes, Selection, Selector
 from app.hunting.selection.wanted import Pager, WantedList, WantedPager
+from app.settings.filters import ResolvedFilters
 from app.settings.hunting import HuntingSettings
 
 log = structlog.get_logger(__name__)
@@ -82,6 +83,13 @@ class AppReader:
         self._pretended: list[Candidate] = []
         self._highest = 0
         self._hierarchy = AppHierarchy.of(target.client)
+        self._filters: ResolvedFilters | None = None
+
+    async def filters(self) -> ResolvedFilters:
+        """The tags and profiles of the settings as ids of the app; at most one request for each kind."""
+        if self._filters is None:
+            self._filters = await self._metadata.filters(self._instance_id, self._client, self._hunting, self._now)
+        return self._filters
 
     async def queue(self) -> QueueFacts:
         """One request, or none when no setting needs the queue. `ArrError` when it fails and `max_queue` is set."""
@@ -200,13 +208,7 @@ class AppReader:
         return found
 
     async def _rules(self, hunt_pass: HuntPass) -> Rules:
-        hunting, tags, profiles = self._hunting, {}, {}
-        if hunting.include_tags or hunting.exclude_tags or hunting.tag_searched:
-            tags = dict(await self._metadata.tags(self._instance_id, self._client, self._now))
-        if hunting.exclude_quality_profiles:
-            found = await self._metadata.profiles(self._instance_id, self._client, self._now)
-            profiles = {profile.name.casefold(): profile.profile_id for profile in found.values()}
-        return Rules.of(hunting, hunting.of(hunt_pass).cooldown_hours, tags, profiles)
+        return Rules.of(self._hunting, self._hunting.of(hunt_pass).cooldown_hours, await self.filters())
 
     async def _season(self, owner_id: int, season: int) -> SeasonFacts | None:
         try:

@@ -1,6 +1,6 @@
 """Decides whether an item may be searched now, and why not: pure, and the same for a hunt, its plan and the API."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,6 +8,7 @@ from typing import Any
 
 MAX_AHEAD = timedelta(days=1)
 """A past event with a later date comes from a clock that was wrong: it must not block an item for years."""
+FILTERS = frozenset({"include_tags", "exclude_tags", "exclude_quality_profiles", "tag_searched"})
 
 
 class Reason(StrEnum):
@@ -116,28 +117,18 @@ class Rules:
     """`None` without such a filter; empty when the app has none of the tags."""
     exclude_tags: frozenset[int] = frozenset()
     exclude_quality_profiles: frozenset[int] = frozenset()
-    tag_searched: int | None = None
+    tag_searched: frozenset[int] = frozenset()
     """The tag that we write ourselves: it is no change of the item."""
 
     @classmethod
-    def of(
-        cls, settings: Any, cooldown_hours: int, tags: Mapping[str, int] = {}, profiles: Mapping[str, int] = {}
-    ) -> "Rules":
-        """From `HuntingSettings` and the app's ids of tags and profiles by name in lower case."""
-        values: dict[str, Any] = {
-            "cooldown": timedelta(hours=cooldown_hours),
-            "include_tags": _ids(settings.include_tags, tags) if settings.include_tags else None,
-            "exclude_tags": _ids(settings.exclude_tags, tags),
-            "exclude_quality_profiles": _ids(settings.exclude_quality_profiles, profiles),
-            "tag_searched": tags.get(settings.tag_searched or ""),
-        }
+    def of(cls, settings: Any, cooldown_hours: int, filters: Any = None) -> "Rules":
+        """From `HuntingSettings`, and `ResolvedFilters` where tags and profiles matter."""
+        values: dict[str, Any] = {"cooldown": timedelta(hours=cooldown_hours)}
+        if filters is None:
+            values |= dict.fromkeys(FILTERS, frozenset())
         for name in {field.name for field in fields(cls)} - values.keys():
-            values[name] = _setting(settings, name)
+            values[name] = _setting(filters if name in FILTERS else settings, name)
         return cls(**values)
-
-
-def _ids(names: Collection[str], known: Mapping[str, int]) -> frozenset[int]:
-    return frozenset(known[name.casefold()] for name in names if name.casefold() in known)
 
 
 def _setting(settings: Any, name: str) -> Any:
@@ -265,7 +256,7 @@ def has_changed(past: PastSearches, candidate: Candidate, rules: Rules, now: dat
 
 def users_tags(candidate: Candidate, rules: Rules) -> frozenset[int]:
     """The item's tags without the one that we write ourselves."""
-    return candidate.tag_ids - {rules.tag_searched}
+    return candidate.tag_ids - rules.tag_searched
 
 
 def merged(known: Collection[PastSearches]) -> PastSearches:

@@ -94,6 +94,10 @@ class Hunt(SQLModel, table=True):
     errors: int = 0
     skipped: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """How many items were passed over, by reason."""
+    unseen: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
+    """By pass: items of the app's list that were not looked at."""
+    warnings: list[str] = Field(default_factory=list, sa_type=JSON)
+    """What is wrong with the settings, as sentences."""
 
     @property
     def took_seconds(self) -> float | None:
@@ -158,6 +162,9 @@ class Search(SQLModel, table=True):
     imported_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     indexer: str | None = Field(default=None, max_length=300)
     release_title: str | None = Field(default=None, max_length=300)
+    """The release that was grabbed first."""
+    release_titles: list[str] = Field(default_factory=list, sa_type=JSON)
+    """Every release that was grabbed."""
     file_before: int | None = None
     quality_before: str | None = Field(default=None, max_length=300)
     score_before: int | None = None

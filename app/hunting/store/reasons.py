@@ -16,6 +16,7 @@ class HuntReason(StrEnum):
     OFFLINE = "offline"
     QUEUE_UNREADABLE = "queue_unreadable"
     MAX_QUEUE = "max_queue"
+    UNRESOLVED_FILTER = "unresolved_filter"
     CANCELLED = "cancelled"
     GAVE_UP = "gave_up"
     DELETED = "deleted"
