@@ -65,6 +65,7 @@ ROUTERS: tuple[ApiRouter, ...] = (
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CORS_REQUEST_HEADERS = (
     "X-Api-Key",
+    "Authorization",
     "X-CSRF-Token",
     IDEMPOTENCY_HEADER,
     "Content-Type",

@@ -41,8 +41,7 @@ def redirect_to_login(inner: Handler) -> Handler:
         try:
             return await inner(request)
         except NotAuthenticated:
-            has_key = API_KEY_HEADER in request.headers or API_KEY_QUERY in request.query_params
-            if has_key or "text/html" not in request.headers.get("accept", ""):
+            if api_keys(request) or "text/html" not in request.headers.get("accept", ""):
                 raise
             return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
 
@@ -60,7 +59,7 @@ class Authenticator:
 
         `TooManyRequests` for an address that tried too many wrong keys.
         """
-        if keys := request.headers.getlist(API_KEY_HEADER) or request.query_params.getlist(API_KEY_QUERY):
+        if keys := api_keys(request):
             address = client_address(request)
             found = await _resolve(keys, lambda digest: self._store.by_api_key(digest, address))
         elif tokens := session_tokens(request):
@@ -93,11 +92,22 @@ def check_access(request: Request, caller: Caller, access: Access) -> None:
 
 def has_credentials(request: Request) -> bool:
     """Whether any credential is present, right or wrong."""
-    return bool(
+    return bool(api_keys(request) or session_tokens(request))
+
+
+def api_keys(request: Request) -> list[str]:
+    """What is given as API key, in the first place that has any: our header, `Authorization: Bearer`, the query."""
+    return (
         request.headers.getlist(API_KEY_HEADER)
+        or _bearer_tokens(request)
         or request.query_params.getlist(API_KEY_QUERY)
-        or session_tokens(request)
     )
+
+
+def _bearer_tokens(request: Request) -> list[str]:
+    """Other schemes are none of ours: a proxy in front may ask for a password of its own."""
+    given = (header.strip().partition(" ") for header in request.headers.getlist("authorization"))
+    return [token.strip() for scheme, _, token in given if scheme.lower() == "bearer"]
 
 
 def session_tokens(request: Request) -> list[str]:

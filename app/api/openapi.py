@@ -27,6 +27,7 @@ COMPONENTS: Final = "#/components/schemas/"
 
 SECURITY_SCHEMES: Final[Json] = {
     "ApiKeyHeader": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER, "description": "An API key."},
+    "ApiKeyBearer": {"type": "http", "scheme": "bearer", "description": "The same API key as a bearer token."},
     "ApiKeyQuery": {
         "type": "apiKey",
         "in": "query",

@@ -18,6 +18,7 @@ from app.core.schemas import Page
 
 KEPT_FOR: Final = timedelta(days=365)
 MAX_ROWS: Final = 100_000
+MAX_SEARCHED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,12 @@ class AuditTrail:
             rows, total = await page_of(session, query, page=page, page_size=page_size)
         items = [AuditOut.model_validate(row) for row in rows]
         return Page[AuditOut](items=items, total=total, page=page, page_size=page_size)
+
+    async def addresses_of(self, action: str) -> set[str]:
+        """The addresses that the newest entries of this action came from."""
+        newest = select(Audit.address).where(Audit.action == action).order_by(col(Audit.id).desc()).limit(MAX_SEARCHED)
+        async with self._db.reading() as session:
+            return set((await session.exec(select(newest.subquery().c.address).distinct())).all())
 
     async def purge(self) -> int:
         """Delete entries that are older than a year or too many; returns how many."""

@@ -49,7 +49,7 @@ class Origin:
 class CredentialStore(Protocol):
     """Finds callers by the SHA-256 digest of the key or token they sent (`key_digest`); None when it is not valid.
 
-    `TooManyRequests` when `address` sent too many wrong keys.
+    `TooManyRequests` for a wrong key when `address` sent too many of them.
     """
 
     async def by_api_key(self, digest: bytes, address: str) -> Caller | None: ...

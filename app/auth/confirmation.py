@@ -8,11 +8,12 @@ from pydantic import SecretStr
 from app.auth.audit import audit_entry
 from app.auth.callers import Caller, Origin
 from app.auth.context import AuthContext
+from app.auth.limits import Subject
 from app.auth.owner import find_owner
 from app.core.errors import Forbidden
 
 WRONG_PASSWORD = "The password is not right."  # noqa: S105 - a sentence
-_SUBJECT = "confirm:owner"
+_SUBJECT = Subject("confirm:owner")
 
 
 class Confirmation:

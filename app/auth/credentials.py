@@ -51,20 +51,22 @@ class Credentials:
         self._environment_key = environment_key
         self._cache: dict[bytes, tuple[float, StoredCredential]] = {}
         self._generation = 0
-        self._wrong = LocalWindow(MAX_WRONG_KEYS)
+        self._wrong = LocalWindow()
         self._last_written: dict[tuple[type, int], datetime] = {}
         self._writes: set[asyncio.Task[None]] = set()
 
     async def by_api_key(self, digest: bytes, address: str) -> Caller | None:
-        now, subject = self._clock(), by_address("key", address)
-        if wait := self._wrong.wait(subject, now):
-            raise TooManyRequests("Too many wrong API keys came from your address: try again later.", retry_after=wait)
+        """Only wrong keys are counted: others at the same address, behind NAT or a proxy, keep theirs."""
         if self._environment_key is not None and same_key(self._environment_key, digest):
             return ENVIRONMENT_KEY
+        now, subject = self._clock(), by_address("key", address, limit=MAX_WRONG_KEYS)
         caller = await self._find(b"key:" + digest, lambda: self._read_key(digest), now)
-        if caller is None:
-            self._wrong.add(subject, now)
-        return caller
+        if caller is not None:
+            return caller
+        if wait := self._wrong.wait(subject, now):
+            raise TooManyRequests("Too many wrong API keys came from your address: try again later.", retry_after=wait)
+        self._wrong.add(subject, now)
+        return None
 
     async def by_session(self, digest: bytes) -> Caller | None:
         return await self._find(b"session:" + digest, lambda: self._read_session(digest), self._clock())

@@ -8,8 +8,10 @@ from app.auth.audit import AuditEntry
 from app.auth.callers import Caller, CallerKind, Origin
 from app.auth.confirmation import Confirmation
 from app.auth.context import AuthContext
-from app.auth.limits import by_address, by_name
+from app.auth.limits import Subject, by_address
+from app.auth.login_limits import LoginLimits
 from app.auth.models import User
+from app.auth.names import normalised_name
 from app.auth.owner import find_owner, locked_owner
 from app.auth.schemas import AuditAuth, LoginIn, MeOut, PasswordIn, SetupIn
 from app.auth.sessions import OpenedSession, SessionService
@@ -42,6 +44,7 @@ class AccountService:
         self._sessions = sessions
         self._two_factor = two_factor
         self._confirmation = confirmation
+        self._login_limits = LoginLimits(context.limit, context.audit)
 
     async def has_owner(self) -> bool:
         return await self._owner() is not None
@@ -74,7 +77,7 @@ class AccountService:
 
     async def login(self, given: LoginIn, origin: Origin, *, replaces: bytes | None = None) -> OpenedSession:
         """A new session. `replaces` is the token digest of the session that the browser had."""
-        subjects = (by_name("login", given.username), by_address("login", origin.address))
+        subjects = await self._login_limits.subjects(given.username, origin.address)
         owner = await self._checked_owner(given, subjects, origin)
         # Checked again: of many attempts at once, none may learn that it was right after five were wrong.
         await self._context.limit.check(*subjects)
@@ -82,6 +85,7 @@ class AccountService:
             return await self._open_session(owner, given, origin, replaces)
         if not _totp_code(given):
             raise NotAuthenticated(CODE_REQUIRED)
+        subjects += await self._login_limits.subjects_of_codes(given.username, origin.address)
         try:
             async with self._context.limit.attempt(*subjects, wrong=NotAuthenticated):
                 return await self._open_session(owner, given, origin, replaces)
@@ -145,7 +149,7 @@ class AccountService:
         except IntegrityError:
             raise Conflict(OWNER_EXISTS) from None
 
-    async def _checked_owner(self, given: LoginIn, subjects: tuple[str, ...], origin: Origin) -> User:
+    async def _checked_owner(self, given: LoginIn, subjects: tuple[Subject, ...], origin: Origin) -> User:
         """The owner, if name and password are right. Every other case takes the same work and gets the same error."""
         await self._context.limit.check(*subjects)
         owner = await self._owner()
@@ -180,8 +184,8 @@ def _totp_code(given: LoginIn) -> str:
 
 
 def _same_name(left: str, right: str) -> bool:
-    """Case does not count; the comparison takes as long wherever the first difference is."""
-    return same_key(left.strip().casefold().encode(), right.strip().casefold().encode())
+    """The comparison takes as long wherever the first difference is."""
+    return same_key(normalised_name(left).encode(), normalised_name(right).encode())
 
 
 def _login_entry(owner: User | None, origin: Origin, action: str) -> AuditEntry:

@@ -47,6 +47,6 @@ class AuthServices:
         context = AuthContext(db, infra.box, clock, passwords, FailureLimit(infra.redis, clock), audit, credentials)
         confirmation = Confirmation(context)
         sessions = SessionService(context, settings)
-        two_factor = TwoFactorService(context, confirmation)
+        two_factor = TwoFactorService(context, sessions, confirmation)
         accounts = AccountService(context, sessions, two_factor, confirmation)
         return cls(accounts, sessions, KeyService(db, credentials, clock), two_factor, audit, credentials, passwords)

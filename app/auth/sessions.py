@@ -72,13 +72,17 @@ class SessionService:
 
     async def rotate_in(self, session: AsyncSession, user: User, caller: Caller) -> OpenedSession:
         """Give the caller's session a new token, and end all other sessions."""
-        await session.exec(delete(LoginSession).where(col(LoginSession.id) != caller.session_id))
+        await self.end_others_in(session, caller)
         row = await session.get(LoginSession, caller.session_id, with_for_update=True)
         if row is None:  # somebody else ended it a moment ago
             raise NotAuthenticated("This session has ended.")
         opened = _opened(user, secrets.token_urlsafe(32), row.created_at, row.expires_at)
         row.token_digest, row.csrf_digest = key_digest(opened.token).hex(), key_digest(opened.csrf_token).hex()
         return opened
+
+    async def end_others_in(self, session: AsyncSession, caller: Caller) -> None:
+        """End all sessions but the caller's."""
+        await session.exec(delete(LoginSession).where(col(LoginSession.id) != caller.session_id))
 
     async def end_all_in(self, session: AsyncSession) -> None:
         await session.exec(delete(LoginSession))

@@ -13,6 +13,7 @@ from app.auth.context import AuthContext
 from app.auth.models import RecoveryCode, User
 from app.auth.owner import locked_owner
 from app.auth.schemas import TwoFactorDisableIn, TwoFactorEnableIn, TwoFactorSetupIn, TwoFactorSetupOut
+from app.auth.sessions import SessionService
 from app.core.errors import Conflict, Forbidden
 
 PENDING_FOR: Final = timedelta(minutes=15)
@@ -23,10 +24,12 @@ ALREADY_ON: Final = "Two-factor login is on already: turn it off first."
 class TwoFactorService:
     """Secrets are stored encrypted and recovery codes hashed; every code works once."""
 
-    def __init__(self, context: AuthContext, confirmation: Confirmation) -> None:
+    def __init__(self, context: AuthContext, sessions: SessionService, confirmation: Confirmation) -> None:
         self._db = context.db
         self._box = context.box
         self._clock = context.clock
+        self._credentials = context.credentials
+        self._sessions = sessions
         self._confirmation = confirmation
 
     async def set_up(self, given: TwoFactorSetupIn, caller: Caller, origin: Origin) -> TwoFactorSetupOut:
@@ -41,7 +44,7 @@ class TwoFactorService:
         return TwoFactorSetupOut(secret=secret, otpauth_uri=uri, qr_svg=codes.qr_svg(uri))
 
     async def enable(self, given: TwoFactorEnableIn, caller: Caller, origin: Origin) -> list[str]:
-        """Turn it on; returns the recovery codes, which are known in clear only now."""
+        """Turn it on and end all other sessions; returns the recovery codes, which are known in clear only now."""
         async with self._confirmation.attempt(caller, origin), self._db.session() as session:
             user, now = await locked_owner(session), self._clock()
             if user.totp_secret is not None:
@@ -53,7 +56,10 @@ class TwoFactorService:
                 raise Forbidden(WRONG_CODE)
             user.totp_secret, user.totp_step = user.totp_pending, step
             user.totp_pending = user.totp_pending_at = None
-            return await _replace_recovery_codes(session, user)
+            await self._sessions.end_others_in(session, caller)
+            recovery_codes = await _replace_recovery_codes(session, user)
+        self._credentials.forget()
+        return recovery_codes
 
     async def disable(self, given: TwoFactorDisableIn, caller: Caller, origin: Origin) -> None:
         await self._confirmation.password(given.password, caller, origin)

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from datetime import datetime
 from typing import Final
 
 from sqlmodel import select
@@ -38,33 +37,31 @@ class WebhookTokens:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
-        self._wrong = LocalWindow(MAX_WRONG_TOKENS)
+        self._wrong = LocalWindow()
 
     async def of_app(self, token: str, instance_id: int, address: str) -> Caller | None:
-        """The app of the instance; `TooManyRequests` for an address that tried too many wrong tokens."""
-        now, subject = self._start_attempt(address)
+        """The app of the instance; `TooManyRequests` for a wrong token of an address that tried too many."""
         async with self._db.reading() as session:
             row = await session.get(AppWebhook, instance_id)
         if _is_same(row.digest if row is not None else NO_DIGEST, token):
             return Caller(CallerKind.WEBHOOK, f"the app of instance {instance_id}", Scope.FULL)
-        self._wrong.add(subject, now)
+        self._count_wrong(address)
         return None
 
     async def of_hook(self, token: str, address: str) -> Caller | None:
         """The same for a hook."""
-        now, subject = self._start_attempt(address)
         async with self._db.reading() as session:
             row = (await session.exec(select(Hook).where(Hook.digest == digest_of(token)))).first()
         if row is not None:
             return Caller(CallerKind.WEBHOOK, row.name, Scope.FULL, hook_id=row.id)
-        self._wrong.add(subject, now)
+        self._count_wrong(address)
         return None
 
-    def _start_attempt(self, address: str) -> tuple[datetime, str]:
-        now, subject = self._clock(), by_address("webhook", address)
+    def _count_wrong(self, address: str) -> None:
+        now, subject = self._clock(), by_address("webhook", address, limit=MAX_WRONG_TOKENS)
         if wait := self._wrong.wait(subject, now):
             raise TooManyRequests("Too many wrong tokens came from your address: try again later.", retry_after=wait)
-        return now, subject
+        self._wrong.add(subject, now)
 
 
 def _is_same(stored: str, token: str) -> bool:

@@ -86,7 +86,22 @@ def notes() -> ApiRouter:
         ([("Cookie", "huntarr_session=")], "", 401),
         ([("X-Api-Key", f"{FULL_KEY},{FULL_KEY}")], "", 401),
         ([("X-Api-Key", "\xe9" * 40)], "", 401),
-        ([("Authorization", f"Bearer {FULL_KEY}")], "", 401),
+        # A bearer token is the second of four.
+        ([("Authorization", f"Bearer {FULL_KEY}")], "", 200),
+        ([("authorization", f"bearer  {FULL_KEY} ")], "", 200),
+        ([("Authorization", f"Bearer {READ_KEY}")], "apikey=wrong", 200),
+        ([("Authorization", f"Bearer {FULL_KEY}"), ("Cookie", "huntarr_session=wrong")], "", 200),
+        ([("Authorization", f"Bearer {FULL_KEY}"), ("X-Api-Key", "wrong")], "", 401),
+        ([("Authorization", "Bearer wrong"), ("X-Api-Key", FULL_KEY)], "", 200),
+        ([("Authorization", "Bearer wrong")], f"apikey={FULL_KEY}", 401),
+        ([("Authorization", "Bearer")], f"apikey={FULL_KEY}", 401),
+        ([("Authorization", "Bearer wrong"), ("Cookie", f"huntarr_session={SESSION}")], "", 401),
+        ([("Authorization", f"Bearer {FULL_KEY}"), ("Authorization", f"Bearer {FULL_KEY}")], "", 401),
+        ([("Authorization", f"Bearer {FULL_KEY}, Bearer {FULL_KEY}")], "", 401),
+        # What a proxy in front is told is none of ours.
+        ([("Authorization", "Basic b3duZXI6cGFzc3dvcmQ=")], "", 401),
+        ([("Authorization", "Basic b3duZXI6cGFzc3dvcmQ=")], f"apikey={FULL_KEY}", 200),
+        ([("Authorization", FULL_KEY)], "", 401),
     ],
 )
 async def test_first_credential_present_decides(

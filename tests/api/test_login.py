@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from httpx import Response
 from pydantic import SecretStr
 
+from app.auth.login_limits import MAX_OF_ADDRESS, MAX_OF_NAME
 from app.auth.models import LoginSession, User
 from app.auth.passwords import DUMMY_HASH, MAX_WAITING, THREADS, Passwords
 from app.core.errors import TooManyRequests
@@ -126,23 +127,72 @@ async def test_after_five_failures_a_caller_has_to_wait(house: House) -> None:
     assert (await visitor.login()).status_code == 200
 
 
-async def test_failures_of_a_name_are_counted_over_all_addresses(house: House) -> None:
+SPELLINGS = ("{}", " {}", "{} ", "\u00a0{}", "{}\u2003", "\u3000{}\u3000", "\t{}", "{}\u2028")
+
+
+async def test_blanks_around_the_name_win_no_more_guesses(house: House) -> None:
     await house.make_owner()
-    for number in range(5):
-        assert (await (await house.visitor(f"192.0.2.{number}")).login(WRONG)).status_code == 401
+    spellings = [spelling.format(name) for spelling in SPELLINGS for name in (OWNER, OWNER.upper())]
+    visitor = await house.visitor()
+    assert [(await visitor.login(WRONG, name=name)).status_code for name in spellings] == [401] * 5 + [429] * 11
     elsewhere = await house.visitor("198.51.100.1")
-    assert (await elsewhere.login()).status_code == 429
-    assert (await elsewhere.login(name=OWNER.upper())).status_code == 429
-    assert (await elsewhere.login(name="nobody")).status_code == 401  # and an unknown one looks alike:
-    for number in range(4):
-        await (await house.visitor(f"192.0.2.{10 + number}")).login(name="nobody")
-    assert (await (await house.visitor("198.51.100.2")).login(name="nobody")).status_code == 429
+    for name in SPELLINGS[1:]:
+        assert (await elsewhere.login(name=name.format(OWNER))).status_code == 200
+
+
+async def test_blanks_around_the_name_win_no_more_codes(house: House) -> None:
+    await (await house.owner()).two_factor()
+    visitor = await house.visitor("198.51.100.2")
+    codes = [(await visitor.login(name=name.format(OWNER), code="000000")).status_code for name in SPELLINGS]
+    assert codes == [401] * 5 + [429] * 3
+
+
+async def test_five_wrong_logins_from_elsewhere_do_not_keep_the_owner_out(house: House) -> None:
+    await house.make_owner()
+    guesser = await house.visitor("198.51.100.66")
+    assert [(await guesser.login(WRONG)).status_code for _ in range(6)] == [401] * 5 + [429]
+    assert (await guesser.login()).status_code == 429
+    assert (await guesser.login("still wrong", name="nobody")).status_code == 401
+    assert (await (await house.visitor("192.0.2.1")).login()).status_code == 200
+
+
+async def guessed_from_everywhere(house: House, name: str, offset: int = 0) -> None:
+    """As many failures of a name, each from another address, as make strangers wait."""
+    for number in range(MAX_OF_NAME):
+        stranger = await house.visitor(f"198.18.{offset}.{number}")
+        assert (await stranger.login(WRONG, name=name)).status_code == 401
+
+
+@pytest.mark.storage
+async def test_guesses_from_many_addresses_slow_strangers_down_and_not_the_owner(house: House) -> None:
+    await house.owner("192.0.2.1")
+    await house.owner("2001:db8::1")
+    await guessed_from_everywhere(house, OWNER)
+    refused = await (await house.visitor("198.51.100.1")).login()
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+    for known in ("192.0.2.1", "2001:db8::aaaa:2", "::ffff:192.0.2.1"):
+        assert (await (await house.visitor(known)).login()).status_code == 200
+    house.rig.clock.forward(seconds=10)
+    assert (await (await house.visitor("198.51.100.2")).login(WRONG)).status_code == 401
+    refused = await (await house.visitor("198.51.100.1")).login()
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+    house.rig.clock.forward(seconds=10)
+    assert (await (await house.visitor("198.51.100.1")).login()).status_code == 200
+
+
+async def test_an_unknown_name_is_slowed_down_alike(house: House) -> None:
+    await house.owner("192.0.2.1")
+    await guessed_from_everywhere(house, "nobody")
+    refused = await (await house.visitor("198.51.100.1")).login(name="nobody")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+    assert (await (await house.visitor("192.0.2.1")).login(name="nobody")).status_code == 401
 
 
 async def test_an_address_cannot_try_many_names(house: House) -> None:
     await house.make_owner()
     visitor = await house.visitor("2001:db8::1")
-    assert [(await visitor.login(name=f"user {n}")).status_code for n in range(6)] == [401] * 5 + [429]
+    tried = [(await visitor.login(name=f"user {n}")).status_code for n in range(MAX_OF_ADDRESS + 1)]
+    assert tried == [401] * MAX_OF_ADDRESS + [429]
     assert (await (await house.visitor("2001:db8::ffff:2")).login()).status_code == 429  # the same network
     assert (await (await house.visitor("2001:db8:0:1::1")).login()).status_code == 200
 
@@ -150,10 +200,10 @@ async def test_an_address_cannot_try_many_names(house: House) -> None:
 async def test_an_invented_forwarded_address_does_not_help(house: House) -> None:
     await house.make_owner()
     statuses = []
-    for number in range(6):
+    for number in range(MAX_OF_ADDRESS + 1):
         spoofer = await house.visitor("203.0.113.66", **{"X-Forwarded-For": f"10.0.0.{number}", "X-Real-IP": "::1"})
         statuses.append((await spoofer.login(WRONG, name=f"user {number}")).status_code)
-    assert statuses == [401] * 5 + [429]
+    assert statuses == [401] * MAX_OF_ADDRESS + [429]
 
 
 async def test_callers_behind_a_trusted_proxy_are_told_apart(rig: Rig) -> None:
@@ -165,8 +215,9 @@ async def test_callers_behind_a_trusted_proxy_are_told_apart(rig: Rig) -> None:
             return (await visitor.login(WRONG, name=name)).status_code
 
         # What the caller wrote itself stands on the left and does not count.
-        statuses = [await knock(f"192.0.2.{number}, 203.0.113.66", f"user {number}") for number in range(6)]
-        assert statuses == [401] * 5 + [429]
+        tries = range(MAX_OF_ADDRESS + 1)
+        statuses = [await knock(f"192.0.2.{number}, 203.0.113.66", f"user {number}") for number in tries]
+        assert statuses == [401] * MAX_OF_ADDRESS + [429]
         assert await knock("203.0.113.67", "user 7") == 401
 
 

@@ -101,7 +101,12 @@ def test_names_are_readable() -> None:
 def test_operations_describe_their_policy() -> None:
     paths = made(books())["paths"]
     listing, adding = paths["/api/books"]["get"], paths["/api/books"]["post"]
-    assert [next(iter(item)) for item in listing["security"]] == ["ApiKeyHeader", "ApiKeyQuery", "SessionCookie"]
+    assert [next(iter(item)) for item in listing["security"]] == [
+        "ApiKeyHeader",
+        "ApiKeyBearer",
+        "ApiKeyQuery",
+        "SessionCookie",
+    ]
     assert set(listing["responses"]) == {"200", "304", "400", "401", "422", "429", "500", "503"}
     assert [item["name"] for item in listing["parameters"]] == ["page", "page_size", "If-None-Match"]
     assert [item["name"] for item in adding["parameters"]] == ["Idempotency-Key"]

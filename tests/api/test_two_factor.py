@@ -43,6 +43,16 @@ async def test_turning_it_on(house: House) -> None:
     assert SecretBox(SECRET).decrypt(user.totp_secret) == begun["secret"]
 
 
+@pytest.mark.storage
+async def test_turning_it_on_ends_all_other_sessions(house: House) -> None:
+    thief, owner = await house.owner("192.0.2.66"), await house.owner()
+    assert (await thief.get("/api/auth/me")).status_code == 200
+    await owner.two_factor()
+    assert (await thief.get("/api/auth/me")).status_code == 401
+    assert [row["current"] for row in await owner.data("GET", "/api/auth/sessions")] == [True]
+    assert (await owner.post("/api/hunting/resume")).status_code == 200
+
+
 async def test_the_need_for_a_code_is_revealed_only_after_a_right_password(house: House) -> None:
     owner = await house.owner()
     await owner.two_factor()

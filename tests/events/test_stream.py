@@ -10,6 +10,7 @@ import httpx
 import pytest
 from arq.connections import RedisSettings
 
+from app.auth.credentials import MAX_WRONG_KEYS
 from app.core.clock import utc_now
 from app.core.config import Config
 from app.core.redis import embedded_redis, make_redis, redis_settings
@@ -302,6 +303,21 @@ async def test_a_session_or_key_that_is_revoked_ends_its_stream(house: Any) -> N
         assert await session.take_rest() == []
         await stays.wait_for_heartbeat()
         await publish(rig, 1)
+        assert numbers(await stays.take(1)) == [1]
+
+
+async def test_wrong_keys_of_others_end_no_stream(house: Any) -> None:
+    """All behind one address, as behind NAT or a proxy."""
+    key = (await (await house.owner()).key("read"))["key"]
+    async with gateway(house.rig, heartbeat_seconds=0.1) as served, client(served, key=key) as stays:
+        async with httpx.AsyncClient(base_url=served.url) as widget:
+            stale = [
+                (await widget.get("/api/stats", headers={"X-Api-Key": f"huntarr_{number:043}"})).status_code
+                for number in range(MAX_WRONG_KEYS + 1)
+            ]
+        assert stale == [401] * MAX_WRONG_KEYS + [429]
+        await stays.wait_for_heartbeat()
+        await publish(house.rig, 1)
         assert numbers(await stays.take(1)) == [1]
 
 

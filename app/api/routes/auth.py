@@ -74,7 +74,7 @@ async def set_up_two_factor(
 async def enable_two_factor(
     body: TwoFactorEnableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> Reply[RecoveryCodesOut]:
-    """Returns ten recovery codes, which are shown only here."""
+    """Returns ten recovery codes, which are shown only here. Ends all other sessions."""
     codes = await two_factor.enable(body, caller, origin)
     return Reply[RecoveryCodesOut](data=RecoveryCodesOut(recovery_codes=codes), message="Two-factor login enabled")
 

@@ -11,10 +11,14 @@
     window.history.replaceState(null, "", address.pathname + address.search + address.hash);
   }
 
+  function hasKey(request) {
+    return Boolean(request.headers["X-Api-Key"] || request.headers.Authorization);
+  }
+
   // Only to our own origin, and never over a key that was given by "Authorize".
   function withKey(request) {
     const target = new URL(request.url, window.location.href);
-    if (key && target.origin === window.location.origin && !request.headers["X-Api-Key"]) {
+    if (key && target.origin === window.location.origin && !hasKey(request)) {
       request.headers["X-Api-Key"] = key;
     }
     return request;
@@ -23,7 +27,7 @@
   // A change by a session carries its CSRF token, asked for each time: a login elsewhere in this browser changes it.
   async function withToken(request) {
     const isOurs = new URL(request.url, window.location.href).origin === window.location.origin;
-    if (isOurs && !request.headers["X-Api-Key"] && !SAFE.has((request.method || "GET").toUpperCase())) {
+    if (isOurs && !hasKey(request) && !SAFE.has((request.method || "GET").toUpperCase())) {
       const reply = await fetch("api/auth/me", { credentials: "same-origin" });
       const token = reply.ok ? (await reply.json()).data.csrf_token : null;
       if (token) {
