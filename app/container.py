@@ -20,6 +20,7 @@ from app.events.hub import EventHub
 from app.events.relay import EventRelay
 from app.events.services import EventServices
 from app.history.service import HistoryService
+from app.home_assistant.commands import CommandExecutor
 from app.home_assistant.services import HomeAssistantServices
 from app.hunting.running.timing import Timing
 from app.hunting.services import HuntingServices
@@ -124,5 +125,7 @@ def build_container(
         metrics=MetricsServices.build(infra, settings, traffic),
         logs=LogServices.build(infra, settings, bus),
         backups=backups,
-        home_assistant=HomeAssistantServices.build(infra, settings, stats, bus, hunting.service, auth.audit),
+        home_assistant=HomeAssistantServices.build(
+            infra, settings, stats, bus, CommandExecutor(hunting.service, instances, settings, auth.audit)
+        ),
     )

@@ -14,7 +14,7 @@ from app.cli import command_line
 from app.core.errors import HuntarrError
 from app.main import create_app
 from app.metrics.families import FAMILIES
-from tests.home_assistant.test_recipes import is_served
+from tests.home_assistant.pages import is_served
 from tests.test_house_rules import ROOT, calls, table_of, texts
 from tests.test_packaging import variables
 

@@ -11,9 +11,9 @@ from app.core.errors import HuntarrError
 from app.core.leader_lock import LeaderLock
 from app.core.loops import forever
 from app.home_assistant.broker import connect
-from app.home_assistant.entities import CLEARED, OFFLINE, Topics
 from app.home_assistant.session import PublisherServices, PublisherSession, PublishTiming
 from app.home_assistant.settings import MqttTarget, RetainedTopics
+from app.home_assistant.topics import CLEARED, OFFLINE, Topics
 from app.http.addresses import Resolve, resolve_name
 
 log = structlog.get_logger(__name__)

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from app.auth.audit import AuditTrail
 from app.dashboard.service import StatsService
 from app.events.bus import EventBus
 from app.home_assistant.commands import CommandExecutor
+from app.home_assistant.devices import SnapshotReader
 from app.home_assistant.publisher import Publisher
 from app.home_assistant.session import PublisherServices
 from app.home_assistant.settings import MqttSettingsService
-from app.hunting.service import HuntService
 from app.infra import Infra
 from app.settings.service import SettingsService
 
@@ -21,14 +20,8 @@ class HomeAssistantServices:
 
     @classmethod
     def build(
-        cls,
-        infra: Infra,
-        settings: SettingsService,
-        stats: StatsService,
-        bus: EventBus,
-        hunts: HuntService,
-        audit: AuditTrail,
+        cls, infra: Infra, settings: SettingsService, stats: StatsService, bus: EventBus, commands: CommandExecutor
     ) -> "HomeAssistantServices":
         mqtt = MqttSettingsService(infra.db, infra.box, settings)
-        commands = CommandExecutor(hunts, settings, audit)
-        return cls(mqtt, Publisher(PublisherServices(mqtt, stats, settings, bus, commands), infra.redis))
+        snapshots = SnapshotReader(infra.db, stats, settings, infra.clock)
+        return cls(mqtt, Publisher(PublisherServices(mqtt, snapshots, bus, commands), infra.redis))

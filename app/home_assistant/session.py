@@ -14,15 +14,15 @@ from redis.exceptions import RedisError
 from app import __version__
 from app.core.errors import HuntarrError, Unavailable
 from app.core.leader_lock import LeaderLock
-from app.dashboard.service import StatsService
 from app.events.bus import STREAM, EventBus, StreamEntry, StreamId
 from app.events.catalogue import DURABLE_EVENTS, EventName
 from app.home_assistant.broker import REPLY_SECONDS, MqttConnection, connect
 from app.home_assistant.commands import CommandExecutor
-from app.home_assistant.entities import CLEARED, OFFLINE, ONLINE, Topics, event_message, retained_messages
+from app.home_assistant.devices import SnapshotReader
+from app.home_assistant.messages import event_message, retained_messages
 from app.home_assistant.settings import MqttSettingsService, MqttTarget
+from app.home_assistant.topics import CLEARED, OFFLINE, ONLINE, Topics
 from app.http.addresses import Resolve
-from app.settings.service import SettingsService
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +52,7 @@ class PublisherServices:
     """What is published, and who executes commands."""
 
     mqtt: MqttSettingsService
-    stats: StatsService
-    settings: SettingsService
+    snapshots: SnapshotReader
     bus: EventBus
     commands: CommandExecutor
 
@@ -101,8 +100,7 @@ class PublisherSession:
                             await connection.publish(self._topics.availability, OFFLINE, retain=True)
 
     def _subscriptions(self) -> tuple[str, ...]:
-        topics = self._topics
-        return (topics.command(), topics.command("+"), topics.paused, topics.birth, topics.availability)
+        return (*self._topics.commands, self._topics.birth, self._topics.availability)
 
     async def _watch(self) -> None:
         """Return when this worker must no longer publish to this target."""
@@ -131,8 +129,7 @@ class PublisherSession:
 
     async def _publish_changed(self, connection: MqttConnection) -> None:
         """Publish messages that are new or changed, and clear those that no longer apply."""
-        stats, general = await self._services.stats.read(), await self._services.settings.general()
-        messages = retained_messages(self._target, stats, is_paused=general.hunting_paused, version=__version__)
+        messages = retained_messages(self._target, await self._services.snapshots.read(), __version__)
         if not set(messages) <= set(self._retained):
             await self._remember([*self._retained, *messages])
         for topic, payload in messages.items():

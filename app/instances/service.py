@@ -165,6 +165,10 @@ class InstanceService:
             raise NotFound(f"There is no {app_type or 'instance'} with the id {instance_id}.")
         return row
 
+    async def app_type_of(self, instance_id: int) -> AppType:
+        async with self._db.reading() as session:
+            return AppType((await self.require(session, instance_id)).app_type)
+
     async def require_hunting(
         self, session: AsyncSession, instance_id: int, app_type: AppType | None = None
     ) -> Instance:

@@ -54,6 +54,10 @@ class SettingsService:
         paused = self._pause(stored).paused
         return GeneralSettings.model_validate({**self._defaults, **stored, "hunting_paused": paused})
 
+    async def pause_in(self, session: AsyncSession) -> Pause:
+        """The pause in force, within an open unit of work."""
+        return self._pause(await _stored(session, GENERAL))
+
     async def update_general(self, given: GeneralIn) -> GeneralSettings:
         changes = given.model_dump(mode="json", exclude_unset=True)
         if "hunting_paused" in changes:

@@ -7,7 +7,7 @@ from sqlmodel import select
 from app.arr.models import AppType, HuntPass, Unit
 from app.events.models import Event
 from app.events.outbox import record_event
-from app.events.payloads import Durable, HuntCompleted, InstanceOffline, SearchSent
+from app.events.payloads import BackupFailed, Durable, HuntCompleted, InstanceOffline, MediaImported, SearchSent
 from tests.support.rig import Rig
 
 INSTANCE: dict[str, Any] = {"app_type": AppType.SONARR, "instance_id": 7, "instance_name": "TV"}
@@ -33,6 +33,21 @@ def hunt_completed(number: int = 3) -> HuntCompleted:
 
 def instance_offline(error: str = "Nothing listens there.") -> InstanceOffline:
     return InstanceOffline(**INSTANCE, error_code="unreachable", error=error)
+
+
+def media_imported(**given: Any) -> MediaImported:
+    search = {
+        "hunt_id": 1,
+        "search_id": 1,
+        "hunt_pass": HuntPass.MISSING,
+        "media_key": "episode:1",
+        "unit": Unit.EPISODE,
+    }
+    return MediaImported(**INSTANCE, **search, **{"title": "The Wire", **given})
+
+
+def backup_failed(message: str = "No space.") -> BackupFailed:
+    return BackupFailed(kind="manual", message=message)
 
 
 async def record_events(rig: Rig, *events: Durable) -> None:

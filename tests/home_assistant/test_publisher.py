@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,14 @@ from structlog.testing import capture_logs
 
 from app.arr.models import AppType
 from app.events.relay import EventRelay
-from app.home_assistant.commands import CommandExecutor
-from app.home_assistant.publisher import LEASE, Publisher
-from app.home_assistant.session import PublisherServices, PublishTiming
+from app.home_assistant.publisher import LEASE
+from app.home_assistant.session import PublishTiming
 from app.home_assistant.settings import MqttIn
 from app.hunting.filters import HuntFilter
 from app.hunting.store.models import HuntStatus
 from tests.events.samples import instance_offline, record_events
 from tests.home_assistant.brokers import BrokerProcess, Home, home_of
+from tests.home_assistant.publishing import publishing, set_up
 from tests.simulator import LibrarySpec
 from tests.support.huntarr_process import FastClock, HuntarrProcess, Stores
 from tests.support.rig import START, Rig
@@ -27,33 +26,13 @@ from tests.support.serving import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 
-QUICK = PublishTiming(poll=0.05, states=0.3, gap=0.05, lease=1, first_rest=0.05, longest_rest=0.2)
-
-
-def publisher_of(rig: Rig, timing: PublishTiming = QUICK) -> Publisher:
-    inside = rig.container
-    commands = CommandExecutor(inside.hunting.service, inside.settings, inside.auth.audit)
-    services = PublisherServices(
-        inside.home_assistant.settings, inside.stats, inside.settings, inside.events.bus, commands
-    )
-    return Publisher(services, inside.infra.redis, timing=timing)
-
-
-@asynccontextmanager
-async def publishing(rig: Rig, timing: PublishTiming = QUICK) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(publisher_of(rig, timing).run())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def set_up(rig: Rig, broker: BrokerProcess, **more: Any) -> None:
-    url = f"mqtt://127.0.0.1:{broker.port}"
-    await rig.container.home_assistant.settings.update(
-        MqttIn.model_validate({"enabled": True, "broker_url": url, **more})
-    )
+COMMANDS = (
+    "huntarr/command",
+    "huntarr/paused/set",
+    "huntarr/pause_minutes/set",
+    "huntarr/instances/1/command",
+    "huntarr/instances/1/enabled/set",
+)
 
 
 async def logged(lines: Sequence[Any], event: str, times: int) -> None:
@@ -120,9 +99,14 @@ async def test_buttons_and_the_switch_do_what_the_api_does(rig: Rig, broker: Bro
             ("huntarr/paused/set", "OFF", "OFF"),
             ("huntarr/command", "pause", "ON"),
             ("huntarr/command", "resume", "OFF"),
+            ("huntarr/pause_minutes/set", "90", "ON"),
+            ("huntarr/pause_minutes/set", "0", "OFF"),
         ]:
             await home.send(topic, payload)
             await home.until(lambda paused=paused: home.json("huntarr/state")["paused"] == paused)  # type: ignore[misc]
+            if payload == "90":
+                assert home.json("huntarr/state")["pause_minutes"] == 90
+                assert home.json("huntarr/state")["paused_until"] == "2026-11-23T13:30:00.000Z"
         await home.send(f"huntarr/instances/{made.id}/command", "hunt")
         await home.until(lambda: home.json("huntarr/state")["queued"] == 1)
     hunts = await rig.container.hunting.service.page(HuntFilter(), page=1, page_size=10)
@@ -135,8 +119,37 @@ async def test_buttons_and_the_switch_do_what_the_api_does(rig: Rig, broker: Bro
         ("resume_hunting", "mqtt"),
         ("pause_hunting", "mqtt"),
         ("resume_hunting", "mqtt"),
+        ("pause_hunting", "mqtt"),
+        ("resume_hunting", "mqtt"),
         ("create_hunt", "mqtt"),
     ]
+
+
+async def test_the_switch_enables_and_disables_an_instance(rig: Rig, broker: BrokerProcess) -> None:
+    tv = await rig.add(rig.sonarr(LibrarySpec(series=1)), name="TV")
+    films = await rig.add(rig.radarr(LibrarySpec(movies=1)), name="Films")
+    state = f"huntarr/instances/{tv.id}/state"
+    await set_up(rig, broker)
+    async with publishing(rig), home_of(broker.port) as home:
+        await home.until(lambda: state in home.kept and is_up(home))
+        await home.send(f"huntarr/instances/{tv.id}/enabled/set", "OFF")
+        await home.until(lambda: home.json(state)["enabled"] is False)
+        assert home.json(state)["next_hunt"] is None
+        await home.send("huntarr/command", "hunt")
+        await home.until(lambda: home.json("huntarr/state")["queued"] == 1)
+        await home.send(f"huntarr/instances/{tv.id}/enabled/set", "ON")
+        await home.until(lambda: home.json(state)["enabled"] is True)
+        async with rig.gateway() as api:
+            shown = (await api.get(f"/api/instances/sonarr/{tv.id}")).json()["data"]
+            assert (shown["enabled"], shown["name"]) == (True, "TV")
+            assert (await api.patch(f"/api/instances/sonarr/{tv.id}", json={"enabled": False})).status_code == 200
+        await home.until(lambda: home.json(state)["enabled"] is False)
+    hunts = await rig.container.hunting.service.page(HuntFilter(), page=1, page_size=10)
+    assert [hunt.instance_id for hunt in hunts.items] == [films.id], "Hunt all leaves out what is disabled"
+    told = await rig.container.auth.audit.page(action="update_instance", page=1, page_size=10)
+    assert [(row.address, row.target, row.fields) for row in told.items if row.address == "mqtt"] == [
+        ("mqtt", {"app_type": "sonarr", "instance_id": str(tv.id)}, ["enabled"])
+    ] * 2
 
 
 async def test_unknown_messages_are_ignored(rig: Rig, broker: BrokerProcess) -> None:
@@ -147,19 +160,20 @@ async def test_unknown_messages_are_ignored(rig: Rig, broker: BrokerProcess) -> 
         with capture_logs() as lines:
             async with publishing(rig):
                 await home.until(lambda: "huntarr/state" in home.kept and is_up(home))
-                for topic in ("huntarr/command", "huntarr/paused/set", "huntarr/instances/1/command"):
+                for topic in COMMANDS:
                     for payload in (b"", b"nonsense", b"\xff\xfe", b"x" * 100_000, b"HUNT", b"[]"):
                         await home.send(topic, payload)
                 await home.send("huntarr/instances/999/command", "hunt")
+                await home.send("huntarr/instances/999/enabled/set", "ON")
                 await home.send("huntarr/instances/01/command", "hunt")
                 await home.send("huntarr/command", "pause")
                 await home.until(lambda: home.json("huntarr/state")["paused"] == "ON")
     assert (await rig.container.hunting.service.page(HuntFilter(), page=1, page_size=10)).total == 0
     ignored = [line for line in lines if line["event"] == "mqtt command ignored"]
-    assert len({(line["topic"], line["payload"]) for line in ignored}) == 1 + 3 * 6 + 1
+    assert len({(line["topic"], line["payload"]) for line in ignored}) == 1 + len(COMMANDS) * 6 + 1
     assert [line["reason"] for line in lines if line["event"] == "mqtt command failed"] == [
         "There is no instance with the id 999."
-    ]
+    ] * 2
     assert max(len(line["payload"]) for line in ignored) <= 40
 
 

@@ -3,6 +3,7 @@
 `test_app_without_hunts.py` runs these tests, in a process in which the app type `throwaway` exists.
 """
 
+import json
 from typing import Any
 
 import pytest
@@ -14,12 +15,13 @@ from sqlmodel import func, select
 from app.arr.models import AppType
 from app.arr.registry import all_apps, hunting_apps
 from app.core.errors import Conflict
-from app.home_assistant.entities import retained_messages
+from app.home_assistant.messages import retained_messages
 from app.hunting.schemas import HuntIn, StateResetIn
 from app.hunting.store.models import CapEntry, Hunt, HuntState, ItemState
 from app.instances.models import InstanceState
 from app.settings.hunting import modes_by_app
 from tests.api.replies import data, error, field
+from tests.home_assistant.publishing import snapshots_of
 from tests.home_assistant.test_entities import TARGET
 from tests.http.servers import answer, replying, serve
 from tests.support.rig import Rig
@@ -37,6 +39,7 @@ OF_ANY_INSTANCE = {
     "huntarr_instance_checked_timestamp_seconds",
 }
 """The metrics that do not speak of hunts."""
+OF_ANY_DEVICE = {"enabled", "online", "error", "event"}
 
 
 @pytest_asyncio.fixture
@@ -120,8 +123,13 @@ async def test_no_cap_statistic_button_or_metric_of_hunts_appears(rig: Rig, api:
     stats = await rig.container.stats.read()
     assert set(stats.apps) == set(hunting_apps())
     assert not any(app.instances for app in stats.apps.values())
-    topics = retained_messages(TARGET, stats, is_paused=False, version="1")
-    assert not any("instance" in topic for topic in topics)
+    topics = retained_messages(TARGET, await snapshots_of(rig).read(), "1")
+    config = json.loads(topics[f"homeassistant/device/huntarr_instance_{made['id']}/config"])
+    assert {key.rpartition(f"_{made['id']}_")[2] for key in config["components"]} == OF_ANY_DEVICE
+    [events] = [entity["event_types"] for entity in config["components"].values() if "event_types" in entity]
+    assert events == ["instance.offline", "instance.online"]
+    state = json.loads(topics[f"huntarr/instances/{made['id']}/state"])
+    assert state == {"enabled": True, "online": "ON", "error": None}
     families = text_string_to_metric_families((await api.get("/metrics")).text)
     found = {
         sample.name
