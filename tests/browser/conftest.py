@@ -56,7 +56,7 @@ def visit(browser: "Browser") -> Iterator[Visit]:
         context = browser.new_context(**options)
         opened.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)  # a busy machine takes long to start a page
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: _note(said, expected, complaints))
         page.goto(url)

@@ -17,7 +17,7 @@ from tests.support.service import Service
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
 NAME, PASSWORD = "owner", "correct horse battery"
 PHONE = {"viewport": {"width": 320, "height": 568}, "is_mobile": True, "has_touch": True, "color_scheme": "dark"}

@@ -12,7 +12,7 @@ from prometheus_client import ProcessCollector
 
 from app.metrics.families import FAMILIES
 from tests.metrics.scrapes import asked, hunted, metrics_in, renewed
-from tests.support.rig import Rig
+from tests.support.rig import KEY, Rig
 from tests.test_house_rules import table_of
 
 pytestmark = pytest.mark.process
@@ -118,6 +118,18 @@ def test_alerts_say_what_is_wrong() -> None:
     assert (job["job_name"], job["metrics_path"]) == ("huntarr", "/metrics")
 
 
+@pytest.mark.asyncio
+async def test_our_configuration_is_let_in_by_its_header(rig: Rig) -> None:
+    [job] = yaml.safe_load(SCRAPING.read_text())["scrape_configs"]
+    assert "params" not in job, "a key in an address stands in logs"
+    given = job["authorization"]
+    async with rig.gateway() as api:
+        del api.headers["X-Api-Key"]
+        refused = await api.get(job["metrics_path"])
+        reply = await api.get(job["metrics_path"], headers={"Authorization": f"{given['type']} {KEY}"})
+    assert (refused.status_code, reply.status_code) == (401, 200)
+
+
 @needs_promtool
 def test_prometheus_reads_our_files() -> None:
     for kind, path in (("rules", ALERTS), ("config", SCRAPING)):
@@ -131,6 +143,30 @@ def of_instance(name: str, more: str = "") -> str:
 
 # Values by minute (by hour in tests of days), time of the check, alerts that must fire then, alerts that must not.
 SEEN: dict[str, tuple[dict[str, str], str, set[str], set[str]]] = {
+    "a gateway that is gone": (
+        {'up{job="huntarr",instance="a:9705"}': "0x10"},
+        "6m",
+        {"HuntarrDown"},
+        {"HuntarrDatabaseDown", "HuntarrRedisDown"},
+    ),
+    "a gateway that comes back in time": (
+        {'up{job="huntarr",instance="a:9705"}': "0x4 1x10"},
+        "8m",
+        set(),
+        {"HuntarrDown"},
+    ),
+    "a gateway without its database": (
+        {'huntarr_database_up{job="huntarr",instance="a:9705"}': "1x3 0x10", 'up{job="huntarr"}': "1x20"},
+        "10m",
+        {"HuntarrDatabaseDown"},
+        {"HuntarrDown", "HuntarrRedisDown"},
+    ),
+    "a gateway without its Redis": (
+        {'huntarr_redis_up{job="huntarr",instance="a:9705"}': "0x10", 'huntarr_database_up{job="huntarr"}': "1x10"},
+        "6m",
+        {"HuntarrRedisDown"},
+        {"HuntarrDatabaseDown"},
+    ),
     "an app that is down": (
         {of_instance("huntarr_instance_online"): "0x60", of_instance("huntarr_instance_enabled"): "1x60"},
         "31m",
@@ -144,11 +180,18 @@ SEEN: dict[str, tuple[dict[str, str], str, set[str], set[str]]] = {
         {"HuntarrAppDown"},
     ),
     "no worker": ({'huntarr_workers{job="huntarr"}': "0x20"}, "10m", {"HuntarrNoWorker"}, {"HuntarrDown"}),
-    "hunts that fail": (
-        {of_instance("huntarr_hunts_total", ',status="failed"'): "0 0 0 1 2 3 4 4x20"},
-        "15m",
+    "a worker": ({'huntarr_workers{job="huntarr"}': "1x20"}, "10m", set(), {"HuntarrNoWorker"}),
+    "three hunts that fail": (
+        {of_instance("huntarr_hunts_total", ',status="failed"'): "5 5 5 6 7 8x20"},
+        "20m",
         {"HuntarrHuntsFailing"},
         set(),
+    ),
+    "two hunts that fail": (
+        {of_instance("huntarr_hunts_total", ',status="failed"'): "5 5 5 6 7x20"},
+        "20m",
+        set(),
+        {"HuntarrHuntsFailing"},
     ),
     "searches without imports": (
         {
@@ -168,13 +211,46 @@ SEEN: dict[str, tuple[dict[str, str], str, set[str], set[str]]] = {
         set(),
         {"HuntarrNothingImported"},
     ),
+    "twenty searches without imports": (
+        {
+            of_instance("huntarr_searches_total", ',pass="missing"'): "_x100 5x10 6+1x19 25x80",
+            of_instance("huntarr_imports_total", ',pass="missing"'): "_x100 0x110",
+        },
+        "8d",
+        set(),
+        {"HuntarrNothingImported"},
+    ),
     "a hunt that nobody begins": (
         {'huntarr_hunts_oldest_age_seconds{status="queued"}': "0+60x60"},
         "30m",
         {"HuntarrHuntsWait"},
         {"HuntarrJobsWait"},
     ),
+    "a hunt that takes long": (
+        {'huntarr_hunts_oldest_age_seconds{status="running"}': "0+60x60"},
+        "30m",
+        set(),
+        {"HuntarrHuntsWait"},
+    ),
+    "a job that nobody takes": (
+        {"huntarr_jobs_oldest_waiting_age_seconds": "0+60x60"},
+        "20m",
+        {"HuntarrJobsWait"},
+        {"HuntarrEventsWait"},
+    ),
+    "an event that nobody is told of": (
+        {"huntarr_events_oldest_unrouted_age_seconds": "0+60x60"},
+        "20m",
+        {"HuntarrEventsWait"},
+        {"HuntarrJobsWait", "HuntarrHuntsWait"},
+    ),
 }
+
+
+def test_every_alert_is_seen_to_fire_and_to_be_silent() -> None:
+    ours = {rule["alert"] for rule in rules()}
+    assert set().union(*(fires for _, _, fires, _ in SEEN.values())) == ours
+    assert set().union(*(silent for _, _, _, silent in SEEN.values())) == ours
 
 
 @needs_promtool
