@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, redirect_stdout
 from functools import partial
 from getpass import getpass
 from pathlib import Path
@@ -25,6 +25,9 @@ except ImportError:  # not available on Windows
 from app import __version__
 from app.api.openapi import document, render
 from app.api.server import BoundedProtocol
+from app.auth.callers import Scope
+from app.auth.keys import read_api_key
+from app.auth.schemas import NewApiKeyOut
 from app.container import Container, open_container
 from app.core.config import Config, read_config
 from app.core.errors import HuntarrError, StartFailed
@@ -87,10 +90,25 @@ def command_line() -> argparse.ArgumentParser:
     reset.add_argument("--password-stdin", action="store_true", help="read one line of standard input instead")
     reset.add_argument("--disable-2fa", action="store_true", help="turn two-factor login off too")
     reset.set_defaults(command=_reset_password)
+    _add_api_key(commands)
     openapi = commands.add_parser("openapi", help="print the OpenAPI document")
     openapi.add_argument("--write", action="store_true", help=f"write it to {DOCUMENT} instead")
     openapi.set_defaults(command=_openapi)
     return parser
+
+
+def _add_api_key(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    keys = commands.add_parser("api-key", help="make API keys").add_subparsers(required=True, metavar="command")
+    create = keys.add_parser(
+        "create",
+        help="make an API key and print it",
+        description="Prints the key, which is shown only this once, and nothing else, so that "
+        "KEY=$(huntarr api-key create --scope read) works. Huntarr may be running; no owner is needed.",
+    )
+    create.add_argument("--scope", required=True, choices=list(Scope), help="read: may only GET")
+    create.add_argument("--name", default="command line", help="shown in the list of keys")
+    create.add_argument("--expires-at", metavar="TIME", help="such as 2027-11-23T16:00:00Z; without it never")
+    create.set_defaults(command=_create_api_key)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -129,6 +147,22 @@ def _reset_password(options: argparse.Namespace) -> int:
 
     name = asyncio.run(reset())
     print(f"{name} has a new password; all sessions have ended.")  # noqa: T201 - the answer to the command
+    return 0
+
+
+def _create_api_key(options: argparse.Namespace) -> int:
+    given = read_api_key({"name": options.name, "scope": options.scope, "expires_at": options.expires_at})
+
+    async def create() -> NewApiKeyOut:
+        config = _configure()
+        await migrate(config)
+        async with open_container(config) as container:
+            return await container.auth.keys.create_from_command_line(given)
+
+    with redirect_stdout(sys.stderr):  # log lines
+        made = asyncio.run(create())
+    print(f"A key of scope {made.scope}; it is shown only now:", file=sys.stderr)  # noqa: T201 - for the person
+    print(made.key)  # noqa: T201 - the answer to the command
     return 0
 
 

@@ -112,6 +112,35 @@ def test_what_hunts_know_of_an_instance_survives_its_move(database_url: str) -> 
     assert rows(database_url, f"{found} instance_states") == before
 
 
+def test_keys_keep_their_ids_when_they_may_be_without_an_owner(database_url: str) -> None:
+    """SQLite makes the table anew: an id of a deleted key is not assigned again there either."""
+    config = alembic_config(database_url)
+    command.downgrade(config, "0012")
+    written(
+        database_url,
+        "INSERT INTO users (id, username, password_hash, totp_step, created_at, password_changed_at) "
+        "VALUES (1, 'Ada', 'x', 0, '2026-11-23 12:00:00', '2026-11-23 12:00:00')",
+    )
+    insert = (
+        "INSERT INTO api_keys (user_id, name, scope, prefix, digest, created_at) "
+        "VALUES ({user}, '{name}', 'read', 'huntarr_x', '{name}', '2026-11-23 12:00:00')"
+    )
+    for name in ("kept", "deleted"):
+        written(database_url, insert.format(user=1, name=name))
+    written(database_url, "DELETE FROM api_keys WHERE name = 'deleted'")
+    command.upgrade(config, "0013")
+    written(database_url, insert.format(user="NULL", name="new"))
+    assert rows(database_url, "SELECT id, user_id, name FROM api_keys ORDER BY id") == [
+        (1, 1, "kept"),
+        (3, None, "new"),
+    ]
+    command.downgrade(config, "0012")
+    assert rows(database_url, "SELECT id, name FROM api_keys") == [(1, "kept")]
+    command.upgrade(config, "head")
+    written(database_url, insert.format(user="NULL", name="newest"))
+    assert rows(database_url, "SELECT max(id) FROM api_keys") == [(4,)]
+
+
 def test_a_difference_would_be_found(database_url: str) -> None:
     written(database_url, "DROP INDEX ix_searches_instance")
     with pytest.raises(Exception, match="New upgrade operations detected"):

@@ -1,14 +1,16 @@
 """API keys: created by the owner, shown once, stored as SHA-256."""
 
+from dataclasses import replace
 from typing import Final
 
+from pydantic import ValidationError
 from sqlmodel import col, delete, func, select
 
-from app.auth.credentials import Credentials
-from app.auth.models import OWNER_ID, ApiKey
-from app.auth.schemas import ApiKeyIn, ApiKeyOut, NewApiKeyOut
-from app.core.clock import Clock
-from app.core.db import Database
+from app.auth.audit import AuditEntry
+from app.auth.context import AuthContext
+from app.auth.models import ApiKey
+from app.auth.owner import find_owner
+from app.auth.schemas import ApiKeyIn, ApiKeyOut, AuditAuth, NewApiKeyOut
 from app.core.errors import Conflict, Invalid, NotFound
 from app.secrets.box import API_KEY_PREFIX, key_digest, new_api_key
 
@@ -19,10 +21,11 @@ SHOWN_LENGTH: Final = len(API_KEY_PREFIX) + 6
 class KeyService:
     """Creates, lists and deletes API keys."""
 
-    def __init__(self, db: Database, credentials: Credentials, clock: Clock) -> None:
-        self._db = db
-        self._credentials = credentials
-        self._clock = clock
+    def __init__(self, context: AuthContext) -> None:
+        self._db = context.db
+        self._credentials = context.credentials
+        self._audit = context.audit
+        self._clock = context.clock
 
     async def all(self) -> list[ApiKeyOut]:
         """All keys. Expired ones too: they show what stopped working and when."""
@@ -30,13 +33,13 @@ class KeyService:
             rows = (await session.exec(select(ApiKey).order_by(col(ApiKey.id)))).all()
         return [ApiKeyOut.model_validate(row) for row in rows]
 
-    async def create(self, given: ApiKeyIn) -> NewApiKeyOut:
+    async def create(self, given: ApiKeyIn, *, by: AuditEntry | None = None) -> NewApiKeyOut:
+        """A new key. `by` goes into the audit trail with it, where no route writes its own entry."""
         now = self._clock()
         if given.expires_at is not None and given.expires_at <= now:
             raise Invalid("The key would have expired already.", field="body.expires_at")
         key = new_api_key()
         row = ApiKey(
-            user_id=OWNER_ID,
             name=given.name,
             scope=given.scope,
             prefix=key[:SHOWN_LENGTH],
@@ -47,9 +50,18 @@ class KeyService:
         async with self._db.session() as session:
             if (await session.exec(select(func.count()).select_from(ApiKey))).one() >= MAX_KEYS:
                 raise Conflict(f"There are {MAX_KEYS} API keys already: delete one that is not used.")
+            owner = await find_owner(session)
+            row.user_id = owner.id if owner is not None else None
             session.add(row)
             await session.flush()
+            if by is not None:
+                self._audit.add(session, replace(by, target={"id": str(row.id)}))
             return NewApiKeyOut(**ApiKeyOut.model_validate(row).model_dump(), key=key)
+
+    async def create_from_command_line(self, given: ApiKeyIn) -> NewApiKeyOut:
+        """For whoever may run commands on the machine; works before there is an owner too."""
+        by = AuditEntry("create_api_key", "", auth=AuditAuth.COMMAND_LINE, fields=sorted(given.model_fields_set))
+        return await self.create(given, by=by)
 
     async def delete(self, key_id: int) -> None:
         async with self._db.session() as session:
@@ -57,3 +69,12 @@ class KeyService:
             if not deleted.rowcount:
                 raise NotFound(f"There is no API key with the id {key_id}.")
         self._credentials.forget()
+
+
+def read_api_key(given: dict[str, str | None]) -> ApiKeyIn:
+    """The key to create, from texts; `Invalid` with one sentence when one of them is wrong."""
+    try:
+        return ApiKeyIn.model_validate(given)
+    except ValidationError as failure:
+        first = failure.errors(include_url=False, include_input=False)[0]
+        raise Invalid(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}.") from None

@@ -50,13 +50,14 @@ class LoginSession(SQLModel, table=True):
 
 
 class ApiKey(SQLModel, table=True):
-    """An API key that the owner created. It was shown once; only its SHA-256 is stored."""
+    """An API key. It was shown once; only its SHA-256 is stored."""
 
     __tablename__ = "api_keys"
     __table_args__ = (UniqueConstraint("digest", name="uq_api_keys_digest"), {"sqlite_autoincrement": True})
 
     id: int | None = Field(default=None, primary_key=True)
-    user_id: int = Field(foreign_key="users.id", index=True)
+    user_id: int | None = Field(default=None, foreign_key="users.id", index=True)
+    """Null for a key that the command line made before there was an owner."""
     name: str = Field(max_length=100)
     scope: str = Field(max_length=10)
     prefix: str = Field(max_length=20)

@@ -49,4 +49,4 @@ class AuthServices:
         sessions = SessionService(context, settings)
         two_factor = TwoFactorService(context, sessions, confirmation)
         accounts = AccountService(context, sessions, two_factor, confirmation)
-        return cls(accounts, sessions, KeyService(db, credentials, clock), two_factor, audit, credentials, passwords)
+        return cls(accounts, sessions, KeyService(context), two_factor, audit, credentials, passwords)
