@@ -203,8 +203,16 @@ class ArrClient:
         return any(check.is_without_indexers for check in found)
 
     async def add_tag(self, label: str) -> int:
-        """Create a tag, unless there is one of this label; its id."""
-        reply = await self._ask("POST", "tag", json={"label": label.lower()}, tries=1, limit=MAX_SMALL_BYTES)
+        """Create a tag, unless there is one of this label, which some apps refuse as a conflict; its id."""
+        label = label.lower()
+        try:
+            reply = await self._ask("POST", "tag", json={"label": label}, tries=1, limit=MAX_SMALL_BYTES)
+        except ArrError as failure:
+            known = await self.tags() if failure.code is ErrorCode.CONFLICT else {}
+            found = next((tag_id for tag_id, name in known.items() if name.lower() == label), None)
+            if found is None:
+                raise
+            return found
         return read_one(CreatedResource, reply, "tag").id
 
     async def tag_owners(self, ids: Sequence[int], tag_id: int) -> None:

@@ -134,6 +134,7 @@ def _book_profiles() -> list[Profile]:
 EPISODES = Catalogue(
     _VIDEO, _video_profiles, usual=5, low=(1, 8, 2), high=(7, 3, 15), form="series", min_upgrade_score=True
 )
+SIZED_EPISODES = replace(EPISODES, sized=True)
 OLD_EPISODES = replace(EPISODES, min_upgrade_score=False)
 MOVIES = replace(EPISODES, form="movie", language=True)
 OLD_SCENES = replace(MOVIES, min_upgrade_score=False)

@@ -46,6 +46,7 @@ class Command:
     ended_at: float | None = None
     cancelled: bool = False
     posts: int = 1
+    user_agent: str | None = None
 
 
 @dataclass(slots=True)
@@ -234,14 +235,18 @@ def command_json(command: Command, definition: AppDefinition, *, in_memory: bool
     flags = {
         **_BASE,
         "sendUpdatesToClient": kind.sends_updates,
-        "completionMessage": definition.completion_message or kind.message,
+        "completionMessage": definition.completion_message,
         "requiresDiskAccess": kind.disk_access,
         "isExclusive": kind.exclusive,
         "isTypeExclusive": kind.type_exclusive if definition.body_has_type_exclusive else None,
         "isLongRunning": kind.long_running,
     }
-    tail = {"name": kind.name, "trigger": command.trigger, "suppressMessages": False}
-    ran = None if command.started_at is None or command.ended_at is None else command.ended_at - command.started_at
+    tail = {
+        **{"name": kind.name, "trigger": command.trigger, "suppressMessages": False},
+        **present({"clientUserAgent": command.user_agent}),
+    }
+    timed = command.started_at is not None and command.status != "orphaned"
+    ran = command.ended_at - (command.started_at or 0.0) if timed and command.ended_at is not None else None
     return present(
         {
             "name": kind.name,
@@ -257,6 +262,7 @@ def command_json(command: Command, definition: AppDefinition, *, in_memory: bool
             "duration": None if ran is None else timespan(ran),
             "exception": command.exception,
             "trigger": command.trigger,
+            "clientUserAgent": command.user_agent,
             "stateChangeTime": stamp(command.started_at if command.started_at is not None else command.ended_at),
             "sendUpdatesToClient": kind.sends_updates,
             "updateScheduledTask": True,

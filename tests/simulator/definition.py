@@ -6,7 +6,7 @@ from functools import cached_property
 from sqlite3 import Row
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.simulator.messages import Json, Reply, Request
+from tests.simulator.messages import JSON_MEDIA, Json, Reply, Request
 from tests.simulator.qualities import Catalogue
 
 if TYPE_CHECKING:
@@ -143,6 +143,14 @@ class AppDefinition:
     head_ping: bool = True
     invalid_operation: int = 500  # 400 in the Sonarr v5 tree
     lost_resource: Literal["problem", "empty", "message"] = "problem"
+    lost_media: str = JSON_MEDIA  # of a problem object that answers a GET of an unknown id
+    binding_media: str = JSON_MEDIA  # of a problem object that names a wrong value
+    blank_tags: bool = False  # Sonarr v4, Readarr and Whisparr v2 make a tag without a label
+    unique_tags: bool = False  # Lidarr and Readarr refuse a label that exists
+    tag_pattern: str | None = None
+    login_status: int = 302  # without a session; 401 where a page is asked for on .NET 10
+    keeps_user_agent: bool = False  # Readarr shows in a command who gave it
+    grabbed_data: Mapping[str, str | None] = field(default_factory=dict)  # more of the history's `data` of a grab
     workers: int = 3
     seasons: bool = False
     seasons_are_years: bool = False  # Whisparr v2

@@ -242,7 +242,12 @@ class Downloads:
             )
             self._app.db.change("UPDATE files SET added_at = ? WHERE item_id = ?", (int(now), item_id))
             for file in self._app.library.files_of(item_id):
-                data = {"fileId": str(file["id"]), "importedPath": f"/library/{download.title}/{file['part']}"}
+                path = f"{download.title}/{file['part']}"
+                data = {
+                    "fileId": str(file["id"]),
+                    "droppedPath": f"/downloads/{path}",
+                    "importedPath": f"/library/{path}",
+                }
                 history.record(shape.imported, download, now, data, item_id=item_id, part=file["part"])
             if shape.item_imported:
                 history.record(shape.item_imported, download, now, {}, item_id=item_id)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.simulator.messages import Json, Reply, dump
+from tests.simulator.messages import JSON_MEDIA, Json, Reply, dump
 
 PROBLEM_MEDIA = "application/problem+json; charset=utf-8"
 _TYPES = {
@@ -22,9 +22,9 @@ class ApiFault(Exception):
         self.reply = reply
 
 
-def problem(status: int) -> ApiFault:
+def problem(status: int, media: str = JSON_MEDIA) -> ApiFault:
     body = {"type": _TYPES[status], "title": _TITLES[status], "status": status, "traceId": _TRACE}
-    return ApiFault(Reply(status, dump(body), PROBLEM_MEDIA))
+    return ApiFault(Reply(status, dump(body), media))
 
 
 def binding(name: str, message: str) -> ApiFault:
@@ -36,7 +36,7 @@ def binding(name: str, message: str) -> ApiFault:
         "traceId": _TRACE,
         "errors": {name: [message]},
     }
-    return ApiFault(Reply(400, dump(body), PROBLEM_MEDIA))
+    return ApiFault(Reply(400, dump(body), JSON_MEDIA))
 
 
 def bad_value(name: str, value: str) -> ApiFault:
@@ -47,10 +47,18 @@ def by_error_handler(status: int, body: Any) -> ApiFault:
     return ApiFault(Reply(status, dump(body), "application/json", by_error_handler=True))
 
 
-def validation(*failures: tuple[str, str, str]) -> ApiFault:
-    """FluentValidation: an array of (propertyName, errorMessage, errorCode)."""
+def validation(*failures: tuple[str, str, str], value: Any = None) -> ApiFault:
+    """FluentValidation: an array of (propertyName, errorMessage, errorCode); `value` was refused."""
     rows: list[Json] = [
-        {"propertyName": name, "errorMessage": message, "severity": "error", "errorCode": code}
+        {
+            "propertyName": name,
+            "errorMessage": message,
+            **({} if value is None else {"attemptedValue": value}),
+            "severity": "error",
+            "errorCode": code,
+            "formattedMessageArguments": [],
+            "formattedMessagePlaceholderValues": {"propertyName": name, "propertyValue": value},
+        }
         for name, message, code in failures
     ]
     return by_error_handler(400, rows)

@@ -1,6 +1,7 @@
 """The apps' history: what was grabbed, imported, failed or ignored."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from sqlite3 import Row
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class History:
                 "releaseSource": source,
                 "indexerFlags": "0",
                 **({"torrentInfoHash": download.download_id} if download.protocol == "torrent" else {}),
+                **self._app.definition.grabbed_data,
             },
         )
 
@@ -72,13 +74,15 @@ class History:
         event: str,
         download: Download,
         now: float,
-        data: dict[str, str],
+        data: Mapping[str, str | None],
         *,
         item_id: int | None = None,
         part: int = 0,
     ) -> None:
         """One row for an item of the download, or for each of them."""
+        lacks = self._app.definition.lacks.get("history_data", frozenset())
         common = {"downloadClient": download.client, "downloadClientName": download.client, **data}
+        common = {name: value for name, value in common.items() if name not in lacks}
         worth = (download.quality_id, download.score)
         for each in download.item_ids if item_id is None else [item_id]:
             self._insert(each, event, int(now), download.title, download.download_id, worth, common, part)
@@ -91,7 +95,7 @@ class History:
         title: str,
         download_id: str | None,
         worth: tuple[int, int],
-        data: dict[str, str],
+        data: Mapping[str, str | None],
         part: int = 0,
     ) -> int:
         item = self._app.db.row("SELECT parent_id FROM items WHERE id = ?", (item_id,))

@@ -97,14 +97,11 @@ class Library(LibraryStore):
         physical: Moment = None,
         status: str = "released",
         has_file: bool = False,
-        quality_id: int | None = None,
-        score: int = 0,
         last_search: Moment = None,
-        added: Moment = None,
-        runtime: int = 110,
         **more: Any,
     ) -> int:
         """The three dates and `minimum_availability` are Radarr's; Whisparr uses only `status`."""
+        file = (more.pop("quality_id", None), more.pop("score", 0))
         return self._insert_item(
             {
                 "title": title,
@@ -113,8 +110,8 @@ class Library(LibraryStore):
                 "monitored": int(monitored),
                 "profile_id": profile_id,
                 "tags": self._tag_ids(tags),
-                "runtime": runtime,
-                "added_at": self._past(added),
+                "runtime": 110,
+                "added_at": self._past(more.pop("added", None)),
                 "due_at": _AT_ONCE if year > 0 else None,
                 "cinema_at": epoch_of(in_cinemas),
                 "digital_at": epoch_of(digital),
@@ -124,7 +121,7 @@ class Library(LibraryStore):
                 "kind": "movie",
                 **more,
             },
-            (quality_id, score) if has_file else None,
+            file if has_file else None,
         )
 
     def add_scene(

@@ -129,10 +129,13 @@ LIDARR = AppDefinition(
     lacks={
         "queue": frozenset(("languages",)),
         "history": frozenset(("languages",)),
+        "history_data": frozenset(("downloadClientName",)),
         "blocklist": frozenset(("languages",)),
         "rootfolder": frozenset(("unmappedFolders",)),
         "tagdetail": frozenset(("releaseProfileIds",)),
         "indexer": frozenset(("seasonSearchMaximumSingleEpisodeAge",)),
     },
     adds={"rootfolder": root_folder},
+    unique_tags=True,
+    grabbed_data={"nzbInfoUrl": "http://indexer.invalid/details", "downloadForced": "False"},
 )

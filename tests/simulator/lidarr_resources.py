@@ -50,7 +50,6 @@ def artist_plain(app: "SimApp", row: Row) -> Json:
         "ended": row["status"] == "ended",
         "artistName": row["title"],
         "foreignArtistId": f"{FOREIGN}artist-{row['id']}",
-        "mbId": f"{FOREIGN}artist-{row['id']}",
         "tadbId": 0,
         "discogsId": 0,
         "overview": f"Who {row['title']} is.",
@@ -77,7 +76,11 @@ def artist_plain(app: "SimApp", row: Row) -> Json:
 
 def _neighbour(app: "SimApp", artist_id: int, rule: str, now: int) -> Json | None:
     row = app.db.row(f"SELECT * FROM items WHERE parent_id = ? AND {rule} LIMIT 1", (artist_id, now))
-    return None if row is None else _album(app, row, app.library.parent(artist_id), 0)
+    if row is None:
+        return None
+    artist = app.library.parent(artist_id)
+    album = {**_album(app, row, artist, 0), "artist": artist_plain(app, artist)}
+    return {name: value for name, value in album.items() if name not in ("statistics", "lastSearchTime")}
 
 
 def _artist_statistics(entry: Row | None) -> Json:
@@ -206,7 +209,8 @@ def include_owners(app: "SimApp", item_id: int | None, request: Request) -> Json
     if flag(request, "includeArtist", False):
         shape["artist"] = artist_plain(app, app.library.parent(row["parent_id"]))
     if flag(request, "includeAlbum", request.route == "queue/details"):
-        shape["album"] = album_list(app, [row])[0]
+        shape["album"] = {**album_list(app, [row])[0]}
+        del shape["album"]["statistics"]
     return shape
 
 

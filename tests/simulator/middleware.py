@@ -1,6 +1,7 @@
 """The apps' middleware in their order, then the routes."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tests.simulator import errors
 from tests.simulator.definition import AppDefinition, Handler
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from tests.simulator.application import SimApp
 
 _CACHE = [("Cache-Control", "no-cache, no-store"), ("Expires", "-1"), ("Pragma", "no-cache")]
+_PING_CACHE = [("Cache-Control", "max-age=31536000, public")]
 _ERROR_CACHE = [("Cache-Control", "no-cache,no-store"), ("Pragma", "no-cache"), ("Expires", "-1")]
 _PAGE = b"<!doctype html><html><head><title>%s</title></head><body><div id='root'></div></body></html>"
 _ACCEPTED = ("application/json", "*/*", "application/*")
@@ -22,11 +24,15 @@ def answer(app: "SimApp", request: Request) -> Reply:
         reply = _pass(app, request, is_api)
     except errors.ApiFault as fault:
         reply = fault.reply
+        if reply.status == 400 and not reply.by_error_handler:
+            reply.media = app.definition.binding_media
     if reply.status == 401:
         return reply
     origin = [("Access-Control-Allow-Origin", "*")] if is_api and "origin" in request.headers else []
     version = [("X-Application-Version", app.version)] if is_api and not reply.by_error_handler else []
     cache = [] if reply.bare else _ERROR_CACHE if reply.by_error_handler else _CACHE
+    if request.path.lower().rstrip("/") == "/ping" and not reply.bare:
+        cache = _PING_CACHE
     reply.headers = [*reply.headers, *origin, *version, *cache]
     return reply
 
@@ -149,7 +155,11 @@ def _static(app: "SimApp", request: Request) -> Reply:
     if path == "/login":
         return page
     if app.settings.authentication == "forms":
-        return Reply(302, headers=[("Location", f"{app.url_base}/login?returnUrl={request.path}")])
+        # A script is told by the status; on .NET 10 a page of eros is, too.
+        asks = "x-requested-with" in request.headers
+        origin = f"http://{request.headers.get('host', 'localhost')}{app.url_base}"
+        location = f"{origin}/login?returnUrl={quote(request.path, safe='')}"
+        return Reply(401 if asks else app.definition.login_status, headers=[("Location", location)], bare=True)
     if app.settings.authentication == "basic":
         challenge = ("WWW-Authenticate", f'Basic realm="{app.definition.app_name}"')
         return Reply(401, headers=[challenge], bare=True)

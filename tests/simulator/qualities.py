@@ -116,6 +116,8 @@ class Catalogue:
     form: QualityForm
     min_upgrade_score: bool = False
     language: bool = False
+    sized: bool = False
+    """Whether profiles hold the sizes that they allow."""
 
     def quality(self, quality_id: int) -> Json:
         quality = self.qualities[quality_id]
@@ -135,9 +137,11 @@ class Catalogue:
     def profile(self, profile: Profile, formats: Mapping[int, CustomFormat]) -> Json:
         items: list[Any] = []
         for item in profile.items:
-            members = [{"quality": self.quality(q), "items": [], "allowed": item.allowed} for q in item.qualities]
+            sizes = {"minSize": 0.0, "maxSize": 100.0, "preferredSize": 95.0} if self.sized else {}
+            allowed = {"allowed": item.allowed, **sizes}
+            members = [{"quality": self.quality(q), "items": [], **allowed} for q in item.qualities]
             if item.group_id:
-                items.append({"name": item.name, "items": members, "allowed": item.allowed, "id": item.group_id})
+                items.append({"name": item.name, "items": members, **allowed, "id": item.group_id})
             else:
                 items.append(members[0])
         shape: Json = {

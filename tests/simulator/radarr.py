@@ -3,7 +3,7 @@
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
-from tests.simulator import catalogues
+from tests.simulator import catalogues, errors
 from tests.simulator.commands import Command, CommandFailed
 from tests.simulator.definition import (
     AppDefinition,
@@ -152,4 +152,10 @@ RADARR = AppDefinition(
         "indexer": frozenset(("seasonSearchMaximumSingleEpisodeAge",)),
     },
     root_folder="/movies",
+    lost_media=errors.PROBLEM_MEDIA,
+    tag_pattern="[a-z0-9-]+",
+    grabbed_data={
+        **{"nzbInfoUrl": "http://indexer.invalid/details", "tmdbId": "100001", "imdbId": "1", "indexerId": "1"},
+        **{"movieMatchType": "Title"},
+    },
 )

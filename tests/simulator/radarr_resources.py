@@ -132,6 +132,7 @@ def file_json(app: "SimApp", row: Row, movie: Row, *, scores: bool) -> Json:
             "size": row["size"],
             "dateAdded": stamp(row["added_at"]),
             "sceneName": row["scene_name"],
+            "originalFilePath": f"{name}/{name}.mkv",
             "releaseGroup": "SIM",
             "edition": "",
             "languages": [_ENGLISH],
@@ -151,4 +152,8 @@ def include_owners(app: "SimApp", item_id: int | None, request: Request) -> Json
     if item_id is None or not flag(request, "includeMovie", False):
         return {}
     row = app.db.row("SELECT * FROM items WHERE id = ?", (item_id,))
-    return {} if row is None else {"movie": movie_list(app, [row], request)[0]}
+    if row is None:
+        return {}
+    lacks = app.definition.lacks.get("nested_movie", frozenset())
+    movie = movie_list(app, [row], request)[0]
+    return {"movie": {name: value for name, value in movie.items() if name not in lacks}}

@@ -34,7 +34,7 @@ def get_movie(app: "SimApp", request: Request) -> Reply:
     if row is None:
         raise lost(app, "Movie", request.path_id)
     file = app.db.row("SELECT * FROM files WHERE id = ?", (row["file_id"],))
-    return json_reply(full_movie(app, row, file, scores=True))
+    return json_reply(full_movie(app, row, file, scores=False))
 
 
 def put_movie(app: "SimApp", request: Request) -> Reply:

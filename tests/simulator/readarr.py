@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tests.simulator import catalogues
+from tests.simulator import catalogues, errors
 from tests.simulator.definition import AppDefinition, HistoryShape, ItemNames, QueueShape, SortKeys
 from tests.simulator.lidarr import root_folder
 from tests.simulator.messages import Json
@@ -132,4 +132,9 @@ READARR = AppDefinition(
         "indexer": frozenset(("seasonSearchMaximumSingleEpisodeAge",)),
     },
     adds={"rootfolder": _root_folder},
+    unique_tags=True,
+    grabbed_data={"nzbInfoUrl": "http://indexer.invalid/details", "downloadForced": "False"},
+    blank_tags=True,
+    keeps_user_agent=True,
+    binding_media=errors.PROBLEM_MEDIA,
 )

@@ -43,8 +43,10 @@ def author_list(app: "SimApp", rows: Sequence[Row]) -> list[Json]:
 
 
 def author_plain(row: Row) -> Json:
+    """The author nested in other records; its statistics are written, and empty."""
     name = row["title"]
     return {
+        "authorMetadataId": row["id"],
         "status": row["status"],
         "ended": row["status"] == "ended",
         "authorName": name,
@@ -66,6 +68,7 @@ def author_plain(row: Row) -> Json:
         "tags": json.loads(row["tags"]),
         "added": stamp(row["added_at"]),
         "ratings": _RATINGS,
+        "statistics": _author_statistics(None),
         "id": row["id"],
     }
 
@@ -194,6 +197,7 @@ def include_owners(app: "SimApp", item_id: int | None, request: Request) -> Json
         shape["author"] = author_plain(app.library.parent(row["parent_id"]))
     if flag(request, "includeBook", request.route == "queue/details"):
         shape["book"] = book_list(app, [row])[0]
+        del shape["book"]["statistics"]
     return shape
 
 

@@ -18,6 +18,7 @@ from tests.simulator.definition import (
     SortKeys,
     queue_keys,
 )
+from tests.simulator.messages import Json
 from tests.simulator.routes import history, queue, system, wanted
 from tests.simulator.shared_commands import SHARED_KINDS, SHARED_WORK, by_name
 from tests.simulator.sonarr_resources import episode_list, include_owners, queue_fields
@@ -91,8 +92,8 @@ def _known_series(app: "SimApp", series_id: int) -> Row:
 
 
 def _season_search(app: "SimApp", command: Command, now: float) -> str:
+    """An unknown series has no episodes, which is no failure."""
     series_id, season = command.body["seriesId"], command.body["seasonNumber"]
-    _known_series(app, series_id)
     return f"Season search completed. {_season(app, series_id, season, command, now)} reports downloaded."
 
 
@@ -167,6 +168,11 @@ def _bulk(app: "SimApp", rows: list[Row], command: Command, now: float) -> str:
     return f"Completed search for {len(rows)} episodes. {grabbed} reports downloaded."
 
 
+def _excluded_profiles(app: "SimApp", row: Row) -> Json:
+    del app, row
+    return {"excludedReleaseProfileIds": []}
+
+
 _WORK: dict[str, CommandWork] = {
     **SHARED_WORK,
     "EpisodeSearch": _episode_search,
@@ -234,9 +240,13 @@ SONARR_4 = AppDefinition(
     routes=[*system.ROUTES, *wanted.ROUTES, *queue.ROUTES, *history.ROUTES, *ROUTES],
     seasons=True,
     cutoff_first_season=1,
-    status_fields={"sqliteVersion": "3.45.1"},
     lacks={"rootfolder": frozenset(("totalSpace",)), "tagdetail": frozenset(("releaseProfileIds",))},
     root_folder="/tv",
+    blank_tags=True,
+    grabbed_data={
+        **{"nzbInfoUrl": "http://indexer.invalid/details", "tvdbId": "100001", "tvRageId": "0", "imdbId": None},
+        **{"seriesMatchType": "Title", "releaseType": "SingleEpisode"},
+    },
 )
 
 SONARR_5 = dataclasses.replace(
@@ -247,8 +257,11 @@ SONARR_5 = dataclasses.replace(
     invalid_operation=400,
     lost_resource="empty",
     strict_blocklist=True,
-    status_fields={"sqliteVersion": "3.45.1", "isContainerized": True, "runtimeVersion": "10.0.1"},
+    status_fields={"isContainerized": True, "runtimeVersion": "10.0.1"},
     lacks={"tagdetail": frozenset(("releaseProfileIds",))},
+    adds={"tagdetail": _excluded_profiles},
+    catalogue=catalogues.SIZED_EPISODES,
+    blank_tags=False,
     command_kinds=by_name(
         (
             *(kind for kind in _KINDS if kind.fields is not _WIDE),

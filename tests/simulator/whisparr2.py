@@ -64,15 +64,28 @@ WHISPARR_2 = dataclasses.replace(
         single_event=True,
     ),
     root_folder="/sites",
+    grabbed_data={
+        **{"nzbInfoUrl": "http://indexer.invalid/details", "tvdbId": "100001", "seriesMatchType": "Title"},
+    },
     lacks={
         **SONARR_4.lacks,
-        "episode": frozenset(("airDate", "airDateUtc", "episodeNumber", "lastSearchTime", "unverifiedSceneNumbering")),
+        "episode": frozenset(
+            (
+                "airDate",
+                "airDateUtc",
+                "episodeNumber",
+                "lastSearchTime",
+                "unverifiedSceneNumbering",
+                "absoluteEpisodeNumber",
+            )
+        ),
+        "history_data": frozenset(("indexerFlags",)),
         "listed_episode": frozenset(("series", "episodeFile")),
         "episodefile": frozenset(("indexerFlags", "releaseType")),
         "series": frozenset(
             (
                 *("alternateTitles", "airTime", "seasonFolder", "tvRageId", "tvMazeId", "tmdbId", "imdbId"),
-                *("seriesType", "lastAired", "languageProfileId"),
+                *("seriesType", "lastAired", "languageProfileId", "certification"),
             )
         ),
         "queue": frozenset(("added", "downloadClientHasPostImportCategory")),

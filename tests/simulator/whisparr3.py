@@ -146,7 +146,14 @@ WHISPARR_3 = dataclasses.replace(
     routes=[*RADARR.routes, *_OWN],
     released_is_available=True,
     root_folder="/scenes",
-    lacks={**RADARR.lacks, "movie": frozenset(_NOT_IN_EROS)},
+    login_status=401,
+    grabbed_data={name: value for name, value in RADARR.grabbed_data.items() if name != "imdbId"},
+    lacks={
+        **RADARR.lacks,
+        "movie": frozenset((*_NOT_IN_EROS, "imdbId")),
+        "moviefile": frozenset(("originalFilePath",)),
+        "nested_movie": frozenset(("hasFile", "statistics")),
+    },
     adds={"movie": scene},
 )
 
@@ -157,6 +164,7 @@ WHISPARR_3_OLD = dataclasses.replace(
     catalogue=catalogues.OLD_SCENES,
     base_redirect=302,
     head_ping=False,
+    login_status=302,
     completion_message="Completed",
     command_kinds=by_name(without_priority(_KINDS)),
     queue=dataclasses.replace(

@@ -20,15 +20,31 @@ def scene(app: "SimApp", row: Row) -> Json:
     foreign = f"scene-{row['id']}" if is_scene else str(100_000 + row["id"])
     return {
         "itemType": row["kind"],
+        **({"ratings": {}} if is_scene else {}),
         "studioTitle": studio["title"] if studio else None,
         "studioForeignId": f"studio-{studio['id']}" if studio else None,
+        "code": "",
+        "tpdbId": "",
         "foreignId": foreign,
-        "stashId": foreign if is_scene else None,
+        "stashId": foreign if is_scene else "",
         "credits": [_credit(row["id"], person, order) for order, person in enumerate(people.values())],
     }
 
 
 def _credit(movie_id: int, person: Row, order: int) -> Json:
+    foreign = f"performer-{person['id']}"
+    return {
+        "movieMetadataId": movie_id,
+        "performerForeignId": foreign,
+        "character": "",
+        "order": order,
+        "type": "cast",
+        "performer": {"name": person["name"], "foreignId": foreign, "gender": "female", "images": []},
+        "id": 0,
+    }
+
+
+def _old_credit(movie_id: int, person: Row, order: int) -> Json:
     return {
         "personName": person["name"],
         "performerForeignId": f"performer-{person['id']}",
@@ -44,7 +60,13 @@ def _credit(movie_id: int, person: Row, order: int) -> Json:
 def old_scene(app: "SimApp", row: Row) -> Json:
     """Old eros: the release date is text."""
     released = row["digital_at"] if row["digital_at"] is not None else row["cinema_at"]
-    return {**scene(app, row), "releaseDate": None if released is None else (stamp(released) or "")[:10]}
+    people = app.db.by_ids("performers", json.loads(row["performers"]))
+    return {
+        **{name: value for name, value in scene(app, row).items() if name not in ("code", "tpdbId")},
+        "imdbId": f"tt{row['id']:07}",
+        "credits": [_old_credit(row["id"], person, order) for order, person in enumerate(people.values())],
+        "releaseDate": None if released is None else (stamp(released) or "")[:10],
+    }
 
 
 def performer(app: "SimApp", row: Row) -> Json:
@@ -52,6 +74,8 @@ def performer(app: "SimApp", row: Row) -> Json:
         {
             "fullName": row["name"],
             "gender": "female",
+            **{"hairColor": "brown", "ethnicity": "other", "careerStart": 2010, "age": 40, "tmdbId": 0, "tpdbId": ""},
+            **{"studios": [{"title": "A Studio", "foreignId": "studio-1"}], **_counts()},
             "status": "active",
             "foreignId": f"performer-{row['id']}",
             "images": [],
@@ -66,10 +90,18 @@ def performer(app: "SimApp", row: Row) -> Json:
     )
 
 
+def _counts() -> Json:
+    """What studios and performers tell of their movies and scenes; nobody has asked for the true numbers yet."""
+    flags = {"moviesMonitored": False, "hasMovies": True, "hasScenes": True}
+    names = ("movieCount", "totalMovieCount", "sceneCount", "totalSceneCount", "sizeOnDisk")
+    return {**flags, **dict.fromkeys(names, 0)}
+
+
 def studio(app: "SimApp", row: Row) -> Json:
     return {
         "title": row["title"],
         "sortTitle": row["title"].lower(),
+        **{"status": "active", "aliases": [], "years": [2015], "tmdbId": 0, "tpdbId": "", **_counts()},
         "foreignId": f"studio-{row['id']}",
         "website": "",
         "network": "",

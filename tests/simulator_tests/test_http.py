@@ -106,8 +106,12 @@ def test_any_other_get_is_the_page_of_the_web_interface(sonarr: Caller, path: st
 def test_with_forms_the_page_is_a_redirect_to_the_login() -> None:
     call = Caller(SimApp("sonarr", SimSettings(authentication="forms")))
     answer = call.send("GET", "/sonarr/api/v3/system/status", key=False)
-    assert (answer.status, answer.headers["location"]) == (302, "/login?returnUrl=/sonarr/api/v3/system/status")
+    location = "http://localhost/login?returnUrl=%2Fsonarr%2Fapi%2Fv3%2Fsystem%2Fstatus"
+    assert (answer.status, answer.headers["location"]) == (302, location)
     assert call.send("GET", "/login", key=False).reply.media == "text/html; charset=utf-8"
+    eros = Caller(SimApp("whisparr3", SimSettings(authentication="forms")))
+    refused = eros.send("GET", "/eros/api/v3/system/status", key=False)
+    assert (refused.status, "login?returnUrl=" in refused.headers["location"]) == (401, True)
 
 
 @pytest.mark.parametrize(("name", "status"), [("..%5cindex.html", 404), ("..%2findex.html", 404), ("styles.css", 200)])

@@ -79,7 +79,7 @@ def test_movies_by_list_id_and_tmdb_id(radarr: Caller) -> None:
     assert "customFormatScore" not in listed["movieFile"]
     assert "qualityCutoffNotMet" in listed["movieFile"]
     single = radarr.get(f"movie/{movie_id}").json
-    assert single["movieFile"]["customFormatScore"] == 50
+    assert "customFormatScore" not in single["movieFile"]
     assert radarr.get("movie", tmdbId=single["tmdbId"]).json[0]["id"] == movie_id
     assert radarr.get("moviefile", movieId=[movie_id]).json[0]["customFormatScore"] == 50
     assert radarr.get("moviefile").status == 400
@@ -102,9 +102,24 @@ def test_tags_are_lower_cased_and_made_once(any_app: Caller) -> None:
     assert (made.status, made.json["label"]) == (201, "hunted")
     assert made.json["id"] != 0
     assert any_app.get("tag").json == [made.json] == [any_app.get(f"tag/{made.json['id']}").json]
-    assert any_app.post("tag", {"label": ""}).status == 400
+    rules = any_app.app.definition
+    assert any_app.post("tag", {"label": ""}).status == (201 if rules.blank_tags else 400)
+    assert any_app.post("tag", {"label": "a b"}).status == (400 if rules.tag_pattern else 201)
+    again = any_app.post("tag", {"label": "HUNTED"})
+    assert (again.status == 409) if rules.unique_tags else (again.json == made.json)
     assert any_app.delete(f"tag/{made.json['id']}").status == 200
-    assert any_app.get("tag").json == []
+    assert made.json not in any_app.get("tag").json
+
+
+def test_a_tag_in_use_stays(any_app: Caller) -> None:
+    app = any_app.app
+    if app.definition.owner:
+        app.add_owner(tags=["kept"])
+    else:
+        app.add_item(tags=["kept"])
+    (tag,) = any_app.get("tag").json
+    assert any_app.delete(f"tag/{tag['id']}").status == 409
+    assert any_app.get("tag").json == [tag]
 
 
 @pytest.mark.parametrize(

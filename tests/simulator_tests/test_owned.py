@@ -213,7 +213,7 @@ def test_owners_tell_their_statistics(lidarr: Caller, readarr: Caller) -> None:
     }
     assert (shown["status"], shown["ended"], shown["nextAlbum"]["title"]) == ("ended", True, "Soon")
     assert lidarr.get("artist").json == [shown]
-    assert lidarr.get("artist", mbId=shown["mbId"]).json == [shown]
+    assert lidarr.get("artist", mbId=shown["foreignArtistId"]).json == [shown]
     empty = lidarr.get(f"artist/{library.add_artist()}")
     assert (empty.json["nextAlbum"], empty.json["lastAlbum"]) == (None, None)
     author = readarr.app.library.add_author()

@@ -220,12 +220,24 @@ def list_blocklist(app: "SimApp", request: Request) -> Reply:
                 "date": stamp(row["date_at"]),
                 "protocol": row["protocol"],
                 "indexer": row["indexer"],
+                "message": "Marked as failed",
+                **_owner_of_blocked(app, row["parent_id"]),
                 "id": row["id"],
             },
         )
         for row in rows[page.offset : page.offset + page.size]
     ]
     return page.envelope(len(rows), records)
+
+
+def _owner_of_blocked(app: "SimApp", owner_id: int) -> Json:
+    """The series, artist, author or movie, which the blocklist writes unasked."""
+    name = app.definition.owner or app.definition.item
+    flags = f"include{name.capitalize()}=true"
+    item_id = owner_id
+    if app.definition.owner:
+        item_id = app.db.number("SELECT min(id) FROM items WHERE parent_id = ?", (owner_id,))
+    return app.definition.include_owners(app, item_id, Request("GET", "", flags))
 
 
 ROUTES: list[Route] = [

@@ -1,6 +1,7 @@
 """Status, commands, profiles, tags and the other small resources."""
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator import errors
@@ -65,7 +66,7 @@ def lost(app: "SimApp", kind: str, row_id: int) -> errors.ApiFault:
         return errors.empty(404)
     if app.definition.lost_resource == "message":
         return errors.missing_row(kind, row_id)
-    return errors.problem(404)
+    return errors.problem(404, app.definition.lost_media)
 
 
 def known_owner(app: "SimApp", owner_id: int) -> None:
@@ -115,6 +116,8 @@ def get_status(app: "SimApp", request: Request) -> Reply:
 def post_command(app: "SimApp", request: Request) -> Reply:
     now = app.clock.timestamp()
     command = app.commands.post(body_of(request), now)
+    if app.definition.keeps_user_agent:
+        command.user_agent = request.headers.get("user-agent", "")
     location = f"{app.url_base}/{app.definition.prefix}/command/{command.id}"
     reply = json_reply(command_json(command, app.definition), 201, headers=[("Location", location)])
     app.commands.start_next(now)
@@ -166,10 +169,14 @@ def get_tag(app: "SimApp", request: Request) -> Reply:
 
 
 def post_tag(app: "SimApp", request: Request) -> Reply:
-    """For a label that exists, the existing tag is returned."""
-    label = fields_of(request).get("label")
-    if not isinstance(label, str) or not label:
-        raise errors.validation(("Label", "'Label' must not be empty.", "NotEmptyValidator"))
+    """For a label that exists, most apps return the existing tag."""
+    label, rules = fields_of(request).get("label"), app.definition
+    if not isinstance(label, str) or not (label or rules.blank_tags):
+        raise errors.validation(("Label", "'Label' must not be empty.", "NotEmptyValidator"), value=label)
+    if rules.tag_pattern is not None and not re.fullmatch(rules.tag_pattern, label.lower()):
+        raise errors.validation(("Label", "'Label' is not in the correct format.", "RegexValidator"), value=label)
+    if rules.unique_tags and app.db.row("SELECT id FROM tags WHERE label = ?", (label.lower(),)) is not None:
+        raise errors.message(409, "Tag already exists")
     tag_id = app.library.tag(label)
     location = f"{app.url_base}/{app.definition.prefix}/tag/{tag_id}"
     return json_reply({"label": label.lower(), "id": tag_id}, 201, headers=[("Location", location)])
@@ -178,14 +185,22 @@ def post_tag(app: "SimApp", request: Request) -> Reply:
 def delete_tag(app: "SimApp", request: Request) -> Reply:
     if app.db.row("SELECT id FROM tags WHERE id = ?", (request.path_id,)) is None:
         raise errors.missing_row("Tag", request.path_id)
+    if _tagged(app, request.path_id):
+        raise errors.message(409, "Tag is in use")
     app.db.change("DELETE FROM tags WHERE id = ?", (request.path_id,))
     return json_reply({})
 
 
+def _tagged(app: "SimApp", tag_id: int) -> list[int]:
+    """The owners, or the movies, that carry a tag."""
+    table = "parents" if app.definition.owner else "items"
+    rows = app.db.rows(f"SELECT id, tags FROM {table} WHERE tags <> '[]'")  # noqa: S608 - one of two fixed names
+    return [row["id"] for row in rows if tag_id in json.loads(row["tags"])]
+
+
 def list_tag_details(app: "SimApp", request: Request) -> Reply:
     del request
-    owner, key = "parents" if app.definition.owner else "items", app.definition.names.owners_field
-    tagged = app.db.rows(f"SELECT id, tags FROM {owner} WHERE tags <> '[]'")  # noqa: S608 - one of two fixed names
+    key = app.definition.names.owners_field
     names = (
         *("delayProfileIds", "importListIds", "notificationIds", "restrictionIds", "releaseProfileIds"),
         *("indexerIds", "downloadClientIds", "autoTagIds"),
@@ -197,7 +212,7 @@ def list_tag_details(app: "SimApp", request: Request) -> Reply:
             {
                 "label": tag["label"],
                 **{name: [] for name in names},
-                key: [row["id"] for row in tagged if tag["id"] in json.loads(row["tags"])],
+                key: _tagged(app, tag["id"]),
                 "id": tag["id"],
             },
         )
