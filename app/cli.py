@@ -24,7 +24,7 @@ except ImportError:  # not available on Windows
 
 from app import __version__
 from app.api.openapi import document, render
-from app.api.server import BoundedProtocol
+from app.api.server import protocol_for
 from app.auth.callers import Scope
 from app.auth.keys import read_api_key
 from app.auth.schemas import NewApiKeyOut
@@ -244,7 +244,7 @@ async def _serve_until_stopped(config: Config, listener: socket.socket, *, with_
             partial(_end_waits, container),
             uvicorn.Config(
                 app,
-                http=BoundedProtocol,
+                http=protocol_for(config.trusted_proxies),
                 ws="none",
                 log_config=None,
                 access_log=False,

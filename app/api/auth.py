@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.api.body import BoundedRequest, Handler
-from app.api.context import client_address, context_of
+from app.api.context import admit, client_address
 from app.api.deps import container_of
 from app.api.policy import Access, RoutePolicy
 from app.auth.callers import Caller, CallerKind, CredentialStore, Scope
@@ -28,7 +28,7 @@ def authorise(inner: Handler, policy: RoutePolicy) -> Handler:
         if caller is None:
             caller = await Authenticator(container_of(request).auth.credentials).caller(request)
         check_access(request, caller, policy.access)
-        context_of(request.scope).caller = caller
+        admit(request.scope, caller)
         return await inner(request)
 
     return handle

@@ -1,6 +1,7 @@
 """Request bodies: limited in bytes, time and depth, parsed once, and only JSON that every database can store."""
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -99,6 +100,7 @@ def is_json(content_type: str) -> bool:
 
 def parse_json(content: bytes) -> Any:
     """The JSON value; `BadRequest` for broken text, NaN, lone surrogates, NUL characters and deep nesting."""
+    content = content.removeprefix(BOM_UTF8)  # some editors and shells send one; RFC 8259, 8.1
     try:
         value = from_json(content, allow_inf_nan=False, cache_strings="keys")
     except ValueError:

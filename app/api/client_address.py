@@ -28,12 +28,10 @@ def client_of(scope: Scope, trusted: Sequence[Network]) -> ClientAddress:
     client: tuple[str, int] | None = scope.get("client")
     host = client[0] if client else ""
     is_https = scope.get("scheme") == "https"
-    if not trusted:
-        return ClientAddress(host, is_https)
     peer = parse_address(host)
     if peer is None:
         return ClientAddress(host, is_https)
-    if not _is_trusted(peer, trusted):
+    if not is_trusted(peer, trusted):
         return ClientAddress(str(peer), is_https)
     headers = Headers(scope=scope)
     protocol = ",".join(headers.getlist("x-forwarded-proto")).rpartition(",")[2].strip().lower()
@@ -48,7 +46,7 @@ def client_from_forwarded(peer: Address, forwarded: Sequence[str], trusted: Sequ
     """
     current = peer
     for entry in reversed(",".join(forwarded).split(",")):
-        if not _is_trusted(current, trusted):
+        if not is_trusted(current, trusted):
             break
         found = parse_address(entry.strip())
         if found is None:
@@ -69,5 +67,6 @@ def parse_address(text: str) -> Address | None:
     return mapped or address
 
 
-def _is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
+def is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
+    """Whether the address is one of the trusted proxies."""
     return any(address in network for network in trusted)

@@ -1,5 +1,6 @@
 """What is known of one request: made by the outermost middleware, read by everything that handles the request."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -7,9 +8,12 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from app.auth.callers import Caller
-from app.core.errors import NotAuthenticated
+from app.core.errors import NotAuthenticated, TooManyRequests
+from app.core.heavy_reads import CALLER
 
 CONTEXT: Final = "huntarr.context"
+MAX_OPEN_REQUESTS: Final = 200
+"""Of one caller, of the 900 connections that there may be: streams, waits for a hunt, downloads."""
 
 
 @dataclass(slots=True)
@@ -18,12 +22,32 @@ class RequestContext:
 
     request_id: str
     client_address: str
+    open_requests: Counter[str]
+    """Of each caller of this process."""
     is_https: bool = False
     caller: Caller | None = None
 
 
 def context_of(scope: Scope) -> RequestContext:
     return cast(RequestContext, scope[CONTEXT])
+
+
+def admit(scope: Scope, caller: Caller) -> None:
+    """From here on the request is the caller's; `TooManyRequests` where too many others of his are not over."""
+    context = context_of(scope)
+    if context.open_requests[caller.identity] >= MAX_OPEN_REQUESTS:
+        raise TooManyRequests(f"{MAX_OPEN_REQUESTS} of your requests are waiting for their end already.")
+    context.open_requests[caller.identity] += 1
+    context.caller = caller
+    CALLER.set(caller.identity)
+
+
+def dismiss(context: RequestContext) -> None:
+    """The request is over."""
+    if context.caller is not None:
+        context.open_requests[context.caller.identity] -= 1
+        if not context.open_requests[context.caller.identity]:
+            del context.open_requests[context.caller.identity]
 
 
 def client_address(request: HTTPConnection) -> str:

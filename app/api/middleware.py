@@ -3,17 +3,17 @@
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from app.api.access_log import AccessLog
 from app.api.client_address import Network, client_of
-from app.api.context import CONTEXT, RequestContext
+from app.api.context import CONTEXT, RequestContext, dismiss
 from app.api.errors import error_reply
-
-log = structlog.get_logger("app.access")
 
 REQUEST_ID_HEADER = b"x-request-id"
 MAX_QUERY_BYTES = 8 * 1024
@@ -40,6 +40,8 @@ class RequestMiddleware:
         self._app = app
         self._base = base_url
         self._trusted = trusted_proxies
+        self._log = AccessLog()
+        self._open_requests: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,7 +52,8 @@ class RequestMiddleware:
         client = client_of(scope, self._trusted)
         if self._base:
             scope["root_path"] = self._base  # routes and redirects remove it from the path
-        scope[CONTEXT] = RequestContext(request_id, client.address, client.is_https)
+        context = RequestContext(request_id, client.address, self._open_requests, client.is_https)
+        scope[CONTEXT] = context
         status = 0
 
         async def sending(message: Message) -> None:
@@ -68,7 +71,8 @@ class RequestMiddleware:
             else:
                 await self._app(scope, receive, sending)
         finally:
-            _log_request(scope, status, (time.perf_counter() - started) * 1000)
+            dismiss(context)
+            self._log.write(scope, status, (time.perf_counter() - started) * 1000)
             structlog.contextvars.reset_contextvars(**tokens)
 
     async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,19 +113,3 @@ def _complete(headers: Headers, request_id: str) -> list[tuple[bytes, bytes]]:
     found += [pair for pair in SECURITY_HEADERS if pair[0] not in present]
     found.append((REQUEST_ID_HEADER, request_id.encode("ascii")))
     return found
-
-
-def _log_request(scope: Scope, status: int, milliseconds: float) -> None:
-    """One line with the route's template: the values of the path and the query may be secrets.
-
-    Successful reads are `debug`: dashboards poll every few seconds.
-    """
-    is_plain_read = scope["method"] == "GET" and 200 <= status < 400
-    (log.debug if is_plain_read else log.info)(
-        "request",
-        method=scope["method"][:16],
-        route=getattr(scope.get("route"), "path", None),
-        status=status,
-        ms=round(milliseconds, 1),
-        client=scope[CONTEXT].client_address,
-    )

@@ -50,6 +50,11 @@ class RoutePolicy:
     def is_public(self) -> bool:
         return self.access is Access.PUBLIC
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is for callers without an API key or a session too."""
+        return self.access in (Access.PUBLIC, Access.APP_TOKEN, Access.HOOK_TOKEN)
+
 
 def route_policy(access: Access, **options: Any) -> Callable[[F], F]:
     """Declare the policy of an endpoint, below the router's decorator. `options` are the fields of `RoutePolicy`."""

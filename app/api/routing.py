@@ -1,6 +1,6 @@
 """Routes with a policy: who may call and how the reply is made stand on the function, never in the text of a path."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from fastapi import APIRouter, params
@@ -15,12 +15,14 @@ from starlette.websockets import WebSocketClose
 from app.api.audit import audit
 from app.api.auth import Authenticator, authorise, redirect_to_login
 from app.api.body import BoundedRequest, Handler, bound_body, check_request
+from app.api.context import admit
 from app.api.deps import container_of
 from app.api.etag import etag
 from app.api.idempotency import idempotent
 from app.api.policy import MAX_BODY_BYTES, Access, policy_of
 from app.api.tags import Tag
 from app.api.timeouts import limit_time
+from app.core.errors import NotAuthenticated, NotFound
 
 
 class ApiRoute(APIRoute):
@@ -117,14 +119,39 @@ async def unmatched(scope: Scope, receive: Receive, send: Send) -> None:
         await WebSocketClose()(scope, receive, send)
         return
     request = Request(scope)
-    await Authenticator(container_of(request).auth.credentials).caller(request)
+    authenticator = Authenticator(container_of(request).auth.credentials)
+    routes = [route for route in request.app.routes if isinstance(route, ApiRoute)]
+    if meant := _without_slash(scope, routes):
+        address = f"{scope.get('root_path', '')}{meant[0].path}"  # the template: the path itself may hold a token
+        sentence = f"There is nothing at this address; {address} has no slash at its end."
+        try:
+            admit(scope, await authenticator.caller(request))
+        except NotAuthenticated:
+            if any(route.policy.is_open for route in meant):  # whoever needs no key there must learn it too
+                raise NotAuthenticated(sentence) from None
+            raise
+        raise NotFound(sentence)
+    admit(scope, await authenticator.caller(request))
     allowed: set[str] = set()
-    for route in request.app.routes:
-        if isinstance(route, ApiRoute) and route.has_path(scope):
+    for route in routes:
+        if route.has_path(scope):
             allowed |= route.allowed_methods
     if not allowed:
         raise HTTPException(404)
     raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
+
+
+def _without_slash(scope: Scope, routes: Sequence[ApiRoute]) -> list[ApiRoute]:
+    """The routes that the path would have without the slash at its end.
+
+    Such a request is not served: the slash may be what is left of an id that a client forgot, as in
+    `DELETE /api/history/`. A redirect would lose the body.
+    """
+    path: str = scope["path"]
+    if not path.endswith("/") or path.endswith("//"):
+        return []
+    shorter = {**scope, "path": path[:-1]}
+    return [route for route in routes if route.has_path(shorter)]
 
 
 class ApiRouter(APIRouter):

@@ -6,14 +6,21 @@ All of it happens before the application runs, so that a stranger can occupy nei
 import json
 import socket
 from asyncio import BaseTransport, TimerHandle
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+from weakref import WeakKeyDictionary
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
 
+from app.api.client_address import Network
+from app.api.connections import OpenConnections, counted_as
 from app.api.middleware import SECURITY_HEADERS
 
 UNREADABLE: Final = "The request is not valid HTTP."
+_OPEN: Final[WeakKeyDictionary[ServerState, OpenConnections]] = WeakKeyDictionary()
+"""The connections of each server of this process."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -27,10 +34,14 @@ class BoundedProtocol(HttpToolsProtocol):
     stall_at_end_seconds = 2.0  # the same during shutdown
     overhead_bytes = 64 * 1024  # in a row without content: head, trailers, chunk sizes and their extensions
     max_connections = 900
+    max_of_address = 300
     max_pipelined = 16
+    trusted_proxies: ClassVar[Sequence[Network]] = ()
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self._open = _OPEN.setdefault(self.server_state, OpenConnections())
+        self._offers_upgrade = False
         self._timer: TimerHandle | None = None
         self._stall_timer: TimerHandle | None = None
         self._in_head = True
@@ -41,7 +52,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type] # asyncio's own type is wider
-        if len(self.connections) > self.max_connections:
+        peer = counted_as(self.client[0] if self.client else "", self.trusted_proxies)
+        if not self._open.admit(self, peer, max_of_peer=self.max_of_address, max_of_all=self.max_connections):
             self._refuse(503, "Too many connections are open.")
         else:
             self._arm(self.head_seconds)
@@ -52,7 +64,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         self._cancel_stall()
+        self._open.remove(self)
         super().connection_lost(exc)
+
+    def drop(self) -> None:
+        """Make room for another connection."""
+        if self._in_message and self._in_head:
+            self._refuse(503, "Too many connections are open.")
+        else:
+            self._refused = True
+            self._disarm()
+            self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -73,13 +95,39 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head and self._timer is None:
             self._arm(self.head_seconds)
         self._overhead += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._refuse(400, UNREADABLE)
         if self._refused or self.parser is None:
             return
         if self._overhead > self.overhead_bytes:
             self._refuse(431, "The head of the request is too large.")
         elif self._is_answered() and self._leftover > self.leftover_bytes:
             self.transport.close()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser. It stops behind a head that offers another protocol, such as HTTP/2, and skips the body.
+
+        Such an offer may be ignored (RFC 9110, 7.8), so the head is read again without it.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as stop:
+                head = self._head_without_offer()
+                data = head + data[stop.args[0] :]
+                self._offers_upgrade = False
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def _head_without_offer(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version)]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -88,9 +136,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:  # a trailer must not become a header of a request that is already authorised
-            super().on_header(name, value)
+            super().on_header(name, value.rstrip(b" \t"))  # RFC 9110, 5.5: not a part of the value
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise httptools.HttpParserError("this is no proxy")
+            self._offers_upgrade = True
+            return
         self._in_head = False
         self._overhead = 0
         self._disarm()
@@ -99,6 +152,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise httptools.HttpParserError("one Host header is needed")
         if len(self.pipeline) >= self.max_pipelined:
             raise httptools.HttpParserError("too many requests at once")
+        self._open.set_busy(self)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -108,18 +162,19 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._offers_upgrade:
+            return
         self._in_head, self._in_message, self._overhead = True, False, 0
         self._disarm()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.cycle.response_complete:
+            self._open.set_idle(self)
         if self._is_answered() and not self._in_head:
             # Closing at once would reset the connection of a caller who still sends, and the reply would be lost.
             self._arm(self.leftover_seconds)
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(400, UNREADABLE)
 
     def _is_answered(self) -> bool:
         return self._in_message and not self._in_head and self.cycle is not None and self.cycle.response_complete
@@ -170,6 +225,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def protocol_for(trusted_proxies: Sequence[Network]) -> type[BoundedProtocol]:
+    """The protocol of a server behind `trusted_proxies`: their connections are not limited by address."""
+    return type("ServedProtocol", (BoundedProtocol,), {"trusted_proxies": trusted_proxies})
 
 
 def _reply(status: int, sentence: str) -> bytes:

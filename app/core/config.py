@@ -1,7 +1,7 @@
 """The configuration of the process: environment variables with the prefix `HUNTARR_`, read once at the start."""
 
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ MIN_KEY_LENGTH = 32
 MIN_PASSWORD = 10
 MAX_PASSWORD = 256
 DATABASE_SCHEMES = ("sqlite+aiosqlite", "postgresql+asyncpg")
+MAPPED_BITS = 96
+"""Of an IPv6 address that stands for one of IPv4 (`::ffff:10.0.0.1`), so many bits are always the same."""
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -163,7 +165,7 @@ class Config(BaseSettings):
         if not isinstance(value, str):
             return value
         try:
-            return tuple(ip_network(part, strict=False) for part in _listed(value))
+            return tuple(_network(part) for part in _listed(value))
         except ValueError:
             raise ValueError("must be addresses or networks such as 10.0.0.0/8, comma-separated") from None
 
@@ -183,6 +185,15 @@ class Config(BaseSettings):
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'huntarr.db'}"
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """IPv4 addresses in the clothes of IPv6 become IPv4, as those of callers do."""
+    found = ip_network(text, strict=False)
+    first = found[0]
+    if isinstance(first, IPv6Address) and first.ipv4_mapped is not None and found.prefixlen >= MAPPED_BITS:
+        return ip_network((first.ipv4_mapped, found.prefixlen - MAPPED_BITS))
+    return found
 
 
 def _listed(text: str) -> tuple[str, ...]:

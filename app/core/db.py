@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -19,6 +19,7 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.errors import Unavailable
+from app.core.heavy_reads import HeavyReads
 from app.core.sqlite import Connections
 
 BUSY_TIMEOUT_SECONDS = 5
@@ -64,6 +65,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self._connections = Connections()
+        self._heavy = HeavyReads()
         if self.is_sqlite:
             self._writer = _sqlite_engine(url, self._connections, write=True)
             self._reader = _sqlite_engine(url, self._connections, write=False)
@@ -89,9 +91,17 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A consistent view that cannot write; it never waits for a writer."""
-        async with _our_errors(), AsyncSession(self._reader, expire_on_commit=False) as session, session.begin():
+    async def reading(self, *, is_heavy: bool = False) -> AsyncIterator[AsyncSession]:
+        """A consistent view that cannot write; it never waits for a writer.
+
+        `is_heavy`: it looks through many rows, and waits for its turn before it takes a connection.
+        """
+        async with (
+            self._heavy.turn() if is_heavy else nullcontext(),
+            _our_errors(),
+            AsyncSession(self._reader, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     async def close(self) -> None:

@@ -9,6 +9,14 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 T = TypeVar("T")
 
+MAX_SKIPPED_ROWS = 10_000
+"""A page beyond so many rows is a heavy read: the database goes through all of them."""
+
+
+def is_deep(page: int, page_size: int) -> bool:
+    """Whether a page is far from the first one."""
+    return (page - 1) * page_size > MAX_SKIPPED_ROWS
+
 
 async def page_of(
     session: AsyncSession, query: SelectOfScalar[T], *, page: int, page_size: int

@@ -4,7 +4,7 @@ A listener that reads too slowly loses its queue and its connection, and can res
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -13,7 +13,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.core.clock import Clock
-from app.core.errors import Unavailable
+from app.core.errors import TooManyRequests, Unavailable
 from app.events.bus import LOG_STREAM, STREAM, STREAMS, EventBus, StreamEntry, StreamId, encode
 from app.events.catalogue import EventName, event_type_of
 from app.events.payloads import Control, StreamOverflow, StreamReady
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS: Final = 15.0
 MAX_LISTENERS: Final = 500
+MAX_OF_CALLER: Final = 50
 MAX_QUEUED: Final = 256
 BATCH: Final = 100
 READ_SECONDS: Final = 4.0
@@ -40,6 +41,7 @@ class EventHub:
         clock: Clock,
         *,
         max_listeners: int = MAX_LISTENERS,
+        max_of_caller: int = MAX_OF_CALLER,
         max_queued: int = MAX_QUEUED,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
@@ -47,6 +49,8 @@ class EventHub:
         self._bus = bus
         self._clock = clock
         self._max_listeners = max_listeners
+        self._max_of_caller = max_of_caller
+        self._callers: Counter[str] = Counter()
         self._max_queued = max_queued
         self._listeners: set[Listener] = set()
         self._receiving: set[Listener] = set()
@@ -59,19 +63,30 @@ class EventHub:
         return len(self._listeners)
 
     @contextmanager
-    def listening(self, wanted: frozenset[EventName] | None, last_seen: StreamId | None) -> Iterator["Listener"]:
-        """A listener for the duration of the block; `Unavailable` when there are too many, or during shutdown."""
+    def listening(
+        self, wanted: frozenset[EventName] | None, last_seen: StreamId | None, *, caller: str = ""
+    ) -> Iterator["Listener"]:
+        """A listener for the duration of the block; `Unavailable` when there are too many, or during shutdown.
+
+        `TooManyRequests` when too many of them are the caller's.
+        """
         if self._is_over or len(self._listeners) >= self._max_listeners:
             raise Unavailable("Too many clients listen to events here; try again in a moment.")
+        if self._callers[caller] >= self._max_of_caller:
+            raise TooManyRequests(f"You listen to events {self._max_of_caller} times already: end a stream first.")
         if self._reader is None:
             self._reader = asyncio.create_task(self._read())
         listener = Listener(self, self._bus, wanted, last_seen, self._max_queued)
         self._listeners.add(listener)
+        self._callers[caller] += 1
         try:
             yield listener
         finally:
             self._listeners.discard(listener)
             self._receiving.discard(listener)
+            self._callers[caller] -= 1
+            if not self._callers[caller]:
+                del self._callers[caller]
 
     def end(self) -> None:
         """End all listeners at once: the process shuts down."""

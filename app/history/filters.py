@@ -24,6 +24,11 @@ class HistoryFilter:
     since: datetime | None = None
     until: datetime | None = None
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether finding or counting the rows takes a look at many: any text and any time is a filter of its own."""
+        return bool(self.search) or self.since is not None or self.until is not None
+
     def terms(self, table: Any = Search) -> list[ColumnElement[bool]]:
         terms = equal_terms(
             (table.app_type, self.app_type),

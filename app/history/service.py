@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.arr.models import AppType, HuntPass
 from app.core.clock import Clock
 from app.core.db import Database, upsert
+from app.core.pagination import is_deep
 from app.core.retention import delete_in_batches
 from app.core.row_counts import RowCounts
 from app.core.schemas import Page
@@ -69,7 +70,7 @@ class HistoryService:
         """Searches, newest first."""
         query = select(Search).order_by(col(Search.searched_at).desc(), col(Search.id).desc())
         back_to = None
-        async with self._db.reading() as session:
+        async with self._db.reading(is_heavy=wanted.is_heavy or is_deep(page, page_size)) as session:
             if wanted.search:
                 back_to = await _searched_back_to(session, wanted, max_looked_through)
                 wanted = replace(wanted, since=back_to or wanted.since)
@@ -107,7 +108,7 @@ class HistoryService:
         query = select(Instance).join(HuntState)
         if instance_id is not None:
             query = query.where(Instance.id == instance_id)
-        async with self._db.reading() as session:
+        async with self._db.reading(is_heavy=status is not None or is_deep(page, page_size)) as session:
             settings = await self._hunting_settings(session, (await session.exec(query)).all())
             snapshots = {row.instance_id: row for row in (await session.exec(select(AppSnapshot))).all()}
             pages = ItemStatePages(settings, snapshots, self._clock())

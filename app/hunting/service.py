@@ -11,6 +11,7 @@ from app.arr.registry import REGISTRY
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, NotFound
+from app.core.pagination import is_deep
 from app.core.row_counts import RowCounts
 from app.core.schemas import Page
 from app.counters.rollup import count_hunt
@@ -66,7 +67,7 @@ class HuntService:
     async def page(self, wanted: HuntFilter, *, page: int, page_size: int) -> Page[HuntOut]:
         """Runs, newest first."""
         query = select(Hunt).order_by(col(Hunt.id).desc())
-        async with self._db.reading() as session:
+        async with self._db.reading(is_heavy=is_deep(page, page_size)) as session:
             rows, total = await self._row_counts.page(session, query, Hunt, wanted, page=page, page_size=page_size)
         items = [HuntOut.model_validate(row) for row in rows]
         return Page[HuntOut](items=items, total=total, page=page, page_size=page_size)

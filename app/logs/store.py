@@ -66,7 +66,7 @@ class LogStore:
 
     async def page(self, wanted: LogFilter, *, limit: int, before_id: int | None) -> LogsOut:
         """Entries, newest first."""
-        async with self._db.reading() as session:
+        async with self._db.reading(is_heavy=wanted.search is not None) as session:
             found, following = await _newest(session, wanted, limit, before_id)
             query = select(*_COLUMNS).where(col(LogEntry.id).in_(found)).order_by(col(LogEntry.id).desc())
             rows = (await session.exec(query)).all() if found else []
@@ -106,7 +106,7 @@ class LogStore:
 
         The first part is read before this returns, so that an unavailable database is an error and not half a file.
         """
-        async with self._db.reading() as session:
+        async with self._db.reading(is_heavy=True) as session:
             newest = (await session.exec(select(func.max(LogEntry.id)))).one()
             last = newest + 1 if newest is not None else 0
             first = await _oldest(session, wanted, None, last)
@@ -117,7 +117,7 @@ class LogStore:
     ) -> AsyncIterator[list[LogEntryOut]]:
         yield part
         while reached is not None:
-            async with self._db.reading() as session:
+            async with self._db.reading(is_heavy=True) as session:
                 part, reached = await _oldest(session, wanted, reached, last)
             yield part
 

@@ -202,6 +202,30 @@ async def test_wrong_methods_need_credentials_too(tmp_path: Path) -> None:
     assert reply.json() == {"success": False, "error": "This address does not take this method."}
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "PUT"])
+async def test_a_slash_at_the_end_is_named_and_nothing_is_done(tmp_path: Path, method: str) -> None:
+    """What ends in a slash may have lost its id: `DELETE /api/history/` must not delete the history."""
+    async with kernel(tmp_path, notes(), config=Config(data_dir=tmp_path, base_url="/huntarr")) as k:
+
+        async def sentence(path: str, status: int, **headers: str) -> str:
+            reply = await k.client.request(method, f"/huntarr{path}", headers=headers, follow_redirects=False)
+            assert (reply.status_code, "location" in reply.headers) == (status, False)
+            return "" if method == "HEAD" else str(reply.json()["error"])
+
+        for path, template in (
+            ("/api/notes", "/api/notes"),
+            ("/ping", "/ping"),
+            ("/api/webhooks/hooks/a-token", "/api/webhooks/hooks/{hook}"),
+        ):
+            said = await sentence(f"{path}/", 404, **FULL)
+            assert said in ("", f"There is nothing at this address; /huntarr{template} has no slash at its end.")
+        assert "no slash" not in await sentence("/api/notes//", 404, **FULL)
+        assert "no slash" not in await sentence("/api/unknown/", 404, **FULL)
+        assert "no slash" not in await sentence("/api/notes/", 401)
+        # Whoever has no key must learn it too, where none is needed.
+        assert "no slash" in await sentence("/api/auth/login/", 401) or method == "HEAD"
+
+
 class Untouchable:
     """A container that only authenticates callers: a handler that ran would fail."""
 

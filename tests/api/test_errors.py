@@ -211,7 +211,7 @@ async def test_a_slow_reply_is_503(tmp_path: Path) -> None:
 
 async def test_unknown_addresses_are_404_for_callers(tmp_path: Path) -> None:
     async with kernel(tmp_path, faults()) as k:
-        for path in ("/api/none", "/api/faults/people/", "/api//faults/people/1", "/API/faults/people/1"):
+        for path in ("/api/none", "/api/faults/people//", "/api//faults/people/1", "/API/faults/people/1"):
             reply = await k.client.get(path, headers=FULL)
             assert (reply.status_code, reply.json()) == (
                 404,

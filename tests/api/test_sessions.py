@@ -237,8 +237,8 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_cached(house: House)
         is_revoked = False
 
         @asynccontextmanager
-        async def reading(self) -> AsyncIterator[AsyncSession]:
-            async with super().reading() as session:
+        async def reading(self, *, is_heavy: bool = False) -> AsyncIterator[AsyncSession]:
+            async with super().reading(is_heavy=is_heavy) as session:
                 yield session
             if not self.is_revoked:
                 self.is_revoked = True

@@ -10,7 +10,9 @@ import httpx
 import pytest
 from arq.connections import RedisSettings
 
+from app.auth.callers import Scope
 from app.auth.credentials import MAX_WRONG_KEYS
+from app.auth.schemas import ApiKeyIn
 from app.core.clock import utc_now
 from app.core.config import Config
 from app.core.redis import embedded_redis, make_redis, redis_settings
@@ -18,6 +20,7 @@ from app.events.bus import IDS, LOG_STREAM, STREAMS, EventBus, StreamId, parse_s
 from app.events.payloads import Level, LogLine, QueueChanged
 from tests.events.samples import hunt_completed, instance_offline, record_events, search_sent
 from tests.events.stream_clients import PATH, Client, Message, client, gateway, listeners, stalled
+from tests.support.house import House
 from tests.support.rig import KEY, Rig
 from worker.main import embedded
 
@@ -214,6 +217,22 @@ async def test_the_number_of_listeners_is_limited(rig: Rig) -> None:
             assert refused.status_code == 503
             assert refused.json()["success"] is False
             assert refused.headers["retry-after"]
+        await listeners(served, 0)
+        async with client(served):
+            assert len(served.hub) == 1
+
+
+async def test_one_caller_cannot_take_all_listeners(house: House) -> None:
+    await house.make_owner()
+    rig = house.rig
+    other = await rig.container.auth.keys.create(ApiKeyIn(name="other", scope=Scope.READ))
+    async with gateway(rig, max_of_caller=2) as served, httpx.AsyncClient(base_url=served.url) as http:
+        async with client(served), client(served):
+            refused = await http.get(PATH, headers={"X-Api-Key": KEY})
+            assert (refused.status_code, refused.json()["success"]) == (429, False)
+            assert refused.headers["retry-after"]
+            async with client(served, key=other.key):
+                assert len(served.hub) == 3
         await listeners(served, 0)
         async with client(served):
             assert len(served.hub) == 1

@@ -171,7 +171,7 @@ async def _assert_discreet(house: House) -> None:
     """No secret of any visitor in a log line, before stars are put over anything, nor in clear in a table."""
     await house.trust.credentials.flush()
     # Proof that lines were caught at all: loggers may have been bound to another chain of processors before.
-    assert sum(line["event"] == "request" for line in house.lines) >= house.calls
+    assert not house.calls or any(line["event"] == "request" for line in house.lines)
     logged = repr(house.lines)
     stored = json.dumps(
         [

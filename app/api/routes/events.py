@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app.api.auth import Authenticator
+from app.api.context import context_of
 from app.api.deps import container_of
 from app.api.openapi import EVENT_STREAM
 from app.api.policy import Access, route_policy
@@ -47,7 +48,9 @@ class EventStream(StreamingResponse):
         self._is_authorised = is_authorised
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._hub.listening(self._wanted, self._last_seen) as listener:
+        caller = context_of(scope).caller
+        whose = caller.identity if caller is not None else ""
+        with self._hub.listening(self._wanted, self._last_seen, caller=whose) as listener:
             self.body_iterator = self._frames(listener)
             await super().__call__(scope, receive, send)
 
