@@ -1,8 +1,11 @@
 """Fixtures of the whole suite: real stores, made once a session, fresh for every test."""
 
+import os
+import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import pytest_asyncio
@@ -14,6 +17,16 @@ from tests.support.leaks import no_leaks
 from tests.support.rig import Rig, open_rig
 
 DATABASES = ("sqlite", "postgresql")
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+MAY_BE_SKIPPED = (
+    r"OpenAPI documents are not here",  # they are no part of the project
+    r"\bLinux\b",
+    r"\bIPv6\b",
+    r"\banother Python\b",
+    r"^no (Go|Java)\b",
+)
+"""The reasons for which a test may be skipped in CI too. In `CI_WITHOUT` `.ci/run` names the programs that it could not
+install; tests that need them may be skipped as well."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,6 +39,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow tests begin first, so that at the end no core waits for one of them."""
     items.sort(key=lambda item: item.get_closest_marker("process") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skipped test is a failed one, unless its reason is on the list."""
+    return _judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module that is skipped as a whole."""
+    return _judged((yield))
+
+
+def _judged(report: Report) -> Report:
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        reason = reason.removeprefix("Skipped: ")
+        allowed = [*MAY_BE_SKIPPED, *map(re.escape, os.environ.get("CI_WITHOUT", "").split())]
+        if not any(re.search(pattern, reason, re.IGNORECASE) for pattern in allowed):
+            report.outcome = "failed"
+            report.longrepr = f"Skipped in CI, for a reason that is not on the list in tests/conftest.py: {reason}"
+    return report
 
 
 @pytest_asyncio.fixture
