@@ -37,6 +37,11 @@ class ErrorCode(StrEnum):
 GONE = (ErrorCode.UNREACHABLE, ErrorCode.TIMEOUT, ErrorCode.TLS, ErrorCode.STARTING, ErrorCode.BLOCKED_ADDRESS)
 
 
+ELSEWHERE = (ErrorCode.UNAUTHORIZED, ErrorCode.WRONG_APP, ErrorCode.WRONG_BASE_URL, ErrorCode.NOT_AN_ARR)
+"""What answers is not the app, or does not know us: it is not asked again before a rest."""
+OF_ITEM = (ErrorCode.REFUSED, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
+
+
 class ArrError(HttpError):
     """One failed call of an app."""
 
@@ -44,8 +49,18 @@ class ArrError(HttpError):
 
     @property
     def ends_all(self) -> bool:
-        """Whether nothing else should be asked of the app now: it is gone, or asked to be left alone."""
-        return self.code in GONE or self.retry_after is not None
+        """Whether nothing else should be asked of the app now: it is gone, is another, or asked to be left alone."""
+        return self.code in GONE or self.code in ELSEWHERE or self.retry_after is not None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether something else than the app answered; a refused key is the app's own answer."""
+        return self.code in ELSEWHERE and self.code is not ErrorCode.UNAUTHORIZED
+
+    @property
+    def is_of_item(self) -> bool:
+        """Whether the app refused what it was asked for, and may well do the next thing that it is asked for."""
+        return self.code in OF_ITEM and self.retry_after is None
 
 
 class ArrTimeout(ArrError, UpstreamTimeout):

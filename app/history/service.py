@@ -156,6 +156,8 @@ def _searched(row: Search) -> SearchOut:
     return SearchOut.model_validate(
         {
             **row.model_dump(),
+            "grabs": len(row.releases),
+            "release_titles": row.releases,
             "seconds_to_grab": _seconds(began_at, row.grabbed_at),
             "seconds_to_import": _seconds(began_at, row.imported_at),
         }

@@ -87,7 +87,9 @@ class HuntItemOut(Out):
     message: str | None
     command_id: int | None
     searched_at: UtcTime | None
-    release_title: str | None = Field(description="The release that was grabbed.")
+    release_title: str | None = Field(description="The first release that was grabbed.")
+    grabs: int = Field(description="Releases that were grabbed: a season search may grab several.")
+    release_titles: list[str] = Field(description="Their titles.")
 
 
 class HuntDetailOut(HuntOut):
@@ -120,7 +122,9 @@ class SearchOut(Out):
     quality_after: str | None = Field(description="Of the release that was grabbed, then of the imported file.")
     score_after: int | None
     indexer: str | None
-    release_title: str | None
+    release_title: str | None = Field(description="The first release that was grabbed.")
+    grabs: int = Field(description="Releases that were grabbed: a season search may grab several.")
+    release_titles: list[str] = Field(description="Their titles.")
     seconds_to_grab: int | None = Field(description="From the begin of the search, by the app's clock.")
     seconds_to_import: int | None
 

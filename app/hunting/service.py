@@ -147,6 +147,8 @@ def _searched(row: Search) -> HuntItemOut:
         command_id=row.command_id,
         searched_at=row.searched_at,
         release_title=row.release_title,
+        grabs=len(row.releases),
+        release_titles=row.releases,
     )
 
 
@@ -165,4 +167,6 @@ def _skipped(row: Skip) -> HuntItemOut:
         command_id=None,
         searched_at=None,
         release_title=None,
+        grabs=0,
+        release_titles=[],
     )

@@ -63,6 +63,7 @@ class InstanceOut(Out):
     variant: str | None = Field(description="`v2` or `v3` for Whisparr, else null.")
     database: str | None = Field(description="The app's own database: `sqlite` or `postgresql`.")
     online: bool | None = Field(description="Null until it was tested for the first time.")
+    error_code: str | None = Field(description="Why it is offline or rests, as a word; the words of a test.")
     error: str | None
     checked_at: UtcTime | None
     created_at: UtcTime

@@ -25,10 +25,10 @@ REFUSED: list[dict[str, Any]] = [
     {"kind": "status", "status": 429, "retry_after": 1800},
     {"kind": "status", "status": 429},
     {"kind": "status", "status": 401},
-    {"kind": "status", "status": 409},
-    {"kind": "status", "status": 400},
 ]
 """The app did not take the command, and we know it."""
+OF_ITEM = (400, 404, 409)
+"""The app refuses this search, and may well take the next one."""
 AMBIGUOUS: list[dict[str, Any]] = [
     {"kind": "cut_before_headers"},
     {"kind": "html"},
@@ -95,6 +95,52 @@ async def test_a_refused_search_gives_back_what_it_took_and_the_instance_rests(r
     again = await rig.hunt(instance)
     assert (again.status, again.reason) == (HuntStatus.SKIPPED, "resting")
     assert posts(app) == 1
+
+
+@pytest.mark.parametrize("status", OF_ITEM)
+async def test_a_refused_item_waits_and_the_next_ones_are_searched(rig: Rig, status: int) -> None:
+    """Trial 34."""
+    app = rig.sonarr(LibrarySpec.with_missing(200), grab_share=0, tie_block=1)
+    instance = await rig.add(app, missing_mode="episode", missing_batch=3, cutoff_batch=0, hourly_cap=400)
+    for hours in (0, 1, 4):
+        rig.clock.forward(hours=hours, minutes=1)
+        app.faults.add(kind="status", status=status, method="POST", path="command", times=1)
+        hunt = await rig.hunt(instance)
+        assert (hunt.status, hunt.searched, hunt.errors) == (HuntStatus.PARTIAL, 2, 1)
+        assert hunt.message
+        failed = [item for item in hunt.items if item.outcome is Outcome.SEARCH_FAILED]
+        assert [item.media_key for item in failed] == ["episode:1"], "it is tried again when it has waited"
+        again = await rig.hunt(instance, limit=2)
+        assert (again.status, again.searched) == (HuntStatus.COMPLETED, 2)
+        assert again.skipped["missing"]["cooldown"] >= 1
+    searches, caps, item_states, state = await rows(rig)
+    assert len(caps) == len([search for search in searches if search.outcome != Outcome.SEARCH_FAILED])
+    [refused] = [row for row in item_states if row.media_key == "episode:1"]
+    assert (refused.last_searched_at, refused.refusals) == (None, 3)
+    assert (state.rest_until, state.online) == (None, True)
+    rig.clock.forward(hours=13)
+    assert (await rig.hunt(instance, limit=1)).searched == 1
+    assert {row.refusals for row in (await rows(rig))[2]} == {0}
+
+
+async def test_an_app_that_refuses_every_item_is_left_alone(rig: Rig) -> None:
+    app = rig.sonarr(LibrarySpec.with_missing(200))
+    instance = await rig.add(app, missing_mode="episode", missing_batch=20, cutoff_batch=0)
+    app.faults.add(kind="status", status=400, method="POST", path="command")
+    hunt = await rig.hunt(instance)
+    assert (posts(app), hunt.status, hunt.errors) == (3, HuntStatus.FAILED, 3)
+    assert (await rows(rig))[3].rest_until is not None
+
+
+async def test_an_item_at_which_the_app_breaks_does_not_block_the_others(rig: Rig) -> None:
+    app = rig.sonarr(LibrarySpec.with_missing(50), grab_share=0, tie_block=1)
+    instance = await rig.add(app, missing_mode="episode", missing_batch=2, cutoff_batch=0)
+    app.faults.add(kind="status", status=500, method="POST", path="command", times=1)
+    assert (await rig.hunt(instance)).searched == 0
+    rig.clock.forward(minutes=2)
+    hunt = await rig.hunt(instance)
+    assert hunt.searched == 2
+    assert "episode:1" not in {item.media_key for item in hunt.items if item.outcome}
 
 
 @pytest.mark.parametrize("fault", AMBIGUOUS, ids=name_of)
@@ -220,7 +266,7 @@ async def test_a_lost_search_does_not_take_over_a_command_of_another_search(rig:
 async def test_commands_that_cannot_be_read_stop_the_hunt_before_a_third_search(rig: Rig) -> None:
     app = rig.sonarr(LibrarySpec.with_missing(50), command_seconds=30)
     instance = await rig.add(app, missing_mode="episode", missing_batch=5, cutoff_batch=0)
-    app.faults.add(kind="status", status=404, method="GET", path="command")
+    app.faults.add(kind="status", status=500, method="GET", path="command/*")
     hunt = await rig.hunt(instance)
     assert posts(app) == 2
     assert hunt.status is HuntStatus.PARTIAL

@@ -153,7 +153,7 @@ async def test_without_tracking_the_command_decides_and_no_history_is_read(rig: 
     for _ in range(5):
         await follow(rig, instance)
     assert (await only_search(rig, instance)).outcome is Outcome.GRABBED
-    assert app.log.counts["GET history/since"] == 0
+    assert app.log.counts["GET history"] == 0
 
 
 async def test_an_upgrade_records_its_score_before_and_after(rig: Rig) -> None:
@@ -173,7 +173,7 @@ async def test_an_upgrade_records_its_score_before_and_after(rig: Rig) -> None:
 
 async def test_a_history_that_cannot_be_read_is_read_later_from_where_it_was(rig: Rig) -> None:
     app, instance, _ = await hunted(rig, "sonarr", "import")
-    fault = app.faults.add(kind="broken_json", path="history/since")
+    fault = app.faults.add(kind="broken_json", path="history")
     for _ in range(5):
         await follow(rig, instance)
     assert fault.hits

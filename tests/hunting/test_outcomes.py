@@ -121,7 +121,7 @@ def test_the_import_of_the_download_settles_the_search_with_what_it_brought() ->
         event(HistoryKind.IMPORTED, NOW + 6 * MINUTE, quality="SDTV"),
     ]
     result = from_history([search()], events).results[1]
-    assert (result.outcome, result.indexer, result.release_title) == (Outcome.IMPORTED, "Nyx", "Show.S03E01")
+    assert (result.outcome, result.indexer, result.release_titles) == (Outcome.IMPORTED, "Nyx", ("Show.S03E01",))
     assert (result.grabbed_at, result.imported_at) == (NOW + SECOND, NOW + 5 * MINUTE)
     assert (result.quality, result.score) == ("WEBDL-1080p", 60)
 

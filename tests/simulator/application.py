@@ -227,4 +227,6 @@ class SimApp:
     def _seconds_of(self, command: Command) -> float:
         if command.kind.name == "Test":
             return float(command.body["duration"]) / 1000
+        if command.kind.name.endswith("Search") and self.indexers.searching == 0:
+            return 0.01  # there is nobody to ask
         return self.settings.command_seconds_of.get(command.kind.name.lower(), self.settings.command_seconds)

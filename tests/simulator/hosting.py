@@ -19,11 +19,14 @@ class SimHost:
 
     def __init__(self, apps: SimApp | Sequence[SimApp]) -> None:
         self.apps = [apps] if isinstance(apps, SimApp) else list(apps)
-        self._by_base = {app.url_base.lower(): app for app in self.apps}
+        self._index()
         if len(self._by_base) < len(self.apps):
             raise ValueError("two simulated apps have the same url base")
-        self._depth = max((base.count("/") for base in self._by_base), default=0)
         self.stopping = False
+
+    def _index(self) -> None:
+        self._by_base = {app.url_base.lower(): app for app in self.apps}
+        self._depth = max((base.count("/") for base in self._by_base), default=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,6 +42,8 @@ class SimHost:
 
     def _route(self, path: str, raw: str) -> tuple[SimApp | None, str, str, bool]:
         """The app with the longest base that fits; a single app also gets requests without its base."""
+        if len(self.apps) == 1:
+            self._index()  # its base may have been changed
         parts = path.split("/")
         for depth in range(min(self._depth, len(parts) - 1), 0, -1):
             base = "/".join(parts[: depth + 1])

@@ -17,6 +17,8 @@ class Indexer:
     enable_rss: bool = True
     enable_automatic_search: bool = True
     enable_interactive_search: bool = True
+    is_blocked: bool = False
+    """After failures; searches leave it out."""
 
     def as_json(self) -> Json:
         return {
@@ -45,6 +47,8 @@ class Indexers:
 
     def __init__(self, count: int) -> None:
         self.all: dict[int, Indexer] = {}
+        self.told_by_health = True
+        """False: the health of the app lags behind what its indexers do."""
         self._last_id = 0
         for _ in range(count):
             self.add()
@@ -63,4 +67,4 @@ class Indexers:
     @property
     def searching(self) -> int:
         """How many take part in a search by command."""
-        return sum(indexer.enable_automatic_search for indexer in self.all.values())
+        return sum(indexer.enable_automatic_search and not indexer.is_blocked for indexer in self.all.values())

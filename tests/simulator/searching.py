@@ -58,6 +58,8 @@ class Searcher:
         self.records: list[SearchRecord] = []
         self._forced: dict[int, Outcome] = {}
         self._attempts: dict[int, int] = {}
+        self.next_download_ids: list[str] = []
+        """Ids of the next downloads: the same release may be grabbed again."""
 
     def force(self, item_id: int, outcome: Outcome) -> None:
         """`grab` follows the import shares; `import`, `import_failed` and `download_failed` grab and then do that."""
@@ -183,6 +185,7 @@ class Searcher:
             score=quality[1],
             size=rng.randint(400, 4_000) * 1_000_000 * len(items),
             added_at=now,
+            download_id=self.next_download_ids.pop(0) if self.next_download_ids else None,
             plan=plan,
             finish_at=now + length,
             settle_at=now + length * (0.5 if plan == "download_failed" else 1) + settings.import_seconds,

@@ -1,7 +1,8 @@
 """Looking after an instance between its hunts: what came of its searches, and what changed in the app.
 
 Rationed: every five minutes the history is read, if a search waits for it, and every ten minutes one thing more is
-asked. That makes three requests in ten minutes at most, whatever the library. An app that calls our webhook is asked
+asked. That makes three requests in ten minutes at most, whatever the library, unless the history grew by more than a
+page meanwhile. An app that calls our webhook is asked
 for its history at once, and then at most once a minute.
 """
 
@@ -18,6 +19,7 @@ from app.hunting.running.changes import ChangeDetector
 from app.hunting.running.claims import Claims
 from app.hunting.running.commands import CommandTracker
 from app.hunting.running.context import InstanceContext, RunningServices
+from app.hunting.running.history_reader import HistoryReader
 from app.hunting.selection.candidates import AppHierarchy, item_key
 from app.hunting.store.followed import OpenSearches
 from app.hunting.store.lease import LeaseLost, fenced
@@ -30,6 +32,7 @@ log = structlog.get_logger(__name__)
 BETWEEN_PROBES = timedelta(minutes=10)
 BETWEEN_READS = timedelta(minutes=1)
 TOLERANCE = timedelta(seconds=1)
+SETTLED_AT_ONCE = 1
 
 Probe = Callable[[InstanceContext, ArrClient], Awaitable[None]]
 
@@ -45,6 +48,7 @@ class FollowUp:
         self._clock = services.clock
         self._searches = services.searches
         self._followed = services.followed
+        self._history = HistoryReader()
 
     async def run(self, instance_id: int) -> None:
         """One follow-up, unless a hunt is open at the instance; safe to call any number of times."""
@@ -86,7 +90,9 @@ class FollowUp:
             searches = await self._followed.unsettled(instance_id)
             if searches:
                 await self._changes.note_probe(context.lease)
-                await CommandTracker(self._services, context, client).settle(searches)
+                tracker = CommandTracker(self._services, context, client)
+                await tracker.settle(searches[:SETTLED_AT_ONCE])
+                await tracker.confirm()
             else:
                 await self._changes.probe(context.lease, client)
         waiting = await self._followed.open(instance_id)
@@ -100,20 +106,26 @@ class FollowUp:
             await self._read_history(context, client, waiting)
 
     async def _read_history(self, context: InstanceContext, client: ArrClient, waiting: OpenSearches) -> None:
+        """Settle what can be settled, once all that is new was read: the begin of a download explains its end."""
         if not context.hunting.track_outcomes:
             return
-        since = await self._since(context.lease.instance_id, waiting.began_at)
-        events = await client.history_since(since)
+        since = await self._since(context.lease.instance_id, waiting)
+        events = await self._history.read(context.lease.instance_id, client, since)
+        if events is None:
+            log.info("history read in part", since=since)
+            return
         findings = from_history(waiting.tracked, keyed(events, AppHierarchy.of(client)))
         newest = max((event.at for event in events), default=None)
         await self._searches.settle_by_history(context.lease, findings, newest)
         log.info("history read", events=len(events), settled=len(findings.results))
 
-    async def _since(self, instance_id: int, began_at: datetime | None) -> datetime:
-        """From the last event that was read, or from the first search that may have led to a grab since then."""
+    async def _since(self, instance_id: int, waiting: OpenSearches) -> datetime:
+        """From the last event that was read, or from the first search that may have led to a grab since then; never
+        from before the oldest search that is followed."""
         read_to = await self._followed.history_read_to(instance_id)
-        known = [at for at in (read_to, began_at) if at is not None]
-        return min(known, default=self._clock() - FOLLOW_UP_AFTER)
+        known = [at for at in (read_to, waiting.began_at) if at is not None]
+        since = min(known, default=self._clock() - FOLLOW_UP_AFTER)
+        return since if waiting.oldest_at is None else max(since, waiting.oldest_at)
 
     async def _plan_next(self, context: InstanceContext) -> None:
         """In five minutes while a search is open, else when the next probe for changes is due."""

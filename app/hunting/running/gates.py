@@ -60,6 +60,14 @@ def warnings_of(filters: ResolvedFilters, app_name: str) -> list[str]:
     return [name.sentence(app_name) for name in filters.unknown]
 
 
+def without_indexers() -> EarlyEnd:
+    """The app has no indexer to search with: a search would end at once, and find nothing."""
+    return EarlyEnd(
+        HuntReason.NO_INDEXERS,
+        "All indexers of the app fail, are blocked or have automatic search off: its page System, Status says which.",
+    )
+
+
 def queue_unreadable(failure: ArrError) -> EarlyEnd:
     """The queue cannot be read, and `max_queue` depends on it."""
     return EarlyEnd(HuntReason.QUEUE_UNREADABLE, f"The queue could not be read: {failure.message}")

@@ -8,13 +8,16 @@ from app.arr.errors import ArrError
 from app.arr.models import HuntPass
 from app.arr.registry import REGISTRY
 from app.hunting.running.context import App, HuntContext, RunningServices
-from app.hunting.running.gates import by_filters, by_queue, queue_unreadable, warnings_of
+from app.hunting.running.evidence import has_no_indexers
+from app.hunting.running.gates import by_filters, by_queue, queue_unreadable, warnings_of, without_indexers
 from app.hunting.running.sender import SearchSender, Sent
 from app.hunting.selection.app_reader import QueueFacts
 from app.hunting.selection.policy import Reason
 from app.hunting.store.cap_entries import used_caps
 from app.hunting.store.lease import fenced, fenced_with_state
+from app.hunting.store.passes import ListLength
 from app.hunting.store.reasons import EarlyEnd, HuntReason
+from app.hunting.store.timetable import note_indexers
 from app.instances import health
 
 log = structlog.get_logger(__name__)
@@ -49,7 +52,8 @@ class HuntRun:
         self._context = context
         self._summary = summary
         self._app_name = REGISTRY[app.app_type].label
-        self._sender = SearchSender(services, context, app.client(services.http))
+        self._client = app.client(services.http)
+        self._sender = SearchSender(services, context, self._client)
         self._reader = services.reader(
             app, context.hunting, context.lease.instance_id, services.clock(), pretends=context.dry_run
         )
@@ -57,6 +61,10 @@ class HuntRun:
     async def run(self) -> None:
         """`ArrError` when the app cannot be used any more."""
         await self._settle()
+        if await has_no_indexers(self._client):
+            self._summary.early_end = without_indexers()
+            await self._note_indexers(are_there=False)
+            return
         queue = await self._queue()
         if self._summary.early_end is not None or not await self._filters_hold():
             return
@@ -68,9 +76,18 @@ class HuntRun:
         except ArrError as error:
             failure = error
         await self._sender.drain()
+        if self._sender.is_without_indexers:
+            self._summary.early_end = self._summary.early_end or without_indexers()
+        if self._summary.searches:
+            await self._note_indexers(are_there=not self._sender.is_without_indexers)
         if failure is not None:
             raise failure
         await self._tag()
+
+    async def _note_indexers(self, *, are_there: bool) -> None:
+        if not self._context.dry_run:
+            async with fenced(self._services.db, self._context.lease) as (_, hunt_state):
+                note_indexers(hunt_state, self._services.clock(), are_there=are_there)
 
     async def _settle(self) -> None:
         searches = await self._services.followed.unsettled(self._context.lease.instance_id)
@@ -85,14 +102,17 @@ class HuntRun:
 
     async def _queue(self) -> QueueFacts:
         try:
-            queue = await self._reader.queue()
+            is_needed = await self._services.followed.has_old_grabs(self._context.lease.instance_id)
+            queue = await self._reader.queue(is_needed=is_needed)
         except ArrError as failure:
+            if failure.ends_all:
+                raise
             self._summary.early_end = queue_unreadable(failure)
             return QueueFacts()
         if queue.total is not None:
             async with fenced(self._services.db, self._context.lease) as (_, hunt_state):
                 hunt_state.queue_total = queue.total
-            await self._services.searches.settle_by_queue(self._context.lease, queue.stuck)
+            await self._services.searches.settle_by_queue(self._context.lease, queue.download_ids, queue.stuck)
         self._summary.early_end = by_queue(self._context.hunting, queue)
         return queue
 
@@ -115,6 +135,7 @@ class HuntRun:
         batch = await self._batch(hunt_pass)
         if batch <= 0:
             return
+        read_at = self._services.clock()
         try:
             selection, pager = await self._reader.select(
                 hunt_pass, queue=queue, batch=batch, left=await self._units_left()
@@ -126,7 +147,7 @@ class HuntRun:
             summary.failed(f"{hunt_pass}: {failure.message}")
             return
         judged = [item for item in selection.evaluated if context.dry_run or item.decision.reason is not Reason.SEARCH]
-        cursor = None
+        cursor, sent = None, Sent()
         if context.dry_run:
             summary.pretended += len(selection.selected)
             summary.pretended_units += selection.units
@@ -139,7 +160,9 @@ class HuntRun:
             summary.searches += len(sent.searched)
             cursor = pager.cursor_after(sent.searched, selection.left | {item.candidate.key for item in sent.left})
             await self._after_sending(sent)
-        await self._services.passes.end(context.lease, hunt_pass, judged, cursor, pager.total)
+        await self._services.passes.end(context.lease, hunt_pass, judged, cursor, ListLength(pager.total, read_at))
+        if sent.trouble is not None and sent.trouble.is_elsewhere:
+            raise sent.trouble
 
     async def _batch(self, hunt_pass: HuntPass) -> int:
         """Searches left to this pass: its batch or the caller's limit, less what was sent, by a dead worker too."""
@@ -159,10 +182,12 @@ class HuntRun:
         return None if used.left is None else max(0, used.left - self._summary.pretended_units)
 
     async def _after_sending(self, sent: Sent) -> None:
+        for message in sent.refusals:
+            self._summary.failed(message)
         if sent.stop is not None:
             self._summary.is_over = True
             self._summary.early_end = stopped_by(sent.stop)
-        if sent.trouble is not None:
+        if sent.trouble is not None and not sent.trouble.is_elsewhere:
             self._summary.is_over = True
             self._summary.failed(sent.trouble.message)
             async with fenced_with_state(self._services.db, self._context.lease) as (_, state, _):
@@ -184,5 +209,7 @@ class HuntRun:
 
 def stopped_by(reason: HuntReason) -> EarlyEnd:
     """Why a running hunt sends no further search."""
+    if reason is HuntReason.NO_INDEXERS:
+        return without_indexers()
     messages = {HuntReason.CANCELLED: "It was cancelled.", HuntReason.PAUSED: "All hunting was paused."}
     return EarlyEnd(reason, messages.get(reason, "The cap is used up."))

@@ -7,7 +7,15 @@ from app.arr.errors import ArrError
 from app.arr.models import AppType, HuntPass
 from app.arr.registry import REGISTRY
 from app.hunting.running.context import App, RunningServices
-from app.hunting.running.gates import before_network, by_filters, by_queue, queue_unreadable, warnings_of
+from app.hunting.running.evidence import has_no_indexers
+from app.hunting.running.gates import (
+    before_network,
+    by_filters,
+    by_queue,
+    queue_unreadable,
+    warnings_of,
+    without_indexers,
+)
 from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut
 from app.hunting.selection.app_reader import AppReader
 from app.hunting.selection.selector import Selection
@@ -34,11 +42,11 @@ class PlanStart:
 
 @dataclass(slots=True)
 class PlanDraft:
-    """A plan in the making; `requests` counts those of the hunt, which asks the app for its status first."""
+    """A plan in the making; `requests` counts those of the hunt, which asks for status and health first."""
 
     closed: EarlyEnd | None
     left: int | None
-    requests: int = 1
+    requests: int = 2
     passes: list[PlanPassOut] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -63,6 +71,8 @@ class Planner:
         draft = PlanDraft(closed=start.closed, left=start.left)
         try:
             app = start.app if start.app.is_known else (await start.app.identified(self._services.http))[0]
+            if await has_no_indexers(app.client(self._services.http)):
+                draft.closed = draft.closed or without_indexers()
         except ArrError as failure:
             draft.closed = draft.closed or EarlyEnd(HuntReason.OFFLINE, failure.message)
         else:
@@ -108,7 +118,8 @@ class Planner:
         try:
             queue = await reader.queue()
         except ArrError as failure:
-            draft.closed = draft.closed or queue_unreadable(failure)
+            unusable = EarlyEnd(HuntReason.OFFLINE, failure.message) if failure.ends_all else queue_unreadable(failure)
+            draft.closed = draft.closed or unusable
             return
         draft.requests += queue.total is not None
         draft.closed = draft.closed or by_queue(start.hunting, queue)

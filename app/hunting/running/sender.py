@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 MAX_IN_FLIGHT = 2
 MAX_SLEEP_SECONDS = 5.0
+MAX_REFUSALS = 3
+"""So many refused items in one pass are an error of the app."""
+INTERNAL_ERROR = 500
 SEND_SECONDS = 20 * 60
 """How long a hunt sends searches."""
 HUNT_SECONDS = 27 * 60
@@ -33,6 +36,8 @@ class Sent:
 
     searched: set[str] = field(default_factory=set)
     """Keys of what the app searches, or may be searching."""
+    refusals: list[str] = field(default_factory=list)
+    """Why the app refused single items."""
     left: list[Evaluated] = field(default_factory=list)
     """What was not sent, and why."""
     stop: HuntReason | None = None
@@ -68,7 +73,9 @@ class SearchSender:
         for number, choice in enumerate(choices):
             await self._wait_for_turn()
             sent.trouble = self._commands.unreadable
-            if sent.trouble is not None:
+            if self.is_without_indexers:
+                sent.stop = HuntReason.NO_INDEXERS
+            if sent.trouble is not None or sent.stop is not None:
                 sent.left += _left(choices[number:], Reason.CANCELLED)
                 break
             if self._age_seconds >= SEND_SECONDS:
@@ -86,8 +93,18 @@ class SearchSender:
                 break
         return sent
 
+    @property
+    def is_without_indexers(self) -> bool:
+        """Whether the app had no indexer to search with."""
+        return self._commands.is_without_indexers
+
     async def drain(self) -> None:
-        """Wait for the end of what is in flight, up to a limit; the rest is settled later.
+        """Wait for the end of what is in flight, and find out whether the app searched at all."""
+        await self._wait_for_ends()
+        await self._commands.confirm()
+
+    async def _wait_for_ends(self) -> None:
+        """Up to a limit; the rest is settled later.
 
         A hunt that was cancelled does not wait: it cancels the commands that the app has not begun.
         """
@@ -105,10 +122,10 @@ class SearchSender:
             command = await self._client.search(target)
         except ArrError as failure:
             log.warning("search not sent", media_key=choice.candidate.key, error=failure.message)
-            sent.trouble = failure  # also when the app runs it all the same: there is no second POST into trouble
             if not failure.may_have_reached:
-                await self._searches.refused(self._lease, search_id, failure.message)
+                await self._refused(search_id, failure, sent)
                 return
+            sent.trouble = failure  # also when the app runs it all the same: there is no second POST into trouble
             sent.searched.add(choice.candidate.key)
             command = await self._find_sent(search_id, target, started_at)
         finally:
@@ -119,6 +136,18 @@ class SearchSender:
         sent.searched.add(choice.candidate.key)
         log.info("search sent", media_key=choice.candidate.key, unit=target.unit, command_id=command.command_id)
         await self._commands.accepted(search_id, command, self._last_sent_at)
+
+    async def _refused(self, search_id: int, failure: ArrError, sent: Sent) -> None:
+        """An error of the item costs the item, and the next one goes on; an error of the app ends the sending.
+
+        A failure inside the app may be either: it costs both.
+        """
+        costs_item = failure.is_of_item or failure.http_status == INTERNAL_ERROR
+        await self._searches.refused(self._lease, search_id, failure.message, costs_item=costs_item)
+        if failure.is_of_item and len(sent.refusals) < MAX_REFUSALS - 1:
+            sent.refusals.append(failure.message)
+        else:
+            sent.trouble = failure
 
     async def _find_sent(self, search_id: int, target: SearchTarget, started_at: datetime) -> Command | None:
         """The command whose answer was lost; if it is not there, the search is better lost than sent twice."""
@@ -140,16 +169,21 @@ class SearchSender:
         if self._last_sent_at is not None:
             await self._sleep_until(self._last_sent_at + self._hunting.min_gap_seconds)
         while self._commands.in_flight >= MAX_IN_FLIGHT and self._age_seconds < SEND_SECONDS and not self._is_cancelled:
-            await self._poll()
+            await self._poll(until_one_ends=True)
+        await self._commands.confirm_first()
 
-    async def _poll(self) -> None:
-        """Read the commands, ever more rarely while none of them ends."""
-        polls = self._timing.polls
-        wait = polls[min(self._commands.idle_reads, len(polls) - 1)]
-        await self._sleep_until(max(self._last_sent_at or 0.0, self._last_read_at) + wait)
+    async def _poll(self, *, until_one_ends: bool = False) -> None:
+        """Ask for the commands when one should be over, and then ever more rarely while none of them ends."""
+        polls, idle = self._timing.polls, self._commands.idle_reads
+        usual_seconds = min(max(await self._commands.usual_seconds(), polls[0]), polls[-1])
+        moment = self._commands.oldest_sent_at + usual_seconds
+        if idle:
+            moment = max(moment, self._last_read_at + polls[min(idle, len(polls)) - 1])
+        await self._sleep_until(moment)
         self._last_read_at = self._timing.monotonic()
         if not self._is_cancelled:
-            await self._commands.read()
+            due = self._last_read_at - usual_seconds
+            await self._commands.read(sent_before=due, until_one_ends=until_one_ends)
 
     async def _sleep_until(self, moment: float) -> None:
         """Sleep until `moment` of the monotonic clock, or until the hunt is cancelled."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """`polls`: seconds between two reads of the app's commands; the last one repeats."""
+    """`polls`: seconds between two looks at the commands in flight; the last one repeats."""
 
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     monotonic: Callable[[], float] = time.monotonic

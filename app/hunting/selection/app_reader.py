@@ -33,6 +33,7 @@ class QueueFacts:
     active: int = 0
     stuck: frozenset[str] = frozenset()
     """Ids of downloads that are complete and that the app does not import by itself."""
+    download_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +92,25 @@ class AppReader:
             self._filters = await self._metadata.filters(self._instance_id, self._client, self._hunting, self._now)
         return self._filters
 
-    async def queue(self) -> QueueFacts:
-        """One request, or none when no setting needs the queue. `ArrError` when it fails and `max_queue` is set."""
-        if self._hunting.max_queue < 0 and not self._hunting.skip_queued:
+    async def queue(self, *, is_needed: bool = False) -> QueueFacts:
+        """One request, or none when nothing needs the queue. `ArrError` when it fails and `max_queue` is set."""
+        if self._hunting.max_queue < 0 and not self._hunting.skip_queued and not is_needed:
             return QueueFacts()
         try:
             rows: list[QueueRow] = await self._client.queue()
         except ArrError as failure:
-            if self._hunting.max_queue >= 0:
+            if failure.ends_all or self._hunting.max_queue >= 0:
                 raise
             log.warning("queue not read; nothing is skipped for it", error=failure.message)
             return QueueFacts()
         stuck = frozenset(row.download_id for row in rows if row.download_id and row.is_refused)
-        return QueueFacts(queued_keys(rows, self._hierarchy), downloads(rows), active_downloads(rows), stuck)
+        return QueueFacts(
+            queued_keys(rows, self._hierarchy),
+            downloads(rows),
+            active_downloads(rows),
+            stuck,
+            frozenset(row.download_id for row in rows if row.download_id),
+        )
 
     def refusal(self, hunt_pass: HuntPass) -> str | None:
         """Why this app has no such pass; `None` when it has."""

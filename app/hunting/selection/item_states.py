@@ -36,7 +36,9 @@ class ItemStates:
         The reset of an episode does not reset the other episodes of its season.
         """
         known = [*self._around(candidate), *(after_reset(past) for past in self.by_parent.get(candidate.key, ()))]
-        return merged([still_counting(past, candidate, rules, now) for past in known])
+        past = merged([still_counting(past, candidate, rules, now) for past in known])
+        own = self.own.get(candidate.key, PastSearches())  # only the same search would be refused again
+        return replace(past, refused_at=own.refused_at, refusals=own.refusals)
 
     def last_search(self, candidate: Candidate) -> datetime | None:
         """The latest search that we or the app know of."""

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+REFUSED_HOURS = (1, 4, 12, 24, 72)
+"""How long an item is left alone that the app refused to search so many times in a row."""
 MAX_AHEAD = timedelta(days=1)
 """A past event with a later date comes from a clock that was wrong: it must not block an item for years."""
 FILTERS = frozenset({"include_tags", "exclude_tags", "exclude_quality_profiles", "tag_searched"})
@@ -92,6 +94,10 @@ class PastSearches:
     """Its quality profile at the last search; `None` when it is not known."""
     tag_ids: frozenset[int] | None = None
     """Its tags at the last search."""
+    refused_at: datetime | None = None
+    """When the app last refused to search it."""
+    refusals: int = 0
+    """In a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +195,19 @@ def _too_early(candidate: Candidate, rules: Rules, now: datetime) -> Decision | 
 
 def _resting(candidate: Candidate, rules: Rules, past: PastSearches, now: datetime) -> Decision:
     found, until = status(candidate, rules, past, now)
-    return SEARCH if found is StateStatus.READY else Decision(Reason(found.value), until)
+    if found is not StateStatus.READY:
+        return Decision(Reason(found.value), until)
+    refused_until = _refused_until(past, now)
+    return SEARCH if refused_until is None else Decision(Reason.COOLDOWN, refused_until)
+
+
+def _refused_until(past: PastSearches, now: datetime) -> datetime | None:
+    """Until when an item is left alone because the app refused to search it; `None` when that is over."""
+    refused_at = _believable(past.refused_at, now)
+    if refused_at is None or not past.refusals or (past.reset_at is not None and refused_at <= past.reset_at):
+        return None
+    until = refused_at + timedelta(hours=REFUSED_HOURS[min(past.refusals, len(REFUSED_HOURS)) - 1])
+    return until if now < until else None
 
 
 def status(

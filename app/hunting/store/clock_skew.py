@@ -15,6 +15,7 @@ MAX_REST = timedelta(hours=1)
 PAST_COLUMNS: tuple[tuple[type[SQLModel], str], ...] = (
     (ItemState, "last_searched_at"),
     (ItemState, "reset_at"),
+    (ItemState, "refused_at"),
     (CapEntry, "reserved_at"),
     (AppSnapshot, "woken_at"),
 )

@@ -4,8 +4,9 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median
 
-from sqlalchemy import ColumnElement, Text, cast, or_, text
+from sqlalchemy import ColumnElement, Text, and_, cast, or_, text
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -14,9 +15,10 @@ from app.core.clock import Clock
 from app.core.db import Database
 from app.hunting.store.cap_entries import last_reserved_at
 from app.hunting.store.models import FOLLOWED, UNSETTLED, Hunt, HuntState, Outcome, Search
-from app.hunting.store.outcomes import LOST_AFTER, SLACK, Result, Tracked
+from app.hunting.store.outcomes import ABSENT_AFTER, LOST_AFTER, SLACK, Result, Tracked
 
 ADOPTABLE_FOR = timedelta(days=2)
+USUAL_SEARCHES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class OpenSearches:
     """Whether one of them waits for news; false if all that are left have failed already."""
     began_at: datetime | None
     """The earliest begin, in the app's time, of a search whose grab is not known yet."""
+    oldest_at: datetime | None
+    """The earliest begin, in the app's time, of all of them: what happened before is of no interest."""
 
 
 class FollowedSearches:
@@ -45,7 +49,8 @@ class FollowedSearches:
         tracked = tuple(_tracked(row, now) for row in rows if row.command_began_at is not None)
         waiting = [search for search in tracked if search.result.outcome in (Outcome.PENDING, Outcome.GRABBED)]
         unknown = [search.began_at for search in waiting if not search.result.download_ids]
-        return OpenSearches(tracked, bool(waiting), min(unknown, default=None))
+        oldest_at = min((search.began_at for search in tracked), default=None)
+        return OpenSearches(tracked, bool(waiting), min(unknown, default=None), oldest_at)
 
     async def is_about(self, instance_id: int, media_keys: Collection[str], download_id: str | None) -> bool:
         """Whether a followed search is of one of these items, or led to this download."""
@@ -93,7 +98,9 @@ class FollowedSearches:
     async def searched_owners(self, hunt_id: int) -> set[int]:
         """Ids of the owners of what the hunt searched, or of the items where they have none."""
         query = select(Search.owner_id, Search.item_id).where(
-            col(Search.hunt_id) == hunt_id, col(Search.command_id).is_not(None)
+            col(Search.hunt_id) == hunt_id,
+            col(Search.command_id).is_not(None),
+            col(Search.outcome) != Outcome.NOT_SEARCHED.value,
         )
         async with self._db.reading() as session:
             found = (await session.exec(query)).all()
@@ -103,6 +110,26 @@ class FollowedSearches:
         """When a search of the instance was last sent, or was about to be."""
         async with self._db.reading() as session:
             return await last_reserved_at(session, instance_id)
+
+    async def usual_seconds(self, instance_id: int) -> float | None:
+        """How long the last searches of the instance took, by the app's clock; `None` when there were none."""
+        query = (
+            select(Search.command_began_at, Search.command_ended_at)
+            .where(col(Search.instance_id) == instance_id, col(Search.command_ended_at).is_not(None))
+            .order_by(col(Search.searched_at).desc(), col(Search.id).desc())
+            .limit(USUAL_SEARCHES)
+        )
+        async with self._db.reading() as session:
+            rows = (await session.exec(query)).all()
+        took = [(ended_at - began_at).total_seconds() for began_at, ended_at in rows if began_at and ended_at]
+        return median(took) if took else None
+
+    async def has_old_grabs(self, instance_id: int) -> bool:
+        """Whether a grab is so old that its download should be in the app's queue, or imported."""
+        since = self._clock() - ABSENT_AFTER
+        is_old = and_(col(Search.outcome) == Outcome.GRABBED.value, col(Search.searched_at) <= since)
+        async with self._db.reading() as session:
+            return bool(await followed_rows(session, instance_id, self._clock(), is_old))
 
     async def is_cancelled(self, hunt_id: int) -> bool:
         """Whether somebody asked the hunt to stop."""
@@ -139,7 +166,7 @@ def result_of(row: Search) -> Result:
         grabbed_at=row.grabbed_at,
         imported_at=row.imported_at,
         indexer=row.indexer,
-        release_title=row.release_title,
+        release_titles=tuple(row.releases),
         quality=row.quality_after,
         score=row.score_after,
     )

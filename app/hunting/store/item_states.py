@@ -61,6 +61,8 @@ def past_searches(row: ItemState, snapshot: AppSnapshot | None, reset_at: dateti
         invalidated_at=_invalidated_at(row, snapshot),
         profile_id=row.profile_id,
         tag_ids=frozenset(row.tag_ids) if row.tag_ids is not None else None,
+        refused_at=row.refused_at,
+        refusals=row.refusals,
     )
 
 

@@ -45,6 +45,7 @@ class Outcome(StrEnum):
     IMPORT_FAILED = "import_failed"
     LOST = "lost"
     SEARCH_FAILED = "search_failed"
+    NOT_SEARCHED = "not_searched"
     UNKNOWN = "unknown"
 
 
@@ -165,11 +166,18 @@ class Search(SQLModel, table=True):
     """The release that was grabbed first."""
     release_titles: list[str] = Field(default_factory=list, sa_type=JSON)
     """Every release that was grabbed."""
+    absent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when its downloads were not seen in the app's queue, though they were not imported."""
     file_before: int | None = None
     quality_before: str | None = Field(default=None, max_length=300)
     score_before: int | None = None
     quality_after: str | None = Field(default=None, max_length=300)
     score_after: int | None = None
+
+    @property
+    def releases(self) -> list[str]:
+        """The titles of all that it grabbed; older rows know the first one only."""
+        return self.release_titles or ([self.release_title] if self.release_title else [])
 
 
 class Skip(SQLModel, table=True):
@@ -198,7 +206,10 @@ class HuntState(SQLModel, table=True):
 
     instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
     missing_total: int | None = None
+    missing_total_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the app was asked for it; imports since then are subtracted."""
     cutoff_total: int | None = None
+    cutoff_total_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     queue_total: int | None = None
     last_hunt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     next_hunt_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
@@ -210,6 +221,8 @@ class HuntState(SQLModel, table=True):
     """The last such look, in our time."""
     history_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """The newest event of the app's history that was read, in the app's own time."""
+    without_indexers: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """Hunts in a row that found no indexer that searches: the next look waits longer with each."""
     fence: int = 0
     """Grows with every worker that claims the instance; a write with an older number is refused."""
 
@@ -236,6 +249,10 @@ class ItemState(SQLModel, table=True):
     last_searched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     fruitless: int = 0
     last_outcome: str | None = Field(default=None, max_length=20)
+    refused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the app last refused to search it."""
+    refusals: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """In a row: it waits longer with each."""
     profile_id: int | None = None
     """Its quality profile when it was searched; a change since then makes it worth another search."""
     tag_ids: list[int] | None = Field(default=None, sa_type=JSON)

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import insert
 from sqlmodel import col, delete
@@ -15,6 +17,14 @@ from app.hunting.store.lease import HuntLease, fenced
 from app.hunting.store.models import Hunt, Skip, WalkCursor
 
 
+@dataclass(frozen=True, slots=True)
+class ListLength:
+    """How long a list of the app was, and when."""
+
+    total: int
+    at: datetime
+
+
 class PassStore:
     """Writes what a pass came to."""
 
@@ -22,15 +32,20 @@ class PassStore:
         self._db = db
 
     async def end(
-        self, lease: HuntLease, hunt_pass: HuntPass, evaluated: Sequence[Evaluated], cursor: Cursor | None, total: int
+        self,
+        lease: HuntLease,
+        hunt_pass: HuntPass,
+        evaluated: Sequence[Evaluated],
+        cursor: Cursor | None,
+        read: ListLength,
     ) -> None:
         """Record why items were passed over, where the next hunt goes on (`None`: where this one began), and the
         length of the list. A second attempt of the same pass replaces the record of the first."""
         async with fenced(self._db, lease) as (session, hunt_state):
             if hunt_pass is HuntPass.MISSING:
-                hunt_state.missing_total = total
+                hunt_state.missing_total, hunt_state.missing_total_at = read.total, read.at
             elif hunt_pass is HuntPass.CUTOFF:
-                hunt_state.cutoff_total = total
+                hunt_state.cutoff_total, hunt_state.cutoff_total_at = read.total, read.at
             hunt = await session.get_one(Hunt, lease.hunt_id)
             counts = Counter(item.decision.reason.value for item in evaluated)
             hunt.skipped = {**hunt.skipped, hunt_pass.value: dict(counts)}

@@ -14,6 +14,7 @@ class HuntReason(StrEnum):
     HOURLY_CAP = "hourly_cap"
     DAILY_CAP = "daily_cap"
     OFFLINE = "offline"
+    NO_INDEXERS = "no_indexers"
     QUEUE_UNREADABLE = "queue_unreadable"
     MAX_QUEUE = "max_queue"
     UNRESOLVED_FILTER = "unresolved_filter"

@@ -21,7 +21,17 @@ from app.hunting.store.events import outcome_event, record_cap_reached, search_s
 from app.hunting.store.followed import followed_rows, led_to, result_of
 from app.hunting.store.lease import FencedLease, HuntLease, fenced, fenced_with_state
 from app.hunting.store.models import FOLLOWED, UNSETTLED, CapEntry, Hunt, HuntState, ItemState, Outcome, Search
-from app.hunting.store.outcomes import LOST_AFTER, Findings, Result, given_up, of_command, refused
+from app.hunting.store.outcomes import (
+    ABSENT_AFTER,
+    LOST_AFTER,
+    MIN_ABSENCE,
+    Findings,
+    Result,
+    absent,
+    given_up,
+    of_command,
+    refused,
+)
 from app.hunting.store.reasons import HuntReason
 from app.instances.health import seen_working
 from app.settings.hunting import HuntingSettings
@@ -35,6 +45,7 @@ MAX_MESSAGE_LENGTH = 500
 MAX_TITLE_LENGTH = 400
 FORGOTTEN = "The app no longer knows the command."
 WITHDRAWN = "Cancelled before the app began."
+NOT_SEARCHED = "The app had no indexer to search with: nothing was searched."
 
 
 class SearchStore:
@@ -78,21 +89,43 @@ class SearchStore:
             search.command_id, search.outcome = command.command_id, Outcome.PENDING.value
             search.command_began_at = command.started_at or command.queued_at or now
             seen_working(state)
+            item = await _item_of(session, search)
+            if item is not None:
+                item.refused_at, item.refusals = None, 0
             hunt_state.follow_up_at = min(hunt_state.follow_up_at or now + FOLLOW_UP_AFTER, now + FOLLOW_UP_AFTER)
             await _count_search(session, search, now, 1)
             await record_event(session, search_sent(search), now)
 
-    async def refused(self, lease: FencedLease, search_id: int, message: str) -> None:
-        """The command never ran: its units and its cooldown are given back, the attempt stays in the history."""
+    async def refused(self, lease: FencedLease, search_id: int, message: str, *, costs_item: bool = False) -> None:
+        """The command never ran: its units and its cooldown are given back, the attempt stays in the history.
+
+        `costs_item`: the item is left alone for a while all the same, longer with each refusal.
+        """
         async with fenced(self._db, lease) as (session, _):
-            search = await _give_back(session, search_id)
-            await _settle(session, search, Result(Outcome.SEARCH_FAILED, message), self._clock(), ran=False)
+            now, search = self._clock(), await _give_back(session, search_id)
+            item = await _item_of(session, search) if costs_item else None
+            if item is not None:
+                item.refused_at, item.refusals = now, item.refusals + 1
+            await _settle(session, search, Result(Outcome.SEARCH_FAILED, message), now, ran=False)
 
     async def withdrawn(self, lease: FencedLease, search_id: int) -> None:
         """The app took the command and dropped it on our cancel before it began: nothing was searched."""
+        await self._take_back(lease, search_id, Outcome.SEARCH_FAILED, WITHDRAWN)
+
+    async def not_searched(self, lease: FencedLease, search_id: int, command: Command) -> None:
+        """The app ran the command without an indexer to search with."""
+        await self._take_back(lease, search_id, Outcome.NOT_SEARCHED, NOT_SEARCHED, command)
+
+    async def _take_back(
+        self, lease: FencedLease, search_id: int, outcome: Outcome, message: str, command: Command | None = None
+    ) -> None:
+        """A search that the app accepted and that did not take place: no unit, no cooldown, no number counts it."""
         async with fenced(self._db, lease) as (session, _):
             now, search = self._clock(), await _give_back(session, search_id)
-            _write_result(search, replace(result_of(search), outcome=Outcome.SEARCH_FAILED, message=WITHDRAWN), now)
+            if command is not None:
+                _note_times(search, command, now)
+                await _note_not_searched(session, search, now)
+            _write_result(search, replace(result_of(search), outcome=outcome, message=message), now)
             await _count_search(session, search, now, -1)
 
     async def unclear(self, lease: FencedLease, search_id: int, message: str) -> None:
@@ -105,9 +138,7 @@ class SearchStore:
         """The app ran the search: its first outcome, by what the app says of the command."""
         async with fenced(self._db, lease) as (session, _):
             now, search = self._clock(), await session.get_one(Search, search_id)
-            search.settled_at = now
-            search.command_began_at = command.started_at or search.command_began_at
-            search.command_ended_at = command.ended_at or search.command_began_at
+            _note_times(search, command, now)
             if search.outcome in UNSETTLED:  # else the history was quicker, and knows more
                 by_command = of_command(command, is_tracked=is_tracked)
                 result = replace(result_of(search), outcome=by_command.outcome, message=by_command.message)
@@ -134,17 +165,21 @@ class SearchStore:
                     col(ItemState.media_key).in_(findings.foreign),
                 )
                 await session.exec(rows.values(fruitless=0))
+            await _count_down(session, hunt_state, findings)
             if newest is not None:
                 hunt_state.history_at = max(newest, hunt_state.history_at or newest)
 
-    async def settle_by_queue(self, lease: FencedLease, stuck: Collection[str]) -> None:
-        """`stuck`: ids of downloads that are complete and that the app does not import by itself."""
-        if not stuck:
-            return
+    async def settle_by_queue(self, lease: FencedLease, queued: Collection[str], stuck: Collection[str]) -> None:
+        """`queued`: ids of all downloads; `stuck`: of those that are complete and that the app does not import."""
         now = self._clock()
-        async with fenced(self._db, lease) as (session, _):
+        async with fenced(self._db, lease) as (session, hunt_state):
             rows = await followed_rows(session, lease.instance_id, now)
-            await _settle_all(session, {row.id or 0: refused(result_of(row), stuck) for row in rows}, now)
+            results = {row.id or 0: refused(result_of(row), stuck) for row in rows}
+            for row in rows:
+                _look_for_downloads(row, queued, now)
+                if _is_absent(row, hunt_state.followed_up_at, now):
+                    results[row.id or 0] = absent(results[row.id or 0])
+            await _settle_all(session, results, now)
 
     async def settle_by_webhook(self, instance_id: int, download_id: str, message: str | None) -> bool:
         """The app called because a download is stuck; whether a followed search led to it.
@@ -225,6 +260,54 @@ async def _remember_item(session: AsyncSession, search: Search, choice: Selected
     await upsert(session, ItemState, [key | facts], key=list(key), replace=list(facts))
 
 
+def _note_times(search: Search, command: Command, now: datetime) -> None:
+    """When the command began and ended, by the app's clock."""
+    search.settled_at = now
+    search.command_began_at = command.started_at or search.command_began_at
+    search.command_ended_at = command.ended_at or search.command_began_at
+
+
+async def _note_not_searched(session: AsyncSession, search: Search, now: datetime) -> None:
+    """Twice in a row it may be the item: the next ones get their turn."""
+    item = await _item_of(session, search)
+    if item is None:
+        return
+    if item.last_outcome == Outcome.NOT_SEARCHED:
+        item.refused_at, item.refusals = now, item.refusals + 1
+    item.last_outcome = Outcome.NOT_SEARCHED.value
+
+
+def _look_for_downloads(search: Search, queued: Collection[str], now: datetime) -> None:
+    """Since when no download of an old grab is in the queue."""
+    is_old = now - (search.settled_at or search.searched_at) >= ABSENT_AFTER
+    open_ids = set(search.download_ids) - set(search.failed_ids)
+    if search.outcome != Outcome.GRABBED or not open_ids or not open_ids.isdisjoint(queued):
+        search.absent_at = None
+    elif search.absent_at is None and is_old:
+        search.absent_at = now
+
+
+def _is_absent(search: Search, history_read_at: datetime | None, now: datetime) -> bool:
+    """Whether two looks at the queue did not see its downloads, nor the history between them an import."""
+    since = search.absent_at
+    return since is not None and history_read_at is not None and since < history_read_at and now - since >= MIN_ABSENCE
+
+
+async def _count_down(session: AsyncSession, hunt_state: HuntState, findings: Findings) -> None:
+    """Subtract what was imported since the totals were read, and since the history was last read."""
+    imported = dict.fromkeys((HuntPass.MISSING.value, HuntPass.CUTOFF.value), 0)
+    read_at = {"missing": hunt_state.missing_total_at, "cutoff": hunt_state.cutoff_total_at}
+    for search_id, items in findings.imports.items():
+        search = await session.get_one(Search, search_id)
+        since = [at for at in (hunt_state.history_at, read_at.get(search.hunt_pass)) if at is not None]
+        if search.hunt_pass in imported and since:
+            imported[search.hunt_pass] += sum(at > max(since) for at in items.values())
+    if hunt_state.missing_total is not None:
+        hunt_state.missing_total = max(0, hunt_state.missing_total - imported["missing"])
+    if hunt_state.cutoff_total is not None:
+        hunt_state.cutoff_total = max(0, hunt_state.cutoff_total - imported["cutoff"])
+
+
 async def _count_search(session: AsyncSession, search: Search, now: datetime, by: int) -> None:
     """Count the search in its hunt and in the statistics, or (-1) count it no longer."""
     instance_id = search.instance_id or 0
@@ -238,10 +321,15 @@ async def _give_back(session: AsyncSession, search_id: int) -> Search:
     """The cap units and the cooldown of a search that never ran."""
     search = await session.get_one(Search, search_id)
     await session.exec(delete(CapEntry).where(col(CapEntry.search_id) == search_id))
-    item = await session.get(ItemState, (search.instance_id, search.hunt_pass, search.media_key))
+    item = await _item_of(session, search)
     if item is not None:
         item.last_searched_at = search.previous_at
     return search
+
+
+async def _item_of(session: AsyncSession, search: Search) -> ItemState | None:
+    """The state of what was searched."""
+    return await session.get(ItemState, (search.instance_id, search.hunt_pass, search.media_key))
 
 
 async def _settle_all(session: AsyncSession, results: Mapping[int, Result], now: datetime) -> None:
@@ -285,7 +373,8 @@ def _write_result(search: Search, result: Result, now: datetime) -> None:
     search.message = result.message[:MAX_MESSAGE_LENGTH] if result.message else None
     search.download_ids, search.failed_ids = list(result.download_ids), list(result.failed_ids)
     search.grabbed_at, search.imported_at = result.grabbed_at, result.imported_at
-    search.indexer, search.release_title = result.indexer, result.release_title
+    search.indexer, search.release_titles = result.indexer, list(result.release_titles)
+    search.release_title = next(iter(result.release_titles), None)
     search.quality_after, search.score_after = result.quality, result.score
     if search.ended_at is None and search.outcome not in UNSETTLED:
         search.ended_at = now
@@ -293,7 +382,7 @@ def _write_result(search: Search, result: Result, now: datetime) -> None:
 
 async def _update_item(session: AsyncSession, search: Search, before: Outcome, outcome: Outcome) -> None:
     """The item state after the search, unless a later search of the item has written it since."""
-    item = await session.get(ItemState, (search.instance_id, search.hunt_pass, search.media_key))
+    item = await _item_of(session, search)
     if item is None:
         return
     if outcome is Outcome.IMPORTED:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,6 +15,7 @@ from app.settings.hunting import HuntingSettings
 
 JITTER = 0.1
 INSTANCE_DELETED = "The instance was deleted."
+NO_INDEXERS_MINUTES = (1, 5, 15, 60)
 FIRST_FOLLOW_UP = timedelta(minutes=5)
 
 
@@ -22,6 +23,16 @@ def interval(hunting: HuntingSettings) -> timedelta:
     """The time between two automatic hunts, with a jitter that keeps instances from hunting in step."""
     share = 1 + random.uniform(-JITTER, JITTER)  # noqa: S311 - nothing secret hangs on it
     return timedelta(minutes=hunting.interval_minutes) * share
+
+
+def note_indexers(hunt_state: HuntState, now: datetime, *, are_there: bool) -> None:
+    """Without an indexer that searches, the app is looked at again after 1, 5, 15 and then every 60 minutes."""
+    if are_there:
+        hunt_state.without_indexers = 0
+        return
+    hunt_state.without_indexers += 1
+    minutes = NO_INDEXERS_MINUTES[min(hunt_state.without_indexers, len(NO_INDEXERS_MINUTES)) - 1]
+    hunt_state.next_hunt_at = now + timedelta(minutes=minutes)
 
 
 class HuntTimetable:

@@ -225,7 +225,7 @@ def list_health(app: "SimApp", request: Request) -> Reply:
     """Problems only, and without ids."""
     del request
     problems = list(app.health)
-    if app.indexers.searching == 0:
+    if app.indexers.searching == 0 and app.indexers.told_by_health:
         wiki = f"https://wiki.servarr.com/{app.definition.app_name.lower()}/system#indexers"
         text = "No indexers available with Automatic Search enabled"
         problems.append({"source": "IndexerSearchCheck", "type": "warning", "message": text, "wikiUrl": wiki})
