@@ -37,7 +37,13 @@ class ErrorCode(StrEnum):
 GONE = (ErrorCode.UNREACHABLE, ErrorCode.TIMEOUT, ErrorCode.TLS, ErrorCode.STARTING, ErrorCode.BLOCKED_ADDRESS)
 
 
-ELSEWHERE = (ErrorCode.UNAUTHORIZED, ErrorCode.WRONG_APP, ErrorCode.WRONG_BASE_URL, ErrorCode.NOT_AN_ARR)
+ELSEWHERE = (
+    ErrorCode.UNAUTHORIZED,
+    ErrorCode.WRONG_APP,
+    ErrorCode.WRONG_BASE_URL,
+    ErrorCode.NOT_AN_ARR,
+    ErrorCode.LOGIN_IN_FRONT,
+)
 """What answers is not the app, or does not know us: it is not asked again before a rest."""
 OF_ITEM = (ErrorCode.REFUSED, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
 
