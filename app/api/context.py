@@ -12,7 +12,7 @@ from app.core.errors import NotAuthenticated, TooManyRequests
 from app.core.heavy_reads import CALLER
 
 CONTEXT: Final = "huntarr.context"
-MAX_OPEN_REQUESTS: Final = 200
+MAX_OPEN_REQUESTS: Final = 300
 """Of one caller, of the 900 connections that there may be: streams, waits for a hunt, downloads."""
 
 

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS: Final = 15.0
 MAX_LISTENERS: Final = 500
-MAX_OF_CALLER: Final = 50
+MAX_OF_CALLER: Final = 250
 MAX_QUEUED: Final = 256
 BATCH: Final = 100
 READ_SECONDS: Final = 4.0

@@ -136,8 +136,9 @@ async def test_who_counts_as_one(host: str, counted: str | None) -> None:
 
 
 async def test_one_caller_cannot_have_all_requests(tmp_path: Path) -> None:
+    behind_proxy = protocol_for((ip_network("127.0.0.0/8"),))
     other = b"GET /api/notes HTTP/1.1\r\n" + HOST + f"X-Api-Key: {READ_KEY}\r\n\r\n".encode()
-    async with server(tmp_path) as address, lines(address, MAX_OPEN_REQUESTS) as busy:
+    async with server(tmp_path, behind_proxy) as address, lines(address, MAX_OPEN_REQUESTS) as busy:
         for line in busy:
             await begun(line)
         refused = await ask(address, BEGUN)
