@@ -133,3 +133,17 @@ def test_the_development_page_says_where_each_package_is_tested() -> None:
 def test_the_ways_to_add_something_name_tests_that_are_there() -> None:
     rows = table_of("docs/architecture.md", "## Adding things")
     assert [path for row in rows for path in re.findall(r"`([\w/.]+)`", row[2]) if not (ROOT / path).exists()] == []
+
+
+def test_every_trial_names_a_test_that_is_there() -> None:
+    """`::test_…` alone is in the file that was named before it."""
+    missing = []
+    for row in table_of("docs/development.md", "## Trials"):
+        path, names = "", re.findall(r"`([\w/.]*)(?:::(\w+))?`", row[2])
+        for given, name in names:
+            path = given or path
+            if not path.startswith("tests/"):
+                continue
+            if not (ROOT / path).exists() or (name and f"def {name}(" not in (ROOT / path).read_text()):
+                missing.append(f"{path}::{name}")
+    assert missing == []

@@ -339,7 +339,7 @@ async def test_a_digest_contains_all_collected_events(rig: Rig) -> None:
         await send_due(rig)
         assert len(there.calls) == 1, "the next digest starts from the next event"
     body = call.json
-    assert (body["type"], body["timestamp"]) == ("digest", "2026-11-23T12:30:00.000Z")
+    assert (body["type"], body["level"], body["timestamp"]) == ("digest", "warning", "2026-11-23T12:30:00.000Z")
     events = body["data"].pop("events")
     assert body["data"] == {
         "from": "2026-11-23T12:00:00.000Z",
