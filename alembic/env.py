@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import AutoString
 
 from app.core.db import UtcDateTime
+from app.core.urls import engine_arguments
 from app.tables import METADATA
 
 LOCK = 7_266_111_705
@@ -52,7 +53,8 @@ def all_or_nothing(engine: Engine) -> None:
 
 
 async def main() -> None:
-    engine = create_async_engine(context.config.attributes["url"])
+    address, arguments = engine_arguments(context.config.attributes["url"])
+    engine = create_async_engine(address, connect_args=arguments)
     if engine.dialect.name == "sqlite":
         all_or_nothing(engine.sync_engine)
     try:

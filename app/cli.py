@@ -29,12 +29,15 @@ from app.auth.callers import Scope
 from app.auth.keys import read_api_key
 from app.auth.schemas import NewApiKeyOut
 from app.container import Container, open_container
-from app.core.config import Config, read_config
+from app.core.config import Config, our_environment, read_config
+from app.core.embedded_redis import embedded_redis
+from app.core.environment import NEW_SECRET_KEY, given_secret
 from app.core.errors import HuntarrError, StartFailed
 from app.core.heartbeat import GATEWAYS, registered
 from app.core.logging import setup_logging
 from app.core.migrations import migrate
-from app.core.redis import embedded_redis
+from app.core.time_zone import local_zone
+from app.core.urls import shown_database, shown_redis
 from app.main import create_app
 from app.secrets.keyfile import KEY_FILE, previous_file
 from app.secrets.rotation import rotate
@@ -124,6 +127,7 @@ def _worker(_options: argparse.Namespace) -> int:
     async def work() -> int:
         await migrate(config)
         async with _redis(config), open_container(config) as container, container.logs.writer.running():
+            log.info("huntarr works", **await _whereabouts(container))
             await run_alone(container)
         return 0
 
@@ -197,7 +201,7 @@ def _rotate_key(options: argparse.Namespace) -> int:
 
 def _new_key(config: Config) -> str | None:
     """From the environment or standard input; arguments could be read by every user of the machine."""
-    given = os.environ.get("HUNTARR_NEW_SECRET_KEY", "")
+    given = given_secret(os.environ, NEW_SECRET_KEY) or ""
     if config.secret_key is None:
         if given:
             raise StartFailed("HUNTARR_NEW_SECRET_KEY goes with HUNTARR_SECRET_KEY; the key file gets its own new key.")
@@ -217,18 +221,40 @@ def _openapi(options: argparse.Namespace) -> int:
 
 
 def _configure() -> Config:
-    config = read_config()
+    environment = our_environment()
+    config = read_config(environment)
     os.umask(0o077)  # files in the data folder are readable by us only
     setup_logging(config.log_level, config.log_format)
+    for remark in environment.remarks:
+        log.warning(remark.event, **remark.fields)
+    zone = local_zone(os.environ)
+    if zone.not_understood is not None:
+        log.warning("TZ is not understood", given=zone.not_understood, time_zone=zone.name)
     return config
 
 
 def _run(work: Coroutine[None, None, int]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
-        code = runner.run(work)
+        code = runner.run(_ended_by_sigterm(work))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # a signal during Python's own clean-up must not change the exit code
     return code
+
+
+async def _ended_by_sigterm(work: Coroutine[None, None, int]) -> int:
+    """SIGTERM during the start ends it, also where we are process 1 of a container, which the kernel does not kill.
+
+    What serves or works replaces the handler by its own.
+    """
+    task = asyncio.create_task(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():  # Ctrl-C
+            raise
+        return 0
 
 
 async def _serve_until_stopped(config: Config, listener: socket.socket, *, with_worker: bool) -> int:
@@ -256,7 +282,7 @@ async def _serve_until_stopped(config: Config, listener: socket.socket, *, with_
         )
         gc.collect()
         gc.freeze()  # objects of the start live for ever, so no later collection needs to visit them
-        address = _announce(config, listener)
+        address = _announce(config, listener, await _whereabouts(container))
         await _announce_setup(container, address)
         await server.serve(sockets=[listener])
         return 0 if server.started else 1
@@ -323,11 +349,24 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
-def _announce(config: Config, listener: socket.socket) -> str:
+def _announce(config: Config, listener: socket.socket, whereabouts: dict[str, str]) -> str:
     host, port = listener.getsockname()[:2]
-    address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}{config.base_url}"  # noqa: S104
-    log.info("huntarr listens", version=__version__, url=address, docs=f"{address}/docs")
+    shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+    address = f"http://{shown}:{port}{config.base_url}"
+    log.info("huntarr listens", url=address, docs=f"{address}/docs", **whereabouts)
     return address
+
+
+async def _whereabouts(container: Container) -> dict[str, str]:
+    """What a start says of itself: the version, where everything lies, and the time zone in force."""
+    config = container.infra.config
+    return {
+        "version": __version__,
+        "data_folder": str(config.data_dir.resolve()),
+        "database": shown_database(config.database),
+        "redis": "embedded" if config.redis_url is None else shown_redis(config.redis_url.get_secret_value()),
+        "time_zone": (await container.settings.general()).timezone,
+    }
 
 
 async def _announce_setup(container: Container, address: str) -> None:

@@ -23,7 +23,7 @@ import pytest
 
 from app import cli
 from app.cli import GRACE_SECONDS, main
-from app.core import heartbeat, redis, sqlite
+from app.core import embedded_redis, heartbeat, sqlite, stdout
 from app.core.config import Config
 from app.core.migrations import CONNECT_SECONDS
 from app.core.redis import socket_path
@@ -96,7 +96,10 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, cwd: Path = ROOT, **config: object) -> Iterator[Served]:
+def serving(
+    folder: Path, *arguments: str, cwd: Path = ROOT, lines: list[str] | None = None, **config: object
+) -> Iterator[Served]:
+    """`lines` gets what it says, up to its address."""
     process = subprocess.Popen(  # noqa: S603 - our own command line
         command("serve", *arguments),
         env=environment(folder, **config),
@@ -106,7 +109,7 @@ def serving(folder: Path, *arguments: str, cwd: Path = ROOT, **config: object) -
         text=True,
     )
     try:
-        url = _address(process)
+        url = _address(process, [] if lines is None else lines)
         _wait_until_ready(f"{url}/ping")
         yield Served(process, url, folder, {"X-Api-Key": str(config.get("api_key", KEY))})
     finally:
@@ -116,9 +119,8 @@ def serving(folder: Path, *arguments: str, cwd: Path = ROOT, **config: object) -
             process.stdout.close()
 
 
-def _address(process: "subprocess.Popen[str]") -> str:
+def _address(process: "subprocess.Popen[str]", said: list[str]) -> str:
     assert process.stdout is not None
-    said = []
     for line in process.stdout:
         said.append(line)
         if '"huntarr listens"' in line:
@@ -270,8 +272,8 @@ def test_it_answers_while_redis_is_away(tmp_path: Path) -> None:
 def test_what_is_allowed_to_last_at_the_end_adds_up_to_20_seconds() -> None:
     leaving = 2 * heartbeat.LEAVE_SECONDS  # as a gateway and as a worker
     background = worker.HAND_BACK_SECONDS + worker.CLOSE_SECONDS
-    stores = sqlite.END_SECONDS + redis.STOP_SECONDS
-    assert GRACE_SECONDS + background + leaving + writer.FLUSH_SECONDS + stores <= END_SECONDS
+    stores = sqlite.END_SECONDS + embedded_redis.STOP_SECONDS
+    assert GRACE_SECONDS + background + leaving + writer.FLUSH_SECONDS + stores + stdout.FLUSH_SECONDS <= END_SECONDS
 
 
 @contextmanager
@@ -365,8 +367,9 @@ def test_a_wrong_value_is_named_and_not_shown(
     [sentence] = capsys.readouterr().err.splitlines()
     assert sentence.startswith(f"huntarr: HUNTARR_{name.upper()} is ")
     assert sentence.endswith(".")
-    assert value not in sentence or value == "*"
-    assert SECRET not in sentence
+    if name != "data_dir":  # a folder is no secret, and which one it is helps
+        assert value not in sentence or value == "*"
+        assert SECRET not in sentence
 
 
 def test_a_file_in_the_place_of_the_data_folder(tmp_path: Path) -> None:
@@ -425,13 +428,31 @@ def test_a_database_server_that_says_nothing(tmp_path: Path) -> None:
 
 
 def test_a_redis_that_ends_at_once_ends_the_start(tmp_path: Path) -> None:
-    damaged = tmp_path / "redis" / "appendonlydir" / "appendonly.aof.manifest"
-    damaged.parent.mkdir(parents=True)
-    damaged.write_text("not a manifest")
-    result = ran(tmp_path, "serve")
-    assert "see redis/server.log in the data folder" in said_one_sentence(result)
+    (tmp_path / "redis" / "appendonlydir").mkdir(parents=True)
+    broken = tmp_path / "bin" / "valkey-server"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho '7:M 26 Nov 2026 04:35:19.123 # Out of luck.'\nexit 1\n")
+    broken.chmod(0o755)
+    result = started_with(
+        f"from app.core import embedded_redis as e; e.find_server = lambda: {str(broken)!r}", tmp_path
+    )
+    assert said_one_sentence(result) == (
+        "huntarr: The embedded Redis does not start: Out of luck. Its log is redis/server.log in the data folder."
+    )
     assert result.stdout == ""  # it was not tried again and again
     assert _leftovers(tmp_path) == []
+
+
+def started_with(change: str, folder: Path) -> Result:
+    return subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-c", f"import sys; {change}; from app.cli import main; sys.exit(main(['serve']))"],
+        env=environment(folder) | {"PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
 
 
 def run_without_rights(shell: str, folder: Path) -> Result:
@@ -450,7 +471,7 @@ def run_without_rights(shell: str, folder: Path) -> Result:
 
 def test_a_full_disk(tmp_path: Path) -> None:
     sentence = said_one_sentence(run_without_rights("ulimit -f 0", tmp_path))  # files cannot grow
-    assert sentence == "huntarr: HUNTARR_DATA_DIR is not usable: File too large."
+    assert sentence == f"huntarr: HUNTARR_DATA_DIR is not usable: {tmp_path}: File too large."
     assert list(tmp_path.iterdir()) == []
 
 

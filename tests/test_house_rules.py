@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from app.api.openapi import document
-from app.core.config import PREFIX, Config
+from app.core.config import Config
+from app.core.environment import PREFIX
 from app.hunting.selection.policy import Reason
 from app.hunting.store.models import HuntStatus, Outcome
 from app.hunting.store.reasons import HuntReason

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 import yaml
 from hatchling.build import build_wheel
+from packaging.requirements import Requirement
 
 from app.cli import command_line
-from app.core.config import PREFIX, Config
+from app.core.config import Config
+from app.core.embedded_redis import PACKAGES, find_server
+from app.core.environment import PREFIX
 from tests.test_cli import END_SECONDS
 
 pytestmark = pytest.mark.process
@@ -44,6 +48,20 @@ def test_the_wheel_migrates_without_the_checkout(tmp_path: Path, monkeypatch: py
     )
     assert ran.returncode == 0, ran.stderr
     assert (data / "huntarr.db").exists()
+
+
+def test_the_embedded_server_is_a_current_one() -> None:
+    """Where no wheel of a current valkey exists, one of the system is asked for."""
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["embedded"]
+    wanted = [Requirement(text) for text in extra]
+    assert {requirement.name.replace("-", "_") for requirement in wanted} == set(PACKAGES)
+    for system, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")):
+        for version in ("3.11", "3.13", "3.14"):
+            place = {"sys_platform": system, "platform_machine": machine, "python_version": version}
+            found = [each.name for each in wanted if each.marker and each.marker.evaluate(dict(place))]
+            assert len(found) == 1, place
+    ran = subprocess.run([find_server(), "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert re.search(r"Valkey server v=([89]|\d\d)\.", ran.stdout)
 
 
 @pytest.fixture(scope="module")

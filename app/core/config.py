@@ -1,28 +1,28 @@
 """The configuration of the process: environment variables with the prefix `HUNTARR_`, read once at the start."""
 
+import os
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from arq.connections import RedisSettings
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from sqlalchemy import URL
 
+from app.core.data_folder import default_folder
+from app.core.environment import PREFIX, Environment, is_text, read_environment
 from app.core.errors import StartFailed
 from app.core.fields import checked_name
+from app.core.urls import checked_database, redis_address
 
-PREFIX = "HUNTARR_"
 MIN_KEY_LENGTH = 32
 MIN_PASSWORD = 10
 MAX_PASSWORD = 256
-DATABASE_SCHEMES = ("sqlite+aiosqlite", "postgresql+asyncpg")
 MAPPED_BITS = 96
 """Of an IPv6 address that stands for one of IPv4 (`::ffff:10.0.0.1`), so many bits are always the same."""
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+SECRETS = ("database_url", "redis_url", "secret_key", "api_key", "admin_password")
+"""Fields that can also come from a file, which `HUNTARR_…_FILE` names: Docker and Kubernetes give secrets so."""
 
 
 class LogLevel(StrEnum):
@@ -41,14 +41,18 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Config(BaseSettings):
+class Config(BaseModel):
     """One field for each variable. A test compares the table in the README with this class."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` in the container.")
     port: int = Field(9705, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    data_dir: Path = Field(Path("./data"), description="Folder of the database, the key file and the embedded Redis.")
+    data_dir: Path = Field(
+        Path("./data"),
+        description="Folder of the database, the key file and the embedded Redis; in a checkout `data`, else "
+        "[where the system keeps data](docs/operations.md#the-data-folder).",
+    )
     database_url: str | None = Field(
         None, description="`postgresql+asyncpg://user:password@host/name`; without it SQLite in the data folder."
     )
@@ -70,10 +74,10 @@ class Config(BaseSettings):
     log_level: LogLevel = Field(LogLevel.INFO, description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="`console` or `json` (one object a line).")
     base_url: str = Field("", description="Sub-path behind a reverse proxy, such as `/huntarr`.")
-    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         (), description="Addresses or networks, comma-separated, whose `X-Forwarded-For` is trusted."
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: tuple[str, ...] = Field(
         (), description="Origins, comma-separated, that browsers may call from; none by default."
     )
 
@@ -87,32 +91,13 @@ class Config(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        scheme = value.split("://", 1)[0]
-        if scheme in ("postgres", "postgresql"):
-            value = "postgresql+asyncpg://" + value.split("://", 1)[1]
-        elif scheme == "sqlite":
-            value = "sqlite+aiosqlite://" + value.split("://", 1)[1]
-        elif scheme not in DATABASE_SCHEMES:
-            raise ValueError("must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
-        try:
-            make_url(value)
-        except (ArgumentError, ValueError):
-            raise ValueError("must be a URL such as postgresql+asyncpg://user:password@host:5432/name") from None
-        return value
+        return None if value is None else checked_database(value)
 
     @field_validator("redis_url")
     @classmethod
     def _known_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        if not value.get_secret_value().startswith(REDIS_SCHEMES):
-            raise ValueError("must start with redis://, rediss:// or unix://")
-        try:
-            RedisSettings.from_dsn(value.get_secret_value())
-        except ValueError:
-            raise ValueError("must be a URL such as redis://:password@host:6379/0") from None
+        if value is not None:
+            redis_address(value.get_secret_value())
         return value
 
     @field_validator("secret_key", "api_key")
@@ -141,7 +126,7 @@ class Config(BaseSettings):
     def _good_password(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not MIN_PASSWORD <= len(value.get_secret_value()) <= MAX_PASSWORD:
             raise ValueError(f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
-        if value is not None and not _is_text(value.get_secret_value()):
+        if value is not None and not is_text(value.get_secret_value()):
             raise ValueError("must be UTF-8")
         return value
 
@@ -183,8 +168,9 @@ class Config(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL in force."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'huntarr.db'}"
+        """The SQLAlchemy URL in force; any path can be in it."""
+        path = str(self.data_dir.resolve() / "huntarr.db")
+        return self.database_url or URL.create("sqlite+aiosqlite", database=path).render_as_string(hide_password=False)
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:
@@ -200,15 +186,18 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(part for part in (raw.strip() for raw in text.split(",")) if part)
 
 
-def _is_text(text: str) -> bool:
-    """False when the environment held bytes that are not UTF-8: they arrive as lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+def our_environment() -> Environment:
+    """The variables of this process."""
+    return read_environment(os.environ, Config.model_fields, SECRETS)
 
 
-def read_config(**given: Any) -> Config:
+def read_config(environment: Environment | None = None, /, **given: Any) -> Config:
     """The configuration from the environment; `StartFailed`, which never quotes the value, when one is wrong."""
+    values = {**(environment or our_environment()).values, **given}
+    if "data_dir" not in values:
+        values["data_dir"] = default_folder(os.environ)
     try:
-        return Config(**given)
+        return Config.model_validate(values)
     except ValidationError as failure:
         first = failure.errors(include_url=False, include_input=False)[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The environment"

@@ -21,6 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core.errors import Unavailable
 from app.core.heavy_reads import HeavyReads
 from app.core.sqlite import Connections
+from app.core.urls import engine_arguments
 
 BUSY_TIMEOUT_SECONDS = 5
 CACHE_KIB = 4000
@@ -70,14 +71,15 @@ class Database:
             self._writer = _sqlite_engine(url, self._connections, write=True)
             self._reader = _sqlite_engine(url, self._connections, write=False)
         else:
+            address, arguments = engine_arguments(url)
             self._writer = self._reader = create_async_engine(
-                url,
+                address,
                 pool_size=POSTGRES_POOL,
                 max_overflow=POSTGRES_POOL,
                 pool_timeout=POOL_WAIT_SECONDS,
                 pool_pre_ping=True,
                 hide_parameters=True,  # stored values must not appear in errors
-                connect_args={"timeout": connect_seconds, "command_timeout": command_seconds},
+                connect_args={"timeout": connect_seconds, "command_timeout": command_seconds, **arguments},
             )
 
     @property

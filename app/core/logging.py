@@ -16,6 +16,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from app.core.config import LogFormat, LogLevel
 from app.core.schemas import SECRET_MASK
+from app.core.stdout import StdoutHandler
 
 SECRET_NAMES = re.compile(r"(api_?key|password|token|secret|authorization|cookie)", re.IGNORECASE)
 SUSPECT = re.compile(r"(?i)key|token|password|secret|session|cookie|auth|bearer|huntarr_|//")
@@ -63,6 +64,7 @@ def listening(listener: LineListener) -> Iterator[None]:
 def setup_logging(level: LogLevel, style: LogFormat) -> None:
     """Send our own lines and those of libraries through one chain of processors."""
     shared: list[structlog.typing.Processor] = [
+        unfold_extra,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -86,10 +88,10 @@ def setup_logging(level: LogLevel, style: LogFormat) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = StdoutHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[_pass_on, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
@@ -103,6 +105,16 @@ def set_level(level: LogLevel) -> None:
     root.setLevel(level.value)
     for chatty in ("httpx", "httpcore", "aiosqlite", "arq", "alembic", "asyncio"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+
+
+def unfold_extra(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Fields that were given as `extra`, as the standard library has it, stand beside the others."""
+    extra = event.get("extra")
+    if isinstance(extra, dict):
+        event = {name: value for name, value in event.items() if name != "extra"}
+        event |= {name: value for name, value in extra.items() if name not in event}
+    event.pop("color_message", None)  # uvicorn's message once more, for terminals
+    return event
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -59,7 +59,7 @@ async def migrate(config: Config) -> bool:
         ) from None
     except TimeoutError:
         raise StartFailed(f"The database cannot be opened: no answer within {CONNECT_SECONDS} seconds.") from None
-    except (DBAPIError, OSError) as failure:
+    except (DBAPIError, OSError, ValueError) as failure:  # asyncpg: a parameter of the address is a ValueError
         cause = failure.__cause__ or getattr(failure, "orig", None) or failure
         raise StartFailed(f"The database cannot be {goal}: {_line(cause)}.") from None
     return True

@@ -26,14 +26,18 @@ INSTANCES: Final = table("instances", column("api_key", String))
 
 async def load_box(db: Database, config: Config, clock: Clock = utc_now) -> SecretBox:
     """The box with the key in force; `StartFailed` when the database was encrypted with another key."""
-    box = SecretBox(keyfile.secret_key(config))
     probe = await stored_probe(db)
+    path = config.data_dir / keyfile.KEY_FILE
+    if probe is not None and config.secret_key is None and not path.exists():
+        raise StartFailed(
+            f"The key file {path} is gone, and the database was encrypted with its key: put it back from a copy."
+        )
+    box = SecretBox(keyfile.secret_key(config))
     if probe is None:
         await _store_probe(db, box, clock)
         probe = await stored_probe(db)  # another process may have been first, with another key
     if probe is None or box.try_decrypt(probe) is not None:
         return box
-    path = config.data_dir / keyfile.KEY_FILE
     if config.secret_key is None and keyfile.prepared_file(path).exists():
         prepared = SecretBox(keyfile.read(keyfile.prepared_file(path)))
         if prepared.try_decrypt(probe) is not None:

@@ -14,8 +14,8 @@ from app.arr.registry import hunting_apps
 from app.core.clock import Clock
 from app.core.config import LogLevel
 from app.core.db import Database, upsert
-from app.core.fields import known_zones
 from app.core.logging import set_level
+from app.core.time_zone import local_zone
 from app.settings.general import GeneralIn, GeneralSettings
 from app.settings.hunting import HuntingIn, HuntingSettings, effective, merged_values
 from app.settings.models import SettingsSection
@@ -38,11 +38,7 @@ class SettingsService:
     def __init__(self, db: Database, clock: Clock, *, log_level: LogLevel = LogLevel.INFO) -> None:
         self._db = db
         self._clock = clock
-        zone = os.environ.get("TZ", "")
-        self._defaults: dict[str, Any] = {
-            "timezone": zone if zone in known_zones() else "UTC",
-            "log_level": log_level,
-        }
+        self._defaults: dict[str, Any] = {"timezone": local_zone(os.environ).name, "log_level": log_level}
 
     async def general(self) -> GeneralSettings:
         async with self._db.reading() as session:

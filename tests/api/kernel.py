@@ -22,8 +22,9 @@ from app.auth.credentials import Credentials
 from app.container import Container, build_container
 from app.core.config import Config
 from app.core.db import Database
+from app.core.embedded_redis import find_server
 from app.core.queue import ArqQueue
-from app.core.redis import find_server, make_redis
+from app.core.redis import make_redis
 from app.infra import Infra
 from app.main import ROUTERS, create_app
 from app.metrics.traffic import AppTraffic

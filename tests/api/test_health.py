@@ -1,5 +1,6 @@
 """Alive, ready, and of which version."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from app import __version__
 from app.core import heartbeat
+from app.core.redis import make_redis
+from app.core.urls import redis_address
 from tests.api.kernel import FULL, READ, kernel, redis_server
 
 pytestmark = pytest.mark.asyncio
@@ -50,3 +53,18 @@ async def test_ready_without_redis(tmp_path: Path) -> None:
         assert (reply.status_code, reply.json()["error"]) == (503, "Not ready: redis, worker.")
         assert "nobody.sock" not in reply.text
         assert (await k.client.get("/api/version", headers=FULL)).status_code == 200
+
+
+@pytest.mark.parametrize("password", ["a wrong one", None])
+async def test_a_password_that_redis_refuses_is_told(tmp_path: Path, password: str | None) -> None:
+    async with redis_server() as server:
+        redis = make_redis(server, connections=1)
+        await redis.config_set("requirepass", "p@ss/w#rd")
+        await redis.aclose()
+        async with kernel(tmp_path / "wrong", redis=replace(server, password=password)) as k:
+            parts = (await k.client.get("/api/ready", headers=FULL)).json()["data"]
+            assert parts["redis"]["detail"] == "The password was refused."
+        right = redis_address(f"unix://:p%40ss%2Fw%23rd@{server.unix_socket_path}")
+        async with kernel(tmp_path / "right", redis=right) as k:
+            parts = (await k.client.get("/api/ready", headers=FULL)).json()["data"]
+            assert parts["redis"]["ok"] is True

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import structlog
 
-from app.core.logging import Line, hide_secrets, listening, without_secrets
+from app.core.config import LogFormat, LogLevel
+from app.core.logging import Line, hide_secrets, listening, setup_logging, without_secrets
 from tests.logs.conftest import chain as chain  # the fixture
 
 SECRET = "c0ffee11c0ffee11c0ffee11"
@@ -107,3 +108,22 @@ def test_the_level_holds_for_listeners_too(chain: None) -> None:
         structlog.get_logger("ours").info("not logged")
         structlog.get_logger("ours").warning("logged")
     assert [line.event for line in lines] == ["logged"]
+
+
+@pytest.mark.parametrize("style", list(LogFormat))
+def test_extra_fields_are_in_every_form(style: LogFormat, chain: None, capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[Line] = []
+    setup_logging(LogLevel.DEBUG, style)
+    structlog.configure(cache_logger_on_first_use=False)
+    with listening(lines.append):
+        logging.getLogger("theirs").warning("records skipped", extra={"kind": "tag", "skipped": 1, "token": SECRET})
+        structlog.get_logger("ours").warning("records skipped", extra={"kind": "tag", "skipped": 1}, of=3)
+        logging.getLogger("uvicorn.error").info("Shutting down", extra={"color_message": "Shutting down"})
+    theirs, ours, plain = (dict(line.fields) for line in lines)
+    assert theirs == {"kind": "tag", "skipped": 1, "token": "********"}
+    assert ours == {"kind": "tag", "skipped": 1, "of": 3}
+    assert plain == {}
+    shown = capsys.readouterr().out
+    assert shown.count("tag") == 2
+    assert "skipped" in shown
+    assert SECRET not in shown

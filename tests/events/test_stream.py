@@ -15,7 +15,8 @@ from app.auth.credentials import MAX_WRONG_KEYS
 from app.auth.schemas import ApiKeyIn
 from app.core.clock import utc_now
 from app.core.config import Config
-from app.core.redis import embedded_redis, make_redis, redis_settings
+from app.core.embedded_redis import embedded_redis
+from app.core.redis import make_redis, redis_settings
 from app.events.bus import IDS, LOG_STREAM, STREAMS, EventBus, StreamId, parse_stream_id
 from app.events.payloads import Level, LogLine, QueueChanged
 from tests.events.samples import hunt_completed, instance_offline, record_events, search_sent
@@ -372,7 +373,8 @@ async def test_a_slow_reader_gets_an_overflow_message_and_can_resume(rig: Rig) -
 async def test_losing_redis_ends_no_stream(rig: Rig, tmp_path: Path) -> None:
     """Neither early listeners nor those that connect meanwhile; both get later events."""
     config = Config(data_dir=tmp_path / "own")
-    redis = make_redis(redis_settings(config))
+    async with embedded_redis(config):
+        redis = make_redis(redis_settings(config))  # the data folder now names the socket
     bus = EventBus(redis, rig.clock)
     async with gateway(rig, bus=bus, heartbeat_seconds=0.1) as served, AsyncExitStack() as stack:
         early = await stack.enter_async_context(client(served, ready=False))

@@ -8,6 +8,7 @@ import structlog
 
 from app.core.config import LogFormat, LogLevel
 from app.core.logging import setup_logging
+from app.core.stdout import StdoutHandler
 
 
 @pytest.fixture
@@ -16,8 +17,7 @@ def chain() -> Iterator[None]:
     setup_logging(LogLevel.DEBUG, LogFormat.JSON)
     structlog.configure(cache_logger_on_first_use=False)
     root = logging.getLogger()
-    [ours] = root.handlers
     yield
-    root.removeHandler(ours)
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler, StdoutHandler)]
     root.setLevel(logging.WARNING)
     structlog.reset_defaults()

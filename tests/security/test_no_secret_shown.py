@@ -21,7 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.api.routing import ApiRoute
-from app.core.redis import find_server
+from app.core.embedded_redis import find_server
 from app.main import create_app
 from app.tables import METADATA
 from tests.support.service import ROOT, Service, command, environment, running

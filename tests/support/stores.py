@@ -14,8 +14,8 @@ from pathlib import Path
 import redis
 from alembic import command
 
+from app.core.embedded_redis import find_server
 from app.core.migrations import alembic_config
-from app.core.redis import find_server
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 from sqlmodel import select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -124,7 +124,7 @@ async def _checked(name: str, check: Callable[[Container], Awaitable[str]], cont
         detail = failure.message
     except (TimeoutError, RedisError, OSError) as failure:
         log.warning("component is not ready", component=name, error=type(failure).__name__)
-        detail = "No answer."
+        detail = "The password was refused." if isinstance(failure, AuthenticationError) else "No answer."
     return PartOut(ok=is_ok, latency_ms=round((time.perf_counter() - started) * 1000, 1), detail=detail)
 
 
