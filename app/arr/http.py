@@ -70,7 +70,7 @@ class ArrHttp(HttpClient):
 def _endpoint(connection: Connection) -> Endpoint:
     return Endpoint(
         connection.url,
-        {"X-Api-Key": connection.api_key},
+        {**connection.headers, "X-Api-Key": connection.api_key},
         timeout_seconds=connection.timeout_seconds,
         verify_tls=connection.verify_tls,
         request_concurrency=connection.request_concurrency,

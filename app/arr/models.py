@@ -1,6 +1,7 @@
 """Values read from the apps, the same for every app: frozen dataclasses that hunts decide on."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -91,6 +92,8 @@ class Connection:
     verify_tls: bool = True
     request_concurrency: int = 2
     """Parallel requests to this URL, 1 to 4."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The user's own, for what stands in front of the app."""
 
 
 @dataclass(frozen=True, slots=True)

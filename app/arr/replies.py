@@ -205,4 +205,6 @@ def _read_error(body: bytes, connection: Connection) -> _ErrorBody:
 def _sentence(text: Json, connection: Connection) -> str | None:
     if not isinstance(text, str):
         return None
-    return clean_text(text.replace(connection.api_key, "…") if connection.api_key else text)
+    for secret in (connection.api_key, *connection.headers.values()):
+        text = text.replace(secret, "…") if secret else text
+    return clean_text(text)

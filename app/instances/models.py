@@ -25,6 +25,8 @@ class Instance(SQLModel, table=True):
     url: str = Field(max_length=500)
     api_key: str = Field(max_length=1000)
     """Encrypted by the secret box."""
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    """Sent with every request, for what stands in front of the app; the values are encrypted by the secret box."""
     overrides: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

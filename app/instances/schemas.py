@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from app.arr.models import AppType
 from app.core.fields import ShortName
 from app.core.schemas import SECRET_MASK, In, Out, UtcTime
+from app.http.headers import MAX_VALUE_LENGTH, check_headers
 from app.settings.hunting import HuntingIn, HuntingSettings
 
 
@@ -22,13 +23,32 @@ ApiKey = Annotated[
 ]
 
 
+# Not the key of the app, which has a field of its own, nor what says that we want JSON.
+RESERVED_HEADERS = frozenset({"accept", "user-agent", "x-api-key"})
+
+
+def _sendable(headers: dict[str, str]) -> dict[str, str]:
+    check_headers(headers, RESERVED_HEADERS)
+    return headers
+
+
+Headers = Annotated[
+    dict[str, Annotated[str, StringConstraints(min_length=1, max_length=MAX_VALUE_LENGTH)]], AfterValidator(_sendable)
+]
+HEADERS_TEXT = (
+    "Sent with every request to the app, for a log-in in front of it, such as `Authorization: Basic …`. They take the "
+    "place of all stored ones; a value of stars keeps the stored one."
+)
+
+
 class InstanceIn(In):
-    """A whole instance. `api_key` may be left out, or sent as stars, where one is stored."""
+    """A whole instance. `api_key` and `headers` may be left out, or sent as stars, where they are stored."""
 
     name: ShortName = Field(examples=["TV"])
     enabled: bool = True
     url: Url = Field(examples=["http://sonarr:8989"], description="With port and base path, as in a browser.")
     api_key: ApiKey | None = Field(None, examples=[SECRET_MASK], description="In the app: Settings, General.")
+    headers: Headers | None = Field(None, examples=[{}], description=HEADERS_TEXT)
     hunting: HuntingIn | None = Field(None, description="Settings that differ from the defaults of the app type.")
 
 
@@ -39,6 +59,7 @@ class InstancePatch(In):
     enabled: bool | None = None
     url: Url | None = None
     api_key: ApiKey | None = None
+    headers: Headers | None = Field(None, examples=[{}], description=HEADERS_TEXT)
     hunting: HuntingIn | None = None
 
 
@@ -57,6 +78,7 @@ class InstanceOut(Out):
     enabled: bool
     url: str
     api_key: str | None = Field(examples=[SECRET_MASK])
+    headers: dict[str, str] = Field(examples=[{"Authorization": SECRET_MASK}], description="The names, with stars.")
     hunting: HuntingSettings | None = Field(description="Null for an app that Huntarr does not hunt in.")
     overrides: dict[str, Any] = Field(description="The settings that the instance sets itself.")
     version: str | None

@@ -16,6 +16,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.schemas import SECRET_MASK
 from app.http.addresses import MAX_URL_LENGTH, normalise_url
 from app.instances import health
+from app.instances.access import AppAccess, changed_access, new_access, store_access, stored_access
 from app.instances.events import record_offline, record_online
 from app.instances.models import Instance, InstanceState
 from app.instances.observer import InstanceObserver
@@ -67,11 +68,11 @@ class InstanceService:
             return await self._show(session, await self.require(session, instance_id, app_type))
 
     async def create(self, app_type: AppType, given: InstanceIn, *, verify: bool = False) -> InstanceOut:
-        key = self._new_key(given.api_key)
         url = _normalised(given.url)
+        access = new_access(url, given.api_key, given.headers)
         overrides = merged_values({}, given.hunting, app_type) if given.hunting else {}
         if verify:
-            await self._require_connection(app_type, url, key)
+            await self._require_connection(app_type, access)
         now = self._clock()
         async with self._db.session() as session:
             row = Instance(
@@ -79,11 +80,12 @@ class InstanceService:
                 name=given.name,
                 enabled=given.enabled,
                 url=url,
-                api_key=self._box.encrypt(key),
+                api_key="",
                 overrides=overrides,
                 created_at=now,
                 updated_at=now,
             )
+            store_access(row, self._box, access)
             session.add(row)
             await _flush_unique(session, app_type, url)
             state = InstanceState(instance_id=_id(row))
@@ -99,7 +101,12 @@ class InstanceService:
         self, app_type: AppType, instance_id: int, given: InstanceIn, *, verify: bool = False
     ) -> InstanceOut:
         changes = InstancePatch(
-            name=given.name, enabled=given.enabled, url=given.url, api_key=given.api_key, hunting=given.hunting
+            name=given.name,
+            enabled=given.enabled,
+            url=given.url,
+            api_key=given.api_key,
+            headers=given.headers,
+            hunting=given.hunting,
         )
         return await self._change(app_type, instance_id, changes, keep_overrides=False, verify=verify)
 
@@ -118,28 +125,30 @@ class InstanceService:
 
     async def test(self, app_type: AppType, given: InstanceTestIn) -> InstanceTestOut:
         """Test an unsaved connection, or a stored one with the changes of the body; store nothing."""
-        url, key, stored = given.url, given.api_key, {}
+        url = _normalised(given.url) if given.url else None
+        access, stored = None, {}
         async with self._db.reading() as session:
             if given.instance_id is not None:
                 row = await self.require(session, given.instance_id, app_type)
-                url = _normalised(url) if url else row.url
-                key, stored = self._key_for(row, key, url), row.overrides
+                access = changed_access(row, self._box, url, given.api_key, given.headers)
+                stored = row.overrides
             defaults = (await self._settings.all_hunting_defaults(session)).get(app_type)
-        if url is None:
+        if access is None and url is None:
             raise Invalid("Give a url and an api_key, or an instance_id.", field="body.url")
         overrides = merged_values(stored, given.hunting, app_type) if given.hunting else stored
         hunting = None if defaults is None else effective(defaults, overrides)
-        url, key = _normalised(url), self._new_key(key)
-        found = await self._tester.test(app_type, url, key)
-        return _tested(found, await self._tester.warnings(app_type, url, key, found, hunting))
+        access = access or new_access(url or "", given.api_key, given.headers)
+        found = await self._tester.test(app_type, access)
+        return _tested(found, await self._tester.warnings(app_type, access, found, hunting))
 
     async def test_stored(self, app_type: AppType, instance_id: int) -> InstanceTestOut:
         """Test the stored connection and store the result in the state of the instance."""
         async with self._db.reading() as session:
             row = await self.require(session, instance_id, app_type)
             hunting = await self._hunting_if_any(session, row)
-        found, key = await self._observe(row), self._box.decrypt(row.api_key)
-        return _tested(found, await self._tester.warnings(app_type, row.url, key, found, hunting))
+        found = await self._observe(row)
+        access = stored_access(row, self._box)
+        return _tested(found, await self._tester.warnings(app_type, access, found, hunting))
 
     async def probe(self, instance_id: int) -> None:
         """Test the stored connection for a worker; a deleted instance is no error."""
@@ -193,11 +202,9 @@ class InstanceService:
 
     def connection(self, row: Instance, general: GeneralSettings, hunting: HuntingSettings) -> Connection:
         """The connection to the app of a stored instance."""
-        return Connection(
-            row.url,
-            self._box.decrypt(row.api_key),
-            float(general.api_timeout_seconds),
-            general.verify_tls,
+        return stored_access(row, self._box).connection(
+            timeout_seconds=float(general.api_timeout_seconds),
+            verify_tls=general.verify_tls,
             request_concurrency=hunting.request_concurrency,
         )
 
@@ -208,11 +215,11 @@ class InstanceService:
         if verify:
             async with self._db.reading() as session:
                 row = await self.require(session, instance_id, app_type)
-            await self._require_connection(app_type, url or row.url, self._key_for(row, given.api_key, url or row.url))
+            await self._require_connection(app_type, changed_access(row, self._box, url, given.api_key, given.headers))
         async with self._db.session() as session:
             row = await self.require(session, instance_id, app_type, lock=True)
             state = await session.get_one(InstanceState, instance_id, with_for_update=True)
-            moved = self._set_connection(row, state, url, given.api_key)
+            moved = self._set_connection(row, state, changed_access(row, self._box, url, given.api_key, given.headers))
             await _flush_unique(session, app_type, row.url)
             if moved:
                 await self._observer.address_changed(session, instance_id)
@@ -227,12 +234,11 @@ class InstanceService:
             await self._tester.enqueue(instance_id)
         return shown
 
-    def _set_connection(self, row: Instance, state: InstanceState, url: str | None, api_key: str | None) -> bool:
-        """Store a new address or key and reset the state; false when neither is new."""
-        key = self._key_for(row, api_key, url or row.url)
-        if url in (None, row.url) and key == self._box.decrypt(row.api_key):
+    def _set_connection(self, row: Instance, state: InstanceState, access: AppAccess) -> bool:
+        """Store another access and reset the state; false when it is the stored one."""
+        if access == stored_access(row, self._box):
             return False
-        row.url, row.api_key = url or row.url, self._box.encrypt(key)
+        store_access(row, self._box, access)
         state.online = state.version = state.variant = state.database = state.checked_at = None
         state.error = state.error_code = None
         state.failures, state.rest_until = 0, None
@@ -245,26 +251,13 @@ class InstanceService:
     async def _hunting_if_any(self, session: AsyncSession, row: Instance) -> HuntingSettings | None:
         return await self.hunting(session, row) if AppType(row.app_type) in hunting_apps() else None
 
-    def _new_key(self, given: str | None) -> str:
-        if given is None or given == SECRET_MASK:
-            raise Invalid("An api_key is needed: the app shows it under Settings, General.", field="body.api_key")
-        return given
-
-    def _key_for(self, row: Instance, given: str | None, url: str) -> str:
-        """The key to use with `url`. A stored key is only ever sent to the address that it was stored for."""
-        if given is not None and given != SECRET_MASK:
-            return given
-        if url != row.url:
-            raise Invalid("The url is new: give the api_key with it.", field="body.api_key")
-        return self._box.decrypt(row.api_key)
-
-    async def _require_connection(self, app_type: AppType, url: str, key: str) -> None:
-        found = await self._tester.test(app_type, url, key)
+    async def _require_connection(self, app_type: AppType, access: AppAccess) -> None:
+        found = await self._tester.test(app_type, access)
         if not found.ok:
             raise Invalid(found.error or NOT_AS_EXPECTED, field="body.url")
 
     async def _observe(self, row: Instance) -> Probe:
-        found = await self._tester.test(AppType(row.app_type), row.url, self._box.decrypt(row.api_key))
+        found = await self._tester.test(AppType(row.app_type), stored_access(row, self._box))
         async with self._db.session() as session:
             state = await session.get(InstanceState, _id(row), with_for_update=True)
             if state is not None:
@@ -329,6 +322,7 @@ def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings | None)
         **state.model_dump(),
         **row.model_dump(),
         "api_key": masked(row.api_key),
+        "headers": dict.fromkeys(row.headers, SECRET_MASK),
         "hunting": hunting,
         "variant": Variant(state.variant).label if state.variant else None,
     }

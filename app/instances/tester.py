@@ -9,6 +9,7 @@ from app.arr.probe import Probe, probe
 from app.arr.registry import make_client
 from app.core.errors import Unavailable
 from app.core.queue import PROBE_INSTANCE, Queue
+from app.instances.access import AppAccess
 from app.settings.filters import ResolvedFilters, ids_by_name, needs_tags
 from app.settings.hunting import HuntingSettings
 from app.settings.service import SettingsService
@@ -26,20 +27,16 @@ class ConnectionTester:
         self._http = http
         self._settings = settings
 
-    async def test(self, app_type: AppType, url: str, api_key: str) -> Probe:
-        general = await self._settings.general()
-        seconds = min(float(general.api_timeout_seconds), MAX_PROBE_SECONDS)
-        return await probe(self._http, app_type, Connection(url, api_key, seconds, general.verify_tls))
+    async def test(self, app_type: AppType, access: AppAccess) -> Probe:
+        return await probe(self._http, app_type, await self._connection(access))
 
     async def warnings(
-        self, app_type: AppType, url: str, api_key: str, found: Probe, hunting: HuntingSettings | None
+        self, app_type: AppType, access: AppAccess, found: Probe, hunting: HuntingSettings | None
     ) -> list[str]:
         """What is wrong with the settings of an app that answers: names in its filters that it does not know."""
         if not found.ok or hunting is None or not (needs_tags(hunting) or hunting.exclude_quality_profiles):
             return []
-        general = await self._settings.general()
-        seconds = min(float(general.api_timeout_seconds), MAX_PROBE_SECONDS)
-        client = make_client(app_type, self._http, Connection(url, api_key, seconds, general.verify_tls), found.variant)
+        client = make_client(app_type, self._http, await self._connection(access), found.variant)
         try:
             tags = (await client.tags()).items() if needs_tags(hunting) else ()
             profiles = await client.quality_profiles() if hunting.exclude_quality_profiles else ()
@@ -48,6 +45,11 @@ class ConnectionTester:
         named = ((profile.profile_id, profile.name) for profile in profiles)
         filters = ResolvedFilters.of(hunting, ids_by_name(tags), ids_by_name(named))
         return [name.sentence(client.app_name) for name in filters.unknown]
+
+    async def _connection(self, access: AppAccess) -> Connection:
+        general = await self._settings.general()
+        seconds = min(float(general.api_timeout_seconds), MAX_PROBE_SECONDS)
+        return access.connection(timeout_seconds=seconds, verify_tls=general.verify_tls)
 
     async def enqueue(self, instance_id: int) -> None:
         """Have a worker test the stored instance; without Redis a later tick asks again."""

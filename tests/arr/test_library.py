@@ -388,4 +388,4 @@ async def test_a_library_may_be_larger_than_any_other_answer(app: ScriptedApp, c
     client = client_of(AppType.WHISPARR, LISTLESS)
     assert len(await client.library()) == 250
     with pytest.raises(ArrError, match="larger than 20 MB"):
-        await client.tags()
+        await client.quality_profiles()

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
+from app.arr.models import AppType
 from app.auth.models import Audit
 from app.backup.folder import BackupFolder
 from app.backup.manifest import BackupKind, DatabaseKind
@@ -20,6 +21,9 @@ from app.core.errors import Unavailable
 from app.core.migrations import newest_revision
 from app.counters.models import StatTotal
 from app.hunting.store.models import Hunt, HuntState, HuntStatus
+from app.instances.access import stored_access
+from app.instances.models import Instance
+from app.instances.schemas import InstancePatch
 from app.settings.models import SettingsSection
 from app.tables import METADATA
 from tests.backup.contents import OWNER, PASSPHRASE, dump, fill, imported, last_ids
@@ -158,6 +162,8 @@ async def test_a_passphrase_carries_secrets_to_another_key(
 ) -> None:
     app = rig.sonarr()
     instance = await rig.add(app)
+    headers = {"X-Door": "secret of the proxy"}
+    await rig.container.instances.update(AppType.SONARR, instance.id, InstancePatch(headers=headers))
     path = await made(rig, passphrase=PASSPHRASE)
     (tmp_path / "other").mkdir()
     with sqlite_template.copy(tmp_path / "other") as url:
@@ -166,6 +172,9 @@ async def test_a_passphrase_carries_secrets_to_another_key(
             given = RestoreIn.model_validate({"filename": filename, "passphrase": PASSPHRASE})
             await other.container.backups.service.restore(given, OWNER)
             other.apps[instance.id] = app
+            async with other.container.infra.db.reading() as session:
+                row = await session.get_one(Instance, instance.id)
+            assert stored_access(row, other.container.infra.box).headers == headers
             assert (await other.hunt(instance)).status == "completed"
         async with open_rig(url, redis_url, tmp_path / "other", secret="o" * 40) as again:
             assert len(await again.container.instances.all()) == 1
