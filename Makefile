@@ -10,6 +10,17 @@ DEV := .venv/.dev-installed
 UV_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --quiet
 
+# A checkout that was moved, or a system with another Python than before, has a .venv that cannot work any more.
+FITS := -c 'import sys; sys.exit("version = %d.%d." % sys.version_info[:2] not in open(".venv/pyvenv.cfg").read())' \
+	2>/dev/null
+ifneq ($(filter-out help,$(MAKECMDGOALS)),)
+ifneq ($(shell test ! -e .venv/pyvenv.cfg || { $(BIN)/python $(FITS) && { test ! -e $(BIN)/huntarr || \
+	grep -qF "$(CURDIR)/$(BIN)/python" $(BIN)/huntarr; }; } || echo stale),)
+$(info The checkout was moved or Python is another one: .venv is set up anew.)
+$(shell rm -rf .venv)
+endif
+endif
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup run demo test lint fmt bench fuzz chaos openapi migration lock
@@ -22,20 +33,20 @@ setup: $(RUNTIME) ## install what the service needs into .venv
 run: $(RUNTIME) ## run the service (settings: HUNTARR_* variables, see README.md)
 	@$(BIN)/huntarr serve
 
-demo: $(DEV) ## run the service with a simulated Sonarr and Radarr, and hunt
+demo: $(RUNTIME) ## run the service with a simulated Sonarr and Radarr, and hunt
 	@$(BIN)/python -m scripts.demo $(ARGS)
 
 test: $(DEV) ## run all tests (ARGS="tests/core -k lease" for some)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
-lint: $(DEV) ## every check that is not a test
+lint: $(DEV) ## every check that is not a test (AUDIT=--may-skip where the vulnerability database cannot be reached)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "Not formatted: run make fmt." >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app worker
 	@$(BIN)/python -m scripts.check_openapi
-	@$(BIN)/python -m scripts.audit requirements/runtime.txt
+	@$(BIN)/python -m scripts.audit $(AUDIT) requirements/runtime.txt
 
 fmt: $(DEV) ## format the code and fix what can be fixed
 	@$(BIN)/ruff check --quiet --fix-only .
@@ -67,7 +78,9 @@ lock: $(DEV) ## resolve the dependencies anew within pyproject.toml (ARGS=--upgr
 $(BIN)/pip:
 	@python="$(PYTHON)"; "$${python:-python3}" $(NEW_ENOUGH) || { echo \
 		"Huntarr needs Python 3.11 or newer, and '$${python:-python3}' is older or not there." \
-		"Name another: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 1; }; "$${python:-python3}" -m venv .venv
+		"Name another: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 1; }; \
+		"$${python:-python3}" -m venv .venv || { rm -rf .venv; echo \
+		"Python cannot make a virtual environment here. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
 $(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing what Huntarr needs into .venv (once) ..."

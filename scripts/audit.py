@@ -1,7 +1,7 @@
 """Checks the locked dependencies against a database of known vulnerabilities.
 
-Fails when one is found, or when the lock cannot be read. Where the database cannot be reached (no network, a mirror
-without it) the check is skipped, with a message, instead of failing. More arguments go to pip-audit.
+Fails when one is found, when the lock cannot be read, and when the database cannot be reached (no network, a mirror
+without it), unless `--may-skip` says that this is no failure here. More arguments go to pip-audit.
 """
 
 import json
@@ -18,8 +18,12 @@ UNREACHABLE = re.compile(
 )
 
 
+MAY_SKIP = "--may-skip"
+
+
 def main(arguments: Sequence[str]) -> int:
-    lock, *more = arguments
+    lock, *more = [argument for argument in arguments if argument != MAY_SKIP]
+    may_skip = MAY_SKIP in arguments
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [
@@ -28,14 +32,14 @@ def main(arguments: Sequence[str]) -> int:
         ]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
         if report.exists():
-            return judge(json.loads(report.read_text())["dependencies"])
+            return judge(json.loads(report.read_text())["dependencies"], may_skip=may_skip)
     if UNREACHABLE.search(ran.stderr):
-        return _skipped("it cannot be reached from here")
+        return _not_checked("it cannot be reached from here", may_skip=may_skip)
     print(ran.stderr, file=sys.stderr)
     return 1
 
 
-def judge(dependencies: Sequence[dict[str, Any]]) -> int:
+def judge(dependencies: Sequence[dict[str, Any]], *, may_skip: bool = False) -> int:
     unknown = [dependency["name"] for dependency in dependencies if "skip_reason" in dependency]
     found = [
         (dependency, vulnerability) for dependency in dependencies for vulnerability in dependency.get("vulns", ())
@@ -47,16 +51,20 @@ def judge(dependencies: Sequence[dict[str, Any]]) -> int:
         print("Known vulnerabilities: raise the versions (make lock ARGS=--upgrade).", file=sys.stderr)
         return 1
     if len(unknown) == len(dependencies):
-        return _skipped("it knows none of our dependencies, as a mirror without it would answer")
+        return _not_checked("it knows none of our dependencies, as a mirror without it would answer", may_skip=may_skip)
     if unknown:
         print(f"Not in the vulnerability database: {', '.join(unknown)}.", file=sys.stderr)
     print(f"No known vulnerability in {len(dependencies) - len(unknown)} dependencies.")
     return 0
 
 
-def _skipped(why: str) -> int:
-    print(f"SKIPPED: dependencies were not checked against the vulnerability database: {why}.", file=sys.stderr)
-    return 0
+def _not_checked(why: str, *, may_skip: bool) -> int:
+    what = f"dependencies were not checked against the vulnerability database: {why}."
+    if may_skip:
+        print(f"SKIPPED: {what}", file=sys.stderr)
+        return 0
+    print(f"FAILED: {what} Where that is known: make lint AUDIT={MAY_SKIP}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

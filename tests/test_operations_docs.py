@@ -26,6 +26,7 @@ SPANS = re.findall(r"`([^`\n]+)`", PROSE)
 CODE = [*FENCES, *SPANS]
 # Words with an underscore that are another program's.
 FOREIGN = {"stop_grace_period", "client_max_body_size", "handle_path", "max_connections", "process_open_fds"}
+FOREIGN |= {"application_name", "connect_timeout", "statement_cache_size", "prepared_statement_cache_size"}
 
 
 def column(heading: str) -> list[str]:
@@ -118,10 +119,10 @@ def test_every_variable_exists() -> None:
     assert named - variables() == {"HUNTARR_NEW_SECRET_KEY"}  # of `huntarr rotate-key` alone
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    sorted({found for code in CODE for found in re.findall(r"\bhuntarr ([a-z][a-z-]*(?: --[\w-]+)*)", code)}),
-)
+COMMAND = re.compile(r"\bhuntarr (api-key create --scope \w+|[a-z][a-z-]*(?: --[\w-]+)*)")
+
+
+@pytest.mark.parametrize("arguments", sorted({found for code in CODE for found in COMMAND.findall(code)}))
 def test_every_command_exists(arguments: str) -> None:
     assert command_line().parse_args(arguments.split()).command
 

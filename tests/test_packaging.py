@@ -20,7 +20,7 @@ from app.cli import command_line
 from app.core.config import Config
 from app.core.embedded_redis import PACKAGES, find_server
 from app.core.environment import PREFIX
-from tests.test_cli import END_SECONDS
+from tests.test_cli import END_SECONDS, serving
 
 pytestmark = pytest.mark.process
 
@@ -80,6 +80,44 @@ def test_compose_runs_nothing_with_more_rights_than_it_needs(compose: dict[str, 
         assert "healthcheck" in service or service["image"] == "huntarr:local"  # its image has one
     published = [name for name, service in compose["services"].items() if "ports" in service]
     assert published == ["api"]
+
+
+def test_compose_and_units_limit_memory_and_processes(compose: dict[str, Any]) -> None:
+    single: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/docker-compose.yml").read_text())
+    for service in [*compose["services"].values(), *single["services"].values()]:
+        assert re.fullmatch(r"\d+m", service["mem_limit"])
+        assert 0 < service["pids_limit"] <= 256
+    for path in UNITS:
+        found = unit(path)
+        assert found["MemoryMax"] == ["768M"]
+        assert found["TasksMax"] == ["256"]
+
+
+def test_one_service_is_all_of_it_and_runs_as_whom_one_likes() -> None:
+    single: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/docker-compose.yml").read_text())
+    [service] = single["services"].values()
+    assert service["user"] == "${PUID:-10001}:${PGID:-10001}"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["init"] is True
+    assert "command" not in service  # `serve`, with its own Redis and worker
+    assert {name for name in service["environment"] if name.startswith(PREFIX)} <= variables()
+
+
+def test_the_health_check_asks_no_proxy(tmp_path: Path) -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    [code] = re.findall(r'CMD \["python", "-c", "\\\n(.*?)"\]', text, re.DOTALL)
+    code = code.replace("\\\n", "")
+    with serving(tmp_path, "--no-worker", base_url="/x", redis_url="redis://127.0.0.1:1") as server:
+        port = server.url.split(":")[2].split("/")[0]
+        for wanted, base in ((0, "/x"), (1, "/wrong")):
+            ran = subprocess.run(  # noqa: S603 - what the image runs
+                [sys.executable, "-c", code],
+                env={"http_proxy": "http://127.0.0.1:9", "HUNTARR_PORT": port, "HUNTARR_BASE_URL": base},
+                timeout=30,
+                check=False,
+            )
+            assert ran.returncode == wanted
 
 
 def test_compose_has_no_password_of_its_own(compose: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The audit: a vulnerability fails it, silence of the database does not, and neither is taken for the other."""
+"""The audit: a vulnerability fails it, and so does a silent database, unless a flag says that it may be."""
 
 import json
 from collections.abc import Iterator
@@ -54,8 +54,8 @@ def lock(tmp_path: Path) -> str:
     return str(path)
 
 
-def audited(lock: str, url: str) -> int:
-    return audit.main([lock, "--vulnerability-service", "osv", "--osv-url", url])
+def audited(lock: str, url: str, *flags: str) -> int:
+    return audit.main([*flags, lock, "--vulnerability-service", "osv", "--osv-url", url])
 
 
 def test_a_vulnerability_fails(lock: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,23 +70,39 @@ def test_nothing_known_passes(lock: str, capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == "No known vulnerability in 1 dependencies.\n"
 
 
-def test_no_database_is_said_and_passes(lock: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert audited(lock, "http://127.0.0.1:9/") == 0
-    assert "SKIPPED" in capsys.readouterr().err
+@pytest.mark.parametrize(("flags", "code", "word"), [((), 1, "FAILED"), (("--may-skip",), 0, "SKIPPED")])
+def test_no_database_fails_unless_a_flag_allows_it(
+    lock: str, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], code: int, word: str
+) -> None:
+    assert audited(lock, "http://127.0.0.1:9/", *flags) == code
+    assert word in capsys.readouterr().err
     with database({}, status=502) as url:
-        assert audited(lock, url) == 0
-    assert "SKIPPED" in capsys.readouterr().err
+        assert audited(lock, url, *flags) == code
+    assert word in capsys.readouterr().err
+
+
+def test_the_flag_forgives_no_vulnerability(lock: str) -> None:
+    with database(FOUND) as url:
+        assert audited(lock, url, "--may-skip") == 1
 
 
 def test_a_mirror_that_knows_nothing_is_no_clean_bill(capsys: pytest.CaptureFixture[str]) -> None:
-    assert audit.judge([{"name": "h11", "skip_reason": "not found"}]) == 0
+    nothing = [{"name": "h11", "skip_reason": "not found"}]
+    assert audit.judge(nothing) == 1
+    assert "FAILED" in capsys.readouterr().err
+    assert audit.judge(nothing, may_skip=True) == 0
     assert "SKIPPED" in capsys.readouterr().err
-    assert (
-        audit.judge([{"name": "h11", "skip_reason": "not found"}, {"name": "idna", "version": "3", "vulns": []}]) == 0
-    )
+    assert audit.judge([*nothing, {"name": "idna", "version": "3", "vulns": []}]) == 0
     told = capsys.readouterr()
     assert told.err == "Not in the vulnerability database: h11.\n"
     assert told.out == "No known vulnerability in 1 dependencies.\n"
+
+
+def test_ci_says_itself_where_it_cannot_ask() -> None:
+    root = Path(__file__).parents[2]
+    assert "make lint AUDIT=--may-skip" in (root / ".ci/run").read_text()
+    assert "scripts.audit $(AUDIT) requirements/runtime.txt" in (root / "Makefile").read_text()
+    assert "AUDIT" not in (root / "Makefile").read_text().split("lint:")[0]  # by itself it fails
 
 
 def test_a_lock_without_hashes_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
