@@ -26,16 +26,21 @@ from app.core.queue import (
 )
 from app.core.redis import make_redis, redis_settings
 from worker import tasks
+from worker.outages import OutageWatch
 from worker.ticks import crons
 
 log = structlog.get_logger(__name__)
 
 MAX_JOBS = 200
+MAX_TRIES = 3
+"""A job that the end of its worker interrupted runs again; later its row asks for another."""
 HUNT_SECONDS = 1800
 SCHEDULE_SECONDS = 50  # less than the length of a claim
 BACKUP_SECONDS = 7200
 POLL_SECONDS = 0.2
-RESTART_SECONDS = 1.0
+RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0)
+"""Between two starts of arq while Redis is away."""
+STEADY_SECONDS = 30.0
 HAND_BACK_SECONDS = 4.0
 CLOSE_SECONDS = 1.0
 """arq talks to Redis at its end, which may hang."""
@@ -62,12 +67,12 @@ def make_worker(container: Container, **options: Any) -> Worker:
     chosen: dict[str, Any] = {"poll_delay": POLL_SECONDS, "cron_jobs": crons(), **options}
     return FrugalWorker(
         functions=[
-            func(tasks.run_hunt, name=RUN_HUNT, timeout=HUNT_SECONDS, max_tries=3, keep_result=0),
-            func(tasks.follow_up, name=FOLLOW_UP, timeout=HUNT_SECONDS, max_tries=1, keep_result=0),
-            func(tasks.read_history, name=READ_HISTORY, timeout=HUNT_SECONDS, max_tries=1, keep_result=0),
-            func(tasks.run_schedule, name=RUN_SCHEDULE, timeout=SCHEDULE_SECONDS, max_tries=3, keep_result=0),
-            func(tasks.run_backup, name=RUN_BACKUP, timeout=BACKUP_SECONDS, max_tries=1, keep_result=0),
-            func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=1, keep_result=0),
+            func(tasks.run_hunt, name=RUN_HUNT, timeout=HUNT_SECONDS, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.follow_up, name=FOLLOW_UP, timeout=HUNT_SECONDS, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.read_history, name=READ_HISTORY, timeout=HUNT_SECONDS, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.run_schedule, name=RUN_SCHEDULE, timeout=SCHEDULE_SECONDS, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.run_backup, name=RUN_BACKUP, timeout=BACKUP_SECONDS, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=MAX_TRIES, keep_result=0),
         ],
         redis_pool=redis,
         ctx={"container": container},
@@ -83,17 +88,19 @@ def make_worker(container: Container, **options: Any) -> Worker:
 
 
 async def supervise(container: Container) -> None:
-    """Work until cancelled. arq ends when it loses Redis; then a new worker starts."""
+    """Work until cancelled. arq ends when it loses Redis; then a new worker starts, ever later while Redis is away."""
+    loop, failures = asyncio.get_running_loop(), 0
     async with registered(container.infra.redis, container.infra.clock, WORKERS):
         while True:
-            worker = make_worker(container)
+            worker, started_at = make_worker(container), loop.time()
             try:
                 await worker.async_run()
             except (RedisError, OSError, TimeoutError) as failure:
-                log.warning("worker lost Redis; it starts again", error=str(failure))
+                log.debug("worker lost Redis; it starts again", error=str(failure))
             finally:
                 await _close(worker)
-            await asyncio.sleep(RESTART_SECONDS)
+            failures = 0 if loop.time() - started_at > STEADY_SECONDS else failures + 1
+            await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)])
 
 
 async def _close(worker: Worker) -> None:
@@ -112,6 +119,7 @@ def embedded(container: Container) -> AbstractAsyncContextManager[None]:
     """The worker inside another process, for the time of the block."""
     return running(
         supervise(container),
+        OutageWatch.of(container.infra).run(),
         container.events.relay.run(),
         container.notifications.deliverer.run(),
         container.home_assistant.publisher.run(),

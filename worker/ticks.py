@@ -9,7 +9,7 @@ from arq.cron import CronJob, cron
 from arq.typing import WorkerCoroutine
 from redis.exceptions import RedisError
 
-from app.core.errors import HuntarrError
+from app.core.errors import HuntarrError, Unavailable
 from app.events.outbox import purge as purge_events
 from app.notifications.retention import purge as purge_deliveries
 from worker.tasks import container_of
@@ -108,12 +108,14 @@ def crons() -> list[CronJob]:
 
 
 def postponed_on_failure(task: Task) -> WorkerCoroutine:
-    """The task; when the database or Redis is unavailable, that is logged and it waits for its next time."""
+    """The task; while the database or Redis is away, which the worker tells once, it waits for its next time."""
 
     async def run(ctx: dict[Any, Any], *_args: Any, **_options: Any) -> None:
         try:
             await task(ctx)
-        except (HuntarrError, RedisError, OSError) as failure:
+        except (Unavailable, RedisError, OSError) as failure:
+            log.debug("periodic task postponed", task=run.__qualname__, error=str(failure))
+        except HuntarrError as failure:
             log.warning("periodic task postponed", task=run.__qualname__, error=str(failure))
 
     run.__qualname__ = getattr(task, "__name__", "task")

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import structlog
 
-from app.core.errors import HuntarrError
+from app.core.errors import HuntarrError, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -15,11 +15,17 @@ log = structlog.get_logger(__name__)
 async def forever(
     name: str, step: Callable[[], Awaitable[object]], *, pause_seconds: float, failed_seconds: float | None = None
 ) -> NoReturn:
-    """Call `step` again and again, with a pause in between. A failure is logged, and the loop goes on."""
+    """Call `step` again and again, with a pause in between. A failure is logged, and the loop goes on.
+
+    What is away for all is told by the worker, once, and not by every loop that waits for it.
+    """
     while True:
         pause = pause_seconds
         try:
             await step()
+        except Unavailable as failure:
+            log.debug("background loop waits", loop=name, error=failure.message)
+            pause = failed_seconds or pause
         except HuntarrError as failure:
             log.warning("background loop failed; it will try again", loop=name, error=failure.message)
             pause = failed_seconds or pause

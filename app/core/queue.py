@@ -28,8 +28,12 @@ REQUIRE_SECONDS = 3.0
 NOW = timedelta(0)
 NEW_ID_AFTER = timedelta(minutes=1)
 
-dump = to_json
 load = from_json
+
+
+def dump(value: object) -> bytes:
+    """A job, or its end, which may be an exception."""
+    return to_json(value, fallback=str)
 
 
 class Queue(Protocol):

@@ -26,7 +26,9 @@ class InstanceStatsOut(CountersOut):
     version: str | None
     error: str | None
     missing_total: int | None
+    missing_total_at: UtcTime | None = Field(description="When the app told it; later imports are subtracted.")
     cutoff_total: int | None
+    cutoff_total_at: UtcTime | None
     queue_total: int | None
     searches_this_hour: int
     hourly_cap: int

@@ -43,7 +43,10 @@ FRESH_SECONDS = 1.0
 REDIS_SECONDS = 0.5
 STATS_REPLY = Reply[StatsOut]
 SEEN = ("online", "version", "error", "checked_at")
-HUNTED = ("missing_total", "cutoff_total", "queue_total", "last_hunt_at", "next_hunt_at")
+HUNTED = (
+    *("missing_total", "missing_total_at", "cutoff_total", "cutoff_total_at"),
+    *("queue_total", "last_hunt_at", "next_hunt_at"),
+)
 
 # Columns instead of ORM rows: five times as fast for a hundred instances.
 _INSTANCES: Any = (

@@ -54,7 +54,8 @@ class Publisher:
             if await self._leader.held():
                 await self._work()
         except HuntarrError as failure:
-            self._back_off(failure.message)
+            if self._timer() >= self._rest_until:
+                self._back_off(failure.message)
         except Exception:
             self._back_off("internal error")
             raise
@@ -101,4 +102,6 @@ class Publisher:
         timing = self._timing
         self._rest_seconds = min(timing.longest_rest, self._rest_seconds * 2 or timing.first_rest)
         self._rest_until = self._timer() + self._rest_seconds
-        log.warning("nothing is published over mqtt", reason=reason, next_try_seconds=round(self._rest_seconds, 1))
+        # Without a broker, or before the database says whether there is one, nothing is missed.
+        tell = log.debug if self._tried is None else log.warning
+        tell("nothing is published over mqtt", reason=reason, next_try_seconds=round(self._rest_seconds, 1))

@@ -61,6 +61,10 @@ class HuntOut(Out):
     )
     warnings: list[str] = Field(description="What is wrong with the settings, such as a tag that the app lacks.")
 
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None
+
 
 class HuntsOut(Out):
     """The hunts that a call queued, or found open already."""
@@ -69,7 +73,7 @@ class HuntsOut(Out):
 
     @property
     def are_over(self) -> bool:
-        return all(hunt.ended_at is not None for hunt in self.hunts)
+        return all(hunt.is_over for hunt in self.hunts)
 
 
 class HuntItemOut(Out):

@@ -13,6 +13,7 @@ from app.arr.registry import hunt_spec, hunting_apps
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
+from app.core.queue import NOW
 from app.core.schemas import SECRET_MASK
 from app.http.addresses import MAX_URL_LENGTH, normalise_url
 from app.instances import health
@@ -158,12 +159,14 @@ class InstanceService:
             await self._observe(row)
 
     async def enqueue_first_probes(self) -> None:
-        """Ring for instances that nobody has asked yet: their ring was lost."""
-        query = select(InstanceState.instance_id).where(col(InstanceState.online).is_(None))
+        """Enqueue the test of instances that nobody has asked yet: their job was lost, or its worker died."""
+        now = self._clock()
+        query = select(Instance.id, Instance.updated_at).join(InstanceState).where(col(InstanceState.online).is_(None))
         async with self._db.reading() as session:
-            untested = (await session.exec(query.limit(PROBES_AT_ONCE))).all()
-        for instance_id in untested:
-            await self._tester.enqueue(instance_id)
+            untested = (await session.exec(query.order_by(col(Instance.updated_at)).limit(PROBES_AT_ONCE))).all()
+        for instance_id, updated_at in untested:
+            if not await self._tester.enqueue(instance_id or 0, age=max(NOW, now - updated_at)):
+                return
 
     async def require(
         self, session: AsyncSession, instance_id: int, app_type: AppType | None = None, *, lock: bool = False

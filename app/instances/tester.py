@@ -1,20 +1,17 @@
 """Tests the connection to an app: at once, or in the background by a worker."""
 
-import structlog
+from datetime import timedelta
 
 from app.arr.errors import ArrError
 from app.arr.http import ArrHttp
 from app.arr.models import AppType, Connection
 from app.arr.probe import Probe, probe
 from app.arr.registry import make_client
-from app.core.errors import Unavailable
-from app.core.queue import PROBE_INSTANCE, Queue
+from app.core.queue import NOW, PROBE_INSTANCE, Queue, try_enqueue
 from app.instances.access import AppAccess
 from app.settings.filters import ResolvedFilters, ids_by_name, needs_tags
 from app.settings.hunting import HuntingSettings
 from app.settings.service import SettingsService
-
-log = structlog.get_logger(__name__)
 
 MAX_PROBE_SECONDS = 50.0  # a probe may ask twice, and a caller waits for at most two minutes
 
@@ -51,9 +48,7 @@ class ConnectionTester:
         seconds = min(float(general.api_timeout_seconds), MAX_PROBE_SECONDS)
         return access.connection(timeout_seconds=seconds, verify_tls=general.verify_tls)
 
-    async def enqueue(self, instance_id: int) -> None:
-        """Have a worker test the stored instance; without Redis a later tick asks again."""
-        try:
-            await self._queue.enqueue(PROBE_INSTANCE, instance_id, job_id=f"probe:{instance_id}")
-        except Unavailable:
-            log.warning("connection test not enqueued: Redis unavailable", instance_id=instance_id)
+    async def enqueue(self, instance_id: int, *, age: timedelta = NOW) -> bool:
+        """Have a worker test the stored instance, which waits since `age`; false without Redis: a later tick asks
+        again, and so it does when the worker died over the test."""
+        return await try_enqueue(self._queue, PROBE_INSTANCE, instance_id, key=f"probe:{instance_id}", age=age)

@@ -148,7 +148,9 @@ async def test_a_cancelled_queued_hunt_never_starts_and_the_next_one_still_comes
     assert await rig.container.hunting.dispatcher.start_due() == 1
     [hunt] = data(await api.get(HUNTS, params={"status": "queued"}))["items"]
     assert hunt["trigger"] == "interval"
-    gone = data(await api.post(f"{HUNTS}/{hunt['id']}/cancel"))
+    reply = await api.post(f"{HUNTS}/{hunt['id']}/cancel")
+    assert (reply.status_code, reply.json()["message"]) == (200, "Hunt cancelled")
+    gone = data(reply)
     assert (gone["status"], gone["reason"], gone["message"]) == (
         "cancelled",
         "cancelled",
@@ -180,7 +182,9 @@ async def test_a_cancelled_running_hunt_stops_before_its_next_search(rig: Rig, a
     [hunt] = await queued(api, instance_id=made.id)
     worker = asyncio.create_task(rig.work())
     await eventually(lambda: api.get(f"{HUNTS}/{hunt['id']}"), lambda _: bool(app.searcher.records))
-    assert data(await api.post(f"{HUNTS}/{hunt['id']}/cancel"))["status"] == "running"
+    reply = await api.post(f"{HUNTS}/{hunt['id']}/cancel")
+    assert (reply.status_code, reply.json()["message"]) == (202, "Hunt is being cancelled")
+    assert reply.json()["data"]["status"] == "running"
     await worker
     found = data(await api.get(f"{HUNTS}/{hunt['id']}"))
     assert (found["status"], found["reason"]) == ("cancelled", "cancelled")

@@ -10,7 +10,7 @@ from app.arr.models import AppType
 from app.hunting.schemas import SearchOut, StateResetIn
 from app.hunting.selection.policy import Reason, StateStatus
 from app.hunting.store.models import AppSnapshot, HuntState, Outcome, Search
-from app.hunting.store.outcomes import LOST_AFTER, REFUSED
+from app.hunting.store.outcomes import LOST_AFTER, REFUSED, RESTARTED
 from app.instances.schemas import InstanceOut
 from tests.hunting.app_types import add, add_scored, every_app, scored_profile
 from tests.simulator import SimApp
@@ -195,6 +195,18 @@ async def test_an_app_whose_clock_is_wrong_is_understood_by_its_own_clock(rig: R
         session.add(row)
     await follow(rig, instance)
     assert (await only_search(rig, instance)).seconds_to_grab is not None
+
+
+async def test_a_restart_of_the_app_fails_the_search_at_once(rig: Rig) -> None:
+    """Trial 96: the list of commands has forgotten it, its id has not."""
+    app = rig.radarr(command_seconds=3600)
+    add(app)
+    instance = await rig.add(app, **PLAIN, command_timeout_minutes=1)
+    await rig.hunt(instance)
+    app.restart()
+    await follow(rig, instance, minutes=11)
+    row = await only_search(rig, instance)
+    assert (row.outcome, row.message) == (Outcome.SEARCH_FAILED, RESTARTED)
 
 
 # --- the ration ------------------------------------------------------------------------------------------------------

@@ -67,11 +67,17 @@ async def get_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntDetailOut]:
     return Reply[HuntDetailOut](data=await hunts.get(hunt_id))
 
 
-@router.post("/hunts/{hunt_id}/cancel", summary="Cancel hunt", responses=errors(404, 409))
+@router.post(
+    "/hunts/{hunt_id}/cancel",
+    summary="Cancel hunt",
+    responses={**errors(404, 409), 202: {"model": Reply[HuntOut], "description": "It runs, and is being cancelled."}},
+)
 @route_policy(Access.FULL)
-async def cancel_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntOut]:
-    """A queued hunt never starts; a running one stops before its next search."""
-    return Reply[HuntOut](data=await hunts.cancel(hunt_id), message="Hunt cancelled")
+async def cancel_hunt(hunt_id: RowId, hunts: Hunts, response: Response) -> Reply[HuntOut]:
+    """A queued hunt never starts; a running one stops before its next search, and is `running` until then."""
+    found = await hunts.cancel(hunt_id)
+    response.status_code = 200 if found.is_over else 202
+    return Reply[HuntOut](data=found, message="Hunt cancelled" if found.is_over else "Hunt is being cancelled")
 
 
 @router.post("/hunting/pause", summary="Pause hunting", responses=errors())
