@@ -3,11 +3,11 @@
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar, TypeAlias
 
 from app.arr.errors import ArrError, BadReply, ErrorCode
-from app.arr.history import read_events, read_history_page
+from app.arr.history import read_history_page
 from app.arr.http import ArrHttp, Params
 from app.arr.models import (
     AppStatus,
@@ -16,7 +16,6 @@ from app.arr.models import (
     Connection,
     EventPage,
     FileFacts,
-    HistoryEvent,
     HistoryKind,
     HuntPass,
     LibraryMovie,
@@ -54,7 +53,7 @@ from app.http.client import TRIES
 from app.http.messages import Method, Param
 
 QUEUE_PAGE_SIZE = 1000
-HISTORY_PAGE_SIZE = 100  # 37 to 90 ms of the app; `history/since` of a busy week takes seconds
+HISTORY_PAGE_SIZE = 100  # 37 to 90 ms of the app; `history/since` of a busy week: seconds
 MAX_QUEUE_PAGES = 20
 
 KnownItems: TypeAlias = Callable[[Sequence[int]], Awaitable[Collection[int]]]
@@ -235,12 +234,6 @@ class ArrClient:
         """Ids of the indexers that take part in automatic searches."""
         found = read_list(IndexerResource, await self._ask("GET", "indexer"), "indexers")
         return frozenset(indexer.id for indexer in found if indexer.enable_automatic_search)
-
-    async def history_since(self, moment: datetime) -> list[HistoryEvent]:
-        """Events of downloads since `moment` (aware), oldest first."""
-        params: dict[str, Param] = {"date": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", **self.history_params}
-        reply = await self._ask("GET", "history/since", params=params)
-        return read_events(reply, {**COMMON_EVENTS, **self.history_kinds}, has_scores=self.has_scores)
 
     async def history_page(self, page: int) -> EventPage:
         """Page `page` (from 1) of the history of downloads, newest first, `HISTORY_PAGE_SIZE` rows each."""

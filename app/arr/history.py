@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import AliasPath, Field
 
 from app.arr.models import EventPage, HistoryEvent, HistoryKind
-from app.arr.parsing import MaybeNumber, MaybeScore, Moment, PageResource, Resource, Text, read_all, read_list, read_one
+from app.arr.parsing import MaybeNumber, MaybeScore, Moment, PageResource, Resource, Text, read_all, read_one
 from app.arr.resources import ItemId, OwnerId, QualityName
 from app.http.bodies import Json
 
@@ -33,11 +33,6 @@ class HistoryResource(Resource):
         return None if source in UNKNOWN_SOURCES else source == INVOKED_SEARCH
 
 
-def read_events(reply: Json, kinds: Mapping[str, HistoryKind], *, has_scores: bool) -> list[HistoryEvent]:
-    """Events whose name `kinds` has (in lower case), with a date and an item, in the app's order."""
-    return _known(read_list(HistoryResource, reply, "history"), kinds, has_scores=has_scores)
-
-
 def read_history_page(
     reply: Json, kinds: Mapping[str, HistoryKind], *, page: int, page_size: int, has_scores: bool
 ) -> EventPage:
@@ -55,6 +50,7 @@ def read_history_page(
 def _known(
     resources: Sequence[HistoryResource], kinds: Mapping[str, HistoryKind], *, has_scores: bool
 ) -> list[HistoryEvent]:
+    """Events whose name `kinds` has (in lower case), with a date and an item, in the app's order."""
     events: list[HistoryEvent] = []
     for resource in resources:
         kind = kinds.get((resource.event_type or "").lower())

@@ -85,7 +85,6 @@ CALLS: list[Callable[[ArrClient], Awaitable[Any]]] = [
     lambda client: client.season(1, 1, now=WHEN),
     lambda client: client.extent(1),
     lambda client: client.files([1, 2]),
-    lambda client: client.history_since(WHEN),
     lambda client: client.upgradable(1, profiles=PROFILES, budget=5, known_items=none_known),
     lambda client: client.library(),
 ]

@@ -1,6 +1,5 @@
 """The events of the apps' history, and those that are left out."""
 
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from app.arr.base import ArrClient
 from app.arr.errors import ArrError
 from app.arr.models import AppType, HistoryEvent, HistoryKind, Variant
 from tests.arr.conftest import ClientMaker
-from tests.arr.scripted_app import STAMP, WHEN, ScriptedApp
+from tests.arr.scripted_app import STAMP, WHEN, ScriptedApp, page
 
 pytestmark = pytest.mark.asyncio
 
@@ -60,8 +59,8 @@ async def test_events(
     client = client_of(app_type, variant)
     words = ["grabbed", *imported, *incomplete, "downloadFailed", "downloadIgnored"]
     others = ["unknown", "seriesFolderImported", "episodeFileDeleted", "movieFileRenamed", "trackFileRetagged", 1, None]
-    app.replies_with([GRAB | owned(item, owner) | {"eventType": word} for word in [*words, *others]])
-    events = await client.history_since(WHEN)
+    app.replies_with(page(*(GRAB | owned(item, owner) | {"eventType": word} for word in [*words, *others])))
+    events = (await client.history_page(1)).events
     assert [event.kind for event in events] == [
         HistoryKind.GRABBED,
         *[HistoryKind.IMPORTED] * len(imported),
@@ -81,15 +80,16 @@ async def test_events(
         score=-10 if client.has_scores else None,
         by_search=True,
     )
-    assert app.paths == ["history/since"]
-    assert app.query == {"date": STAMP} | params
+    assert app.paths == ["history"]
+    newest = {"page": "1", "pageSize": "100", "sortKey": "date", "sortDirection": "descending"}
+    assert app.query == newest | params
 
 
 async def test_the_season_comes_with_the_episode(app: ScriptedApp, sonarr: ArrClient) -> None:
     app.replies_with(
-        [GRAB | owned("episode", "series") | {"episode": episode} for episode in ({"seasonNumber": 0}, {}, "x")]
+        page(*(GRAB | owned("episode", "series") | {"episode": episode} for episode in ({"seasonNumber": 0}, {}, "x")))
     )
-    assert [event.season for event in await sonarr.history_since(WHEN)] == [0, None, None]
+    assert [event.season for event in (await sonarr.history_page(1)).events] == [0, None, None]
 
 
 @pytest.mark.parametrize(
@@ -111,29 +111,14 @@ async def test_the_season_comes_with_the_episode(app: ScriptedApp, sonarr: ArrCl
 async def test_who_asked_for_a_grab(
     app: ScriptedApp, radarr: ArrClient, data: object, *, by_search: bool | None
 ) -> None:
-    app.replies_with([GRAB | {"movieId": 7, "data": data}])
-    assert [event.by_search for event in await radarr.history_since(WHEN)] == [by_search]
+    app.replies_with(page(GRAB | {"movieId": 7, "data": data}))
+    assert [event.by_search for event in (await radarr.history_page(1)).events] == [by_search]
 
 
 async def test_an_event_that_does_not_say_when_or_of_what_is_left_out(app: ScriptedApp, radarr: ArrClient) -> None:
     bare = {"movieId": 7, "eventType": "downloadFailed", "date": STAMP}
-    app.replies_with([GRAB, GRAB | {"movieId": 0}, bare | {"date": "soon"}, None, 5, bare])
-    assert await radarr.history_since(WHEN) == [HistoryEvent(HistoryKind.FAILED, WHEN, 7)]
+    app.replies_with(page(GRAB, GRAB | {"movieId": 0}, bare | {"date": "soon"}, None, 5, bare))
+    assert (await radarr.history_page(1)).events == (HistoryEvent(HistoryKind.FAILED, WHEN, 7),)
     app.replies_with({"records": []})
     with pytest.raises(ArrError):
-        await radarr.history_since(WHEN)
-
-
-@pytest.mark.parametrize(
-    ("moment", "asked"),
-    [
-        (datetime(2026, 5, 6, 7, 8, 9, 999_999, tzinfo=UTC), "2026-05-06T07:08:09Z"),
-        (datetime(2026, 5, 6, 1, 0, tzinfo=timezone(timedelta(hours=2))), "2026-05-05T23:00:00Z"),
-    ],
-)
-async def test_the_start_is_sent_in_utc_and_rounded_down(
-    app: ScriptedApp, radarr: ArrClient, moment: datetime, asked: str
-) -> None:
-    app.replies_with([])
-    assert await radarr.history_since(moment) == []
-    assert app.query["date"] == asked
+        await radarr.history_page(1)
