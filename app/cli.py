@@ -27,7 +27,7 @@ from app.api.openapi import document, render
 from app.api.server import protocol_for
 from app.auth.callers import Scope
 from app.auth.keys import read_api_key
-from app.auth.schemas import NewApiKeyOut
+from app.auth.schemas import ApiKeyMadeOut
 from app.container import Container, open_container
 from app.core.config import Config, our_environment, read_config
 from app.core.embedded_redis import embedded_redis
@@ -157,7 +157,7 @@ def _reset_password(options: argparse.Namespace) -> int:
 def _create_api_key(options: argparse.Namespace) -> int:
     given = read_api_key({"name": options.name, "scope": options.scope, "expires_at": options.expires_at})
 
-    async def create() -> NewApiKeyOut:
+    async def create() -> ApiKeyMadeOut:
         config = _configure()
         await migrate(config)
         async with open_container(config) as container:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from app.actions.actions import ACTIONS
 from app.actions.targets import ALL, AppTypeOrAll
 from app.core.fields import ShortName
-from app.core.schemas import In
+from app.core.schemas import In, words_of
 
 
 def _known_action(word: str) -> str:
@@ -16,7 +16,8 @@ def _known_action(word: str) -> str:
     return word
 
 
-ActionName = Annotated[str, AfterValidator(_known_action), Field(json_schema_extra={"enum": list(ACTIONS)})]
+StoredAction = Annotated[str, Field(json_schema_extra=words_of("ActionName", ACTIONS))]
+ActionName = Annotated[StoredAction, AfterValidator(_known_action)]
 Params = Annotated[
     dict[str, Any],
     Field(

@@ -2,25 +2,28 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType
 from app.arr.registry import all_apps
 from app.core.errors import Invalid, NotFound
+from app.core.schemas import words_of
 from app.instances.service import InstanceService
 
 ALL: Final = "all"
-APP_TYPES: Final[list[JsonValue]] = [ALL, *(app_type.value for app_type in all_apps())]
+APP_TYPES: Final[list[str]] = [ALL, *(app_type.value for app_type in all_apps())]
 
 
 def _known_app(word: str) -> str:
     if word not in APP_TYPES:
-        raise ValueError(f"must be one of: {', '.join(map(str, APP_TYPES))}")
+        raise ValueError(f"must be one of: {', '.join(APP_TYPES)}")
     return word
 
 
-AppTypeOrAll = Annotated[str, AfterValidator(_known_app), Field(json_schema_extra={"enum": APP_TYPES})]
+AnyAppType = Annotated[str, Field(json_schema_extra=words_of("AppTypeOrAll", APP_TYPES))]
+"""As stored, unchecked."""
+AppTypeOrAll = Annotated[AnyAppType, AfterValidator(_known_app)]
 
 
 def app_type_of(word: str) -> AppType | None:

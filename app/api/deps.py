@@ -7,8 +7,10 @@ from fastapi import Depends, Path, Query
 from starlette.requests import HTTPConnection, Request
 
 from app.api.context import current_caller
+from app.arr.models import AppType
 from app.auth.callers import Caller
 from app.container import Container
+from app.core.fields import AwareTime
 
 MAX_PAGE = 1_000_000
 MAX_PAGE_SIZE = 500
@@ -50,5 +52,10 @@ async def get_page_params(
 CurrentContainer = Annotated[Container, Depends(get_container)]
 CurrentCaller = Annotated[Caller, Depends(get_caller)]
 Paging = Annotated[PageParams, Depends(get_page_params)]
-RowId = Annotated[int, Path(ge=1, le=MAX_ID)]
-IdFilter = Annotated[int | None, Query(ge=1, le=MAX_ID)]
+RowId = Annotated[int, Path(ge=1, le=MAX_ID, description="Its id.")]
+InstanceId = Annotated[int, Path(ge=1, le=MAX_ID, description="The id of the instance.")]
+OfInstance = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only of this instance.")]
+OfHunt = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only of this hunt.")]
+OfAppType = Annotated[AppType | None, Query(description="Only of this app type.")]
+Since = Annotated[AwareTime | None, Query(alias="from", description="From this moment on.")]
+Until = Annotated[AwareTime | None, Query(alias="to", description="Before this moment.")]

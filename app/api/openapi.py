@@ -1,118 +1,32 @@
 """The OpenAPI document: built from the routes, with names and error replies that suit generated clients."""
 
 import json
-from collections.abc import Iterator, Mapping
-from http import HTTPStatus
+import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
-from app.api.auth import API_KEY_HEADER, API_KEY_QUERY, SESSION_COOKIE
-from app.api.idempotency import HEADER as IDEMPOTENCY_HEADER
-from app.api.idempotency import MAX_KEY_LENGTH
+from app.api import document_parts as parts
+from app.api import refusals
+from app.api.action_schemas import tell_actions_apart
+from app.api.idempotency import REPLAY_HEADER
 from app.api.policy import Access
+from app.api.refusals import REFERENCE, Refusal, Responses, header_references
 from app.api.routing import ApiRoute
+from app.api.schema_shapes import COMPONENTS, shaped
 from app.api.tags import DESCRIPTIONS, Tag
-from app.api.webhook_tokens import TOKEN_HEADER, TOKEN_QUERY
 from app.core.schemas import ErrorReply
 from app.events.catalogue import any_message
 
 Json = dict[str, Any]
-Responses = dict[int | str, Json]
 
 VERSION: Final = "3.1.0"
-COMPONENTS: Final = "#/components/schemas/"
-
-SECURITY_SCHEMES: Final[Json] = {
-    "ApiKeyHeader": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER, "description": "An API key."},
-    "ApiKeyBearer": {"type": "http", "scheme": "bearer", "description": "The same API key as a bearer token."},
-    "ApiKeyQuery": {
-        "type": "apiKey",
-        "in": "query",
-        "name": API_KEY_QUERY,
-        "description": "An API key, for callers that cannot set a header.",
-    },
-    "SessionCookie": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": SESSION_COOKIE,
-        "description": "A session; changes need the header X-CSRF-Token too.",
-    },
-}
-ANY_SCHEME: Final[list[Json]] = [{name: []} for name in SECURITY_SCHEMES]
-TOKEN_SCHEMES: Final[Json] = {
-    "AppTokenQuery": {
-        "type": "apiKey",
-        "in": "query",
-        "name": TOKEN_QUERY,
-        "description": "The token of an instance, for the calls of its app.",
-    },
-    "AppTokenHeader": {
-        "type": "apiKey",
-        "in": "header",
-        "name": TOKEN_HEADER,
-        "description": "The same as a header.",
-    },
-    "AppTokenPassword": {
-        "type": "http",
-        "scheme": "basic",
-        "description": "The same as a password, for any user name.",
-    },
-}
-SCHEMES_OF: Final[dict[Access, list[Json]]] = {
-    Access.PUBLIC: [],
-    Access.READ: ANY_SCHEME,
-    Access.FULL: ANY_SCHEME,
-    Access.SESSION_ONLY: [{"SessionCookie": []}],
-    Access.APP_TOKEN: [*({name: []} for name in TOKEN_SCHEMES), *ANY_SCHEME],
-    Access.HOOK_TOKEN: [],  # the token is part of the path, which OpenAPI has no scheme for
-}
-
-EXAMPLES: Final[dict[int, Json]] = {
-    400: {"success": False, "error": "The request cannot be read."},
-    401: {"success": False, "error": "The API key or session is not valid."},
-    403: {"success": False, "error": "This API key may only read."},
-    404: {"success": False, "error": "There is no such instance."},
-    409: {"success": False, "error": "There is an instance with this address already."},
-    413: {"success": False, "error": "The body is larger than 1048576 bytes."},
-    415: {"success": False, "error": "The body must be JSON, sent as application/json and not compressed."},
-    422: {
-        "success": False,
-        "error": "body.url: Field required",
-        "details": [{"field": "body.url", "message": "Field required"}],
-    },
-    429: {"success": False, "error": "Too many attempts: try again in a minute."},
-    500: {
-        "success": False,
-        "error": "Something went wrong inside Huntarr; the log has the details under this request id.",
-        "request_id": "f3b0c44298fc1c14",
-    },
-    502: {"success": False, "error": "Sonarr answered something that is not its API."},
-    503: {
-        "success": False,
-        "error": "The database is not available: it is locked, full or unreachable.",
-        "request_id": "f3b0c44298fc1c14",
-    },
-    504: {"success": False, "error": "Sonarr did not answer within 30 seconds."},
-}
-
-IDEMPOTENCY_PARAMETER: Final[Json] = {
-    "name": IDEMPOTENCY_HEADER,
-    "in": "header",
-    "required": False,
-    "description": "Within 24 h the same key with the same request gets the first reply again, and nothing twice.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
-}
-ETAG_PARAMETER: Final[Json] = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "description": "The ETag of the last reply: 304 when nothing has changed since.",
-    "schema": {"type": "string"},
-}
-
+NO_DESCRIPTION: Final = "Successful Response"
+NO_DATA: Final = "Done. `data` is null."
+JSON: Final = "application/json"
 
 EVENT_STREAM: Final[Responses] = {
     200: {
@@ -122,44 +36,42 @@ EVENT_STREAM: Final[Responses] = {
 }
 
 
-def errors(*statuses: int) -> Responses:
-    """`responses=` of a route: the error statuses of its own. Those of every route are added by `document`."""
-    return {status: _error(status) for status in statuses}
-
-
 def document(app: FastAPI, *, base_url: str = "") -> Json:
-    """The whole document; it has `servers` only under a sub-path."""
+    """The whole document; `base_url` is the sub-path that the application is served under."""
     built = get_openapi(
         title=app.title,
         summary=app.summary,
+        description=parts.INTRODUCTION,
         version=app.version,
         openapi_version=VERSION,
         routes=app.routes,
-        servers=[{"url": base_url}] if base_url else None,
+        license_info=parts.LICENCE,
+        servers=[{"url": base_url or "/", "description": "Where this document comes from."}],
     )
-    used = set()
-    for route, path, method in _operations(app):
-        operation = built["paths"][path][method]
-        _complete(operation, route)
-        used |= set(operation["tags"])
+    components = built.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    used = {tag for route, path, method in _operations(app) for tag in _complete(built, route, path, method)}
     built["tags"] = [
         {"name": tag.value, "description": text} for tag, text in DESCRIPTIONS.items() if tag.value in used
     ]
-    components = built.setdefault("components", {})
-    components["securitySchemes"] = SECURITY_SCHEMES | TOKEN_SCHEMES
-    schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     _add_error_reply(schemas)
     if Tag.EVENTS in used:
         _add_events(schemas)
-    marked: Json = _mark_files(_named(built))
-    return marked
+    tell_actions_apart(schemas)
+    components |= {
+        "securitySchemes": parts.SECURITY_SCHEMES | parts.TOKEN_SCHEMES,
+        "headers": parts.HEADERS,
+        "parameters": parts.PARAMETERS,
+        "responses": refusals.components(_refusals_in(built), {"$ref": f"{COMPONENTS}ErrorReply"}),
+    }
+    return shaped(built)
 
 
 def render(built: Json) -> str:
     """The text of the committed file: the same document is the same bytes."""
-    return json.dumps(built, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return json.dumps(built, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def _operations(app: FastAPI) -> Iterator[tuple[ApiRoute, str, str]]:
@@ -170,35 +82,121 @@ def _operations(app: FastAPI) -> Iterator[tuple[ApiRoute, str, str]]:
                 yield route, str(context.path_format), method.lower()
 
 
-def _complete(operation: Json, route: ApiRoute) -> None:
-    """Add what follows from the route's policy: security, headers and error replies."""
-    parameters = operation.setdefault("parameters", [])
-    responses = operation["responses"]
-    operation["security"] = SCHEMES_OF[route.policy.access]
-    statuses = {500} if route.policy.is_public else {401, 429, 500, 503}
-    if not route.policy.is_public and (route.policy.access is not Access.READ or route.is_change):
-        statuses.add(403)
-    if "requestBody" in operation:
-        statuses |= {413, 415}
-    if route.is_idempotent:
-        parameters.append(IDEMPOTENCY_PARAMETER)
-        statuses.add(409)
-    statuses.add(400)  # a head that is too large, or an invalid address
-    if parameters or "requestBody" in operation:
-        statuses.add(422)
+def _complete(built: Json, route: ApiRoute, path: str, method: str) -> list[str]:
+    """Add to an operation what follows from its route; its tags."""
+    operation = built["paths"][path][method]
+    schemas = built["components"]["schemas"]
+    operation["security"] = parts.SCHEMES_OF[route.policy.access]
+    _add_refusals(operation, route)
+    _add_parameters(operation, route, path)
+    for status, reply in operation["responses"].items():
+        if status.startswith("2"):
+            _describe(reply, operation, schemas, is_read=method == "get" and not route.is_change)
+            reply["headers"] = header_references(_reply_headers(reply, route)) | reply.get("headers", {})
+    _add_example(operation, schemas)
+    tags: list[str] = operation["tags"]
+    return tags
+
+
+def _add_refusals(operation: Json, route: ApiRoute) -> None:
+    responses, body = operation["responses"], operation.get("requestBody")
+    query = {given["name"] for given in operation.get("parameters", ()) if given["in"] == "query"}
+    takes_input = body is not None or "parameters" in operation or route.is_idempotent
+    if takes_input:
         responses.pop("422", None)
+    found = [*_refusals_of_policy(route), refusals.UNREADABLE_HEAD if body is None else refusals.UNREADABLE]
+    if body is not None:
+        found += [refusals.TOO_LARGE, refusals.NOT_A_FORM if route.policy.upload_bytes else refusals.NOT_JSON]
+    if takes_input:
+        found.append(refusals.of_input(query, body))
+    for refusal in found:
+        responses.setdefault(str(refusal.status), {"$ref": REFERENCE + refusal.name})
+    for status, reply in responses.items():
+        if "$ref" in reply:
+            responses[status] = {"$ref": reply["$ref"]}  # FastAPI adds a description to it
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _refusals_of_policy(route: ApiRoute) -> list[Refusal]:
+    access = route.policy.access
+    if access is Access.PUBLIC:
+        return [refusals.BROKEN]
+    found = [refusals.BROKEN, refusals.UNAVAILABLE]
+    if access is Access.HOOK_TOKEN:
+        found += [refusals.WRONG_TOKEN, refusals.TOO_MANY_CALLS, refusals.POST_ONLY]
+    elif access is Access.SESSION_ONLY:
+        found += [refusals.NO_CREDENTIALS, refusals.TOO_MANY_KEYS, refusals.SESSION_NEEDED]
+    else:
+        found += [refusals.NO_CREDENTIALS, refusals.TOO_MANY_KEYS]
+        if access is not Access.READ or route.is_change:
+            found.append(refusals.READ_ONLY)
+    return [*found, refusals.KEY_REUSED] if route.is_idempotent else found
+
+
+def _add_parameters(operation: Json, route: ApiRoute, path: str) -> None:
+    """Those of the path in its order, then the others, then what the policy adds."""
+    names = re.findall(r"{(\w+)}", path)
+    own = operation.pop("parameters", [])
+    for given in own:
+        given["schema"].pop("description", None)  # the parameter itself has it
+    own.sort(key=lambda given: names.index(given["name"]) if given["in"] == "path" else len(names))
+    by_session = route.is_change and route.policy.access not in (Access.PUBLIC, Access.HOOK_TOKEN)
+    added = [
+        *([parts.IDEMPOTENCY] if route.is_idempotent else []),
+        *([parts.CSRF] if by_session else []),
+        *([parts.IF_NONE_MATCH] if route.policy.etag else []),
+    ]
     if route.policy.etag:
-        parameters.append(ETAG_PARAMETER)
-        responses["304"] = {"description": "Not Modified"}
-    if not parameters:
-        del operation["parameters"]
-    for status in sorted(statuses):
-        responses.setdefault(str(status), _error(status))
+        operation["responses"]["304"] = {"description": "Nothing has changed."}
+    if own or added:
+        operation["parameters"] = own + [parts.parameter_reference(name) for name in added]
 
 
-def _error(status: int) -> Json:
-    content = {"schema": {"$ref": f"{COMPONENTS}ErrorReply"}, "example": EXAMPLES[status]}
-    return {"description": HTTPStatus(status).phrase, "content": {"application/json": content}}
+def _reply_headers(reply: Json, route: ApiRoute) -> list[str]:
+    names = [refusals.REQUEST_ID_HEADER]
+    if route.policy.etag:
+        names.append(parts.ETAG_HEADER)
+    if route.is_idempotent:
+        names.append(REPLAY_HEADER)
+    if any("binary" in str(media) for media in reply.get("content", {}).values()):
+        names.append(parts.DISPOSITION_HEADER)
+    return names
+
+
+def _describe(reply: Json, operation: Json, schemas: Json, *, is_read: bool) -> None:
+    """In place of FastAPI's own words: what is read, or what the data of the reply is."""
+    if reply["description"] != NO_DESCRIPTION:
+        return
+    data = _schema_of(reply, schemas).get("properties", {}).get("data", {})
+    text = _followed(data, schemas).get("description")
+    reply["description"] = f"{operation['summary']}." if is_read else text or NO_DATA
+
+
+def _add_example(operation: Json, schemas: Json) -> None:
+    """The example of a body's model, where every tool looks for it."""
+    media = operation.get("requestBody", {}).get("content", {}).get(JSON)
+    if media is not None:
+        schema = media["schema"]
+        named = schema if "$ref" in schema else schema.get("anyOf", [{}])[0]
+        if examples := _followed(named, schemas).get("examples"):
+            media["example"] = examples[0]
+
+
+def _schema_of(reply: Json, schemas: Json) -> Json:
+    return _followed(reply.get("content", {}).get(JSON, {}).get("schema", {}), schemas)
+
+
+def _followed(schema: Json, schemas: Json) -> Json:
+    reference = schema.get("$ref")
+    found: Json = schema if reference is None else schemas.get(reference.removeprefix(COMPONENTS), {})
+    return found
+
+
+def _refusals_in(built: Json) -> set[str]:
+    replies = (
+        reply for path in built["paths"].values() for made in path.values() for reply in made["responses"].values()
+    )
+    return {reply["$ref"].removeprefix(REFERENCE) for reply in replies if "$ref" in reply}
 
 
 def _add_error_reply(schemas: Json) -> None:
@@ -210,40 +208,8 @@ def _add_error_reply(schemas: Json) -> None:
 def _add_events(schemas: Json) -> None:
     """The messages of the stream: no route returns them as a model, so FastAPI does not know them."""
     schema = any_message().json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")
-    parts = schema.pop("$defs")
-    if twice := sorted(name for name in parts if schemas.get(name, parts[name]) != parts[name]):
+    found = schema.pop("$defs")
+    if twice := sorted(name for name in found if schemas.get(name, found[name]) != found[name]):
         raise RuntimeError(f"two schemas have the same name: {', '.join(twice)}")
-    schemas |= parts
+    schemas |= found
     schemas["StreamEvent"] = schema | {"title": "StreamEvent", "description": "A message of the stream, by its `type`."}
-
-
-def _named(built: Json) -> Json:
-    """Rename components to their titles: Pydantic's own keys for generics are hard to read."""
-    schemas: Json = built["components"]["schemas"]
-    names = {key: schema["title"] for key, schema in schemas.items() if schema.get("title", "").isidentifier()}
-    wanted = [names.get(key, key) for key in schemas]
-    if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
-        raise RuntimeError(f"two schemas have the same name: {', '.join(twice)}")
-    built["components"]["schemas"] = {names.get(key, key): schema for key, schema in schemas.items()}
-    references = {COMPONENTS + key: COMPONENTS + name for key, name in names.items()}
-    renamed: Json = _replaced(built, references)
-    return renamed
-
-
-def _replaced(part: Any, references: Mapping[str, str]) -> Any:
-    if isinstance(part, dict):
-        replaced = {key: _replaced(value, references) for key, value in part.items()}
-        target = replaced.get("$ref")
-        return replaced | {"$ref": references.get(target, target)} if isinstance(target, str) else replaced
-    if isinstance(part, list):
-        return [_replaced(value, references) for value in part]
-    return part
-
-
-def _mark_files(part: Any) -> Any:
-    """FastAPI writes uploads as 3.1 does; most generators still look for `format: binary`."""
-    if isinstance(part, dict):
-        marked = {key: _mark_files(value) for key, value in part.items()}
-        is_file = part.get("contentMediaType") == "application/octet-stream"
-        return marked | {"format": "binary"} if is_file else marked
-    return [_mark_files(value) for value in part] if isinstance(part, list) else part

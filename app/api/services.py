@@ -19,6 +19,7 @@ from app.auth.two_factor import TwoFactorService
 from app.backup.service import BackupService
 from app.container import Container
 from app.core.errors import NotFound
+from app.core.schemas import words_of
 from app.dashboard.service import StatsService
 from app.events.hub import EventHub
 from app.history.service import HistoryService
@@ -50,11 +51,13 @@ async def get_origin(request: Request) -> Origin:
     return Origin(client_address(request), request.headers.get("user-agent", ""))
 
 
-def _app_type(known: Sequence[AppType]) -> Any:
-    """A path parameter: one of the app types `known`. Another word is no such place, so 404 and not 422."""
+def _app_type(name: str, known: Sequence[AppType]) -> Any:
+    """A path parameter: one of the app types `known`, whose schema is `name`. Another word is no such place: 404."""
 
     async def get_app_type(
-        app_type: Annotated[str, Path(max_length=50, json_schema_extra={"enum": [word.value for word in known]})],
+        app_type: Annotated[
+            str, Path(max_length=50, description="The app type.", json_schema_extra=words_of(name, known))
+        ],
     ) -> AppType:
         if app_type not in known:
             raise NotFound(f"There is no such app type; there are: {', '.join(known)}.")
@@ -85,5 +88,5 @@ ApiKeys = Annotated[KeyService, part(lambda c: c.auth.keys)]
 TwoFactor = Annotated[TwoFactorService, part(lambda c: c.auth.two_factor)]
 Audit = Annotated[AuditTrail, part(lambda c: c.auth.audit)]
 CallOrigin = Annotated[Origin, Depends(get_origin)]
-AnyApp = Annotated[AppType, _app_type(all_apps())]
-HuntingApp = Annotated[AppType, _app_type(hunting_apps())]
+AnyApp = Annotated[AppType, _app_type("AppType", all_apps())]
+HuntingApp = Annotated[AppType, _app_type("HuntingAppType", hunting_apps())]

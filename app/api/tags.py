@@ -1,6 +1,11 @@
 """The tags of the API, in the order of the document."""
 
 from enum import StrEnum
+from typing import Final
+
+from app.arr.registry import REGISTRY, all_apps
+
+_LABELS: Final = ", ".join(REGISTRY[app_type].label for app_type in all_apps())
 
 
 class Tag(StrEnum):
@@ -25,7 +30,7 @@ DESCRIPTIONS = {
     Tag.AUTH: "Owner, sessions, API keys, two-factor login and the audit trail.",
     Tag.STATS: "Statistics for dashboards, and counts per day for charts.",
     Tag.SETTINGS: "General settings and the hunting defaults of each app.",
-    Tag.INSTANCES: "The Sonarr, Radarr, Lidarr, Readarr, Whisparr and Prowlarr installations to work with.",
+    Tag.INSTANCES: f"The installations of {_LABELS} to work with.",
     Tag.HUNTING: "Hunts, their plan, history, cooldowns and caps.",
     Tag.SCHEDULES: "Actions at fixed times or intervals.",
     Tag.NOTIFICATIONS: "Connections to notification providers, and deliveries.",

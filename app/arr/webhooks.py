@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from app.arr.parsing import IfRecord, MaybeId, MaybeNumber, Resource, Text
 from app.http.bodies import MAX_TEXT_LENGTH, clean_text
@@ -66,6 +66,8 @@ StatusMessages = Annotated[list[Annotated[StatusMessage | None, IfRecord]], Befo
 
 class AppCall(Resource):
     """The body of an app's call: any JSON object. Fields that cannot be read count as absent."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"eventType": "Test", "instanceName": "Sonarr"}]})
 
     event_type: Text = Field(None, examples=["Download"])
     download_id: Text = Field(None, description="Of the download client.")

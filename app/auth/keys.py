@@ -10,7 +10,7 @@ from app.auth.audit import AuditEntry
 from app.auth.context import AuthContext
 from app.auth.models import ApiKey
 from app.auth.owner import find_owner
-from app.auth.schemas import ApiKeyIn, ApiKeyOut, AuditAuth, NewApiKeyOut
+from app.auth.schemas import ApiKeyIn, ApiKeyMadeOut, ApiKeyOut, AuditAuth
 from app.core.errors import Conflict, Invalid, NotFound
 from app.secrets.box import API_KEY_PREFIX, key_digest, new_api_key
 
@@ -33,7 +33,7 @@ class KeyService:
             rows = (await session.exec(select(ApiKey).order_by(col(ApiKey.id)))).all()
         return [ApiKeyOut.model_validate(row) for row in rows]
 
-    async def create(self, given: ApiKeyIn, *, by: AuditEntry | None = None) -> NewApiKeyOut:
+    async def create(self, given: ApiKeyIn, *, by: AuditEntry | None = None) -> ApiKeyMadeOut:
         """A new key. `by` goes into the audit trail with it, where no route writes its own entry."""
         now = self._clock()
         if given.expires_at is not None and given.expires_at <= now:
@@ -56,9 +56,9 @@ class KeyService:
             await session.flush()
             if by is not None:
                 self._audit.add(session, replace(by, target={"id": str(row.id)}))
-            return NewApiKeyOut(**ApiKeyOut.model_validate(row).model_dump(), key=key)
+            return ApiKeyMadeOut(**ApiKeyOut.model_validate(row).model_dump(), key=key)
 
-    async def create_from_command_line(self, given: ApiKeyIn) -> NewApiKeyOut:
+    async def create_from_command_line(self, given: ApiKeyIn) -> ApiKeyMadeOut:
         """For whoever may run commands on the machine; works before there is an owner too."""
         by = AuditEntry("create_api_key", "", auth=AuditAuth.COMMAND_LINE, fields=sorted(given.model_fields_set))
         return await self.create(given, by=by)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, StringCons
 from app.auth.callers import CallerKind, Scope
 from app.core.config import MAX_PASSWORD, MIN_PASSWORD
 from app.core.fields import ShortName, checked_name
-from app.core.schemas import In, Out, UtcTime
+from app.core.schemas import In, Out, UtcTime, example
 
 MAX_USERNAME_LENGTH = 64
 YEARS = range(2000, 2200)  # the ends of the calendar cannot be converted to UTC
@@ -35,6 +35,10 @@ class SetupStatusOut(Out):
 class SetupIn(In):
     """The owner to create. `setup_token` is what the server printed at its start."""
 
+    model_config = example(
+        {"username": "owner", "password": "correct horse battery staple", "setup_token": "as-the-server-printed-it"}
+    )
+
     username: Username = Field(examples=["owner"])
     password: NewPassword
     setup_token: Annotated[SecretStr, Field(max_length=200)] | None = Field(
@@ -43,10 +47,14 @@ class SetupIn(In):
 
 
 class OwnerOut(Out):
+    """The owner."""
+
     username: str
 
 
 class LoginIn(In):
+    model_config = example({"username": "owner", "password": "correct horse battery staple"})
+
     username: Annotated[str, Field(min_length=1, max_length=200, examples=["owner"])]
     password: GivenPassword
     totp_code: Code | None = Field(None, description="Six digits, or one of the recovery codes.")
@@ -71,11 +79,17 @@ class MeOut(Out):
 
 
 class PasswordIn(In):
+    model_config = example(
+        {"current_password": "correct horse battery staple", "new_password": "a longer and a better one"}
+    )
+
     current_password: GivenPassword
     new_password: NewPassword
 
 
 class TwoFactorSetupIn(In):
+    model_config = example({"password": "correct horse battery staple"})
+
     password: GivenPassword
 
 
@@ -88,6 +102,8 @@ class TwoFactorSetupOut(Out):
 
 
 class TwoFactorEnableIn(In):
+    model_config = example({"code": "123456"})
+
     code: Code = Field(description="What the authenticator app shows.")
 
 
@@ -98,11 +114,15 @@ class RecoveryCodesOut(Out):
 
 
 class TwoFactorDisableIn(In):
+    model_config = example({"password": "correct horse battery staple", "code": "123456"})
+
     password: GivenPassword
     code: Code = Field(description="What the authenticator app shows, or a recovery code.")
 
 
 class ApiKeyIn(In):
+    model_config = example({"name": "dashboard", "scope": "read"})
+
     name: ShortName = Field(examples=["dashboard"])
     scope: Scope = Field(examples=["read"], description="`read` may only GET.")
     expires_at: Annotated[AwareDatetime, AfterValidator(_sane_year)] | None = Field(
@@ -120,7 +140,9 @@ class ApiKeyOut(Out):
     expires_at: UtcTime | None
 
 
-class NewApiKeyOut(ApiKeyOut):
+class ApiKeyMadeOut(ApiKeyOut):
+    """A new API key; `key` is shown only here."""
+
     key: str = Field(description="Shown this once.")
 
 

@@ -6,8 +6,8 @@ from pydantic import Field, SecretStr
 
 from app.backup.manifest import MAX_NOTE_LENGTH, BackupKind, DatabaseKind
 from app.core.config import MAX_PASSWORD, MIN_PASSWORD
-from app.core.fields import Note
-from app.core.schemas import In, Out, UtcTime
+from app.core.fields import Int64, Note
+from app.core.schemas import In, Out, UtcTime, example
 
 MAX_FILENAME_LENGTH = 200
 
@@ -19,6 +19,8 @@ def passphrase(**described: Any) -> Any:
 class BackupIn(In):
     """A backup to create."""
 
+    model_config = example({"note": "before the move"})
+
     note: Note | None = Field(None, max_length=MAX_NOTE_LENGTH, description="Any text, shown in the list.")
     passphrase: SecretStr | None = passphrase(
         description="Encrypts the secrets inside with this passphrase, so that another installation can restore them."
@@ -27,6 +29,8 @@ class BackupIn(In):
 
 class RestoreIn(In):
     """A backup that replaces everything that is there."""
+
+    model_config = example({"filename": "huntarr-manual-20261123T033000Z-1f2e3d4c.zip"})
 
     filename: str = Field(min_length=1, max_length=MAX_FILENAME_LENGTH)
     passphrase: SecretStr | None = passphrase(description="The passphrase that the backup was made with, if any.")
@@ -38,7 +42,7 @@ class BackupOut(Out):
     filename: str
     kind: BackupKind
     created_at: UtcTime
-    size_bytes: int
+    size_bytes: Int64
     sha256: str = Field(description="SHA-256 of the file, in hex.")
     app_version: str
     schema_revision: str

@@ -50,5 +50,7 @@ ShortName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(checked_name)
 ]
 Note = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(one_line)]
+Int64 = Annotated[int, Field(json_schema_extra={"format": "int64"})]
+"""A number that may not fit into 32 bits; many generated clients have to be told."""
 AwareTime = Annotated[datetime, AfterValidator(_in_utc)]
 TimeZoneName = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]

@@ -1,6 +1,6 @@
 """Base classes of bodies and replies, and the names that generic ones get in generated clients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
@@ -10,6 +10,12 @@ from pydantic.fields import FieldInfo
 T = TypeVar("T")
 
 SECRET_MASK = "********"  # noqa: S105 - shown instead of a stored secret
+SCHEMA_NAME = "x-schema-name"
+
+
+def words_of(name: str, words: Iterable[str]) -> dict[str, Any]:
+    """`json_schema_extra` of a string that is one of `words`: in the document they are a schema called `name`."""
+    return {"enum": [str(word) for word in words], SCHEMA_NAME: name}
 
 
 def rfc3339(moment: datetime) -> str:
@@ -19,7 +25,7 @@ def rfc3339(moment: datetime) -> str:
 UtcTime = Annotated[
     datetime,
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T16:00:00.000Z"]}),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
 
@@ -27,6 +33,11 @@ class In(BaseModel):
     """A request body. Unknown fields are refused, so that a typo is reported."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def example(values: dict[str, Any]) -> ConfigDict:
+    """`model_config` of a body: an example that can be sent as it stands."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
 
 
 InT = TypeVar("InT", bound=In)
@@ -76,7 +87,7 @@ class Reply(NamedGeneric, Generic[T]):
     """The envelope of every success."""
 
     suffix: ClassVar[str] = "Reply"
-    success: bool = Field(True, examples=[True])
+    success: bool = True
     data: T
     message: str = ""
 
@@ -94,7 +105,7 @@ class Page(NamedGeneric, Generic[T]):
 class MessageReply(Out):
     """The envelope of a success without data."""
 
-    success: bool = Field(True, examples=[True])
+    success: bool = True
     data: dict[str, Any] | None = None
     message: str = ""
 
@@ -115,7 +126,7 @@ class FieldError(BaseModel):
 class ErrorReply(BaseModel):
     """The envelope of every error; `details` only for invalid input, `request_id` only for 500 and 503."""
 
-    success: bool = Field(False, examples=[False])
+    success: bool = Field(examples=[False])
     error: str
     details: list[FieldError] | None = None
     request_id: str | None = None

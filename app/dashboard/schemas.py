@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from app.arr.models import AppType, HuntPass
-from app.core.schemas import In, Out, UtcTime
+from app.core.schemas import In, Out, UtcTime, example
 
 
 class CountersOut(Out):
@@ -89,5 +89,7 @@ class TimelineOut(Out):
 
 class StatsResetIn(In):
     """Which counters to reset: of one app type, or all."""
+
+    model_config = example({"app_type": "sonarr"})
 
     app_type: AppType | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, TypeAdapter, create_model
 
+from app.core.fields import Int64
 from app.core.schemas import UtcTime
 from app.events import payloads
 from app.events.payloads import Durable, Level, Payload
@@ -47,7 +48,7 @@ class StreamMessage(BaseModel):
     type: EventName
     level: Level
     timestamp: UtcTime = Field(description="When it happened.")
-    event_id: int | None = Field(
+    event_id: Int64 | None = Field(
         description="The event's id, the same in webhooks; null for events that are not stored."
     )
     data: SerializeAsAny[Payload]

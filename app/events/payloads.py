@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.arr.models import AppType, HuntPass, Unit
+from app.core.fields import Int64
 from app.core.logging import without_secrets
 from app.core.schemas import UtcTime
 from app.events.rendering import Rendered, changed, counted, duration, file_size, joined, rendered, utc
@@ -143,7 +144,7 @@ class ReleasePayload(SearchPayload):
     release_title: Text | None = Field(None, description="The release.")
     indexer: Name | None = Field(None, description="The indexer that had it.")
     download_id: Name | None = Field(None, description="The download, with the app's own id.")
-    size_bytes: int | None = Field(None, description="Its size.")
+    size_bytes: Int64 | None = Field(None, description="Its size.")
     quality_before: Name | None = Field(None, description="Quality of the file before; null when there was none.")
     quality: Name | None = Field(None, description="Quality of the release.", examples=["WEBDL-1080p"])
     score_before: int | None = Field(None, description="Custom-format score of the file before.")
@@ -214,7 +215,7 @@ class CapReached(InstancePayload, Durable):
 class BackupCreated(Durable):
     filename: Name = Field(description="The backup.")
     kind: Name = Field(description="What made it.", examples=["scheduled"])
-    size_bytes: int = Field(description="Its size.")
+    size_bytes: Int64 = Field(description="Its size.")
     took_seconds: float | None = Field(None, description="How long it took.")
 
     def render(self) -> Rendered:
@@ -246,7 +247,7 @@ class HuntProgress(HuntPayload, Ephemeral):
 
 
 class LogLine(Ephemeral):
-    id: int | None = Field(None, description="The entry, as in the logs.")
+    id: Int64 | None = Field(None, description="The entry, as in the logs.")
     timestamp: UtcTime = Field(description="When it was written.")
     level: Level = Field(description="Its level.")
     app_type: Name = Field(description="The app type, or `system`.", examples=["sonarr"])

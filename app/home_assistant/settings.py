@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.db import Database
 from app.core.errors import Invalid
-from app.core.schemas import SECRET_MASK, In, patch_of
+from app.core.schemas import SECRET_MASK, In, example, patch_of
 from app.home_assistant.broker import MAX_URL_LENGTH, Broker, parse_broker_url
 from app.secrets.box import SecretBox, masked
 from app.settings.service import SettingsService
@@ -48,6 +48,8 @@ class MqttSettings(BaseModel):
 @patch_of(MqttSettings)
 class MqttIn(In):
     """Any subset; `null` takes the stored value back, so that the default counts again."""
+
+    model_config = example({"broker_url": "mqtt://user:password@broker:1883"})
 
 
 @dataclass(frozen=True, slots=True)

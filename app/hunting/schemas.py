@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from app.arr.models import AppType, HuntPass, Unit
-from app.core.schemas import In, Out, Page, UtcTime
+from app.core.schemas import In, Out, Page, UtcTime, example
 from app.hunting.selection.policy import Reason, StateStatus
 from app.hunting.store.models import HuntStatus, Outcome, Trigger
 from app.hunting.store.reasons import HuntReason
@@ -24,6 +24,8 @@ def _known_unit(media_key: str) -> str:
 
 class HuntIn(In):
     """Which instances to hunt, and how; without a target all enabled ones."""
+
+    model_config = example({"instance_id": 1, "passes": ["missing"], "limit": 5, "dry_run": True})
 
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     app_type: AppType | None = None
@@ -159,6 +161,8 @@ class StateOut(Out):
 class StateResetIn(In):
     """Which searches to forget: of one item, an instance, a type, or all of them."""
 
+    model_config = example({"instance_id": 1, "media_key": "episode:4711"})
+
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
     app_type: AppType | None = None
     media_key: Annotated[str, AfterValidator(_known_unit)] | None = Field(
@@ -231,6 +235,8 @@ class PlanOut(Out):
 
 class PauseIn(In):
     """How long to pause; without `minutes` until somebody resumes."""
+
+    model_config = example({"minutes": 60})
 
     minutes: int | None = Field(None, ge=1, le=525600)
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from app.arr.models import AppType
 from app.core.fields import ShortName
-from app.core.schemas import SECRET_MASK, In, Out, UtcTime
+from app.core.schemas import SECRET_MASK, In, Out, UtcTime, example
 from app.http.headers import MAX_VALUE_LENGTH, check_headers
 from app.settings.hunting import HuntingIn, HuntingSettings
 
@@ -44,6 +44,8 @@ HEADERS_TEXT = (
 class InstanceIn(In):
     """A whole instance. `api_key` and `headers` may be left out, or sent as stars, where they are stored."""
 
+    model_config = example({"name": "TV", "url": "http://localhost:8989", "api_key": "the-key-that-the-app-shows"})
+
     name: ShortName = Field(examples=["TV"])
     enabled: bool = True
     url: Url = Field(examples=["http://sonarr:8989"], description="With port and base path, as in a browser.")
@@ -55,6 +57,8 @@ class InstanceIn(In):
 class InstancePatch(In):
     """Any subset; `hunting` is merged into the stored overrides, and `null` in it removes one."""
 
+    model_config = example({"name": "TV", "hunting": {"hourly_cap": 10}})
+
     name: ShortName | None = None
     enabled: bool | None = None
     url: Url | None = None
@@ -65,6 +69,8 @@ class InstancePatch(In):
 
 class InstanceTestIn(InstancePatch):
     """Either a stored instance by `instance_id`, or an unsaved one by `url` and `api_key`."""
+
+    model_config = example({"url": "http://localhost:8989", "api_key": "the-key-that-the-app-shows"})
 
     instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
 

@@ -5,16 +5,19 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.core.config import LogLevel
-from app.core.schemas import In, Out, UtcTime
+from app.core.fields import Int64
+from app.core.schemas import In, Out, UtcTime, example, words_of
 from app.logs.models import SOURCES
 
-Source = Annotated[str, Field(json_schema_extra={"enum": list(SOURCES)}, description="An app type, or `system`.")]
+Source = Annotated[
+    str, Field(json_schema_extra=words_of("LogSource", SOURCES), description="An app type, or `system`.")
+]
 
 
 class LogEntryOut(Out):
     """One line of the log."""
 
-    id: int = Field(description="Grows with the time of the line.", examples=[1795449600000000])
+    id: Int64 = Field(description="Grows with the time of the line.", examples=[1795449600000000])
     timestamp: UtcTime
     level: LogLevel
     app_type: Source
@@ -32,7 +35,7 @@ class LogsOut(Out):
     entries: list[LogEntryOut]
     total: int = Field(ge=0, description="Matching lines, on all pages.")
     total_is_exact: bool = Field(description="False when counting ended early: there are at least `total`.")
-    next_before_id: int | None = Field(
+    next_before_id: Int64 | None = Field(
         description="Null on the last page. With `search` a page may be short and still have a next one."
     )
 
@@ -45,7 +48,7 @@ class LogStatsOut(Out):
     by_level: dict[LogLevel, int]
     oldest: UtcTime | None
     newest: UtcTime | None
-    size_bytes: int = Field(description="Bytes of the stored texts, without the overhead of the database.")
+    size_bytes: Int64 = Field(description="Bytes of the stored texts, without the overhead of the database.")
     dropped: dict[LogLevel, int] = Field(
         description="Lines that were not stored because the database could not take them, since the log was cleared."
     )
@@ -53,6 +56,8 @@ class LogStatsOut(Out):
 
 class LogCleanupIn(In):
     """What to keep; without both fields, what the settings say."""
+
+    model_config = example({"days_to_keep": 30})
 
     days_to_keep: int | None = Field(None, ge=1, le=3650)
     max_entries_per_app: int | None = Field(None, ge=0, le=1_000_000, description="The newest ones are kept.")

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from app.actions.targets import ALL, APP_TYPES, AppTypeOrAll
-from app.core.fields import ShortName
-from app.core.schemas import SECRET_MASK, In, Out, UtcTime
+from app.actions.targets import ALL, AnyAppType, AppTypeOrAll
+from app.core.fields import Int64, ShortName
+from app.core.schemas import SECRET_MASK, In, Out, UtcTime, example, words_of
 from app.events.catalogue import DURABLE_EVENTS, EventName
 from app.events.filters import matching
 from app.events.payloads import Level
@@ -30,13 +30,15 @@ def _known_provider(key: str) -> str:
     return key
 
 
-Provider = Annotated[str, AfterValidator(_known_provider), Field(json_schema_extra={"enum": list(PROVIDERS)})]
+Provider = Annotated[
+    str, AfterValidator(_known_provider), Field(json_schema_extra=words_of("NotificationProvider", PROVIDERS))
+]
 Settings = Annotated[
     dict[str, JsonValue],
     Field(
         description="The provider's settings: GET /api/notifications/providers lists them. Stored secrets may be left "
         "out, or sent back as stars.",
-        examples=[{"url": "https://example.com/hook"}],
+        examples=[{"url": "http://localhost:8123/api/webhook/huntarr"}],
     ),
 ]
 Events = Annotated[
@@ -52,6 +54,15 @@ EVENTS_FIELD: Final[dict[str, Any]] = {
 
 class ConnectionIn(In):
     """A complete connection: where notifications are sent, and which."""
+
+    model_config = example(
+        {
+            "name": "Phone",
+            "provider": "webhook",
+            "settings": {"url": "http://localhost:8123/api/webhook/huntarr"},
+            "events": ["hunt.failed", "media.*"],
+        }
+    )
 
     name: ShortName = Field(examples=["Phone"])
     enabled: bool = True
@@ -71,6 +82,8 @@ class ConnectionIn(In):
 
 class ConnectionTestIn(In):
     """Either a stored connection by `connection_id`, or an unsaved one by `provider` and `settings`."""
+
+    model_config = example({"provider": "webhook", "settings": {"url": "http://localhost:8123/api/webhook/huntarr"}})
 
     connection_id: int | None = Field(None, ge=1, le=2**31 - 1)
     provider: Provider | None = None
@@ -102,7 +115,7 @@ class ConnectionOut(Out):
     provider: Provider
     settings: Settings
     events: list[str] = Field(**EVENTS_FIELD)
-    app_type: str = Field(json_schema_extra={"enum": APP_TYPES})
+    app_type: AnyAppType
     instance_id: int | None
     min_level: Level
     digest_minutes: int
@@ -121,7 +134,7 @@ class DeliveryOut(Out):
     id: int
     connection_id: int
     message_id: str = Field(description="The same for every attempt; a webhook's `webhook-id`.")
-    event_id: int | None = Field(description="The event; null for a digest.")
+    event_id: Int64 | None = Field(description="The event; null for a digest.")
     event: str = Field(description="The event's name, or `digest`.", examples=[EventName.HUNT_COMPLETED.value])
     level: Level
     title: str

@@ -4,11 +4,11 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from app.actions.schemas import ActionIn, Params
-from app.actions.targets import APP_TYPES
+from app.actions.schemas import ActionIn, Params, StoredAction
+from app.actions.targets import AnyAppType
 from app.core.cron import checked_cron
 from app.core.fields import TimeZoneName
-from app.core.schemas import Out, UtcTime
+from app.core.schemas import Out, UtcTime, example
 from app.schedules.models import RunStatus, RunTrigger
 from app.settings.hunting import WEEK, Weekday
 
@@ -19,6 +19,16 @@ def _in_order(days: list[Weekday]) -> list[Weekday]:
 
 class ScheduleIn(ActionIn):
     """A schedule as a whole: an action, its target, and exactly one of `cron`, `time` and `interval_minutes`."""
+
+    model_config = example(
+        {
+            "name": "Nightly hunt",
+            "action": "hunt",
+            "params": {"passes": ["missing"], "limit": 5},
+            "time": "03:00",
+            "days": ["mon", "thu"],
+        }
+    )
 
     enabled: bool = True
     cron: Annotated[str, Field(max_length=100), AfterValidator(checked_cron)] | None = Field(
@@ -56,8 +66,8 @@ class ScheduleOut(Out):
     id: int
     name: str
     enabled: bool
-    action: str = Field(examples=["hunt"])
-    app_type: str = Field(json_schema_extra={"enum": APP_TYPES})
+    action: StoredAction = Field(examples=["hunt"])
+    app_type: AnyAppType
     instance_id: int | None
     params: Params
     cron: str | None

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.core.config import LogLevel
 from app.core.cron import checked_cron
 from app.core.fields import TimeZoneName
-from app.core.schemas import In, patch_of
+from app.core.schemas import In, example, patch_of
 from app.http.addresses import checked_url
 
 PublicUrl = Annotated[str, Field(max_length=500), AfterValidator(str.strip), AfterValidator(checked_url)]
@@ -52,3 +52,5 @@ class GeneralSettings(BaseModel):
 @patch_of(GeneralSettings)
 class GeneralIn(In):
     """Any subset; `null` takes the stored value back, so that the default counts again."""
+
+    model_config = example({"timezone": "Europe/Berlin", "log_retention_days": 60})

@@ -14,7 +14,7 @@ from app.arr.registry import REGISTRY, hunt_spec, hunting_apps
 from app.core.errors import Invalid
 from app.core.fields import one_line
 from app.core.lines import comparable
-from app.core.schemas import In, patch_of
+from app.core.schemas import In, example, patch_of
 
 
 class Order(StrEnum):
@@ -176,6 +176,8 @@ class PassSettings:
 @patch_of(HuntingSettings)
 class HuntingIn(In):
     """Any subset; `null` takes the stored value back, so that the default counts again."""
+
+    model_config = example({"missing_batch": 5, "hourly_cap": 30})
 
 
 def merged_values(

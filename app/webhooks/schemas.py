@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import Field
 
-from app.actions.schemas import ActionIn, Params
-from app.actions.targets import APP_TYPES
-from app.core.schemas import Out, UtcTime
+from app.actions.schemas import ActionIn, Params, StoredAction
+from app.actions.targets import AnyAppType
+from app.core.schemas import Out, UtcTime, example, words_of
 from app.hunting.schemas import HuntOut
 
 
@@ -32,12 +32,14 @@ class AppCallOut(Out):
     done: str = Field(
         description="`settled`: the outcome of a search is known; `looking`: the app's history is read in a moment; "
         "`noted`: logged; `passed_over`: no open search waits for it.",
-        json_schema_extra={"enum": ["settled", "looking", "noted", "passed_over"]},
+        json_schema_extra=words_of("AppCallResult", ["settled", "looking", "noted", "passed_over"]),
     )
 
 
 class HookIn(ActionIn):
     """An action and its target, as in a schedule."""
+
+    model_config = example({"name": "Button", "action": "hunt", "params": {"limit": 2}, "allow_get": True})
 
     allow_get: bool = Field(False, description="Let a GET run it too, for buttons that can send nothing else.")
 
@@ -47,8 +49,8 @@ class HookOut(Out):
 
     id: int
     name: str
-    action: str = Field(examples=["hunt"])
-    app_type: str = Field(json_schema_extra={"enum": APP_TYPES})
+    action: StoredAction = Field(examples=["hunt"])
+    app_type: AnyAppType
     instance_id: int | None
     params: Params
     allow_get: bool
@@ -72,6 +74,6 @@ class HookCallOut(Out):
     """What a hook did."""
 
     hook_id: int
-    action: str = Field(examples=["hunt"])
+    action: StoredAction = Field(examples=["hunt"])
     result: str = Field(examples=["1 hunt queued."])
     hunts: list[HuntOut] = Field(description="Of the action `hunt`: those that it queued, or found open.")

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.main import create_app
+from tests.api.document import made, operations
 from tests.api.replies import data, error
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig, open_rig
@@ -19,7 +20,7 @@ from tests.support.rig import Rig, open_rig
 pytestmark = [pytest.mark.process, pytest.mark.asyncio]
 
 CLOSED_PORT = "http://127.0.0.1:1"
-DOCUMENT = create_app().openapi()
+DOCUMENT = made()
 NAMES = sorted(
     {
         name
@@ -31,10 +32,9 @@ NAMES = sorted(
 )
 ours = ("/api/stats", "/api/settings", "/api/instances", "/api/hunt", "/api/history", "/api/state", "/api/caps")
 OPERATIONS = [
-    (method.upper(), path, [item["name"] for item in operation.get("parameters", ()) if item["in"] == "query"])
-    for path, operations in DOCUMENT["paths"].items()
-    if path.startswith(ours)
-    for method, operation in operations.items()
+    (operation.method, operation.path, [item["name"] for item in operation.parameters if item["in"] == "query"])
+    for operation in operations(DOCUMENT)
+    if operation.path.startswith(ours)
 ]
 
 numbers = st.sampled_from([0, 1, 2, -1, 2**31 - 1, 2**31, 2**63, -(2**63) - 1, 10**400, 0.5, 1e308, -0.0])

@@ -121,7 +121,7 @@ class Fuzzer:
 
     def _judge(self, case: Any, session: requests.Session, report: Report) -> None:
         kept = {} if self.is_stranger else dict(self.headers)
-        for name in ("X-Api-Key", "apikey", "Cookie", "huntarr_session"):
+        for name in ("X-Api-Key", "Authorization", "X-CSRF-Token", "apikey", "Cookie", "huntarr_session"):
             for part in (case.headers, case.query, case.cookies):
                 if part and name in part:
                     del part[name]

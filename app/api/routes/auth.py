@@ -1,19 +1,29 @@
 """Log-in, log-out, the password, two-factor login, API keys and sessions."""
 
 from app.api.deps import CurrentCaller, RowId
-from app.api.openapi import errors
 from app.api.policy import Access, route_policy
+from app.api.refusals import (
+    NO_API_KEY,
+    NO_SESSION,
+    PASSWORD_CHANGED,
+    TOO_MANY_LOGINS,
+    TWO_FACTOR_IS_OFF,
+    TWO_FACTOR_IS_ON,
+    UNAVAILABLE,
+    WRONG_LOGIN,
+    errors,
+)
 from app.api.routing import ApiRouter
 from app.api.services import Accounts, ApiKeys, CallOrigin, Sessions, TwoFactor
 from app.api.session_cookie import Cookie
 from app.api.tags import Tag
 from app.auth.schemas import (
     ApiKeyIn,
+    ApiKeyMadeOut,
     ApiKeyOut,
     LoginIn,
     LoginOut,
     MeOut,
-    NewApiKeyOut,
     PasswordIn,
     RecoveryCodesOut,
     SessionOut,
@@ -27,7 +37,7 @@ from app.core.schemas import MessageReply, Reply
 router = ApiRouter(tag=Tag.AUTH, prefix="/api/auth")
 
 
-@router.post("/login", summary="Log in", responses=errors(401, 429, 503))
+@router.post("/login", summary="Log in", responses=errors(WRONG_LOGIN, TOO_MANY_LOGINS, UNAVAILABLE))
 @route_policy(Access.PUBLIC)
 async def login(body: LoginIn, accounts: Accounts, origin: CallOrigin, cookie: Cookie) -> Reply[LoginOut]:
     """Sets the cookie `huntarr_session`. The browser's previous session ends."""
@@ -50,7 +60,7 @@ async def get_me(caller: CurrentCaller, accounts: Accounts, cookie: Cookie) -> R
     return Reply[MeOut](data=await accounts.me(caller, cookie.csrf_token))
 
 
-@router.post("/password", summary="Change password", responses=errors(409, 429))
+@router.post("/password", summary="Change password", responses=errors(PASSWORD_CHANGED, TOO_MANY_LOGINS))
 @route_policy(Access.SESSION_ONLY)
 async def change_password(
     body: PasswordIn, caller: CurrentCaller, accounts: Accounts, origin: CallOrigin, cookie: Cookie
@@ -60,7 +70,7 @@ async def change_password(
     return Reply[LoginOut](data=LoginOut.model_validate(opened), message="Password changed")
 
 
-@router.post("/2fa/setup", summary="Set up two-factor login", responses=errors(409, 429))
+@router.post("/2fa/setup", summary="Set up two-factor login", responses=errors(TWO_FACTOR_IS_ON, TOO_MANY_LOGINS))
 @route_policy(Access.SESSION_ONLY)
 async def set_up_two_factor(
     body: TwoFactorSetupIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
@@ -69,7 +79,7 @@ async def set_up_two_factor(
     return Reply[TwoFactorSetupOut](data=await two_factor.set_up(body, caller, origin))
 
 
-@router.post("/2fa/enable", summary="Enable two-factor login", responses=errors(409, 429))
+@router.post("/2fa/enable", summary="Enable two-factor login", responses=errors(TWO_FACTOR_IS_ON, TOO_MANY_LOGINS))
 @route_policy(Access.SESSION_ONLY)
 async def enable_two_factor(
     body: TwoFactorEnableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
@@ -79,7 +89,7 @@ async def enable_two_factor(
     return Reply[RecoveryCodesOut](data=RecoveryCodesOut(recovery_codes=codes), message="Two-factor login enabled")
 
 
-@router.post("/2fa/disable", summary="Disable two-factor login", responses=errors(409, 429))
+@router.post("/2fa/disable", summary="Disable two-factor login", responses=errors(TWO_FACTOR_IS_OFF, TOO_MANY_LOGINS))
 @route_policy(Access.SESSION_ONLY)
 async def disable_two_factor(
     body: TwoFactorDisableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
@@ -94,14 +104,14 @@ async def list_api_keys(keys: ApiKeys) -> Reply[list[ApiKeyOut]]:
     return Reply[list[ApiKeyOut]](data=await keys.all())
 
 
-@router.post("/api-keys", status_code=201, summary="Create API key", responses=errors(409))
+@router.post("/api-keys", status_code=201, summary="Create API key")
 @route_policy(Access.SESSION_ONLY)
-async def create_api_key(body: ApiKeyIn, keys: ApiKeys) -> Reply[NewApiKeyOut]:
+async def create_api_key(body: ApiKeyIn, keys: ApiKeys) -> Reply[ApiKeyMadeOut]:
     """`key` is shown only here."""
-    return Reply[NewApiKeyOut](data=await keys.create(body), message="API key created")
+    return Reply[ApiKeyMadeOut](data=await keys.create(body), message="API key created")
 
 
-@router.delete("/api-keys/{key_id}", summary="Delete API key", responses=errors(404))
+@router.delete("/api-keys/{key_id}", summary="Delete API key", responses=errors(NO_API_KEY))
 @route_policy(Access.SESSION_ONLY)
 async def delete_api_key(key_id: RowId, keys: ApiKeys) -> MessageReply:
     """The key stops working at once."""
@@ -115,7 +125,7 @@ async def list_sessions(caller: CurrentCaller, sessions: Sessions) -> Reply[list
     return Reply[list[SessionOut]](data=await sessions.all(caller))
 
 
-@router.delete("/sessions/{session_id}", summary="End session", responses=errors(404))
+@router.delete("/sessions/{session_id}", summary="End session", responses=errors(NO_SESSION))
 @route_policy(Access.SESSION_ONLY)
 async def delete_session(session_id: RowId, sessions: Sessions) -> MessageReply:
     await sessions.revoke(session_id)

@@ -9,8 +9,8 @@ from starlette.responses import FileResponse
 
 from app.api.deps import CurrentCaller
 from app.api.multipart import Multipart, boundary_of
-from app.api.openapi import errors
 from app.api.policy import Access, route_policy
+from app.api.refusals import BACKUP_IN_USE, NO_BACKUP, RESTORE_RUNS, errors
 from app.api.routing import ApiRouter
 from app.api.services import Backups
 from app.api.tags import Tag
@@ -23,6 +23,8 @@ from app.core.errors import BadRequest, Invalid
 from app.core.schemas import MessageReply, Reply
 
 ZIP: Final = "application/zip"
+# Sent as a zip; generated clients know how to write down a stream of bytes.
+FILE: Final = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("application/octet-stream", ZIP)}
 FORM: Final = {
     "requestBody": {
         "required": True,
@@ -53,7 +55,13 @@ FORM: Final = {
 router = ApiRouter(tag=Tag.BACKUP, prefix="/api/backup")
 
 Filename = Annotated[
-    str, Path(min_length=1, max_length=MAX_FILENAME_LENGTH, examples=["huntarr-manual-20261123T033000Z-1f2e3d4c.zip"])
+    str,
+    Path(
+        min_length=1,
+        max_length=MAX_FILENAME_LENGTH,
+        description="Its name, as in the list.",
+        examples=["huntarr-manual-20261123T033000Z-1f2e3d4c.zip"],
+    ),
 ]
 
 
@@ -64,7 +72,7 @@ async def list_backups(backups: Backups) -> Reply[list[BackupOut]]:
     return Reply[list[BackupOut]](data=await backups.all())
 
 
-@router.post("/create", status_code=201, summary="Create backup", responses=errors(403))
+@router.post("/create", status_code=201, summary="Create backup")
 @route_policy(Access.FULL, timeout_seconds=None)
 async def create_backup(
     body: Annotated[BackupIn, Body(default_factory=BackupIn)], backups: Backups, caller: CurrentCaller
@@ -73,7 +81,7 @@ async def create_backup(
     return Reply[BackupOut](data=await backups.create(body, caller), message="Backup created")
 
 
-@router.post("/upload", status_code=201, summary="Upload backup", responses=errors(413, 415, 422), openapi_extra=FORM)
+@router.post("/upload", status_code=201, summary="Upload backup", openapi_extra=FORM)
 @route_policy(Access.FULL, upload_bytes=MAX_FILE_BYTES, timeout_seconds=None)
 async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
     """Checks every row of the file and stores it; it is not restored."""
@@ -83,7 +91,7 @@ async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
         return Reply[BackupOut](data=await backups.import_upload(draft), message="Backup stored")
 
 
-@router.post("/restore", summary="Restore backup", responses=errors(404, 409))
+@router.post("/restore", summary="Restore backup", responses=errors(NO_BACKUP, RESTORE_RUNS))
 @route_policy(Access.FULL, timeout_seconds=None)
 async def restore_backup(body: RestoreIn, backups: Backups, caller: CurrentCaller) -> Reply[RestoreOut]:
     """Restores everything or nothing. The present data is kept as a backup, and all sessions end.
@@ -97,14 +105,14 @@ async def restore_backup(body: RestoreIn, backups: Backups, caller: CurrentCalle
     "/{filename}/download",
     summary="Download backup",
     response_class=FileResponse,
-    responses={200: {"content": {ZIP: {"schema": {"type": "string", "format": "binary"}}}}, **errors(404)},
+    responses={200: {"description": "The file.", "content": FILE}, **errors(NO_BACKUP)},
 )
 @route_policy(Access.FULL)
 async def download_backup(filename: Filename, backups: Backups) -> FileResponse:
     return FileResponse(await backups.path_of(filename), media_type=ZIP, filename=filename)
 
 
-@router.delete("/{filename}", summary="Delete backup", responses=errors(404, 409))
+@router.delete("/{filename}", summary="Delete backup", responses=errors(NO_BACKUP, BACKUP_IN_USE))
 @route_policy(Access.FULL)
 async def delete_backup(filename: Filename, backups: Backups) -> MessageReply:
     await backups.delete(filename)

@@ -1,8 +1,11 @@
 """The OpenAPI document, and the page `/docs` that shows it: Swagger UI from our own files, no CDN."""
 
+import asyncio
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
@@ -10,6 +13,7 @@ from app.api import asset_token
 from app.api.context import context_of
 from app.api.deps import CurrentContainer
 from app.api.openapi import document, render
+from app.api.packed import PackedText
 from app.api.policy import Access, route_policy
 from app.api.routing import ApiRouter
 from app.api.tags import Tag
@@ -37,8 +41,10 @@ async def get_document(request: Request, container: CurrentContainer) -> Respons
     """The committed `openapi.json`, byte for byte; built at the first call and kept with the application."""
     state = request.app.state
     if not hasattr(state, "document"):
-        state.document = render(document(request.app, base_url=container.infra.config.base_url)).encode()
-    return Response(state.document, media_type="application/json")
+        # In a thread: FastAPI takes a second for it.
+        state.document = await asyncio.to_thread(_packed_document, request.app, container.infra.config.base_url)
+    packed: PackedText = state.document
+    return packed.reply(request)
 
 
 @router.get("/", include_in_schema=False)
@@ -67,8 +73,18 @@ async def get_docs(request: Request, container: CurrentContainer) -> Response:
 
 @router.get("/docs/{asset}", include_in_schema=False)
 @route_policy(Access.READ, resolve=asset_token.asset_caller)
-async def get_docs_asset(asset: str) -> Response:
+async def get_docs_asset(asset: str, request: Request) -> Response:
     if asset not in ASSETS:
         raise NotFound("There is nothing at this address.")
-    path, media_type = ASSETS[asset]
-    return FileResponse(path, media_type=media_type, headers={"Cache-Control": "private, max-age=3600"})
+    packed = await asyncio.to_thread(_packed_asset, asset)
+    return packed.reply(request, {"Cache-Control": "private, max-age=3600"})
+
+
+def _packed_document(app: FastAPI, base_url: str) -> PackedText:
+    return PackedText(render(document(app, base_url=base_url)).encode(), "application/json")
+
+
+@cache
+def _packed_asset(name: str) -> PackedText:
+    path, media_type = ASSETS[name]
+    return PackedText(path.read_bytes(), media_type)

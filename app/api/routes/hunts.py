@@ -5,17 +5,18 @@ from typing import Annotated
 from fastapi import Body, Query
 from starlette.responses import Response
 
-from app.api.deps import IdFilter, Paging, RowId
-from app.api.openapi import errors
+from app.api.deps import MAX_ID, OfAppType, OfInstance, Paging, RowId
 from app.api.policy import Access, route_policy
+from app.api.refusals import DOES_NOT_HUNT, HUNT_OVER, INSTANCE_DISABLED, NO_HUNT, NO_INSTANCE, errors
 from app.api.routing import ApiRouter
 from app.api.services import Hunts, Plans, Settings
 from app.api.tags import Tag
-from app.arr.models import AppType
 from app.core.schemas import Page, Reply
 from app.hunting.filters import HuntFilter
 from app.hunting.schemas import HuntDetailOut, HuntIn, HuntOut, HuntsOut, PauseIn, PauseOut, PlanOut
 from app.hunting.store.models import HuntStatus
+
+PlannedInstance = Annotated[int, Query(ge=1, le=MAX_ID, description="The instance whose next hunt is planned.")]
 
 router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
 
@@ -24,7 +25,10 @@ router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
     "/hunts",
     status_code=202,
     summary="Queue hunts",
-    responses={**errors(404, 409), 200: {"model": Reply[HuntsOut], "description": "All ended within `wait`."}},
+    responses={
+        **errors(NO_INSTANCE, INSTANCE_DISABLED),
+        200: {"model": Reply[HuntsOut], "description": "All ended within `wait`."},
+    },
 )
 @route_policy(Access.FULL)
 async def create_hunt(
@@ -44,23 +48,23 @@ async def create_hunt(
 async def list_hunts(
     hunts: Hunts,
     paging: Paging,
-    instance_id: IdFilter = None,
-    app_type: AppType | None = None,
-    status: HuntStatus | None = None,
+    instance_id: OfInstance = None,
+    app_type: OfAppType = None,
+    status: Annotated[HuntStatus | None, Query(description="Only with this status.")] = None,
 ) -> Reply[Page[HuntOut]]:
     wanted = HuntFilter(instance_id, app_type, status)
     found = await hunts.page(wanted, page=paging.page, page_size=paging.page_size)
     return Reply[Page[HuntOut]](data=found)
 
 
-@router.get("/hunts/plan", summary="Plan of the next hunt", responses=errors(404, 409))
+@router.get("/hunts/plan", summary="Plan of the next hunt", responses=errors(NO_INSTANCE, DOES_NOT_HUNT))
 @route_policy(Access.READ)
-async def get_hunt_plan(plans: Plans, instance_id: Annotated[int, Query(ge=1, le=2**31 - 1)]) -> Reply[PlanOut]:
+async def get_hunt_plan(plans: Plans, instance_id: PlannedInstance) -> Reply[PlanOut]:
     """The decisions of the next hunt, with reasons and cost. Nothing is searched."""
     return Reply[PlanOut](data=await plans.plan(instance_id))
 
 
-@router.get("/hunts/{hunt_id}", summary="Hunt with its items", responses=errors(404))
+@router.get("/hunts/{hunt_id}", summary="Hunt with its items", responses=errors(NO_HUNT))
 @route_policy(Access.READ, etag=True)
 async def get_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntDetailOut]:
     """Every item that the hunt considered, with its decision and outcome."""
@@ -70,7 +74,10 @@ async def get_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntDetailOut]:
 @router.post(
     "/hunts/{hunt_id}/cancel",
     summary="Cancel hunt",
-    responses={**errors(404, 409), 202: {"model": Reply[HuntOut], "description": "It runs, and is being cancelled."}},
+    responses={
+        **errors(NO_HUNT, HUNT_OVER),
+        202: {"model": Reply[HuntOut], "description": "It runs, and is being cancelled."},
+    },
 )
 @route_policy(Access.FULL)
 async def cancel_hunt(hunt_id: RowId, hunts: Hunts, response: Response) -> Reply[HuntOut]:
@@ -80,7 +87,7 @@ async def cancel_hunt(hunt_id: RowId, hunts: Hunts, response: Response) -> Reply
     return Reply[HuntOut](data=found, message="Hunt cancelled" if found.is_over else "Hunt is being cancelled")
 
 
-@router.post("/hunting/pause", summary="Pause hunting", responses=errors())
+@router.post("/hunting/pause", summary="Pause hunting")
 @route_policy(Access.FULL)
 async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)], settings: Settings) -> Reply[PauseOut]:
     """No hunt starts, and running ones stop before their next search. The pause survives a restart."""

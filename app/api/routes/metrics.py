@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.openapi import Responses, errors
 from app.api.policy import Access, route_policy
+from app.api.refusals import METRICS_OFF, Responses, errors
 from app.api.routing import ApiRouter
 from app.api.services import Metrics
 from app.api.tags import Tag
@@ -18,10 +18,9 @@ from app.metrics.service import Format
 OPENMETRICS: Final = "application/openmetrics-text"
 EXPOSITION: Final[Responses] = {
     200: {
-        "description": "The text format 0.0.4, or OpenMetrics 1.0 to callers that accept it.",
+        "description": "The text format 0.0.4; to callers that accept OpenMetrics 1.0 that one.",
         "content": {
             "text/plain": {"schema": {"type": "string"}, "example": "huntarr_workers 1.0\n"},
-            OPENMETRICS: {"schema": {"type": "string"}, "example": "huntarr_workers 1.0\n# EOF\n"},
         },
     }
 }
@@ -29,7 +28,9 @@ EXPOSITION: Final[Responses] = {
 router = ApiRouter(tag=Tag.SYSTEM)
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=EXPOSITION | errors(404))
+@router.get(
+    "/metrics", summary="Metrics for Prometheus", response_class=Response, responses=EXPOSITION | errors(METRICS_OFF)
+)
 @route_policy(Access.READ)
 async def get_metrics(request: Request, metrics: Metrics) -> Response:
     """Text without envelope; 404 while `metrics_enabled` is off. `docs/metrics.md` lists all metrics."""

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.deps import MAX_ID, Paging, RowId
-from app.api.openapi import errors
 from app.api.policy import Access, route_policy
+from app.api.refusals import CONNECTION_CHANGED, NO_CONNECTION, TOO_MANY_CONNECTIONS, errors
 from app.api.routing import ApiRouter
 from app.api.services import Notifications
 from app.api.tags import Tag
@@ -28,20 +28,26 @@ async def list_connections(notifications: Notifications) -> Reply[list[Connectio
     return Reply[list[ConnectionOut]](data=await notifications.all())
 
 
-@router.post("/connections", status_code=201, summary="Create notification connection", responses=errors(409))
+@router.post(
+    "/connections", status_code=201, summary="Create notification connection", responses=errors(TOO_MANY_CONNECTIONS)
+)
 @route_policy(Access.FULL)
 async def create_connection(body: ConnectionIn, notifications: Notifications) -> Reply[ConnectionOut]:
     """A webhook's `secret` is shown only here. Nothing is sent; `POST /api/notifications/test` does that."""
     return Reply[ConnectionOut](data=await notifications.create(body), message="Connection created")
 
 
-@router.get("/connections/{connection_id}", summary="Notification connection", responses=errors(404))
+@router.get("/connections/{connection_id}", summary="Notification connection", responses=errors(NO_CONNECTION))
 @route_policy(Access.READ)
 async def get_connection(connection_id: RowId, notifications: Notifications) -> Reply[ConnectionOut]:
     return Reply[ConnectionOut](data=await notifications.get(connection_id))
 
 
-@router.put("/connections/{connection_id}", summary="Replace notification connection", responses=errors(404, 409))
+@router.put(
+    "/connections/{connection_id}",
+    summary="Replace notification connection",
+    responses=errors(NO_CONNECTION, CONNECTION_CHANGED),
+)
 @route_policy(Access.FULL)
 async def replace_connection(
     connection_id: RowId, body: ConnectionIn, notifications: Notifications, new_secret: NewSecret = False
@@ -51,7 +57,9 @@ async def replace_connection(
     return Reply[ConnectionOut](data=changed, message="Connection saved")
 
 
-@router.delete("/connections/{connection_id}", summary="Delete notification connection", responses=errors(404))
+@router.delete(
+    "/connections/{connection_id}", summary="Delete notification connection", responses=errors(NO_CONNECTION)
+)
 @route_policy(Access.FULL)
 async def delete_connection(connection_id: RowId, notifications: Notifications) -> MessageReply:
     """Deletes its deliveries too; waiting ones are never sent."""
@@ -59,7 +67,7 @@ async def delete_connection(connection_id: RowId, notifications: Notifications) 
     return MessageReply(message="Connection deleted")
 
 
-@router.post("/test", summary="Send test notification", responses=errors(404))
+@router.post("/test", summary="Send test notification", responses=errors(NO_CONNECTION))
 @route_policy(Access.FULL, audited=False)
 async def test_notification(body: ConnectionTestIn, notifications: Notifications) -> Reply[ConnectionTestOut]:
     """Sends to a stored connection by its id, or to an unsaved one, and waits for the provider. Always 200."""

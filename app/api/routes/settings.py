@@ -4,8 +4,8 @@ from typing import Any, TypeVar
 
 from pydantic import create_model
 
-from app.api.openapi import errors
 from app.api.policy import Access, route_policy
+from app.api.refusals import NO_APP_TYPE, errors
 from app.api.routing import ApiRouter
 from app.api.services import HuntingApp, Instances, Mqtt, Settings
 from app.api.tags import Tag
@@ -48,7 +48,7 @@ async def get_general_settings(settings: Settings) -> Reply[GeneralSettings]:
     return Reply[GeneralSettings](data=await settings.general())
 
 
-@router.post("/general", summary="Change general settings", responses=errors())
+@router.post("/general", summary="Change general settings")
 @route_policy(Access.FULL)
 async def update_general_settings(body: GeneralIn, settings: Settings) -> Reply[GeneralSettings]:
     """Any subset; all of it is stored or nothing."""
@@ -61,21 +61,21 @@ async def get_mqtt_settings(mqtt: Mqtt) -> Reply[MqttSettings]:
     return Reply[MqttSettings](data=await mqtt.read())
 
 
-@router.post("/mqtt", summary="Change MQTT settings", responses=errors())
+@router.post("/mqtt", summary="Change MQTT settings")
 @route_policy(Access.FULL)
 async def update_mqtt_settings(body: MqttIn, mqtt: Mqtt) -> Reply[MqttSettings]:
     """Any subset; all of it is stored or nothing. The worker reconnects within seconds."""
     return Reply[MqttSettings](data=await mqtt.update(body), message="Settings saved")
 
 
-@router.get("/{app_type}", summary="Hunting defaults of an app type", responses=errors(404))
+@router.get("/{app_type}", summary="Hunting defaults of an app type", responses=errors(NO_APP_TYPE))
 @route_policy(Access.READ, etag=True)
 async def get_hunting_settings(app_type: HuntingApp, settings: Settings) -> Reply[HuntingSettings]:
     """Settings of every instance of the type that does not override them."""
     return Reply[HuntingSettings](data=await settings.hunting(app_type))
 
 
-@router.post("/{app_type}", summary="Change hunting defaults", responses=errors(404))
+@router.post("/{app_type}", summary="Change hunting defaults", responses=errors(NO_APP_TYPE))
 @route_policy(Access.FULL)
 async def update_hunting_settings(
     app_type: HuntingApp, body: HuntingIn, instances: Instances

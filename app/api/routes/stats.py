@@ -5,12 +5,11 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from app.api.openapi import errors
+from app.api.deps import OfAppType
 from app.api.policy import Access, route_policy
 from app.api.routing import ApiRouter
 from app.api.services import Stats
 from app.api.tags import Tag
-from app.arr.models import AppType
 from app.core.schemas import MessageReply, Reply
 from app.dashboard.schemas import StatsOut, StatsResetIn, TimelineOut
 
@@ -30,13 +29,13 @@ async def get_stats(stats: Stats) -> Response:
 async def get_timeline(
     stats: Stats,
     days: Annotated[int, Query(ge=1, le=366, description="Number of days, today included.")] = 30,
-    app_type: AppType | None = None,
+    app_type: OfAppType = None,
 ) -> Reply[TimelineOut]:
     """One entry for each UTC day, oldest first."""
     return Reply[TimelineOut](data=await stats.timeline(days, app_type))
 
 
-@router.post("/reset", summary="Reset totals", responses=errors())
+@router.post("/reset", summary="Reset totals")
 @route_policy(Access.FULL)
 async def reset_stats(body: StatsResetIn, stats: Stats) -> MessageReply:
     """Of one app type or of all; timeline, history and caps do not change."""

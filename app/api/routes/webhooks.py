@@ -6,9 +6,9 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 
 from app.api.context import context_of
-from app.api.deps import CurrentCaller, RowId
-from app.api.openapi import errors
+from app.api.deps import CurrentCaller, InstanceId, RowId
 from app.api.policy import Access, route_policy
+from app.api.refusals import HOOK_OUTDATED, NO_HOOK, NO_INSTANCE, NO_SUCH_INSTANCE, errors
 from app.api.routing import ApiRouter
 from app.api.services import AppHooks, HuntingApp, Settings, UserHooks
 from app.api.tags import Tag
@@ -53,37 +53,41 @@ async def get_own_address(request: Request, settings: Settings) -> OwnAddress:
 Address = Annotated[OwnAddress, Depends(get_own_address)]
 
 
-@router.post("/webhooks/arr/{instance_id}", summary="Receive app webhook", responses=errors(404))
+@router.post("/webhooks/arr/{instance_id}", summary="Receive app webhook", responses=errors(NO_INSTANCE))
 @route_policy(Access.APP_TOKEN, resolve=app_caller, audited=False)
-async def receive_app_call(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
+async def receive_app_call(instance_id: InstanceId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
     """For the app's Connect, Webhook. An unknown event is no error."""
     return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
 
 
-@router.put("/webhooks/arr/{instance_id}", summary="Receive app webhook (PUT)", responses=errors(404))
+@router.put("/webhooks/arr/{instance_id}", summary="Receive app webhook (PUT)", responses=errors(NO_INSTANCE))
 @route_policy(Access.APP_TOKEN, resolve=app_caller, audited=False)
-async def receive_app_call_by_put(instance_id: RowId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
+async def receive_app_call_by_put(instance_id: InstanceId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
     """The same call, for apps whose webhook is set to PUT."""
     return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
 
 
 @router.get(
-    "/instances/{app_type}/{instance_id}/webhook", summary="Webhook address of an instance", responses=errors(404)
+    "/instances/{app_type}/{instance_id}/webhook",
+    summary="Webhook address of an instance",
+    responses=errors(NO_SUCH_INSTANCE),
 )
 @route_policy(Access.FULL)
 async def show_app_webhook(
-    app_type: HuntingApp, instance_id: RowId, hooks: AppHooks, address: Address
+    app_type: HuntingApp, instance_id: InstanceId, hooks: AppHooks, address: Address
 ) -> Reply[AppWebhookOut]:
     """Enter it in the app under Settings, Connect, Webhook. It contains a secret."""
     return Reply[AppWebhookOut](data=await hooks.show(app_type, instance_id, address.of_app))
 
 
 @router.post(
-    "/instances/{app_type}/{instance_id}/webhook/rotate", summary="Rotate webhook token", responses=errors(404)
+    "/instances/{app_type}/{instance_id}/webhook/rotate",
+    summary="Rotate webhook token",
+    responses=errors(NO_SUCH_INSTANCE),
 )
 @route_policy(Access.FULL)
 async def rotate_app_webhook(
-    app_type: HuntingApp, instance_id: RowId, hooks: AppHooks, address: Address
+    app_type: HuntingApp, instance_id: InstanceId, hooks: AppHooks, address: Address
 ) -> Reply[AppWebhookOut]:
     """The previous token stops working at once."""
     made = await hooks.rotate(app_type, instance_id, address.of_app)
@@ -96,7 +100,7 @@ async def list_hooks(hooks: UserHooks) -> Reply[list[HookOut]]:
     return Reply[list[HookOut]](data=await hooks.all())
 
 
-@router.post("/webhooks/hooks", status_code=201, summary="Create hook", responses=errors())
+@router.post("/webhooks/hooks", status_code=201, summary="Create hook")
 @route_policy(Access.FULL)
 async def create_hook(body: HookIn, hooks: UserHooks, address: Address) -> Reply[HookMadeOut]:
     """The address is shown only here."""
@@ -104,21 +108,25 @@ async def create_hook(body: HookIn, hooks: UserHooks, address: Address) -> Reply
 
 
 # `{hook}` is an id here and a token below: one name, because OpenAPI takes both for the same path.
-@router.delete("/webhooks/hooks/{hook}", summary="Delete hook", responses=errors(404))
+@router.delete("/webhooks/hooks/{hook}", summary="Delete hook", responses=errors(NO_HOOK))
 @route_policy(Access.FULL)
 async def delete_hook(hook: HookId, hooks: UserHooks) -> MessageReply:
     await hooks.delete(hook)
     return MessageReply(message="Hook deleted")
 
 
-@router.post("/webhooks/hooks/{hook}", status_code=202, summary="Call hook", responses=errors(404, 409))
+@router.post(
+    "/webhooks/hooks/{hook}", status_code=202, summary="Call hook", responses=errors(NO_INSTANCE, HOOK_OUTDATED)
+)
 @route_policy(Access.HOOK_TOKEN, resolve=hook_caller)
 async def call_hook(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
     """Runs its action, at most once a second."""
     return Reply[HookCallOut](data=await hooks.call(caller.hook_id or 0, by_get=False), message="Done")
 
 
-@router.get("/webhooks/hooks/{hook}", status_code=202, summary="Call hook (GET)", responses=errors(404, 409))
+@router.get(
+    "/webhooks/hooks/{hook}", status_code=202, summary="Call hook (GET)", responses=errors(NO_INSTANCE, HOOK_OUTDATED)
+)
 @route_policy(Access.HOOK_TOKEN, resolve=hook_caller)
 async def call_hook_by_get(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
     """The same call; only for hooks with `allow_get`."""
