@@ -11,7 +11,6 @@ from httpx import AsyncClient, Response
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.main import create_app
 from tests.api.document import made, operations
 from tests.api.replies import data, error
 from tests.simulator import LibrarySpec
