@@ -22,6 +22,7 @@ from app.events.services import EventServices
 from app.history.service import HistoryService
 from app.home_assistant.commands import CommandExecutor
 from app.home_assistant.services import HomeAssistantServices
+from app.home_assistant.settings import SECTION_READERS
 from app.hunting.running.timing import Timing
 from app.hunting.services import HuntingServices
 from app.hunting.store.lease import LEASE_SECONDS
@@ -103,7 +104,7 @@ def build_container(
     bus = EventBus(redis, clock)
     auth = AuthServices.build(infra, settings)
     hunting = HuntingServices.build(infra, settings, instances, bus, lease_seconds=lease_seconds, timing=timing)
-    backups = BackupServices.build(infra, settings, hunting, auth)
+    backups = BackupServices.build(infra, settings, hunting, auth, SECTION_READERS)
     actions = ActionServices(hunting.service, instances, settings, backups.planner.request)
     notifications = NotificationServices.build(infra, instances)
     stats = StatsService(db, redis, settings, clock)

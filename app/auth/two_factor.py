@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
+from pydantic import SecretStr
 from sqlmodel import col, delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,7 +12,7 @@ from app.auth.callers import Caller, Origin
 from app.auth.confirmation import Confirmation
 from app.auth.context import AuthContext
 from app.auth.models import RecoveryCode, User
-from app.auth.owner import locked_owner
+from app.auth.owner import find_owner, locked_owner
 from app.auth.schemas import TwoFactorDisableIn, TwoFactorEnableIn, TwoFactorSetupIn, TwoFactorSetupOut
 from app.auth.sessions import SessionService
 from app.core.errors import Conflict, Forbidden
@@ -70,6 +71,21 @@ class TwoFactorService:
             if not await self.use_code_in(session, user, given.code.get_secret_value()):
                 raise Forbidden(WRONG_CODE)
             await turn_off_in(session, user)
+
+    async def confirm(self, password: SecretStr | None, code: SecretStr | None, caller: Caller, origin: Origin) -> None:
+        """Ask for the password and, while two-factor login is on, for a code; `Forbidden` when one is wrong."""
+        if password is None:
+            raise Forbidden("This needs the owner's password, and a totp_code while two-factor login is on.")
+        await self._confirmation.password(password, caller, origin)
+        async with self._db.reading() as session:
+            owner = await find_owner(session)
+        if owner is None or owner.totp_secret is None:
+            return
+        if code is None:
+            raise Forbidden("Two-factor login is on: this needs a totp_code too.")
+        async with self._confirmation.attempt(caller, origin), self._db.session() as session:
+            if not await self.use_code_in(session, await locked_owner(session), code.get_secret_value()):
+                raise Forbidden(WRONG_CODE)
 
     async def use_code_in(self, session: AsyncSession, user: User, code: str) -> bool:
         """Whether `code` is right and unused; it is used up within this unit of work, in which `user` is locked."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from app.core.errors import Invalid
@@ -13,9 +13,17 @@ from app.core.errors import Invalid
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 MAX_NOTE_LENGTH: Final = 500
+YEARS: Final = range(2000, 2200)
 
 Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+def _sane_year(moment: datetime) -> datetime:
+    """The ends of the calendar cannot be converted to UTC."""
+    if moment.year not in YEARS:
+        raise ValueError(f"must lie between {YEARS.start} and {YEARS.stop}")
+    return moment
 
 
 class Damaged(Invalid):
@@ -72,7 +80,7 @@ class ManifestHead(BaseModel):
     format: int = FORMAT
     app_version: str = Field(min_length=1, max_length=40)
     schema_revision: str = Field(pattern=r"^[A-Za-z0-9_]{1,40}$")
-    created_at: AwareDatetime
+    created_at: Annotated[AwareDatetime, AfterValidator(_sane_year)]
     kind: BackupKind
     note: str | None = Field(None, max_length=MAX_NOTE_LENGTH)
     database: DatabaseKind

@@ -85,7 +85,9 @@ class BackupPlanner:
 
     async def _is_made(self, due_at: datetime) -> bool:
         """Whether the file exists already: a worker may have died before it updated the row."""
-        scheduled = [row for row in await self._backups.all() if row.kind is BackupKind.SCHEDULED]
+        scheduled = [
+            row for row in await self._backups.all() if row.kind is BackupKind.SCHEDULED and row.damaged is None
+        ]
         return any(due_at <= row.created_at <= self._clock() for row in scheduled)
 
     async def _done(self, due_at: datetime) -> None:

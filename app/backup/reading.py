@@ -3,6 +3,7 @@ leads to a file.
 """
 
 import hashlib
+import re
 import struct
 import zipfile
 import zlib
@@ -21,11 +22,17 @@ ArchiveRow = dict[str, Any]
 MAX_FILE_BYTES: Final = 2**30
 MAX_CONTENT_BYTES: Final = 32 * 2**30
 MAX_RATIO: Final = 250
-RATIO_FREE_BYTES: Final = 64 * 2**20
+RATIO_FREE_BYTES: Final = 2**20
 """Below this size the compression ratio does not matter."""
 MAX_MANIFEST_BYTES: Final = 2**20
 MAX_DIRECTORY_BYTES: Final = 2**18
-MAX_LINE_BYTES: Final = 64 * 2**20
+MAX_LINE_BYTES: Final = 4 * 2**20
+MAX_LONG_LINE_BYTES: Final = 32 * 2**20
+LONG_LINES: Final = frozenset({"derived_lists"})
+"""The tables that keep a whole library in one row, as bytes."""
+MAX_VALUES: Final = 200
+"""No table has so many columns."""
+STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 CHUNK_BYTES: Final = 2**18
 END_RECORD: Final = struct.Struct("<4s4H2LH")  # the end record of a zip, section 4.3.16 of its specification
 END_SIGNATURE: Final = b"PK\5\6"
@@ -65,10 +72,11 @@ class Archive:
     def _lines(self, entry: TableEntry) -> Iterator[list[bytes]]:
         """The lines of each chunk of the file: memory stays bounded, whatever the lines are."""
         digest, rest = hashlib.sha256(), b""
+        longest = MAX_LONG_LINE_BYTES if entry.name in LONG_LINES else MAX_LINE_BYTES
         for chunk in self._chunks(entry):
             digest.update(chunk)
             *whole, rest = (rest + chunk).split(b"\n")
-            if len(rest) > MAX_LINE_BYTES:
+            if max(map(len, (rest, *whole))) > longest:
                 raise Damaged(f"The table {entry.name} of the backup has a line that is too long.")
             if whole:
                 yield whole
@@ -151,7 +159,15 @@ def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
             raise Damaged("The sizes in the backup contradict its manifest.")
 
 
+def _check_flat(line: bytes, table: str) -> None:
+    """A row is one flat object: JSON is kept as text. Counted before anything is parsed."""
+    frame = STRINGS.sub(b"", line)
+    if frame.count(b"{") > 1 or b"[" in frame or frame.count(b",") > MAX_VALUES:
+        raise Damaged(f"The table {table} of the backup holds a line that is no row.")
+
+
 def _row(line: bytes, table: str, reencrypt: Reencrypt | None) -> ArchiveRow:
+    _check_flat(line, table)
     try:
         text = line.decode()
         found = from_json(text if reencrypt is None else reencrypt(text), allow_inf_nan=False)

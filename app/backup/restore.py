@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 FENCE: Final = HuntState.__table__.c.fence  # type: ignore[attr-defined] # SQLModel declares no __table__
 
 
-async def replace_all(target: Database, staged: Database, last_ids: Mapping[str, int]) -> None:
-    """Replace all tables, or none: a failure at any moment leaves the database unchanged.
+async def replace_all(target: Database, staged: Database, last_ids: Mapping[str, int], kept: frozenset[str]) -> None:
+    """Replace all tables but the `kept` ones, or none: a failure at any moment leaves the database unchanged.
 
     `last_ids` are the highest ids that the archive's tables assigned; new ids are higher than these and our own.
     """
@@ -33,10 +33,10 @@ async def replace_all(target: Database, staged: Database, last_ids: Mapping[str,
             await _lock(into)
             floor = {table.name: await _highest_id(into, table, last_ids) for table in saved_tables()}
             fence = (await into.execute(select(func.max(FENCE)))).scalar_one() or 0
-            for table in replaced_tables():
-                kept = kept_rows(table)
-                await into.execute(delete(table) if kept is None else delete(table).where(~kept))
-            for table in saved_tables():
+            for table in [table for table in replaced_tables() if table.name not in kept]:
+                staying = kept_rows(table)
+                await into.execute(delete(table) if staying is None else delete(table).where(~staying))
+            for table in [table for table in saved_tables() if table.name not in kept]:
                 at = f"the table {table.name}"
                 await _copy(origin, into, table)
                 await advance_sequence(into, table, floor)

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
+from app.auth.schemas import Code, GivenPassword
 from app.backup.manifest import MAX_NOTE_LENGTH, BackupKind, DatabaseKind
 from app.core.config import MAX_PASSWORD, MIN_PASSWORD
 from app.core.fields import Int64, Note
@@ -34,6 +35,8 @@ class RestoreIn(In):
 
     filename: str = Field(min_length=1, max_length=MAX_FILENAME_LENGTH)
     passphrase: SecretStr | None = passphrase(description="The passphrase that the backup was made with, if any.")
+    password: GivenPassword | None = Field(None, description="The owner's password; a session must give it.")
+    totp_code: Code | None = Field(None, description="A code or recovery code, while two-factor login is on.")
 
 
 class BackupOut(Out):
@@ -44,13 +47,16 @@ class BackupOut(Out):
     created_at: UtcTime
     size_bytes: Int64
     sha256: str = Field(description="SHA-256 of the file, in hex.")
-    app_version: str
-    schema_revision: str
-    database: DatabaseKind
-    note: str | None
-    counts: dict[str, int] = Field(description="Number of rows in each table.")
-    has_passphrase: bool = Field(description="Whether a restore needs its passphrase.")
-    key_fits: bool = Field(description="Whether its secrets are under the key in force: it needs no passphrase here.")
+    damaged: str | None = Field(None, description="Why the file cannot be restored, where its manifest cannot be read.")
+    app_version: str | None = None
+    schema_revision: str | None = None
+    database: DatabaseKind | None = None
+    note: str | None = None
+    counts: dict[str, int] = Field(default={}, description="Number of rows in each table.")
+    has_passphrase: bool = Field(False, description="Whether a restore needs its passphrase.")
+    key_fits: bool = Field(
+        False, description="Whether its secrets are under the key in force: it needs no passphrase here."
+    )
 
 
 class RestoreOut(Out):

@@ -2,28 +2,32 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import structlog
 from pydantic import SecretStr
 
 from app import __version__
-from app.auth.callers import Caller
+from app.auth.callers import Caller, Origin
 from app.backup import reading
 from app.backup.archive import write_archive
 from app.backup.folder import BackupFolder, backup_kind, on_disk, unusable
 from app.backup.manifest import BackupKind, Damaged, DatabaseKind, Manifest, ManifestHead
+from app.backup.permission import RestorePermission, require_owner
 from app.backup.protection import Reencrypt, fingerprint, lock_with, reencryption_of
 from app.backup.quiesce import HuntingQuiesce
+from app.backup.readable import Reader, check_readable, check_second_factor
 from app.backup.restore import replace_all
 from app.backup.schemas import BackupIn, BackupOut, RestoreIn, RestoreOut
 from app.backup.staging import stage
 from app.core.db import Database
-from app.core.errors import Conflict, Forbidden, HuntarrError
+from app.core.errors import Conflict, HuntarrError, NotFound
 from app.events.outbox import record_event
 from app.events.payloads import BackupCreated, BackupFailed, Durable
 from app.infra import Infra
@@ -35,10 +39,6 @@ log = structlog.get_logger(__name__)
 
 COMMAND_SECONDS: Final = 3600.0
 """One statement over a long history may take long."""
-
-OWNER_ONLY: Final = (
-    "This replaces or reveals users, keys and secrets: it needs a session, or the key of HUNTARR_API_KEY."
-)
 
 FileStamp = tuple[int, int, int]
 """Inode, size and modification time: a file that differs in none of them was not changed."""
@@ -55,7 +55,8 @@ class BackupDraft:
 class BackupService:
     """Works on the folder of this process; several machines see each other's backups only on a shared volume.
 
-    `forget`: called after a restore, so that nothing from before is answered from memory.
+    `forget`: called after a restore, so that nothing from before is answered from memory. `sections`: the readers of
+    settings that other features keep.
     """
 
     def __init__(
@@ -64,20 +65,24 @@ class BackupService:
         settings: SettingsService,
         folder: BackupFolder,
         quiesce: HuntingQuiesce,
+        permission: RestorePermission,
         *,
         forget: Sequence[Callable[[], None]] = (),
+        sections: Mapping[str, Reader] = MappingProxyType({}),
     ) -> None:
         self._infra = infra
         self._settings = settings
         self._folder = folder
         self._quiesce = quiesce
+        self._permission = permission
         self._forget = forget
+        self._sections = sections
         self._staging = asyncio.Lock()  # alembic keeps its state in its module: one migration at a time
-        self._known: dict[str, tuple[FileStamp, Manifest, str]] = {}
+        self._known: dict[str, tuple[FileStamp, Manifest | str, str]] = {}
 
     async def create(self, given: BackupIn, caller: Caller) -> BackupOut:
         if given.passphrase is not None:
-            _require_owner(caller)  # a passphrase makes the secrets of all apps readable elsewhere
+            require_owner(caller)  # a passphrase makes the secrets of all apps readable elsewhere
         return await self._create(BackupKind.MANUAL, given.note, given.passphrase)
 
     async def create_scheduled(self) -> BackupOut:
@@ -85,13 +90,11 @@ class BackupService:
         return await self._create(BackupKind.SCHEDULED, None)
 
     async def all(self) -> list[BackupOut]:
-        """The newest first; files that are no backup are skipped."""
+        """The newest first; files that cannot be read are listed as damaged."""
         rows = []
         for path in await on_disk(self._folder.files):
-            try:
+            with suppress(NotFound):  # deleted meanwhile
                 rows.append(await on_disk(self._row, path))
-            except (Damaged, FileNotFoundError) as wrong:
-                log.warning("file in the backup folder is no backup", file=path.name, error=str(wrong))
         return sorted(rows, key=lambda row: (row.created_at, row.filename), reverse=True)
 
     @asynccontextmanager
@@ -105,24 +108,25 @@ class BackupService:
         with reading.open_archive(draft.path) as archive:
             is_checked = archive.manifest.passphrase is not None and draft.passphrase is not None
             reencrypt = await self._reencryption(archive.manifest, draft.passphrase) if is_checked else None
-            async with self._staging, stage(archive, draft.path.parent, reencrypt, self._infra.clock):
+            async with self._staging, stage(archive, draft.path.parent, reencrypt, self._check_rows):
                 pass
         return await self._store(draft.path, BackupKind.UPLOADED)
 
-    async def restore(self, given: RestoreIn, caller: Caller) -> RestoreOut:
+    async def restore(self, given: RestoreIn, caller: Caller, origin: Origin) -> RestoreOut:
         """Replace everything that is there by the content of the backup; see docs/backup.md."""
-        _require_owner(caller)
         path = await on_disk(self._folder.find, given.filename)
+        kept = await self._permission.kept_tables(given, caller, origin)
         with self._folder.restore_lock(), self._folder.in_use(path), self._workdir() as workdir:
             restored = await on_disk(self._row, path)
+            if restored.damaged is not None:
+                raise Damaged(restored.damaged)
             with reading.open_archive(path) as archive:
                 reencrypt = await self._reencryption(archive.manifest, given.passphrase)
-                async with self._staging, stage(archive, workdir, reencrypt, self._infra.clock) as staged:
-                    await self._check_key(staged)
-                    async with self._quiesce.paused():
-                        before = await self._create(BackupKind.PRE_RESTORE, f"Before the restore of {path.name}")
-                        async with self._slow_database() as target:
-                            await replace_all(target, staged, archive.manifest.last_ids)
+                staging = stage(archive, workdir, reencrypt, self._check)
+                async with self._staging, staging as staged, self._quiesce.paused():
+                    before = await self._create(BackupKind.PRE_RESTORE, f"Before the restore of {path.name}")
+                    async with self._slow_database() as target:
+                        await replace_all(target, staged, archive.manifest.last_ids, kept)
         for forget in self._forget:
             forget()
         await self._settings.apply_level()
@@ -196,11 +200,16 @@ class BackupService:
         given = None if passphrase is None else passphrase.get_secret_value()
         return await asyncio.to_thread(reencryption_of, manifest, self._infra.box, given)
 
-    async def _check_key(self, staged: Database) -> None:
-        """The manifest may be wrong about the key, so a stored value is decrypted with it."""
+    async def _check_rows(self, staged: Database) -> None:
+        await check_readable(staged, self._infra.clock, self._sections)
+
+    async def _check(self, staged: Database) -> None:
+        """Rows first. The manifest may be wrong about the key, so a stored value is decrypted with it."""
+        await self._check_rows(staged)
         probe = await stored_probe(staged)
         if probe is not None and self._infra.box.try_decrypt(probe) is None:
             raise Conflict("The key in force does not open the secrets in this backup.")
+        await check_second_factor(staged, self._infra.box)
 
     @contextmanager
     def _workdir(self) -> Iterator[Path]:
@@ -221,31 +230,39 @@ class BackupService:
 
     def _row(self, path: Path) -> BackupOut:
         """The file as the list shows it. Slow the first time that a file is seen, because it is hashed."""
-        stat = path.stat()
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            raise NotFound("There is no such backup.") from None
         stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         known = self._known.get(path.name)
         if known is None or known[0] != stamp:
-            with path.open("rb") as handle:
-                digest = hashlib.file_digest(handle, hashlib.sha256).hexdigest()
-            known = self._known[path.name] = (stamp, reading.read_manifest(path), digest)
+            known = self._known[path.name] = (stamp, *_described(path))
         _, manifest, digest = known
-        return BackupOut(
-            filename=path.name,
-            kind=backup_kind(path),
-            created_at=manifest.created_at,
-            size_bytes=stat.st_size,
-            sha256=digest,
-            app_version=manifest.app_version,
-            schema_revision=manifest.schema_revision,
-            database=manifest.database,
-            note=manifest.note,
-            counts=dict(manifest.counts),
-            has_passphrase=manifest.passphrase is not None,
-            key_fits=manifest.passphrase is None and manifest.key_fingerprint == fingerprint(self._infra.box),
+        common = {"filename": path.name, "kind": backup_kind(path), "size_bytes": stat.st_size, "sha256": digest}
+        if isinstance(manifest, str):
+            changed_at = datetime.fromtimestamp(stat.st_mtime, UTC)
+            return BackupOut.model_validate({**common, "created_at": changed_at, "damaged": manifest})
+        return BackupOut.model_validate(
+            {
+                **manifest.model_dump(exclude={"kind"}),
+                **common,
+                "counts": dict(manifest.counts),
+                "has_passphrase": manifest.passphrase is not None,
+                "key_fits": manifest.passphrase is None and manifest.key_fingerprint == fingerprint(self._infra.box),
+            }
         )
 
 
-def _require_owner(caller: Caller) -> None:
-    """A managed key may manage neither keys nor users, so it may not replace all of them either."""
-    if caller.key_id is not None:
-        raise Forbidden(OWNER_ONLY)
+def _described(path: Path) -> tuple[Manifest | str, str]:
+    """The manifest of the file, or why it cannot be read, and the file's hash."""
+    try:
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, hashlib.sha256).hexdigest()
+    except OSError as failure:
+        return f"The file cannot be read: {failure.strerror or 'the disk does not answer'}.", ""
+    try:
+        return reading.read_manifest(path), digest
+    except Damaged as wrong:
+        log.warning("file in the backup folder is no backup", file=path.name, error=wrong.message)
+        return wrong.message, digest

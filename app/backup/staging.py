@@ -4,14 +4,13 @@ So old schemas are handled by the migrations themselves, and whatever a database
 one is touched.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from alembic import command
 from alembic.script import ScriptDirectory
-from pydantic import ValidationError
 from sqlalchemy import Connection, Insert, Text, column, insert, inspect, text
 from sqlalchemy import table as named_table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -23,19 +22,19 @@ from app.backup.protection import Reencrypt
 from app.backup.reading import Archive, ArchiveRow
 from app.backup.scope import EXCLUDED, saved_tables
 from app.backup.values import ColumnKind, decode_value, kind_of
-from app.core.clock import Clock
 from app.core.db import Database
 from app.core.migrations import alembic_config, newest_revision
-from app.settings.service import SettingsService
 
 REVISIONS: Final = "alembic_version"
 FAST_PRAGMAS: Final = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF")  # the file need not survive a crash
 
 Kinds = Mapping[str, ColumnKind]
+Check = Callable[[Database], Awaitable[None]]
+"""Raises `Damaged` for rows that the program could not read."""
 
 
 @asynccontextmanager
-async def stage(archive: Archive, workdir: Path, reencrypt: Reencrypt | None, clock: Clock) -> AsyncIterator[Database]:
+async def stage(archive: Archive, workdir: Path, reencrypt: Reencrypt | None, check: Check) -> AsyncIterator[Database]:
     """A temporary database with the archive's content at our schema; `Damaged` when incomplete or inconsistent."""
     manifest = archive.manifest
     _check_version(manifest)
@@ -50,7 +49,7 @@ async def stage(archive: Archive, workdir: Path, reencrypt: Reencrypt | None, cl
         await _check_references(url)
     db = Database(url)
     try:
-        await _check_settings(db, clock)
+        await check(db)
         yield db
     finally:
         await db.close()
@@ -102,13 +101,20 @@ async def _load_table(
     statement = _insert(entry.name, await connection.run_sync(_types, entry.name))
     batches = archive.rows(entry, reencrypt)
     done = 0
-    while (batch := await on_disk(next, batches, None)) is not None:
-        rows = [_row(row, kinds, f"Row {done + n} of the table {entry.name}") for n, row in enumerate(batch, 1)]
+    while (rows := await on_disk(_decoded, batches, kinds, entry.name, done)) is not None:
         try:
             await connection.execute(statement, rows)
         except DBAPIError:
             raise Damaged(f"The table {entry.name} of the backup holds rows that no database takes.") from None
         done += len(rows)
+
+
+def _decoded(batches: Iterator[list[ArchiveRow]], kinds: Kinds, table: str, done: int) -> list[dict[str, Any]] | None:
+    """The next rows; `None` after the last ones. Slow: called in a thread."""
+    batch = next(batches, None)
+    if batch is None:
+        return None
+    return [_row(row, kinds, f"Row {done + n} of the table {table}") for n, row in enumerate(batch, 1)]
 
 
 def _types(connection: Connection, name: str) -> dict[str, Any]:
@@ -144,11 +150,3 @@ async def _check_references(url: str) -> None:
         await engine.dispose()
     if broken is not None:
         raise Damaged(f"A row of the table {broken[0]} refers to a row of {broken[2]} that the backup does not hold.")
-
-
-async def _check_settings(db: Database, clock: Clock) -> None:
-    """Settings that cannot be read would stop every process after the restore."""
-    try:
-        await SettingsService(db, clock).sections()
-    except (ValidationError, ValueError, TypeError):
-        raise Damaged("The settings in the backup are not valid for this version.") from None

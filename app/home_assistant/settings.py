@@ -1,7 +1,8 @@
 """MQTT settings and the topics where we have retained messages: two sections of the stored settings."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -151,3 +152,25 @@ class MqttSettingsService:
 
 def _shown(stored: dict[str, Any]) -> MqttSettings:
     return MqttSettings.model_validate({**stored, "broker_url": masked(stored.get("broker_url"))})
+
+
+def _published(stored: dict[str, Any]) -> None:
+    """What `retained_topics` reads."""
+    if stored:
+        RetainedSection.model_validate(stored)
+
+
+class RetainedSection(BaseModel):
+    """The section as `remember` stores it."""
+
+    broker_url: str
+    verify_tls: bool
+    discovery_prefix: str
+    topic_prefix: str
+    topics: list[str]
+
+
+SECTION_READERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = MappingProxyType(
+    {SECTION: _shown, RETAINED_SECTION: _published}
+)
+"""From a stored section to what is read of it; for whoever checks stored sections."""

@@ -1,8 +1,10 @@
 """Queues hunts and follow-ups: the row is written first, the job is enqueued after the commit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+import structlog
 from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -22,6 +24,10 @@ from app.settings.service import SettingsService
 
 DUE_AT_ONCE = 1000
 ENQUEUE_AGAIN_AFTER = timedelta(seconds=30)
+UNREADABLE_AGAIN_AFTER = timedelta(hours=1)
+"""An instance whose row cannot be read is looked at again then; each time it is said."""
+
+log = structlog.get_logger(__name__)
 
 
 class HuntDispatcher:
@@ -91,8 +97,10 @@ class HuntDispatcher:
             defaults = await self._settings.all_hunting_defaults(session)
             ready = []
             for instance, state, hunt_state in found:
-                every = interval(effective(defaults[AppType(instance.app_type)], instance.overrides))
-                if is_ahead(state, hunt_state, now):
+                every = _interval_of(instance, defaults)
+                if every is None:
+                    hunt_state.next_hunt_at = now + UNREADABLE_AGAIN_AFTER
+                elif is_ahead(state, hunt_state, now):
                     await clamp_future(session, state, hunt_state, now, every)
                 else:
                     # Set again when the hunt starts; this holds if it never does.
@@ -135,6 +143,20 @@ class HuntDispatcher:
             age = now - (due_at or now)
             if not await try_enqueue(self._queue, FOLLOW_UP, instance_id, key=key, age=age):
                 return
+
+
+def _interval_of(instance: Instance, defaults: Mapping[AppType, dict[str, Any]]) -> timedelta | None:
+    """How often the instance is hunted; `None` when its row cannot be read, which must not stop the others."""
+    try:
+        return interval(effective(defaults[AppType(instance.app_type)], instance.overrides))
+    except (KeyError, ValueError, TypeError) as wrong:
+        log.error(
+            "instance not hunted: its settings cannot be read",
+            instance_id=instance.id,
+            instance=instance.name,
+            error=type(wrong).__name__,
+        )
+        return None
 
 
 def _due(now: datetime):  # type: ignore[no-untyped-def]

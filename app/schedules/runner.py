@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
+from cronsim import CronSimError
 from pydantic import ValidationError
 from sqlmodel import and_, col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 MAX_DUE = 500
 ENQUEUE_AGAIN_AFTER = timedelta(seconds=30)
+UNREADABLE_AGAIN_AFTER = timedelta(hours=1)
+"""A schedule whose rule cannot be read is looked at again then; each time it is said."""
 CLAIM = timedelta(seconds=60)
 """Longer than the job may take: after that its worker is taken for dead."""
 MAX_ATTEMPTS = 10
@@ -84,7 +87,7 @@ class ScheduleRunner:
         async with self._db.session() as session:
             # Read again, with a lock: several workers do this at the same time.
             rows = (await session.exec(_due(now, zone).with_for_update(skip_locked=True))).all()
-            runs = [run for row in rows if (run := await self._fire(session, row, zone, now)) is not None]
+            runs = [run for row in rows if (run := await self._fire_readable(session, row, zone, now)) is not None]
         await self._enqueue(runs)
         return len(runs)
 
@@ -122,6 +125,23 @@ class ScheduleRunner:
         await self._enqueue(
             [run for run in runs if not _is_claimed(run, now) and abs(now - run.at) >= ENQUEUE_AGAIN_AFTER]
         )
+
+    async def _fire_readable(
+        self, session: AsyncSession, row: Schedule, zone: str, now: datetime
+    ) -> ScheduleRun | None:
+        """`_fire`; a schedule whose rule cannot be read is passed over for an hour and does not stop the others."""
+        try:
+            rule_of(row, zone).next_after(now)
+        except (CronSimError, ValueError, TypeError, KeyError) as wrong:
+            row.next_run_at, row.zone = now + UNREADABLE_AGAIN_AFTER, row.timezone or zone
+            log.error(
+                "schedule not run: its rule cannot be read",
+                schedule_id=row.id,
+                schedule=row.name,
+                error=type(wrong).__name__,
+            )
+            return None
+        return await self._fire(session, row, zone, now)
 
     async def _fire(self, session: AsyncSession, row: Schedule, zone: str, now: datetime) -> ScheduleRun | None:
         """Record the runs of a schedule that is due, and set its next run; the run to enqueue, if there is one."""

@@ -55,7 +55,7 @@ async def stored_probe(db: Database) -> str | None:
     async with db.reading() as session:
         stored = await session.scalar(select(SETTINGS.c.stored).where(SETTINGS.c.name == PROBE_SECTION))
         if stored is not None:
-            return str(stored["sealed"])
+            return str(stored.get("sealed", "")) if isinstance(stored, dict) else ""
         # A database from before there was a probe.
         return await session.scalar(select(INSTANCES.c.api_key).limit(1))
 

@@ -8,11 +8,12 @@ import pytest
 from httpx import AsyncClient
 
 from app.api.routes.backup import router
+from app.auth.models import ApiKey, User
 from app.backup.reading import MAX_FILE_BYTES
 from app.main import create_app
 from tests.api.replies import data, error, field
-from tests.backup.contents import PASSPHRASE, changed
-from tests.support.house import House, Visitor
+from tests.backup.contents import PASSPHRASE, WEAK, changed, manifest, put, rows_of, void
+from tests.support.house import PASSWORD, House, Visitor
 from tests.support.rig import KEY, Rig
 
 pytestmark = pytest.mark.asyncio
@@ -23,6 +24,7 @@ ROW = {
     "kind",
     "created_at",
     "size_bytes",
+    "damaged",
     "sha256",
     "app_version",
     "schema_revision",
@@ -170,7 +172,7 @@ async def test_sessions_end_and_keys_are_those_of_the_backup(house: House) -> No
     kept = (await owner.key("full"))["key"]
     made = await owner.data("POST", CREATE, {})
     since = (await owner.key("full"))["key"]
-    assert (await owner.post(RESTORE, {"filename": made["filename"]})).status_code == 200
+    assert (await owner.post(RESTORE, {"filename": made["filename"], "password": PASSWORD})).status_code == 200
     assert (await owner.get("/api/auth/me")).status_code == 401
     assert (await (await house.visitor(**{"X-Api-Key": since})).get("/api/stats")).status_code == 401
     assert (await (await house.visitor(**{"X-Api-Key": kept})).get("/api/stats")).status_code == 200
@@ -178,17 +180,94 @@ async def test_sessions_end_and_keys_are_those_of_the_backup(house: House) -> No
     assert "restore_backup" in await house.actions()
 
 
-async def test_a_new_machine_is_set_up_by_a_backup(house: House, rig: Rig) -> None:
-    """Without an owner the key of the environment is used."""
+@pytest.mark.storage
+async def test_a_session_restores_only_with_the_password_and_a_code(house: House) -> None:
+    """A stolen cookie is not the owner."""
+    owner = await house.owner()
+    given = {"filename": (await owner.data("POST", CREATE, {}))["filename"]}
+    assert "password" in error(await owner.post(RESTORE, given), 403)
+    for wrong in ("wrong horse battery", PASSWORD.upper()):
+        assert error(await owner.post(RESTORE, {**given, "password": wrong}), 403) == "The password is not right."
+    device, codes = await owner.two_factor()
+    with_password = {**given, "password": PASSWORD}
+    assert "totp_code" in error(await owner.post(RESTORE, with_password), 403)
+    assert error(await owner.post(RESTORE, {**with_password, "totp_code": "000000"}), 403) == "The code is not right."
+    assert [row["kind"] for row in data(await owner.get(LIST))] == ["manual"], "nothing was restored"
+    assert (await house.actions()).count("confirmation_failed") == 3
+    code = device.code()
+    house.secrets |= {code, *codes}
+    assert (await owner.post(RESTORE, {**with_password, "totp_code": code})).status_code == 200
+
+
+async def test_guesses_at_the_password_of_a_restore_are_limited(house: House) -> None:
+    owner = await house.owner()
+    made = await owner.data("POST", CREATE, {})
+    guesses = [{"filename": made["filename"], "password": f"guess number {number}"} for number in range(6)]
+    assert [(await owner.post(RESTORE, guess)).status_code for guess in guesses] == [403] * 5 + [429]
+    assert (await owner.post(RESTORE, {"filename": made["filename"], "password": PASSWORD})).status_code == 429
+
+
+@pytest.mark.storage
+async def test_the_environments_key_leaves_the_owner_as_it_is(house: House, rig: Rig, tmp_path: Path) -> None:
+    """Neither a backup from before nor one with other hashes gives it the account."""
     operator: Visitor = await house.visitor(**{"X-Api-Key": KEY})
-    empty = await operator.data("POST", CREATE, {})
-    await house.make_owner()
-    full = await operator.data("POST", CREATE, {})
-    await operator.data("POST", RESTORE, {"filename": empty["filename"]})
+    instance = await rig.add(rig.sonarr())
+    owner = await house.owner()
+    before = [await house.rows(User), await house.rows(ApiKey)]
+    made = await owner.data("POST", CREATE, {})
+    stolen = changed(rig.config.data_dir / "backups" / made["filename"], tmp_path / "stolen.zip", _with_another_owner)
+    await owner.delete(f"/api/instances/sonarr/{instance.id}")
+    device, _ = await owner.two_factor()
+    key = (await owner.key("read"))["key"]
+    sent = await operator.client.post(UPLOAD, files={"file": ("x.zip", stolen.read_bytes())})
+    await operator.data("POST", RESTORE, {"filename": data(sent, 201)["filename"]})
+    assert [row["id"] for row in data(await operator.get("/api/instances"))] == [instance.id], "the rest is restored"
+    assert [row.password_hash for row in await house.rows(User)] == [row.password_hash for row in before[0]]
+    assert [row.totp_secret is not None for row in await house.rows(User)] == [True]
+    assert (await owner.get("/api/auth/me")).status_code == 200, "sessions go on"
+    assert (await (await house.visitor(**{"X-Api-Key": key})).get("/api/stats")).status_code == 200
+    assert (await (await house.visitor()).login("the thief's password", name="thief")).status_code == 401
+    code = device.code()
+    house.secrets.add(code)
+    assert (await (await house.visitor()).login(code=code)).status_code == 200
+
+
+def _with_another_owner(members: dict[str, bytes]) -> None:
+    [owner] = rows_of(members, "users")
+    put(members, "users", [{**owner, "username": "thief", "password_hash": WEAK.hash("the thief's password")}])
+
+
+async def test_a_new_machine_is_set_up_by_a_backup(house: House, rig: Rig) -> None:
+    """Without an owner the key of the environment brings the one of the backup, and nobody is asked for a password."""
+    operator: Visitor = await house.visitor(**{"X-Api-Key": KEY})
+    owner = await house.owner()
+    made = await operator.data("POST", CREATE, {})
+    async with rig.container.infra.db.session() as session:
+        for table in ("sessions", "users"):
+            await (await session.connection()).exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608 - fixed names
     assert data(await operator.get("/api/setup/status"))["setup_required"] is True
-    await operator.data("POST", RESTORE, {"filename": full["filename"]})
+    await operator.data("POST", RESTORE, {"filename": made["filename"]})
     assert data(await operator.get("/api/setup/status"))["setup_required"] is False
+    assert (await owner.get("/api/auth/me")).status_code == 401
     assert (await (await house.visitor()).login()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+12:00", "1999-12-31T23:59:59Z", "2200-01-01T00:00:00Z"],
+)
+async def test_a_manifest_at_the_calendars_edge_spoils_no_list(rig: Rig, api: AsyncClient, moment: str) -> None:
+    made = data(await api.post(CREATE), 201)
+    good = rig.config.data_dir / "backups" / made["filename"]
+    bad = changed(good, good.with_name("bad.zip"), lambda members: void(manifest(members, created_at=moment)))
+    assert "created_at" in error(await uploaded(api, bad.read_bytes()), 422)
+    listed = {row["filename"]: row for row in data(await api.get(LIST))}
+    assert set(listed) == {made["filename"], "bad.zip"}
+    assert (listed[made["filename"]]["damaged"], listed["bad.zip"]["database"]) == (None, None)
+    assert "created_at" in listed["bad.zip"]["damaged"]
+    assert "created_at" in error(await api.post(RESTORE, json={"filename": "bad.zip"}), 422)
+    data(await api.delete("/api/backup/bad.zip"))
+    assert len(data(await api.get(LIST))) == 1
 
 
 async def test_the_same_restore_twice_is_done_once(house: House) -> None:

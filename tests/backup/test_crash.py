@@ -12,11 +12,11 @@ from sqlalchemy import text
 
 from app.backup.folder import BackupFolder
 from app.backup.quiesce import HuntingQuiesce
-from app.backup.schemas import BackupIn, RestoreIn
+from app.backup.schemas import BackupIn
 from app.core.db import Database
 from app.core.errors import Conflict, Unavailable
 from app.counters.models import StatDay
-from tests.backup.contents import OWNER, Dump, dump, fill
+from tests.backup.contents import OWNER, Dump, dump, fill, restored
 from tests.support.rig import Rig, open_rig
 
 pytestmark = [pytest.mark.process, pytest.mark.asyncio, pytest.mark.storage]
@@ -55,7 +55,7 @@ async def test_an_error_in_the_middle_changes_nothing(rig: Rig) -> None:
         for statement in TRIP["sqlite" if rig.container.infra.db.is_sqlite else "postgresql"]:
             await (await session.connection()).exec_driver_sql(statement)
     with pytest.raises(Conflict, match="the table ledger"):
-        await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+        await restored(rig, filename)
     assert await seen(rig.container.infra.db) == before
     assert not (await rig.container.settings.general()).hunting_paused
     folder = rig.config.data_dir / "backups"
@@ -63,7 +63,7 @@ async def test_an_error_in_the_middle_changes_nothing(rig: Rig) -> None:
     async with rig.container.infra.db.session() as session:
         on = "" if rig.container.infra.db.is_sqlite else " ON ledger"
         await (await session.connection()).exec_driver_sql(f"DROP TRIGGER trip{on}")
-    await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+    await restored(rig, filename)
     assert await seen(rig.container.infra.db) != before
 
 
@@ -71,11 +71,11 @@ async def test_a_cancelled_restore_changes_nothing(rig: Rig) -> None:
     """It is cancelled while it waits for a hunt."""
     filename, before, _ = await two_states(rig)
     await rig.container.infra.redis.set("huntarr:lease:1", "somebody", px=60_000)
-    restore = asyncio.create_task(rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER))
+    restore = asyncio.create_task(restored(rig, filename))
     while not (await rig.container.settings.general()).hunting_paused:  # noqa: ASYNC110 - a row says so, no event
         await asyncio.sleep(0.01)
     with pytest.raises(Conflict, match="Another restore"):
-        await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+        await restored(rig, filename)
     with pytest.raises(Conflict, match="being restored"):
         await rig.container.backups.service.delete(filename)
     restore.cancel()
@@ -116,7 +116,7 @@ async def test_sigkill_leaves_one_of_the_two_states(rig: Rig, redis_url: str, tm
     assert [path.name for path in folder.glob("huntarr-pre_restore-*")], "what was there is kept, whatever came of it"
     rig.clock.forward(minutes=20)
     assert not (await rig.container.settings.general()).hunting_paused
-    await rig.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+    await restored(rig, filename)
     assert await seen(rig.container.infra.db) == saved
 
 
@@ -124,7 +124,7 @@ async def test_without_redis_nothing_is_restored(rig: Rig, tmp_path: Path) -> No
     filename, before, _ = await two_states(rig)
     async with open_rig(rig.config.database, f"unix://{tmp_path / 'nobody.sock'}", tmp_path) as deaf:
         with pytest.raises(Unavailable, match="Redis is not available"):
-            await deaf.container.backups.service.restore(RestoreIn(filename=filename), OWNER)
+            await restored(deaf, filename)
     assert await seen(rig.container.infra.db) == before
     assert not (await rig.container.settings.general()).hunting_paused
 

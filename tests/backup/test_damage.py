@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from alembic import command
 
 from app.backup.manifest import MANIFEST
 from app.backup.protection import fingerprint
-from app.backup.schemas import BackupIn, RestoreIn
+from app.backup.schemas import BackupIn
 from app.core.errors import Conflict, HuntarrError, Invalid
 from app.core.migrations import alembic_config
 from tests.backup.contents import (
@@ -33,7 +34,9 @@ from tests.backup.contents import (
     imported,
     manifest,
     put,
+    restored,
     rows_of,
+    void,
     vouched,
 )
 from tests.support import stores
@@ -55,14 +58,14 @@ class Bench:
         """The error for a file that was put into the folder by hand."""
         path = self.folder / "by-hand.zip"
         await asyncio.to_thread(shutil.copyfile, bad, path)
-        with pytest.raises(HuntarrError) as restored:
-            await self.rig.container.backups.service.restore(RestoreIn(filename=path.name, **given), OWNER)
+        with pytest.raises(HuntarrError) as refused:
+            await restored(self.rig, path.name, **given)
         assert await dump(self.rig.container.infra.db) == self.before
         assert sorted(file.name for file in self.folder.iterdir() if file.suffix == ".zip") == sorted(
             [path.name, self.good.name]
         ), "no backup of before was made: it never came to that"
         path.unlink()
-        return restored.value.message
+        return refused.value.message
 
     async def refused_upload(self, bad: Path) -> str:
         with pytest.raises(HuntarrError) as refused:
@@ -83,10 +86,6 @@ async def bench(rig: Rig) -> AsyncIterator[Bench]:
 
 def without(name: str) -> Change:
     return lambda members: void(members.pop(name))
-
-
-def void(_value: object) -> None:
-    """A change is a statement."""
 
 
 def swapped(members: dict[str, bytes]) -> None:
@@ -152,6 +151,26 @@ def renamed(name: str) -> Change:
     return change
 
 
+def owners(change_owner: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> Change:
+    def change(members: dict[str, bytes]) -> None:
+        changed_owners = change_owner(rows_of(members, "users")[0])
+        for table in ("api_keys", "recovery_codes"):
+            put(members, table, [{**row, "user_id": changed_owners[0]["id"]} for row in rows_of(members, table)])
+        put(members, "users", changed_owners)
+
+    return change
+
+
+def section(name: str, stored: str) -> Change:
+    def change(members: dict[str, bytes]) -> None:
+        rows = [other for other in rows_of(members, "settings") if other["name"] != name]
+        put(members, "settings", [*rows, {**rows[0], "name": name, "stored": stored}])
+
+    return change
+
+
+DEAR_HASH = f"$argon2id$v=19$m={4 * 2**20},t=2,p=1$bm9ib2R5IGtub3dzIGl0IQ${'A' * 43}"
+
 DAMAGES: dict[str, tuple[Change, str]] = {
     "no manifest": (without(MANIFEST), "has no manifest"),
     "a manifest that is no JSON": (lambda m: m.update({MANIFEST: b"{"}), "cannot be read"),
@@ -197,6 +216,36 @@ DAMAGES: dict[str, tuple[Change, str]] = {
     "a line with NaN": (raw(b'{"id": NaN}\n'), "holds a line that is no row"),
     "bytes that are no text": (raw(b'{"id": "\xff"}\n'), "holds a line that is no row"),
     "half of a pair": (raw(b'{"id": "\\ud800"}\n'), "holds a line that is no row"),
+    "a time past the calendar's edge": (row("hunts", queued_at="9999-12-31T23:59:59+00:00"), "queued_at is no time"),
+    "JSON of many elements": (row("hunts", skipped="[" + "[]," * 60_000 + "[]]"), "skipped is no JSON"),
+    "a line of lists": (raw(b'{"id": [' + b"[]," * 50_000 + b"[]]}\n"), "holds a line that is no row"),
+    "a line of objects": (raw(b'{"id": {"id": 1}}\n'), "holds a line that is no row"),
+    "an owner of another id": (owners(lambda owner: [{**owner, "id": 2}]), "another owner"),
+    "two owners": (owners(lambda owner: [owner, {**owner, "id": 2}]), "another owner"),
+    "a dear hash": (owners(lambda owner: [{**owner, "password_hash": DEAR_HASH}]), "not hashed as this version"),
+    "a hash of another kind": (owners(lambda owner: [{**owner, "password_hash": "x"}]), "not hashed as this version"),
+    "an unknown app type": (row("instances", app_type="winamp"), "table instances of the backup holds a row"),
+    "overrides of another kind": (row("instances", overrides="[]"), "table instances of the backup holds a row"),
+    "overrides past their range": (
+        row("instances", overrides='{"interval_minutes": 0}'),
+        "table instances of the backup holds a row",
+    ),
+    "an unknown variant": (row("instance_states", variant="v9"), "table instance_states of the backup holds a row"),
+    "a rule that is none": (row("schedules", cron="every day", time=None, interval_minutes=None), "table schedules of"),
+    "an unknown scope": (row("api_keys", scope="admin"), "table api_keys of the backup holds a row"),
+    "an unknown pass": (row("hunts", passes='["other"]'), "table hunts of the backup holds a row"),
+    "an unknown outcome": (row("searches", outcome="other"), "table searches of the backup holds a row"),
+    "an unknown reason": (row("hunt_skips", reason="other"), "table hunt_skips of the backup holds a row"),
+    "a schedule without a rule": (
+        row("schedules", cron=None, time=None, interval_minutes=None),
+        "table schedules of the backup holds a row",
+    ),
+    "a schedule of another planet": (row("schedules", timezone="Mars/Base"), "table schedules of the backup holds"),
+    "an unknown provider": (row("notification_connections", provider="pigeon"), "table notification_connections of"),
+    "an unknown action": (row("hooks", action="format"), "table hooks of the backup holds a row"),
+    "an app's token without a digest": (row("app_webhooks", digest="x"), "table app_webhooks of the backup holds"),
+    "a key check without a value": (section("key_check", "{}"), "table settings of the backup holds a row"),
+    "MQTT settings that are none": (section("mqtt", '{"verify_tls": []}'), "settings mqtt in the backup"),
     "a last line without an end": (unended, "hash differs"),
 }
 
@@ -262,6 +311,23 @@ async def test_a_zip_bomb_is_refused_before_it_unpacks(bench: Bench, tmp_path: P
     assert "unpacks to more" in await bench.refusal(bad)
 
 
+async def test_a_second_factor_that_nobody_can_decrypt_is_refused(bench: Bench, tmp_path: Path) -> None:
+    bad = changed(bench.good, tmp_path / "bad.zip", owners(lambda owner: [{**owner, "totp_secret": "x"}]))
+    assert "second factor" in await bench.refusal(bad)
+
+
+async def test_a_bomb_of_one_line_is_refused_by_its_ratio(bench: Bench, tmp_path: Path) -> None:
+    bad = changed(bench.good, tmp_path / "bad.zip", raw(b'{"id": [' + b"[]," * 3_000_000 + b"[]]}\n"))
+    assert bad.stat().st_size < 100_000
+    assert "unpacks to more" in await bench.refused_upload(bad)
+
+
+async def test_a_line_is_a_few_mebibytes_long_at_most(bench: Bench, tmp_path: Path) -> None:
+    noise = "".join(sha256(str(number).encode()).hexdigest() for number in range(70_000)).encode()
+    bad = changed(bench.good, tmp_path / "bad.zip", raw(b'{"id": "' + noise + b'"}\n'))
+    assert "a line that is too long" in await bench.refused_upload(bad)
+
+
 async def test_a_member_that_is_longer_than_it_says_is_not_read_on(bench: Bench, tmp_path: Path) -> None:
     """The directory lies about the size: Python reads no more than it says, and then the hash is not right."""
     bad = changed(bench.good, tmp_path / "bad.zip", raw(b"{}\n" * 1000))
@@ -295,11 +361,11 @@ async def test_a_foreign_key_is_refused_before_anything_changes(
             row = await imported(backups, bench.good)
             assert (row.key_fits, row.has_passphrase) == (False, False)
             with pytest.raises(Conflict, match="encrypted with another key"):
-                await backups.restore(RestoreIn(filename=row.filename), OWNER)
+                await restored(other, row.filename)
             lying = changed(bench.good, tmp_path / "lying.zip", lambda members: _claim(members, other))
             (bench.folder.parent / "other" / "backups" / "lying.zip").write_bytes(lying.read_bytes())
             with pytest.raises(Conflict, match="does not open"):
-                await backups.restore(RestoreIn(filename="lying.zip"), OWNER)
+                await restored(other, "lying.zip")
             assert await dump(other.container.infra.db) == before
 
 
@@ -313,10 +379,9 @@ async def test_a_wrong_passphrase_is_refused(bench: Bench) -> None:
     backups = bench.rig.container.backups.service
     made = await backups.create(BackupIn.model_validate({"passphrase": PASSPHRASE}), OWNER)
     with pytest.raises(Invalid, match="under a passphrase"):
-        await backups.restore(RestoreIn(filename=made.filename), OWNER)
-    given = {"filename": made.filename, "passphrase": "another passphrase"}
+        await restored(bench.rig, made.filename)
     with pytest.raises(Invalid, match="not the passphrase"):
-        await backups.restore(RestoreIn.model_validate(given), OWNER)
+        await restored(bench.rig, made.filename, "another passphrase")
     assert await dump(bench.rig.container.infra.db) == bench.before
 
 
@@ -342,7 +407,7 @@ async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path, revision: str
                 del members[f"tables/{name}.ndjson"]
 
     changed(path, path.parent / "old.zip", grow_old)
-    await rig.container.backups.service.restore(RestoreIn(filename="old.zip"), OWNER)
+    await restored(rig, "old.zip")
     again = await rig.container.backups.service.create(BackupIn(), OWNER)
     after: dict[str, list[dict[str, Any]]] = {}
 
@@ -393,10 +458,10 @@ async def test_what_only_this_database_refuses_changes_nothing(rig: Rig) -> None
 
     changed(path, path.parent / "long.zip", grow)
     if rig.container.infra.db.is_sqlite:
-        await rig.container.backups.service.restore(RestoreIn(filename="long.zip"), OWNER)
+        await restored(rig, "long.zip")
         return
     with pytest.raises(Conflict, match="the table hunt_skips"):
-        await rig.container.backups.service.restore(RestoreIn(filename="long.zip"), OWNER)
+        await restored(rig, "long.zip")
     assert _but_settings(await dump(rig.container.infra.db)) == _but_settings(before)
     assert not (await rig.container.settings.general()).hunting_paused
 

@@ -11,9 +11,9 @@ from sqlmodel import select
 
 from app.backup.manifest import BackupKind
 from app.backup.models import BackupPlan
-from app.backup.schemas import BackupIn, RestoreIn
+from app.backup.schemas import BackupIn
 from app.settings.general import GeneralIn
-from tests.backup.contents import OWNER
+from tests.backup.contents import OWNER, restored
 from tests.support.rig import Rig, open_rig
 from worker import ticks
 from worker.ticks import crons
@@ -145,7 +145,7 @@ async def test_the_plan_is_this_installations_own(rig: Rig) -> None:
     made = await rig.container.backups.service.create(BackupIn(), OWNER)
     await due(rig)
     before = await plan(rig)
-    await rig.container.backups.service.restore(RestoreIn(filename=made.filename), OWNER)
+    await restored(rig, made.filename)
     assert await plan(rig) == before
 
 
@@ -179,9 +179,9 @@ async def test_retention_spares_the_one_that_is_restored(rig: Rig, redis_url: st
     backups = rig.container.backups.service
     first = await backups.create(BackupIn(), OWNER)
     rig.clock.forward(minutes=1)
-    done = await backups.restore(RestoreIn(filename=first.filename), OWNER)
+    done = await restored(rig, first.filename)
     rig.clock.forward(minutes=1)
-    again = await backups.restore(RestoreIn(filename=done.before.filename), OWNER)
+    again = await restored(rig, done.before.filename)
     assert {row.filename for row in await backups.all()} == {
         first.filename,
         done.before.filename,

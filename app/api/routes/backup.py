@@ -12,7 +12,7 @@ from app.api.multipart import Multipart, boundary_of
 from app.api.policy import Access, route_policy
 from app.api.refusals import BACKUP_IN_USE, NO_BACKUP, RESTORE_RUNS, errors
 from app.api.routing import ApiRouter
-from app.api.services import Backups
+from app.api.services import Backups, CallOrigin
 from app.api.tags import Tag
 from app.backup.folder import on_disk
 from app.backup.reading import MAX_FILE_BYTES
@@ -93,12 +93,15 @@ async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
 
 @router.post("/restore", summary="Restore backup", responses=errors(NO_BACKUP, RESTORE_RUNS))
 @route_policy(Access.FULL, timeout_seconds=None)
-async def restore_backup(body: RestoreIn, backups: Backups, caller: CurrentCaller) -> Reply[RestoreOut]:
+async def restore_backup(
+    body: RestoreIn, backups: Backups, caller: CurrentCaller, origin: CallOrigin
+) -> Reply[RestoreOut]:
     """Restores everything or nothing. The present data is kept as a backup, and all sessions end.
 
-    Needs a session or the key of `HUNTARR_API_KEY`.
+    A session must give the owner's `password`, and a `totp_code` while two-factor login is on. The key of
+    `HUNTARR_API_KEY` needs neither: it leaves an existing owner, the sessions, keys and second factor as they are.
     """
-    return Reply[RestoreOut](data=await backups.restore(body, caller), message="Backup restored")
+    return Reply[RestoreOut](data=await backups.restore(body, caller, origin), message="Backup restored")
 
 
 @router.get(

@@ -15,6 +15,10 @@ MAX_AGE = timedelta(hours=6)
 _MOVIES = TypeAdapter(list[LibraryMovie])
 
 
+def read_movies(stored: bytes) -> list[LibraryMovie]:
+    return _MOVIES.validate_json(stored)
+
+
 class DerivedLists:
     """One library for each instance, with only what the filters need."""
 
@@ -26,7 +30,7 @@ class DerivedLists:
         async with self._db.reading() as session:
             row = await session.get(DerivedList, instance_id)
         if row is not None and row.url == url and row.read_at <= now < row.read_at + MAX_AGE:
-            return DerivedSource(_MOVIES.validate_json(row.movies))
+            return DerivedSource(read_movies(row.movies))
         movies = [movie for movie in await client.library() if not (movie.has_file and movie.cutoff_met)]
         values = {"instance_id": instance_id, "url": url, "read_at": now, "movies": _MOVIES.dump_json(movies)}
         async with self._db.session() as session:
