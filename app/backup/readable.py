@@ -20,7 +20,8 @@ from app.backup.manifest import Damaged
 from app.core.clock import Clock
 from app.core.db import Database
 from app.counters.models import StatHunt, StatPass, StatPassTotal, StatTotal
-from app.hunting.schemas import HuntOut, SearchOut
+from app.history.service import search_out
+from app.hunting.schemas import HuntOut
 from app.hunting.selection.policy import Reason
 from app.hunting.store.derived_lists import read_movies
 from app.hunting.store.models import DerivedList, Hunt, HuntState, ItemState, Outcome, Search, Skip, WalkCursor
@@ -180,8 +181,8 @@ def _hunt(row: Hunt) -> None:
 
 
 def _search(row: Search) -> None:
-    SearchOut.model_validate({**_values(row), "seconds_to_grab": None, "seconds_to_import": None})
     _typed(row)
+    search_out(row)
 
 
 def _skip(row: Skip) -> None:

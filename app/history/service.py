@@ -75,7 +75,7 @@ class HistoryService:
                 back_to = await _searched_back_to(session, wanted, max_looked_through)
                 wanted = replace(wanted, since=back_to or wanted.since)
             rows, total = await self._row_counts.page(session, query, Search, wanted, page=page, page_size=page_size)
-        items = [_searched(row) for row in rows]
+        items = [search_out(row) for row in rows]
         return HistoryPage(items=items, total=total, page=page, page_size=page_size, searched_back_to=back_to)
 
     async def clear_history(self, wanted: HistoryFilter) -> int:
@@ -150,7 +150,7 @@ class HistoryService:
         return await delete_in_batches(self._db, table, *terms, batch_rows=DELETE_BATCH_ROWS)
 
 
-def _searched(row: Search) -> SearchOut:
+def search_out(row: Search) -> SearchOut:
     """The row, with the seconds to the grab and the import by the app's own clock."""
     began_at = row.command_began_at
     return SearchOut.model_validate(

@@ -65,6 +65,7 @@ KNOWN: dict[str, list[Any]] = {
     "movies": [b"[]"],
     "variant": [None, *Variant],
     "error_code": [None, *ErrorCode],
+    "headers": [{}, {"CF-Access-Client-Id": "gAAAAA"}],
     "overrides": [{}, {"hourly_cap": 7}],
     "digest": [f"{number:064x}" for number in range(ROWS)],
 }
