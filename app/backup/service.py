@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -52,12 +51,17 @@ class BackupDraft:
     passphrase: SecretStr | None = None
 
 
-class BackupService:
-    """Works on the folder of this process; several machines see each other's backups only on a shared volume.
+@dataclass(frozen=True, slots=True)
+class OtherFeatures:
+    """`forget`: called after a restore, so that nothing from before is answered from memory. `sections`: the readers of
+    settings that other features keep."""
 
-    `forget`: called after a restore, so that nothing from before is answered from memory. `sections`: the readers of
-    settings that other features keep.
-    """
+    forget: Sequence[Callable[[], None]]
+    sections: Mapping[str, Reader]
+
+
+class BackupService:
+    """Works on the folder of this process; several machines see each other's backups only on a shared volume."""
 
     def __init__(
         self,
@@ -66,17 +70,14 @@ class BackupService:
         folder: BackupFolder,
         quiesce: HuntingQuiesce,
         permission: RestorePermission,
-        *,
-        forget: Sequence[Callable[[], None]] = (),
-        sections: Mapping[str, Reader] = MappingProxyType({}),
+        others: OtherFeatures,
     ) -> None:
         self._infra = infra
         self._settings = settings
         self._folder = folder
         self._quiesce = quiesce
         self._permission = permission
-        self._forget = forget
-        self._sections = sections
+        self._others = others
         self._staging = asyncio.Lock()  # alembic keeps its state in its module: one migration at a time
         self._known: dict[str, tuple[FileStamp, Manifest | str, str]] = {}
 
@@ -127,7 +128,7 @@ class BackupService:
                     before = await self._create(BackupKind.PRE_RESTORE, f"Before the restore of {path.name}")
                     async with self._slow_database() as target:
                         await replace_all(target, staged, archive.manifest.last_ids, kept)
-        for forget in self._forget:
+        for forget in self._others.forget:
             forget()
         await self._settings.apply_level()
         log.warning("backup restored", file=path.name, created_at=restored.created_at.isoformat())
@@ -201,7 +202,7 @@ class BackupService:
         return await asyncio.to_thread(reencryption_of, manifest, self._infra.box, given)
 
     async def _check_rows(self, staged: Database) -> None:
-        await check_readable(staged, self._infra.clock, self._sections)
+        await check_readable(staged, self._infra.clock, self._others.sections)
 
     async def _check(self, staged: Database) -> None:
         """Rows first. The manifest may be wrong about the key, so a stored value is decrypted with it."""

@@ -9,7 +9,7 @@ from app.backup.permission import RestorePermission
 from app.backup.planner import BackupPlanner
 from app.backup.quiesce import HuntingQuiesce
 from app.backup.readable import Reader
-from app.backup.service import BackupService
+from app.backup.service import BackupService, OtherFeatures
 from app.hunting.services import HuntingServices
 from app.infra import Infra
 from app.settings.service import SettingsService
@@ -37,7 +37,6 @@ class BackupServices:
             BackupFolder(infra.config.data_dir / "backups"),
             HuntingQuiesce(infra.db, settings, hunting.leases.held),
             RestorePermission(auth.accounts, auth.two_factor),
-            forget=(auth.credentials.forget, hunting.row_counts.forget),
-            sections=sections,
+            OtherFeatures((auth.credentials.forget, hunting.row_counts.forget), sections),
         )
         return cls(service, BackupPlanner(infra.db, infra.queue, settings, service, infra.clock))
