@@ -29,6 +29,10 @@ class EpisodeResource(OwnedResource):
         return self.has_file
 
     @property
+    def file_id(self) -> int | None:
+        return self.episode_file_id
+
+    @property
     def file(self) -> FileFacts | None:
         return self.episode_file.facts() if self.episode_file else None
 
@@ -45,6 +49,7 @@ class EpisodeClient(OwnedClient):
         Unit.SERIES: "SeriesSearch",
     }
     item_resource: ClassVar[type[EpisodeResource]]
+    list_page_size: ClassVar[int] = 1000
     file_path: ClassVar[str] = "episodefile"
     queue_params: ClassVar[Params] = {"includeUnknownSeriesItems": True}
     wanted_params: ClassVar[Params] = {"includeSeries": True}
@@ -63,6 +68,7 @@ class EpisodeClient(OwnedClient):
             aired=len(aired | with_file),
             with_file=len(with_file),
             ended=len(aired) == len(monitored),
+            monitored=len(aired),
             last_search_at=max(searched, default=None),
         )
 
@@ -78,6 +84,8 @@ class EpisodeClient(OwnedClient):
         return [each for each in episodes if each.season_number != 0 and each.file and each.file.cutoff_met is False]
 
     def _covered(self, owner: OwnerResource) -> int:
+        if owner.is_anime:
+            return super()._covered(owner)
         return sum(season is not None and season.monitored for season in owner.seasons or ())
 
     async def _with_files(

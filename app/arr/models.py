@@ -156,6 +156,22 @@ class WantedItem:
     """Whether the app asks its indexers once for each episode of a season."""
     owner_read: bool = True
     """Whether the facts of the owner are here: a bare list leaves them out."""
+    file_id: int | None = None
+    """The file that it has; several episodes may share one."""
+    year: int | None = None
+
+    @property
+    def owner(self) -> "OwnerFacts":
+        """What a record that is not bare tells of its owner."""
+        return OwnerFacts(
+            owner_id=self.owner_id or 0,
+            title=self.owner_title,
+            monitored=True,  # of others nothing is wanted
+            added_at=self.added_at,
+            tag_ids=self.tag_ids,
+            quality_profile_id=self.quality_profile_id,
+            is_anime=self.is_anime,
+        )
 
     def with_owner(self, owner: "OwnerFacts") -> "WantedItem":
         """The same item with the facts that a bare list leaves out."""
@@ -185,6 +201,8 @@ class OwnerFacts:
     is_anime: bool = False
     seasons: frozenset[int] = frozenset()
     """Numbers of the monitored seasons."""
+    extent: int = 1
+    """What a search of it costs: its monitored seasons (anime: its episodes), its albums or its books."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +243,8 @@ class SeasonFacts:
     with_file: int
     ended: bool
     """Whether every monitored episode has a date in the past."""
+    monitored: int = 0
+    """Episodes that have aired and are monitored: a search of an anime season asks once for each."""
     last_search_at: datetime | None = None
     """The latest search of any of its episodes; `None` also where the app does not report it."""
 

@@ -54,6 +54,7 @@ class MovieResource(ItemResource):
             last_search_at=self.last_search_time,
             tag_ids=self.tags,
             quality_profile_id=self.quality_profile_id,
+            year=self.year or None,
         )
 
     @property

@@ -19,11 +19,9 @@ class OwnedClient(ArrClient):
     owner: ClassVar[Unit]
     item_resource: ClassVar[type[OwnedResource]]
 
-    async def extent(self, owner_id: int) -> int:
-        return max(self._covered(await self._owner(owner_id)), 1)
-
     async def owner_facts(self, owner_id: int) -> OwnerFacts:
-        return (await self._owner(owner_id)).facts(owner_id)
+        owner = await self._owner(owner_id)
+        return replace(owner.facts(owner_id), extent=max(self._covered(owner), 1))
 
     async def wanted_of(self, hunt_pass: HuntPass, owner_id: int, *, now: datetime) -> tuple[WantedItem, ...]:
         try:

@@ -267,12 +267,18 @@ class OwnedResource(ItemResource):
             file=self.file,
             is_anime=owner.is_anime,
             owner_read=self.owner is not None,
+            file_id=self.file_id,
         )
 
     @property
     def is_complete(self) -> bool:
         """Whether it has all its files, as the record tells."""
         return self.statistics is not None and self.statistics.is_complete
+
+    @property
+    def file_id(self) -> int | None:
+        """The file, where the record names it and others may share it."""
+        return None
 
     @property
     def owner_title(self) -> str | None:

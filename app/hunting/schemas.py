@@ -213,8 +213,10 @@ class PlanPassOut(Out):
 
     hunt_pass: HuntPass = Field(serialization_alias="pass")
     total: int | None = Field(description="Length of the app's list.")
+    unseen: int = Field(description="Items of the list that such a hunt does not look at.", examples=[20213])
+    decisions: dict[str, int] = Field(description="Items by their decision.", examples=[{"search": 2, "cooldown": 18}])
     searches: int
-    items: list[PlanItemOut]
+    items: list[PlanItemOut] = Field(description="The first 500 items, and all that would be searched.")
     error: str | None = Field(description="Why the pass would not run: the app's failure, or what the app lacks.")
 
 

@@ -136,6 +136,12 @@ class HuntingSettings(BaseModel):
     release_date: ReleaseDate = Field(ReleaseDate.EARLIEST, description="Movies: the date that counts as release.")
     include_specials: bool = Field(False, description="Search season 0 too.")
     include_unreleased: bool = Field(False, description="Search what is not released or not available yet.")
+    undated_after_days: int = Field(
+        365,
+        ge=0,
+        le=36500,
+        description="What has no release date, no year and no file counts as released so long after it was added.",
+    )
     release_grace_hours: Hours = Field(6, description="Leave a fresh release to RSS for this long.")
     added_grace_hours: Hours = Field(24, description="Leave a fresh addition to RSS for this long.")
     include_tags: Names = Field(default=[], description="Only items with one of these tags; empty is all.")

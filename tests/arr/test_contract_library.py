@@ -40,10 +40,10 @@ async def test_a_season(sim: SimulatedApp) -> None:
 @only(lambda client: client.owner is not None)
 async def test_how_much_an_owner_covers(sim: SimulatedApp) -> None:
     assert sim.owner_id is not None
-    covered = await sim.client.extent(sim.owner_id)
+    covered = (await sim.client.owner_facts(sim.owner_id)).extent
     assert covered >= 1 if sim.client.has_seasons else covered == 4
     with pytest.raises(ArrError) as caught:
-        await sim.client.extent(10**6)
+        await sim.client.owner_facts(10**6)
     assert caught.value.code is ErrorCode.NOT_FOUND
 
 

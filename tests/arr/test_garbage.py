@@ -83,7 +83,7 @@ CALLS: list[Callable[[ArrClient], Awaitable[Any]]] = [
     lambda client: client.formats_fingerprint(),
     lambda client: client.indexers(),
     lambda client: client.season(1, 1, now=WHEN),
-    lambda client: client.extent(1),
+    lambda client: client.owner_facts(1),
     lambda client: client.files([1, 2]),
     lambda client: client.upgradable(1, profiles=PROFILES, budget=5, known_items=none_known),
     lambda client: client.library(),

@@ -113,7 +113,7 @@ async def test_how_much_an_owner_covers(
     extent: int,
 ) -> None:
     app.replies_with({"id": 3, "title": "Somebody", "monitored": True, **record})
-    assert await client_of(app_type, variant).extent(3) == extent
+    assert (await client_of(app_type, variant).owner_facts(3)).extent == extent
     assert app.paths == [path]
 
 
@@ -126,7 +126,7 @@ async def test_what_an_app_does_not_have_is_not_asked_for(
     if not made.has_seasons:
         refused.append(client.season(1, 1, now=WHEN))
     if made.owner is None:
-        refused.append(client.extent(1))
+        refused.append(client.owner_facts(1))
     if not made.has_scores:
         refused.append(client.upgradable(1, profiles=PROFILES, budget=3, known_items=none_known))
     if made.has_wanted:

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import pytest
 
 from app.arr.models import AppType
-from app.hunting.selection.paging import STRETCH
 from app.hunting.store.models import HuntStatus
 from app.instances.schemas import InstancePatch
 from app.settings.hunting import HuntingIn
@@ -38,7 +37,8 @@ async def hunt_all(rig: Rig, app: SimApp, eligible: set[int], total: int, **hunt
         **hunting,
     )
     # A hunt that fills its batch is no loss; a fifth more for those that begin anew and find their way blocked.
-    most = -(-total // STRETCH) + 1 + -(-len(eligible) * 5 // (4 * BATCH)) + 2
+    stretch = 4000 if app.definition.app_type == "sonarr" else 1000
+    most = -(-total // stretch) + 1 + -(-len(eligible) * 5 // (4 * BATCH)) + 2
     for _ in range(most):
         hunt = await rig.hunt(instance)
         assert hunt.status is HuntStatus.COMPLETED, hunt.message

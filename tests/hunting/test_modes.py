@@ -204,7 +204,7 @@ async def test_radarr_never_searches_what_is_not_available(rig: Rig) -> None:
     app.library.add_movie(
         title="Only in cinemas", in_cinemas=LONG_AGO, minimum_availability="released", digital=START + timedelta(days=9)
     )
-    app.library.add_movie(title="Without dates", minimum_availability="released")
+    app.library.add_movie(title="Without dates", minimum_availability="released", year=START.year)
     instance = await rig.add(app, missing_batch=5)
     hunt = await rig.hunt(instance)
     assert [record.item_ids for record in app.searcher.records] == [(out,)]

@@ -11,11 +11,12 @@ from app.arr.models import AppDatabase
 from app.hunting.selection import paging
 from app.hunting.selection.paging import Cursor, ListSide, Position
 from app.settings.hunting import Order
-from tests.hunting.wanted_lists import Entry, HighestDraws, HuntSeries, ListClient
+from tests.hunting.wanted_lists import PAGE_SIZE, Entry, HighestDraws, HuntSeries, ListClient
 
 LISTS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ORDERS = st.sampled_from(list(Order))
 DATABASES = st.sampled_from(list(AppDatabase))
+STRETCH = paging.PAGES_OF_STRETCH * PAGE_SIZE
 TOTALS = st.one_of(st.integers(0, 130), st.integers(131, 1500))
 
 
@@ -41,24 +42,27 @@ def walker(
 
 
 def bound(total: int) -> int:
-    return -(-total // paging.STRETCH) + 1
+    return -(-total // STRETCH) + 1
 
 
-@given(st.integers(0, 5000), st.integers(1, 4))
-def test_the_rest_of_a_hunt_is_read_in_pages_of_about_a_hundred(offset: int, pages: int) -> None:
-    span = paging.pages_from(offset, pages)
+SIZES = st.sampled_from([25, 250, 1000])
+
+
+@given(st.integers(0, 50_000), st.integers(1, 4), SIZES)
+def test_the_rest_of_a_hunt_is_read_in_large_pages(offset: int, pages: int, size: int) -> None:
+    span = paging.pages_from(offset, pages, size)
     assert span.start <= offset <= span.end
-    assert paging.PAGE_SIZE <= span.size <= 200
+    assert size <= span.size <= 2 * size
     assert span.pages == pages
 
 
-@given(st.integers(0, 10**6), st.sampled_from([3, 4]))
-def test_a_span_holds_the_stretch_in_pages_near_a_hundred(offset: int, pages: int) -> None:
-    span = paging.stretch_from(offset, pages)
+@given(st.integers(0, 10**6), st.sampled_from([3, 4]), SIZES)
+def test_a_span_holds_the_stretch_in_pages_near_the_large_size(offset: int, pages: int, size: int) -> None:
+    span = paging.stretch_from(offset, pages, size)
     assert span.start <= offset
-    assert span.end >= offset + paging.STRETCH
+    assert span.end >= offset + paging.PAGES_OF_STRETCH * size
     assert span.pages == pages
-    assert paging.PAGE_SIZE <= span.size <= (133 if pages == 4 else 200)
+    assert size <= span.size <= size * (1.36 if pages == 4 else 2)
 
 
 @given(st.integers(-5000, 5000), st.integers(0, 5000), st.integers(0, 5000))
@@ -93,7 +97,7 @@ def test_every_record_is_read_within_the_bound_when_all_is_blocked(
             await walking.hunt(lambda _: False)
             assert 1 <= len(walking.client.pages) <= paging.MAX_PAGES
             assert walking.client.pages[0][1] == paging.head_size(batch)
-            assert all(size <= 200 for _, size, _ in walking.client.pages)
+            assert all(size <= max(2 * PAGE_SIZE, paging.head_size(batch)) for _, size, _ in walking.client.pages)
 
     asyncio.run(hunts())
     assert walking.read == {entry.item_id for entry in walking.client.entries}
@@ -180,7 +184,7 @@ def test_no_record_is_missed_when_others_are_added(
     first = {entry.item_id for entry in walking.client.entries}
 
     async def hunts() -> None:
-        for number in range(-(-total // (paging.STRETCH - coming)) + 2):
+        for number in range(-(-total // (STRETCH - coming)) + 2):
             await walking.hunt(lambda _: False)
             new = library(coming, 1.0, seed + number)
             more = [Entry(entry.item_id + 10_000 * (number + 1), entry.released, entry.last_search) for entry in new]
@@ -227,3 +231,12 @@ def test_the_longest_unsearched_come_first_behind_a_blocked_head() -> None:
 
     asyncio.run(hunts())
     assert searched == list(range(301, 501))
+
+
+@given(st.integers(0, 10**6), st.sampled_from([20, 28, 200]))
+def test_one_page_holds_the_records_behind_any_offset(offset: int, records: int) -> None:
+    span = paging.one_page_from(offset, records)
+    assert span.start <= offset
+    assert span.end >= offset + records
+    assert (span.pages, span.size >= records) == (1, True)
+    assert span.size <= 3 * records or offset < span.size, "one page from the beginning at most"

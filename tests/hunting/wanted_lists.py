@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from app.arr.http import ArrHttp
 from app.arr.models import AppDatabase, Connection, HuntPass, ReleaseDates, SortKey, Unit, WantedItem, WantedPage
@@ -14,6 +15,8 @@ from app.hunting.selection.paging import Cursor
 from app.hunting.selection.wanted import WantedList, WantedPager
 from app.settings.hunting import Order
 
+PAGE_SIZE = 100
+"""Small: what holds of the pages depends on their number only."""
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -37,6 +40,8 @@ def _moment(number: int | None) -> datetime | None:
 @dataclass
 class ListClient(RadarrClient):
     """Answers `wanted` from memory; SQLite takes null for the smallest value, PostgreSQL for the largest."""
+
+    list_page_size: ClassVar[int] = PAGE_SIZE
 
     entries: list[Entry]
     database: AppDatabase

@@ -160,7 +160,9 @@ class HuntRun:
             summary.searches += len(sent.searched)
             cursor = pager.cursor_after(sent.searched, selection.left | {item.candidate.key for item in sent.left})
             await self._after_sending(sent)
-        await self._services.passes.end(context.lease, hunt_pass, judged, cursor, ListLength(pager.total, read_at))
+        await self._services.passes.end(
+            context.lease, hunt_pass, judged, cursor, ListLength(selection.total, selection.unseen, read_at)
+        )
         if sent.trouble is not None and sent.trouble.is_elsewhere:
             raise sent.trouble
 

@@ -1,7 +1,10 @@
 """The plan: the next hunt without its searches. The same gates, the same reads, the same decisions as the hunt."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from app.arr.errors import ArrError
 from app.arr.models import AppType, HuntPass
@@ -18,13 +21,16 @@ from app.hunting.running.gates import (
 )
 from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut
 from app.hunting.selection.app_reader import AppReader
-from app.hunting.selection.selector import Selection
+from app.hunting.selection.selector import Selection, shown_singly
 from app.hunting.selection.wanted import Pager
 from app.hunting.store.cap_entries import used_caps
+from app.hunting.store.item_states import last_changes
 from app.hunting.store.models import HuntState, Trigger
 from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.instances.models import InstanceState
 from app.settings.hunting import HuntingSettings
+
+KEPT_FOR = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,12 @@ class PlanStart:
     left: int | None
     """Search units that the caps still allow; `None` without a cap."""
     next_hunt_at: datetime | None
+    marks: tuple[Any, ...]
+    """What changes with every hunt, look at the history, search and reset."""
+
+    def is_as(self, earlier: "PlanStart") -> bool:
+        """Whether what Huntarr knows is as it was a moment ago."""
+        return abs(self.now - earlier.now) < KEPT_FOR and replace(self, now=earlier.now) == earlier
 
 
 @dataclass(slots=True)
@@ -64,10 +76,22 @@ class Planner:
 
     def __init__(self, services: RunningServices) -> None:
         self._services = services
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._kept: dict[int, tuple[PlanStart, PlanOut]] = {}
 
     async def plan(self, instance_id: int) -> PlanOut:
-        """`NotFound` for an unknown instance; an app that cannot be asked is said in the plan, not raised."""
+        """`NotFound` for an unknown instance; an app that cannot be asked is said in the plan, not raised.
+
+        A plan is kept for some seconds: whoever asks again, or at the same time, costs the app nothing.
+        """
         start = await self._start(instance_id)
+        async with self._locks.setdefault(instance_id, asyncio.Lock()):
+            kept = self._kept.get(instance_id)
+            if kept is None or not start.is_as(kept[0]):
+                kept = self._kept[instance_id] = (start, await self._made(instance_id, start))
+        return kept[1]
+
+    async def _made(self, instance_id: int, start: PlanStart) -> PlanOut:
         draft = PlanDraft(closed=start.closed, left=start.left)
         try:
             app = start.app if start.app.is_known else (await start.app.identified(self._services.http))[0]
@@ -101,6 +125,7 @@ class Planner:
             hunting = await services.instances.hunting(session, instance)
             general = await services.settings.general_in(session)
             used = await used_caps(session, instance_id, hunting, now)
+            marks = (hunt_state.fence, hunt_state.reset_at, await last_changes(session, instance_id))
         closed = before_network(
             general, hunting, state, used, enabled=instance.enabled, trigger=Trigger.INTERVAL, now=now
         )
@@ -111,6 +136,7 @@ class Planner:
             left=used.left,
             app=App.of(AppType(instance.app_type), services.instances.connection(instance, general, hunting), state),
             next_hunt_at=hunt_state.next_hunt_at if instance.enabled else None,
+            marks=marks,
         )
 
     async def _select(self, start: PlanStart, reader: AppReader, draft: PlanDraft) -> None:
@@ -151,7 +177,7 @@ class Planner:
 
 
 def _nothing(hunt_pass: HuntPass, error: str | None = None) -> PlanPassOut:
-    return PlanPassOut(hunt_pass=hunt_pass, total=None, searches=0, items=[], error=error)
+    return PlanPassOut(hunt_pass=hunt_pass, total=None, unseen=0, decisions={}, searches=0, items=[], error=error)
 
 
 def _shown(hunt_pass: HuntPass, selection: Selection) -> PlanPassOut:
@@ -166,8 +192,15 @@ def _shown(hunt_pass: HuntPass, selection: Selection) -> PlanPassOut:
             picked=picked.get(item.candidate.key),
             units=item.candidate.units,
         )
-        for item in selection.evaluated
+        for item in shown_singly(selection.evaluated)
     ]
+    counts = Counter(item.decision.reason.value for item in selection.evaluated)
     return PlanPassOut(
-        hunt_pass=hunt_pass, total=selection.total, searches=len(selection.selected), items=items, error=None
+        hunt_pass=hunt_pass,
+        total=selection.total,
+        unseen=selection.unseen,
+        decisions=dict(counts),
+        searches=len(selection.selected),
+        items=items,
+        error=None,
     )

@@ -1,15 +1,15 @@
 """What a hunt, or its plan, reads from the app: the queue, and the selection of each pass."""
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
 from app.arr.base import ArrClient
-from app.arr.errors import ArrError
-from app.arr.models import AppDatabase, HuntPass, Mode, QueueRow, SeasonFacts
+from app.arr.errors import ArrError, ErrorCode
+from app.arr.models import AppDatabase, HuntPass, Mode, OwnerFacts, QueueRow, SeasonFacts, WantedItem
 from app.hunting.selection.candidates import AppHierarchy, active_downloads, downloads, item_key, queued_keys
 from app.hunting.selection.derived import DerivedListStore
 from app.hunting.selection.item_states import ItemStates, StoredStates
@@ -17,11 +17,14 @@ from app.hunting.selection.library import LibraryScanner
 from app.hunting.selection.metadata import MetadataCache
 from app.hunting.selection.policy import Candidate, Rules, StateStatus, merged, status
 from app.hunting.selection.selector import PassRules, Probes, Selection, Selector
-from app.hunting.selection.wanted import Pager, WantedList, WantedPager
+from app.hunting.selection.wanted import Pager, TaggedOwners, WantedList, WantedPager
 from app.settings.filters import ResolvedFilters
 from app.settings.hunting import HuntingSettings
 
 log = structlog.get_logger(__name__)
+
+MAX_WALKED_OWNERS = 50
+"""So many owners are read one by one, where an including filter leaves no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +134,9 @@ class AppReader:
             release_date=self._hunting.release_date,
             season_threshold=self._hunting.season_threshold,
             queued=queue.keys,
+            max_units=min(cap for cap in (self._hunting.hourly_cap, self._hunting.daily_cap) if cap),
         )
-        probes = Probes(lambda page: self._item_states(hunt_pass, page), self._season, self._client.extent)
+        probes = Probes(lambda page: self._item_states(hunt_pass, page), self._season, self._owner, self._owner_tags)
         selector = Selector(rules, pass_rules, probes, now=self._now, rng=self._rng)
         selection = await selector.select(pager, batch=batch, left=left)
         if isinstance(pager, WantedPager):
@@ -183,6 +187,7 @@ class AppReader:
             )
         wanted = WantedList(self._hierarchy, hunt_pass, self._hunting.order, self._target.database)
         if self._client.has_wanted:
+            wanted = replace(wanted, owners=await self._tagged_owners(hunt_pass, rules))
             return WantedPager(self._client, wanted, cursor=cursor, batch=batch, rng=self._rng)
         source = await self._derived.source(self._instance_id, self._target.url, self._client, self._now)
         return WantedPager(source, wanted, cursor=cursor, batch=batch, rng=self._rng, derived_requests=source.requests)
@@ -196,6 +201,7 @@ class AppReader:
             {candidate.key for candidate in page},
             {candidate.season_key for candidate in page if candidate.season_key},
             {candidate.owner_key for candidate in page if candidate.owner_key},
+            file_ids=[] if hunt_pass is HuntPass.MISSING else {each.file_id for each in page if each.file_id},
             with_items_of_owners=owner is not None and self._mode(hunt_pass) == owner.value,
         )
         return states.with_searched(self._pretended, self._now)
@@ -217,6 +223,37 @@ class AppReader:
     async def _rules(self, hunt_pass: HuntPass) -> Rules:
         return Rules.of(self._hunting, self._hunting.of(hunt_pass).cooldown_hours, await self.filters())
 
+    async def _owner(self, owner_id: int) -> OwnerFacts | None:
+        try:
+            return await self._client.owner_facts(owner_id)
+        except ArrError as failure:
+            if failure.code is ErrorCode.NOT_FOUND:
+                return None
+            raise
+
+    async def _owner_tags(self) -> Mapping[int, frozenset[int]]:
+        """The tags of every owner that has any."""
+        tags: dict[int, frozenset[int]] = {}
+        for tag_id, owner_ids in (await self._metadata.tagged(self._instance_id, self._client, self._now)).items():
+            for owner_id in owner_ids:
+                tags[owner_id] = tags.get(owner_id, frozenset()) | {tag_id}
+        return tags
+
+    async def _tagged_owners(self, hunt_pass: HuntPass, rules: Rules) -> TaggedOwners | None:
+        """The owners, or movies, that the tag filters leave, if they are few."""
+        if rules.include_tags is None:
+            return None
+        tagged = await self._metadata.tagged(self._instance_id, self._client, self._now) if rules.include_tags else {}
+        ids = _all_of(tagged, rules.include_tags) - _all_of(tagged, rules.exclude_tags)
+        if len(ids) > MAX_WALKED_OWNERS:
+            return None
+        requests_each = 1 if self._hierarchy.owner is None else 2
+
+        async def read(owner_id: int) -> Sequence[WantedItem]:
+            return await self._client.wanted_of(hunt_pass, owner_id, now=self._now)
+
+        return TaggedOwners(sorted(ids), requests_each, read)
+
     async def _season(self, owner_id: int, season: int) -> SeasonFacts | None:
         try:
             return await self._client.season(owner_id, season, now=self._now)
@@ -228,3 +265,7 @@ class AppReader:
                 error=failure.message,
             )
             return None
+
+
+def _all_of(tagged: Mapping[int, frozenset[int]], tag_ids: Collection[int]) -> frozenset[int]:
+    return frozenset().union(*(tagged.get(tag_id, frozenset()) for tag_id in tag_ids))

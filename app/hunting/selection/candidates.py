@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from app.arr.base import ArrClient
 from app.arr.models import QueueRow, SearchTarget, Unit, WantedItem
@@ -73,6 +73,11 @@ def candidate_of(item: WantedItem, hierarchy: AppHierarchy, release_date: Releas
         last_search_at=item.last_search_at,
         tag_ids=item.tag_ids,
         quality_profile_id=item.quality_profile_id,
+        owner_read=item.owner_read,
+        file_id=item.file_id,
+        has_file=item.file is not None or item.file_id is not None,
+        out_at=None if item.year is None or item.dates.known else datetime(item.year + 1, 1, 1, tzinfo=UTC),
+        is_anime=item.is_anime,
     )
 
 

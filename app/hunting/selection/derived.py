@@ -17,12 +17,13 @@ class DerivedSource:
     requests: int = 0
     """Requests that reading the library took; pages take none."""
     reports_last_search: ClassVar[bool] = False
+    list_page_size: ClassVar[int] = 1000
 
     async def wanted(
-        self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int
+        self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int, bare: bool = False
     ) -> WantedPage:
         """As an app would answer; `sort` does not matter, the order is always that of the releases."""
-        del sort
+        del sort, bare
         listed = [movie.item for movie in self.movies if _belongs(movie, hunt_pass)]
         listed.sort(key=_sort_key, reverse=descending)
         start = (page - 1) * page_size

@@ -20,6 +20,8 @@ class ItemStates:
     """Of this pass and of exactly this key."""
     failed_seasons: Mapping[str, datetime] = field(default_factory=dict)
     """Seasons whose last search found nothing, and when that was."""
+    by_file: Mapping[int, datetime] = field(default_factory=dict)
+    """When an item that has this file was last searched: several episodes may share one."""
 
     def with_searched(self, searched: Sequence[Candidate], now: datetime) -> "ItemStates":
         """The same, as if these had been searched at `now`."""
@@ -35,7 +37,8 @@ class ItemStates:
 
         The reset of an episode does not reset the other episodes of its season.
         """
-        known = [*self._around(candidate), *(after_reset(past) for past in self.by_parent.get(candidate.key, ()))]
+        inside = [after_reset(past) for past in self.by_parent.get(candidate.key, ())]
+        known = [*self._around(candidate), *self._of_file(candidate), *inside]
         past = merged([still_counting(past, candidate, rules, now) for past in known])
         own = self.own.get(candidate.key, PastSearches())  # only the same search would be refused again
         return replace(past, refused_at=own.refused_at, refusals=own.refusals)
@@ -57,6 +60,10 @@ class ItemStates:
         own = self.own.get(candidate.key)
         return still_counting(own, candidate, rules, now).failed_searches if own is not None else 0
 
+    def _of_file(self, candidate: Candidate) -> list[PastSearches]:
+        at = self.by_file.get(candidate.file_id or 0)
+        return [] if at is None else [PastSearches(at)]
+
     def _around(self, candidate: Candidate) -> list[PastSearches]:
         return [past for key in (candidate.key, *candidate.parents) for past in self.by_key.get(key, ())]
 
@@ -72,9 +79,10 @@ class StoredStates(Protocol):
         season_keys: Collection[str] = (),
         owner_keys: Collection[str] = (),
         *,
+        file_ids: Collection[int] = (),
         with_items_of_owners: bool = False,
     ) -> ItemStates:
-        """Past searches of all these keys, and of the items that are part of the seasons and owners."""
+        """Past searches of all these keys, of the items that are part of the seasons and owners, and for the files."""
         ...
 
     async def cursor(self, instance_id: int, hunt_pass: HuntPass) -> Cursor:

@@ -29,12 +29,21 @@ class KnownProfiles:
     by_id: Mapping[int, QualityProfile]
 
 
+@dataclass(frozen=True, slots=True)
+class KnownTagged:
+    """The owners, or movies, of each tag."""
+
+    read_at: datetime
+    ids: Mapping[int, Ids]
+
+
 class MetadataCache:
     """By instance: its tags and its profiles."""
 
     def __init__(self) -> None:
         self._tags: dict[int, KnownTags] = {}
         self._profiles: dict[int, KnownProfiles] = {}
+        self._tagged: dict[int, KnownTagged] = {}
 
     async def filters(
         self, instance_id: int, client: ArrClient, hunting: HuntingSettings, now: datetime
@@ -50,6 +59,13 @@ class MetadataCache:
         kept = self._tags.get(instance_id)
         if kept is None or _is_old(kept.read_at, now):
             kept = self._tags[instance_id] = KnownTags(now, ids_by_name((await client.tags()).items()))
+        return kept.ids
+
+    async def tagged(self, instance_id: int, client: ArrClient, now: datetime) -> Mapping[int, Ids]:
+        """What carries each tag, by the tag's id: owners, or movies."""
+        kept = self._tagged.get(instance_id)
+        if kept is None or _is_old(kept.read_at, now):
+            kept = self._tagged[instance_id] = KnownTagged(now, await client.tagged())
         return kept.ids
 
     async def profiles(self, instance_id: int, client: ArrClient, now: datetime) -> Mapping[int, QualityProfile]:

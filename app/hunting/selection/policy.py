@@ -70,6 +70,15 @@ class Candidate:
     """The app's own record, which includes searches of others."""
     tag_ids: frozenset[int] = frozenset()
     quality_profile_id: int | None = None
+    owner_read: bool = True
+    """Whether all facts of its owner are known; if only its tags are, a decision to search it is preliminary."""
+    file_id: int | None = None
+    """The file that it has; a search of one item counts for all that share it."""
+    has_file: bool = False
+    out_at: datetime | None = None
+    """Only without release dates: when it must have come out, by its year."""
+    is_anime: bool = False
+    """Whether the app asks its indexers once for each episode of a season."""
     units: int = 1
     """Searches that the app will do for it."""
 
@@ -116,6 +125,8 @@ class Rules:
     fresh_retry: timedelta = timedelta(hours=2)
     release_grace: timedelta = timedelta(0)
     added_grace: timedelta = timedelta(0)
+    undated_after: timedelta = timedelta(days=365)
+    """How long after it was added an item without any date counts as released."""
     include_specials: bool = False
     include_unreleased: bool = False
     skip_queued: bool = True
@@ -173,6 +184,8 @@ def _filtered(candidate: Candidate, rules: Rules) -> Decision | None:
         return Decision(Reason.EXCLUDED_TAG)
     if rules.include_tags is not None and not candidate.tag_ids & rules.include_tags:
         return Decision(Reason.NOT_INCLUDED_TAG)
+    if not candidate.owner_read:
+        return None
     if candidate.quality_profile_id in rules.exclude_quality_profiles:
         return Decision(Reason.EXCLUDED_PROFILE)
     return None
@@ -181,9 +194,11 @@ def _filtered(candidate: Candidate, rules: Rules) -> Decision | None:
 def _too_early(candidate: Candidate, rules: Rules, now: datetime) -> Decision | None:
     released = candidate.released_at
     if not rules.include_unreleased:
-        if released is not None and released > now:
-            return Decision(Reason.UNRELEASED, released)
-        if candidate.available is False or (released is None and candidate.available is None):
+        has_date = released is not None or bool(candidate.release_dates)
+        out_at = released if has_date else _out_at(candidate, rules, now)
+        if out_at is not None and out_at > now:
+            return Decision(Reason.UNRELEASED, out_at)
+        if (has_date and candidate.available is False) or (out_at is None and candidate.available is not True):
             return Decision(Reason.UNRELEASED)
     if released is not None and released <= now < released + rules.release_grace:
         return Decision(Reason.RELEASE_GRACE, released + rules.release_grace)
@@ -191,6 +206,16 @@ def _too_early(candidate: Candidate, rules: Rules, now: datetime) -> Decision | 
     if added is not None and now < added + rules.added_grace:
         return Decision(Reason.ADDED_GRACE, added + rules.added_grace)
     return None
+
+
+def _out_at(candidate: Candidate, rules: Rules, now: datetime) -> datetime | None:
+    """When an item without dates counts as released: by its file, its year, or the day on which it was added."""
+    if candidate.has_file or candidate.available is True:
+        return now
+    if candidate.out_at is not None:
+        return candidate.out_at
+    added = _believable(candidate.added_at, now)
+    return added + rules.undated_after if added is not None else None
 
 
 def _resting(candidate: Candidate, rules: Rules, past: PastSearches, now: datetime) -> Decision:

@@ -1,11 +1,11 @@
 """Reads a wanted list page by page: which pages one hunt reads, and where the next hunt goes on."""
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.arr.models import AppDatabase, HuntPass, SortKey, WantedItem, WantedPage
+from app.arr.models import AppDatabase, HuntPass, OwnerFacts, SortKey, WantedItem, WantedPage
 from app.hunting.selection import paging
 from app.hunting.selection.candidates import AppHierarchy
 from app.hunting.selection.paging import Cursor, ListSide, Position
@@ -20,8 +20,13 @@ class WantedSource(Protocol):
         """Whether the lists can be sorted by the last search, and their records show it."""
         ...
 
+    @property
+    def list_page_size(self) -> int:
+        """Records of a large page."""
+        ...
+
     async def wanted(
-        self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int
+        self, hunt_pass: HuntPass, *, sort: SortKey, descending: bool, page: int, page_size: int, bare: bool = False
     ) -> WantedPage: ...
 
 
@@ -30,6 +35,15 @@ class Pager(Protocol):
 
     requests: int
     total: int
+
+    @property
+    def unseen(self) -> int:
+        """Items of the list that were not read."""
+        ...
+
+    async def owners_of_page(self) -> Mapping[int, OwnerFacts]:
+        """The owners of the page that was read last, where that was bare; further pages have them then."""
+        ...
 
     def pages(self) -> AsyncGenerator[tuple[WantedItem, ...], None]:
         """Items that may be searched, page by page; the caller stops when its batch is full."""
@@ -44,6 +58,15 @@ class Pager(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TaggedOwners:
+    """The few owners, or movies, that an including filter leaves; `read` gives what is wanted of one of them."""
+
+    ids: Sequence[int]
+    requests_each: int
+    read: Callable[[int], Awaitable[Sequence[WantedItem]]]
+
+
+@dataclass(frozen=True, slots=True)
 class WantedList:
     """Which list of which app, and the order in which the user wants it searched."""
 
@@ -51,6 +74,8 @@ class WantedList:
     hunt_pass: HuntPass
     order: Order
     database: AppDatabase
+    owners: TaggedOwners | None = None
+    """Read instead of what is behind the first page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +86,27 @@ class ReadRecord:
     keys: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """What a page was asked for with."""
+
+    number: int
+    size: int
+    descending: bool
+
+
 class WantedPager:
     """The pages of one wanted list that a hunt reads; `paging` has the rules.
+
+    Behind its first page it reads large ones, without the owners where the app can leave them out. Where a filter
+    leaves few owners these are read instead, all of them in one page.
 
     PostgreSQL sorts nulls last: what was never searched is at the front of the descending list only. Where that is
     more than a head, two lists are read one after the other: first the never searched records of the descending list,
     then the ascending list up to them.
 
-    Where the app does not tell of its searches there is no head: the pages go round the list in the order of the
-    releases, so that what we searched the longest ago comes next.
+    Where the app does not tell of its searches the head is where the last hunt stopped: the pages go round the list in
+    the order of the releases, so that what we searched the longest ago comes next.
 
     `derived_requests`: requests that a derived source took; its pages take none.
     """
@@ -90,6 +127,10 @@ class WantedPager:
         self._by_search_time = source.reports_last_search and self._order in (Order.LONGEST_UNSEARCHED, Order.RANDOM)
         self._goes_round = not source.reports_last_search and self._order is Order.LONGEST_UNSEARCHED
         self._cursor = cursor
+        self._is_walked = False
+        self._bare = True
+        self._last: PageRequest | None = None
+        self._size = source.list_page_size
         self._head = paging.head_size(batch)
         self._rng = rng
         self._records: dict[int, ReadRecord] = {}
@@ -112,13 +153,19 @@ class WantedPager:
             if self.total <= self._head and is_front:
                 self._end = self._start
                 return
-        if self._goes_round and self._cursor.offset:
-            await self._read(1, 1)  # to learn the list's length: records that left it moved the others
-        position = first = self._resumed(front)
-        span = paging.stretch_from(position.offset, paging.MAX_PAGES - self._pages_read)
+        if self._goes_round:
+            yield await self._first_of_round()
+            if self._end == self._start:
+                return
+        position = first = self._end or self._resumed(front)
+        if self._wanted.owners is not None:
+            self._end = None
+            yield await self._wanted_of_owners(self._wanted.owners)
+            return
+        span = paging.stretch_from(position.offset, paging.MAX_PAGES - self._pages_read, self._size)
         while True:
             for number in range(span.first, span.last + 1):
-                page = await self._read(number, span.size, position.side, is_behind_head=True)
+                page = await self._read(number, span.size, position.side, is_behind_head=True, bare=self._bare)
                 position = self._end = Position(position.side, number * span.size)
                 yield page.items
                 if self._is_through(position, page):
@@ -130,7 +177,45 @@ class WantedPager:
             is_round = position == self._start and (position.side is ListSide.LIST or first == position)
             if not pages_left or is_round:
                 return
-            span = paging.pages_from(position.offset, pages_left)
+            span = paging.pages_from(position.offset, pages_left, self._size)
+
+    async def _first_of_round(self) -> tuple[WantedItem, ...]:
+        """A page where the last hunt stopped; `_end` is behind it, or at the start when the list ends there."""
+        if self._cursor.offset:
+            await self._read(1, 1)  # to learn the list's length: records that left it moved the others
+        span = paging.one_page_from(self._resumed(0).offset, max(self._head, paging.MIN_ROUND_PAGE))
+        page = await self._read(span.first, span.size, is_behind_head=True)
+        self._end = Position(ListSide.LIST, span.end)
+        if self._is_through(self._end, page):
+            self._end = self._start
+        return page.items
+
+    @property
+    def unseen(self) -> int:
+        return 0 if self._is_walked else max(0, self.total - len(self._records))
+
+    async def owners_of_page(self) -> Mapping[int, OwnerFacts]:
+        self._bare, last = False, self._last
+        if last is None:
+            return {}
+        page = await self._source.wanted(
+            self._wanted.hunt_pass,
+            sort=self._sort,
+            descending=last.descending,
+            page=last.number,
+            page_size=last.size,
+        )
+        self.requests += self._page_cost
+        return {item.owner_id: item.owner for item in page.items if item.owner_id is not None}
+
+    async def _wanted_of_owners(self, owners: TaggedOwners) -> tuple[WantedItem, ...]:
+        """All of them: only then is it known which item was not searched the longest."""
+        found: dict[int, WantedItem] = {}
+        for owner_id in owners.ids:
+            self.requests += owners.requests_each
+            found.update({item.item_id: item for item in await owners.read(owner_id)})
+        self._is_walked = True
+        return tuple(found.values())
 
     def cursor_after(self, searched: Collection[str], left: Collection[str]) -> Cursor:
         if self._end is None:
@@ -138,9 +223,13 @@ class WantedPager:
         stop = next((record.position for record in self._behind_head if record.keys & set(left)), None)
         position = stop or self._end
         if stop is not None and not self._goes_round:
-            begins_anew = self._rng.random() * self._distance(position) < paging.PAGE_SIZE
+            begins_anew = self._rng.random() * self._distance(position) < self._size
             position = self._start if begins_anew else position
         return self._stored(position, searched)
+
+    @property
+    def _sort(self) -> SortKey:
+        return SortKey.LAST_SEARCH if self._by_search_time else SortKey.RELEASED
 
     def _stored(self, position: Position, searched: Collection[str]) -> Cursor:
         return paging.to_cursor(position, total=self.total, moved=self._moved(searched, position))
@@ -196,13 +285,19 @@ class WantedPager:
         yield await self._read(1, self._head), True
 
     async def _read(
-        self, page: int, size: int, side: ListSide = ListSide.LIST, *, is_behind_head: bool = False
+        self,
+        page: int,
+        size: int,
+        side: ListSide = ListSide.LIST,
+        *,
+        is_behind_head: bool = False,
+        bare: bool = False,
     ) -> WantedPage:
-        sort = SortKey.LAST_SEARCH if self._by_search_time else SortKey.RELEASED
         descending = side is ListSide.NEVER or self._order is Order.NEWEST
         found = await self._source.wanted(
-            self._wanted.hunt_pass, sort=sort, descending=descending, page=page, page_size=size
+            self._wanted.hunt_pass, sort=self._sort, descending=descending, page=page, page_size=size, bare=bare
         )
+        self._last = PageRequest(page, size, descending)
         self._pages_read += 1
         self.requests += self._page_cost
         self.total = found.total

@@ -4,14 +4,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, func, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import HuntPass
 from app.core.db import Database
 from app.hunting.selection.item_states import ItemStates
 from app.hunting.selection.paging import Cursor
 from app.hunting.selection.policy import PastSearches, after_reset
-from app.hunting.store.models import AppSnapshot, HuntState, ItemState, Outcome, WalkCursor
+from app.hunting.store.models import AppSnapshot, HuntState, ItemState, Outcome, Search, WalkCursor
 
 
 class ItemStateStore:
@@ -28,6 +29,7 @@ class ItemStateStore:
         season_keys: Collection[str] = (),
         owner_keys: Collection[str] = (),
         *,
+        file_ids: Collection[int] = (),
         with_items_of_owners: bool = False,
     ) -> ItemStates:
         """Past searches of all passes: a search for what is missing also finds what is below its cutoff."""
@@ -44,12 +46,36 @@ class ItemStateStore:
             hunt_state = await session.get(HuntState, instance_id)
             snapshot = await session.get(AppSnapshot, instance_id)
             rows = (await session.exec(query)).all()
-        return _item_states(rows, wanted, hunt_pass, hunt_state.reset_at if hunt_state else None, snapshot)
+            by_file = await _searched_files(session, instance_id, file_ids) if file_ids else {}
+        states = _item_states(rows, wanted, hunt_pass, hunt_state.reset_at if hunt_state else None, snapshot)
+        return replace(states, by_file=by_file)
 
     async def cursor(self, instance_id: int, hunt_pass: HuntPass) -> Cursor:
         async with self._db.reading() as session:
             row = await session.get(WalkCursor, (instance_id, hunt_pass.value))
-        return Cursor(row.offset, row.total) if row else Cursor()
+        return Cursor(row.offset, row.total, tuple((first, last) for first, last in row.unused)) if row else Cursor()
+
+
+async def last_changes(session: AsyncSession, instance_id: int) -> tuple[int | None, datetime | None]:
+    """The newest search of an instance, and the latest reset of one of its items."""
+    newest = select(Search.id).where(col(Search.instance_id) == instance_id)
+    newest = newest.order_by(col(Search.searched_at).desc(), col(Search.id).desc()).limit(1)
+    reset = select(func.max(col(ItemState.reset_at))).where(col(ItemState.instance_id) == instance_id)
+    return (await session.exec(newest)).first(), (await session.exec(reset)).one()
+
+
+async def _searched_files(session: AsyncSession, instance_id: int, file_ids: Collection[int]) -> dict[int, datetime]:
+    """When a search for something better than each file was last sent, by the history."""
+    query = (
+        select(Search.file_before, func.max(col(Search.searched_at)))
+        .where(
+            col(Search.instance_id) == instance_id,
+            col(Search.file_before).in_(file_ids),
+            col(Search.outcome).not_in((Outcome.SEARCH_FAILED.value, Outcome.NOT_SEARCHED.value)),
+        )
+        .group_by(col(Search.file_before))
+    )
+    return {file_id: at for file_id, at in (await session.exec(query)).all() if file_id is not None}
 
 
 def past_searches(row: ItemState, snapshot: AppSnapshot | None, reset_at: datetime | None = None) -> PastSearches:

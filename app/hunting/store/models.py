@@ -119,6 +119,7 @@ class Search(SQLModel, table=True):
         Index("ix_searches_outcome", "outcome", "searched_at", "id"),
         Index("ix_searches_pass", "hunt_pass", "searched_at", "id"),
         Index("ix_searches_searched_at", "searched_at", "id"),
+        Index("ix_searches_file", "instance_id", "file_before"),
         Index(
             "ix_searches_open",
             "instance_id",
@@ -282,6 +283,8 @@ class WalkCursor(SQLModel, table=True):
     hunt_pass: str = Field(primary_key=True, max_length=20)
     offset: int = 0
     total: int = 0
+    unused: list[list[int]] = Field(default_factory=list, sa_type=JSON)
+    """Ranges of ids that the library does not use."""
 
 
 class DerivedList(SQLModel, table=True):

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.arr.models import HuntPass
 from app.core.db import Database, upsert
 from app.hunting.selection.paging import Cursor
-from app.hunting.selection.selector import Evaluated
+from app.hunting.selection.selector import Evaluated, shown_singly
 from app.hunting.store.lease import HuntLease, fenced
 from app.hunting.store.models import Hunt, Skip, WalkCursor
 
@@ -22,6 +22,8 @@ class ListLength:
     """How long a list of the app was, and when."""
 
     total: int
+    unseen: int
+    """Items that the hunt did not look at."""
     at: datetime
 
 
@@ -49,10 +51,11 @@ class PassStore:
             hunt = await session.get_one(Hunt, lease.hunt_id)
             counts = Counter(item.decision.reason.value for item in evaluated)
             hunt.skipped = {**hunt.skipped, hunt_pass.value: dict(counts)}
+            hunt.unseen = {**hunt.unseen, hunt_pass.value: read.unseen}
             if cursor is not None:
                 row = {"instance_id": lease.instance_id, "hunt_pass": hunt_pass.value}
-                values = {**row, "offset": cursor.offset, "total": cursor.total}
-                await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total"])
+                values = {**row, "offset": cursor.offset, "total": cursor.total, "unused": [*cursor.unused]}
+                await upsert(session, WalkCursor, [values], key=list(row), replace=["offset", "total", "unused"])
             await _replace_skips(session, lease.hunt_id, hunt_pass, evaluated)
 
 
@@ -70,7 +73,7 @@ async def _replace_skips(
             "reason": item.decision.reason.value,
             "until": item.decision.until,
         }
-        for item in evaluated
+        for item in shown_singly(evaluated)
     ]
     if rows:  # in one call and not as objects, which SQLite is given one by one
         await (await session.connection()).execute(insert(Skip), rows)

@@ -237,7 +237,7 @@ def _new_search(
         units=item.units,
         searched_at=now,
         previous_at=previous_at,
-        file_before=before.file_id if before else None,
+        file_before=before.file_id if before else item.file_id,
         quality_before=before.quality if before else None,
         score_before=before.score if before else None,
     )
