@@ -43,6 +43,8 @@ async def test_a_hunt_is_queued_and_run(rig: Rig, api: AsyncClient) -> None:
         "searched": 0,
         "errors": 0,
         "skipped": {},
+        "unseen": {},
+        "warnings": [],
     }
     await rig.work()
     found = data(await api.get(f"{HUNTS}/1"))

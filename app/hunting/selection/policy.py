@@ -141,9 +141,8 @@ class Rules:
     def of(cls, settings: Any, cooldown_hours: int, filters: Any = None) -> "Rules":
         """From `HuntingSettings`, and `ResolvedFilters` where tags and profiles matter."""
         values: dict[str, Any] = {"cooldown": timedelta(hours=cooldown_hours)}
-        if filters is None:
-            values |= dict.fromkeys(FILTERS, frozenset())
-        for name in {field.name for field in fields(cls)} - values.keys():
+        unknown = FILTERS if filters is None else frozenset()
+        for name in {field.name for field in fields(cls)} - values.keys() - unknown:
             values[name] = _setting(filters if name in FILTERS else settings, name)
         return cls(**values)
 
