@@ -11,7 +11,7 @@ UV_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 	--no-emit-index-url --no-header --quiet
 
 # A checkout that was moved, or a system with another Python than before, has a .venv that cannot work any more.
-FITS := -c 'import sys; sys.exit("version = %d.%d." % sys.version_info[:2] not in open(".venv/pyvenv.cfg").read())' \
+FITS := -S -c 'import sys; sys.exit("version = %d.%d." % sys.version_info[:2] not in open(".venv/pyvenv.cfg").read())' \
 	2>/dev/null
 ifneq ($(filter-out help,$(MAKECMDGOALS)),)
 ifneq ($(shell test ! -e .venv/pyvenv.cfg || { $(BIN)/python $(FITS) && { test ! -e $(BIN)/huntarr || \
@@ -20,6 +20,9 @@ $(info The checkout was moved or Python is another one: .venv is set up anew.)
 $(shell rm -rf .venv)
 endif
 endif
+
+# Python 3.11 reads the path of the checkout, which .venv holds, in the encoding of the locale; in that of C, "ä" is fatal.
+export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -60,6 +60,19 @@ def test_one_whose_python_is_gone_is_not(tmp_path: Path) -> None:
     assert not kept(tmp_path, version=VERSION, made_in=tmp_path, program="/no/such/python")
 
 
+def test_a_path_outside_ascii_is_no_failure_in_the_locale_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python with a `.pth` that it cannot decode ends at its start."""
+    monkeypatch.setenv("LC_ALL", "C")
+    folder = tmp_path / "ä"
+    packages = folder / ".venv" / "lib" / f"python{VERSION}" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "editable.pth").write_text(f"{folder}\n")
+    assert kept(folder, version=VERSION, made_in=folder)
+    (folder / "Makefile").write_text((ROOT / "Makefile").read_text() + "\nshow:\n\t@$(BIN)/python -c 'print(7 * 6)'\n")
+    shown = subprocess.run(["make", "show"], cwd=folder, capture_output=True, text=True, check=True)  # noqa: S607
+    assert shown.stdout == "42\n"
+
+
 def test_help_changes_nothing(tmp_path: Path) -> None:
     assert kept(tmp_path, version=OTHER, made_in=tmp_path, target="help")
 
