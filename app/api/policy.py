@@ -40,6 +40,8 @@ class RoutePolicy:
     """A GET whose replies carry an ETag and answer `If-None-Match`."""
     audited: bool = True
     """False for a change that is not worth a row in the audit trail."""
+    reveals: bool = False
+    """A GET that shows a secret or lets it be taken along: it has a row in the audit trail too."""
     html: bool = False
     """A page for people: a browser without credentials is redirected to `/login`, where a program gets 401."""
     timeout_seconds: float | None = REPLY_SECONDS

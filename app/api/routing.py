@@ -62,7 +62,7 @@ class ApiRoute(APIRoute):
 
     @property
     def is_audited(self) -> bool:
-        return self.is_change and self.policy.audited and not self.policy.is_public
+        return self.policy.reveals or (self.is_change and self.policy.audited and not self.policy.is_public)
 
     @property
     def is_idempotent(self) -> bool:

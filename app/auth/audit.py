@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.auth.callers import Caller
@@ -19,6 +19,23 @@ from app.core.schemas import Page
 KEPT_FOR: Final = timedelta(days=365)
 MAX_ROWS: Final = 100_000
 MAX_SEARCHED: Final = 10_000
+FAILURES: Final = frozenset({"login_failed", "confirmation_failed"})
+"""What strangers can make: kept by number too, among themselves."""
+SECURITY: Final = frozenset(
+    {
+        "create_owner",
+        "login",
+        "change_password",
+        "reset_password",
+        "set_up_two_factor",
+        "enable_two_factor",
+        "disable_two_factor",
+        "create_api_key",
+        "delete_api_key",
+        "delete_session",
+        "restore_backup",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +103,16 @@ class AuditTrail:
             return set((await session.exec(select(newest.subquery().c.address).distinct())).all())
 
     async def purge(self) -> int:
-        """Delete entries that are older than a year or too many; returns how many."""
-        async with self._db.reading() as session:
-            newest = (await session.exec(select(func.max(Audit.id)))).one() or 0
-        is_old = (col(Audit.at) < self._clock() - KEPT_FOR) | (col(Audit.id) <= newest - MAX_ROWS)
-        return await delete_in_batches(self._db, Audit, is_old)
+        """Delete entries older than a year, and too many of those that anybody can make; returns how many.
+
+        Those of security go by age only: nobody can push them out by making others.
+        """
+        deleted = await delete_in_batches(self._db, Audit, col(Audit.at) < self._clock() - KEPT_FOR)
+        action = col(Audit.action)
+        for kind in (action.in_(FAILURES), action.not_in(SECURITY | FAILURES)):
+            query = select(Audit.id).where(kind).order_by(col(Audit.id).desc()).offset(MAX_ROWS).limit(1)
+            async with self._db.reading() as session:
+                last = (await session.exec(query)).first()
+            if last is not None:
+                deleted += await delete_in_batches(self._db, Audit, kind, col(Audit.id) <= last)
+        return deleted

@@ -100,8 +100,14 @@ class MqttSettingsService:
             parse_broker_url(url, verify_tls=True)
             changes["broker_url"] = self._box.encrypt(url)
         async with self._db.session() as session:
+            before = _shown(await self._settings.section(session, SECTION))
             merged = await self._settings.change_section(session, SECTION, changes)
             shown = _shown(merged)
+            keeps_url = before.broker_url is not None and "broker_url" not in changes
+            if keeps_url and before.verify_tls and not shown.verify_tls:
+                raise Invalid(
+                    "Without verify_tls anybody could be the broker: give its address again.", field="body.broker_url"
+                )
             if shown.enabled and shown.broker_url is None:
                 raise Invalid("Give the address of the broker, such as mqtt://broker:1883.", field="body.broker_url")
             if shown.discovery_prefix == shown.topic_prefix:

@@ -86,9 +86,12 @@ class ProviderSettings(In):
                     raise _invalid(name, f"settings.{name} is needed.")
                 del values[name]
         settings = _validated(cls, values)
-        if kept and stored is not None and settings.destination() != stored.destination():
+        if kept and stored is not None:
             names = " and ".join(f"settings.{name}" for name in kept)
-            raise _invalid(kept[0], f"The destination has changed: give {names} again.")
+            if settings.destination() != stored.destination():
+                raise _invalid(kept[0], f"The destination has changed: give {names} again.")
+            if getattr(stored, "verify_tls", True) and not getattr(settings, "verify_tls", True):
+                raise _invalid(kept[0], f"Without verify_tls anybody could be the destination: give {names} again.")
         return settings
 
 

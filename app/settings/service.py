@@ -14,6 +14,7 @@ from app.arr.registry import hunting_apps
 from app.core.clock import Clock
 from app.core.config import LogLevel
 from app.core.db import Database, upsert
+from app.core.errors import Forbidden
 from app.core.logging import set_level
 from app.core.time_zone import local_zone
 from app.settings.general import GeneralIn, GeneralSettings
@@ -22,6 +23,9 @@ from app.settings.models import SettingsSection
 
 GENERAL = "general"
 PAUSED_UNTIL = "paused_until"
+TRUSTS_ANYBODY = (
+    "Without verify_tls the keys of all apps could go to anybody: this needs a session, or the key of HUNTARR_API_KEY."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,11 @@ class SettingsService:
         """The pause in force, within an open unit of work."""
         return self._pause(await _stored(session, GENERAL))
 
-    async def update_general(self, given: GeneralIn) -> GeneralSettings:
+    async def update_general(self, given: GeneralIn, *, may_trust_anybody: bool = True) -> GeneralSettings:
+        """Change some; `Forbidden` for switching `verify_tls` off by a caller who may not read the apps' keys."""
         changes = given.model_dump(mode="json", exclude_unset=True)
+        if changes.get("verify_tls") is False and not may_trust_anybody and (await self.general()).verify_tls:
+            raise Forbidden(TRUSTS_ANYBODY)
         if "hunting_paused" in changes:
             changes[PAUSED_UNTIL] = None
         async with self._db.session() as session:

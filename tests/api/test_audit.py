@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio
 
 APP_KEY = "key-of-the-sonarr-0123456789"
 INSTANCE = {"name": "TV", "url": "http://user-tv.example:8989", "api_key": APP_KEY}
-UNAUDITED = {"test_connection", "test_instance", "test_notification", "receive_app_call", "receive_app_call_by_put"}
+UNAUDITED = {"receive_app_call", "receive_app_call_by_put"}
 
 
 async def last(visitor: Visitor, **query: Any) -> dict[str, Any]:
@@ -87,8 +87,6 @@ async def test_failed_and_reading_requests_are_not_recorded(house: House) -> Non
     await owner.post("/api/settings/general", {"timezone": "Nowhere/None"})
     await owner.delete("/api/instances/sonarr/77")
     await owner.post("/api/hunting/resume", **{"X-CSRF-Token": "wrong"})
-    tested = await owner.post("/api/instances/sonarr/test", {"url": "http://127.0.0.1:9", "api_key": "x"})
-    assert tested.status_code == 200
     assert await house.actions() == before
 
 
@@ -200,3 +198,36 @@ async def test_a_year_is_kept_and_no_more_rows_than_anybody_reads(
     monkeypatch.setattr(audit, "MAX_ROWS", 3)
     assert await trail.purge() == 1
     assert await house.actions() == ["new 1", "new 2", "new 3"]
+
+
+@pytest.mark.storage
+async def test_no_number_of_entries_pushes_out_those_of_security(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "MAX_ROWS", 2)
+    trail = house.trust.audit
+    for action in ("create_owner", "login_failed", "create_api_key", "restore_backup"):
+        await trail.record(AuditEntry(action, ""))
+    for number in range(5):
+        await trail.record(AuditEntry(f"pause {number}", ""))
+        await trail.record(AuditEntry("login_failed", f"192.0.2.{number}"))
+    await trail.purge()
+    kept = [row.action if row.action != "login_failed" else row.address for row in await house.rows(Audit)]
+    assert kept == ["create_owner", "create_api_key", "restore_backup", "pause 3", "192.0.2.3", "pause 4", "192.0.2.4"]
+
+
+async def test_reading_a_secret_and_trying_a_stored_key_are_told(house: House) -> None:
+    owner = await house.owner()
+    instance = await house.rig.add(house.rig.sonarr())
+    key = await house.visitor(**{"X-Api-Key": (await owner.key("full"))["key"]})
+    made = await key.data("POST", "/api/backup/create", {})
+    calls = (
+        ("GET", f"/api/backup/{made['filename']}/download", "download_backup", {"filename": made["filename"]}),
+        ("GET", f"/api/instances/sonarr/{instance.id}/webhook", "show_app_webhook", {"instance_id": str(instance.id)}),
+        ("POST", f"/api/instances/sonarr/{instance.id}/test", "test_instance", {"instance_id": str(instance.id)}),
+    )
+    for method, path, action, target in calls:
+        reply = await key.call(method, path)
+        assert reply.status_code == 200
+        row = await last(owner)
+        assert (row["action"], row["auth"], target.items() <= row["target"].items()) == (action, "api_key", True)
+    shown = (await key.get(f"/api/instances/sonarr/{instance.id}/webhook")).json()["data"]["token"]
+    house.secrets.add(shown)

@@ -110,7 +110,7 @@ async def restore_backup(
     response_class=FileResponse,
     responses={200: {"description": "The file.", "content": FILE}, **errors(NO_BACKUP)},
 )
-@route_policy(Access.FULL)
+@route_policy(Access.FULL, reveals=True)
 async def download_backup(filename: Filename, backups: Backups) -> FileResponse:
     return FileResponse(await backups.path_of(filename), media_type=ZIP, filename=filename)
 

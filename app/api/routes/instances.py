@@ -40,7 +40,7 @@ async def create_instance(
 
 
 @router.post("/{app_type}/test", summary="Test connection", responses=errors(NO_APP_TYPE))
-@route_policy(Access.FULL, audited=False)
+@route_policy(Access.FULL)
 async def test_connection(app_type: AnyApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
     """Tests an unsaved connection, or a stored one by its id. Always 200; `error` says what to do."""
     return Reply[InstanceTestOut](data=await instances.test(app_type, body))
@@ -81,7 +81,7 @@ async def delete_instance(app_type: AnyApp, instance_id: InstanceId, instances: 
 
 
 @router.post("/{app_type}/{instance_id}/test", summary="Test stored instance", responses=errors(NO_SUCH_INSTANCE))
-@route_policy(Access.FULL, audited=False)
+@route_policy(Access.FULL)
 async def test_instance(app_type: AnyApp, instance_id: InstanceId, instances: Instances) -> Reply[InstanceTestOut]:
     """Always 200; the result is stored with the instance."""
     return Reply[InstanceTestOut](data=await instances.test_stored(app_type, instance_id))

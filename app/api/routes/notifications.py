@@ -68,7 +68,7 @@ async def delete_connection(connection_id: RowId, notifications: Notifications) 
 
 
 @router.post("/test", summary="Send test notification", responses=errors(NO_CONNECTION))
-@route_policy(Access.FULL, audited=False)
+@route_policy(Access.FULL)
 async def test_notification(body: ConnectionTestIn, notifications: Notifications) -> Reply[ConnectionTestOut]:
     """Sends to a stored connection by its id, or to an unsaved one, and waits for the provider. Always 200."""
     return Reply[ConnectionTestOut](data=await notifications.test(body))

@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from pydantic import create_model
 
+from app.api.deps import CurrentCaller
 from app.api.policy import Access, route_policy
 from app.api.refusals import NO_APP_TYPE, errors
 from app.api.routing import ApiRouter
@@ -50,9 +51,10 @@ async def get_general_settings(settings: Settings) -> Reply[GeneralSettings]:
 
 @router.post("/general", summary="Change general settings")
 @route_policy(Access.FULL)
-async def update_general_settings(body: GeneralIn, settings: Settings) -> Reply[GeneralSettings]:
-    """Any subset; all of it is stored or nothing."""
-    return Reply[GeneralSettings](data=await settings.update_general(body), message="Settings saved")
+async def update_general_settings(body: GeneralIn, settings: Settings, caller: CurrentCaller) -> Reply[GeneralSettings]:
+    """Any subset; all of it is stored or nothing. No managed key switches `verify_tls` off."""
+    changed = await settings.update_general(body, may_trust_anybody=caller.key_id is None)
+    return Reply[GeneralSettings](data=changed, message="Settings saved")
 
 
 @router.get("/mqtt", summary="MQTT settings")

@@ -72,7 +72,7 @@ async def receive_app_call_by_put(instance_id: InstanceId, body: AppCall, hooks:
     summary="Webhook address of an instance",
     responses=errors(NO_SUCH_INSTANCE),
 )
-@route_policy(Access.FULL)
+@route_policy(Access.FULL, reveals=True)
 async def show_app_webhook(
     app_type: HuntingApp, instance_id: InstanceId, hooks: AppHooks, address: Address
 ) -> Reply[AppWebhookOut]:
