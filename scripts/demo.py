@@ -16,7 +16,18 @@ from scripts.processes import ChildProcesses, Service, child_processes, free_por
 
 PORT = 9705
 HUNTING = {"missing_batch": 4, "cutoff_batch": 2, "min_gap_seconds": 1}
-SIMULATED = ("--search-seconds", "1", "--grab-share", "0.5", "--cutoff-share", "0.2", "--download-seconds", "120")
+SIMULATED = (
+    "--tie-block",
+    "1",
+    "--search-seconds",
+    "1",
+    "--grab-share",
+    "0.5",
+    "--cutoff-share",
+    "0.2",
+    "--download-seconds",
+    "120",
+)
 LIBRARIES = {"sonarr": ("--series", "25", "--seasons", "3"), "radarr": ("--movies", "120")}
 MAX_HUNT_SECONDS = 120.0
 

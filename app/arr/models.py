@@ -157,16 +157,15 @@ class WantedItem:
     owner_read: bool = True
     """Whether the facts of the owner are here: a bare list leaves them out."""
     file_id: int | None = None
-    """The file that it has; several episodes may share one."""
     year: int | None = None
 
     @property
     def owner(self) -> "OwnerFacts":
-        """What a record that is not bare tells of its owner."""
+        """What a record that is not bare tells of its owner: only of monitored ones anything is wanted."""
         return OwnerFacts(
-            owner_id=self.owner_id or 0,
-            title=self.owner_title,
-            monitored=True,  # of others nothing is wanted
+            self.owner_id or 0,
+            self.owner_title,
+            monitored=True,
             added_at=self.added_at,
             tag_ids=self.tag_ids,
             quality_profile_id=self.quality_profile_id,

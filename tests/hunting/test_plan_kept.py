@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
+from scripts.demo import LIBRARIES, SIMULATED
 from tests.api.replies import data
 from tests.hunting.libraries import LONG_AGO
 from tests.simulator import SimApp
+from tests.simulator.__main__ import _apps as simulated_apps
+from tests.simulator.__main__ import _parser as simulator_options
 from tests.support.rig import Rig
 
 pytestmark = pytest.mark.asyncio
@@ -66,3 +69,16 @@ async def test_every_change_on_our_side_makes_a_new_plan(rig: Rig) -> None:
         assert (await plan_of(api, instance.id))["passes"][0]["decisions"] == {"search": 3, "cooldown": 2}
         data(await api.post("/api/hunting/pause"))
         assert (await plan_of(api, instance.id))["reason"] == "paused"
+
+
+async def test_the_plan_of_the_demo_is_what_its_hunt_searches(rig: Rig) -> None:
+    """Items that were never searched tie; the demo keeps their order, so that plan and hunt agree later too."""
+    [app] = simulated_apps(simulator_options().parse_args([*SIMULATED, *LIBRARIES["sonarr"]]))
+    instance = await rig.add(app)
+    async with rig.gateway() as api:
+        plans = []
+        for _ in range(4):
+            plan = await plan_of(api, instance.id)
+            plans.append([[item["media_key"] for item in part["items"]] for part in plan["passes"]])
+            rig.clock.forward(seconds=6)
+    assert plans[1:] == plans[:-1]

@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--grab-share", type=float, default=0.3)
     add("--download-seconds", type=float, default=600.0)
     add("--indexers", type=int, default=3)
+    add("--tie-block", type=int, default=4, help="1 = equal sort values keep their order")
     add("--instances", type=int, default=1, help="with more than one, instance n has the url base {url-base}/n")
     return parser
 
@@ -81,6 +82,7 @@ def _apps(options: argparse.Namespace) -> list[SimApp]:
         grab_share=options.grab_share,
         download_seconds=options.download_seconds,
         indexers=options.indexers,
+        tie_block=options.tie_block,
     )
     if options.instances == 1:
         return [SimApp(_kind(options), settings, library=_spec(options))]
