@@ -33,14 +33,14 @@ async def test_from_the_grab_to_the_import_each_by_one_request(rig: Rig, kind: A
         await caller.read()
         grabbed = await caller.search()
         assert (grabbed.outcome, grabbed.release_title is not None) == (Outcome.GRABBED, True)
-        assert caller.requests == ["history/since"]
+        assert caller.requests == ["history"]
         download_id = caller.download_id
         caller.app.log.reset()
         rig.clock.forward(seconds=2000)
         assert await caller.call("Download", download=download_id) == "looking"
         await caller.read()
         assert (await caller.search()).outcome is Outcome.IMPORTED
-        assert caller.requests == ["history/since"]
+        assert caller.requests == ["history"]
         assert await caller.call("Download", download=download_id) == "passed_over", "nothing is left to find out"
 
 
@@ -51,7 +51,7 @@ async def test_a_real_worker_runs_the_queued_job(rig: Rig) -> None:
         assert await caller.call("ImportComplete") == "looking"
         await rig.work()
         assert (await caller.search()).outcome is Outcome.IMPORTED
-        assert caller.requests.count("history/since") == 1
+        assert caller.requests.count("history") == 1
 
 
 @pytest.mark.storage
@@ -61,7 +61,7 @@ async def test_a_burst_of_calls_is_one_read(rig: Rig) -> None:
         assert set(answers) == {"looking"}
         assert await caller.queued_reads() == 1
         await caller.read()
-        assert caller.requests == ["history/since"]
+        assert caller.requests == ["history"]
         for _ in range(50):
             await caller.call("Grab")
             rig.clock.forward(seconds=0.5)
@@ -69,7 +69,7 @@ async def test_a_burst_of_calls_is_one_read(rig: Rig) -> None:
         await caller.read()
         assert len(caller.requests) == 1, "not before its time"
         await caller.read(seconds=60)
-        assert caller.requests == ["history/since"] * 2
+        assert caller.requests == ["history"] * 2
 
 
 def hints_without_redis(rig: Rig) -> WebhookHints:
@@ -93,7 +93,7 @@ async def test_an_app_that_calls_all_the_time_is_read_once_a_minute(rig: Rig) ->
             if due <= rig.clock.now:
                 await rig.container.hunting.follow_up.read(caller.instance.id)
         assert 9 <= len(caller.requests) <= 11
-        assert set(caller.requests) == {"history/since"}
+        assert set(caller.requests) == {"history"}
 
 
 class NoRedis:
@@ -115,7 +115,7 @@ async def test_a_lost_job_costs_a_minute_at_most(rig: Rig) -> None:
         rig.clock.forward(seconds=60)
         await rig.container.hunting.dispatcher.enqueue_follow_ups()
         await rig.work()
-        assert "history/since" in caller.requests
+        assert "history" in caller.requests
 
 
 async def test_a_clock_that_was_set_back_delays_no_read(rig: Rig) -> None:
@@ -128,7 +128,7 @@ async def test_a_clock_that_was_set_back_delays_no_read(rig: Rig) -> None:
         assert due is not None
         assert due - rig.clock.now <= BETWEEN_READS
         await caller.read(seconds=61)
-        assert caller.requests == ["history/since"] * 2
+        assert caller.requests == ["history"] * 2
 
 
 async def test_calls_about_no_open_search_cost_nothing(rig: Rig) -> None:
@@ -176,7 +176,7 @@ async def imported_after_all(caller: CallingApp) -> None:
     await caller.read()
     row = await caller.search()
     assert (row.outcome, row.message) == (Outcome.IMPORTED, None)
-    assert caller.requests == ["history/since"]
+    assert caller.requests == ["history"]
 
 
 @pytest.mark.parametrize("kind", ["whisparr2", "whisparr3"])
@@ -218,7 +218,7 @@ async def test_the_read_waits_for_the_end_of_a_running_hunt(rig: Rig) -> None:
         rig.clock.forward(seconds=30)
         await rig.container.hunting.dispatcher.enqueue_follow_ups()
         await rig.work()
-        assert "history/since" in caller.requests
+        assert "history" in caller.requests
         assert (await caller.search()).release_title is not None
 
 
@@ -243,4 +243,4 @@ async def test_two_reads_at_once_are_one(rig: Rig) -> None:
         await caller.call("Grab")
         rig.clock.forward(seconds=5)
         await asyncio.gather(*(rig.container.hunting.follow_up.read(caller.instance.id) for _ in range(4)))
-        assert caller.requests == ["history/since"]
+        assert caller.requests == ["history"]
