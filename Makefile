@@ -26,7 +26,7 @@ export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run demo test lint fmt bench fuzz chaos openapi migration lock
+.PHONY: help setup run demo test lint fmt bench fuzz chaos clients openapi migration lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,9 @@ chaos: $(DEV) ## kill, lock, fill and flush everything at random, with 100 runs 
 	@$(BIN)/python -m tests.chaos.faults
 	@$(BIN)/python -m tests.chaos.faults --database postgresql
 	@$(BIN)/python -m tests.chaos.hunts
+
+clients: $(DEV) ## generate clients in four languages, compile them and try them; some minutes (ARGS="--only go" for one)
+	@$(BIN)/python -m scripts.clients $(ARGS)
 
 openapi: $(RUNTIME) ## write openapi.json anew
 	@$(BIN)/huntarr openapi --write

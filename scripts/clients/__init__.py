@@ -1,0 +1,1 @@
+"""Clients that strangers generate from openapi.json: made, compiled and tried (`make clients`)."""
