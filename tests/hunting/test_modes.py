@@ -15,6 +15,7 @@ from tests.support.rig import START, Rig
 pytestmark = pytest.mark.asyncio
 
 BELOW, ABOVE = 1, 7  # quality ids under and over the cutoff of profile 1
+REAL_SEARCH = 3  # seconds; after a shorter one the app is asked whether it searched at all
 
 
 def add_season(app: SimApp, *, missing: int, present: int = 0, ended: bool = True, number: int = 1, **more: Any) -> int:
@@ -81,10 +82,12 @@ async def test_one_season_search_stands_for_all_its_episodes(rig: Rig) -> None:
 
 @pytest.mark.parametrize("kind", ["sqLite", "postgreSQL"])
 async def test_a_season_and_its_episodes_cool_down_together(rig: Rig, kind: Any) -> None:
-    app = rig.sonarr(grab_share=0, database=kind, indexers=0)  # without indexers the app itself remembers nothing
+    app = rig.sonarr(grab_share=0, database=kind)
     add_season(app, missing=8)
     instance = await rig.add(app, missing_batch=5, cutoff_batch=0)
     assert (await rig.hunt(instance)).searched == 1
+    for item_id in range(1, 9):
+        app.library.update_item(item_id, last_search_at=None)  # only Huntarr remembers the search
     for _ in range(3):
         rig.clock.forward(hours=1)
         hunt = await rig.hunt(instance)
@@ -96,7 +99,7 @@ async def test_a_season_and_its_episodes_cool_down_together(rig: Rig, kind: Any)
 
 
 async def test_a_season_whose_episode_was_searched_goes_on_by_episodes(rig: Rig) -> None:
-    app = rig.sonarr(grab_share=0)
+    app = rig.sonarr(grab_share=0, command_seconds=REAL_SEARCH)
     add_season(app, missing=8)
     app.library.update_item(3, last_search_at=int((START - timedelta(days=1)).timestamp()))
     await hunt_of(rig, app, missing_batch=10)
@@ -115,7 +118,7 @@ async def test_season_mode_waits_for_the_cooldown_of_its_episodes(rig: Rig) -> N
 
 
 async def test_season_mode_searches_seasons_whatever_they_lack(rig: Rig) -> None:
-    app = rig.sonarr(grab_share=0)
+    app = rig.sonarr(grab_share=0, command_seconds=REAL_SEARCH)
     for number in range(4):
         add_season(app, missing=1 + number, present=9, ended=number % 2 == 0, number=number)
     await hunt_of(rig, app, missing_mode="season")
@@ -124,7 +127,7 @@ async def test_season_mode_searches_seasons_whatever_they_lack(rig: Rig) -> None
 
 
 async def test_episode_mode_asks_for_no_series(rig: Rig) -> None:
-    app = rig.sonarr(grab_share=0)
+    app = rig.sonarr(grab_share=0, command_seconds=REAL_SEARCH)
     add_season(app, missing=8)
     await hunt_of(rig, app, missing_mode="episode")
     assert units(app) == ["episode"] * 5
@@ -132,7 +135,7 @@ async def test_episode_mode_asks_for_no_series(rig: Rig) -> None:
 
 
 async def test_a_season_is_asked_for_once_in_a_hunt_and_only_before_a_choice(rig: Rig) -> None:
-    app = rig.sonarr(grab_share=0, tie_block=1)
+    app = rig.sonarr(grab_share=0, tie_block=1, command_seconds=REAL_SEARCH)
     series = app.library.add_series(title="Long", ended=True, added=LONG_AGO)
     for season in range(1, 6):
         for episode in range(1, 5):
