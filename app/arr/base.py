@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import ClassVar, TypeAlias
 
 from app.arr.errors import ArrError, BadReply, ErrorCode
-from app.arr.history import read_history_page
+from app.arr.history import EventPage, read_history_page
 from app.arr.http import ArrHttp, Params
 from app.arr.models import (
     AppStatus,
     AppType,
     Command,
     Connection,
-    EventPage,
     FileFacts,
     HistoryKind,
     HuntPass,

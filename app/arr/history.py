@@ -1,10 +1,12 @@
 """The apps' history: the events of downloads."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import AliasPath, Field
 
-from app.arr.models import EventPage, HistoryEvent, HistoryKind
+from app.arr.models import HistoryEvent, HistoryKind
 from app.arr.parsing import MaybeNumber, MaybeScore, Moment, PageResource, Resource, Text, read_all, read_one
 from app.arr.resources import ItemId, OwnerId, QualityName
 from app.http.bodies import Json
@@ -12,6 +14,16 @@ from app.http.bodies import Json
 # The `releaseSource` of searches that a person or the API started, as opposed to the app itself.
 INVOKED_SEARCH = "userinvokedsearch"
 UNKNOWN_SOURCES = ("", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """One page of the history, newest first; `events` leaves out what `HistoryKind` does not know."""
+
+    events: tuple[HistoryEvent, ...]
+    oldest_at: datetime | None
+    """The earliest date on the page, of any event; `None` when the page is empty."""
+    is_last: bool
 
 
 class HistoryResource(Resource):

@@ -313,16 +313,6 @@ class HistoryEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class EventPage:
-    """One page of the history, newest first; `events` leaves out what `HistoryKind` does not know."""
-
-    events: tuple[HistoryEvent, ...]
-    oldest_at: datetime | None
-    """The earliest date on the page, of any event; `None` when the page is empty."""
-    is_last: bool
-
-
-@dataclass(frozen=True, slots=True)
 class SearchTarget:
     """One search: an item by `item_id`, an owner by `owner_id`, a season by `owner_id` and `season`."""
 

@@ -120,14 +120,15 @@ async def test_a_wanted_movie(app: ScriptedApp, radarr: ArrClient) -> None:
             available=False,
             added_at=WHEN,
             quality_profile_id=1,
+            year=1999,
         ),
     )
     assert app.query["sortKey"] == "movieMetadata.inCinemas"
     assert app.query["sortDirection"] == "ascending"
     app.replies_with(page(MOVIE | {"year": 0}, MOVIE | {"title": None, "isAvailable": "yes"}))
-    assert [(item.title, item.available) for item in await first(radarr)] == [
-        ("Harbour", False),
-        ("Movie 9 (1999)", None),
+    assert [(item.title, item.year, item.available) for item in await first(radarr)] == [
+        ("Harbour", None, False),
+        ("Movie 9 (1999)", 1999, None),
     ]
 
 
@@ -281,6 +282,7 @@ OTHERS: list[tuple[AppType, Variant | None, dict[str, Any], WantedItem, dict[str
             "House",
             tag_ids=frozenset({1}),
             quality_profile_id=3,
+            year=2026,
         ),
         {"sortKey": "movieMetadata.releaseDate"},
     ),

@@ -59,10 +59,13 @@ def episodes(*facts: tuple[bool, str | None, bool], date: str = "airDateUtc") ->
     ("listed", "facts"),
     [
         ([], SeasonFacts(0, 0, ended=True)),
-        ([(True, PAST, True), (True, PAST, False), (True, STAMP, False)], SeasonFacts(3, 1, ended=True)),
-        ([(True, PAST, False), (True, FUTURE, False)], SeasonFacts(1, 0, ended=False)),
-        ([(True, PAST, False), (True, None, False)], SeasonFacts(1, 0, ended=False)),
-        ([(True, PAST, False), (False, FUTURE, False), (False, None, False)], SeasonFacts(1, 0, ended=True)),
+        ([(True, PAST, True), (True, PAST, False), (True, STAMP, False)], SeasonFacts(3, 1, ended=True, monitored=3)),
+        ([(True, PAST, False), (True, FUTURE, False)], SeasonFacts(1, 0, ended=False, monitored=1)),
+        ([(True, PAST, False), (True, None, False)], SeasonFacts(1, 0, ended=False, monitored=1)),
+        (
+            [(True, PAST, False), (False, FUTURE, False), (False, None, False)],
+            SeasonFacts(1, 0, ended=True, monitored=1),
+        ),
         ([(False, PAST, False), (False, PAST, True), (True, FUTURE, True)], SeasonFacts(2, 2, ended=False)),
     ],
 )

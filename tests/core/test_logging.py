@@ -111,7 +111,10 @@ def test_the_level_holds_for_listeners_too(chain: None) -> None:
 
 
 @pytest.mark.parametrize("style", list(LogFormat))
-def test_extra_fields_are_in_every_form(style: LogFormat, chain: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_extra_fields_are_in_every_form(
+    style: LogFormat, chain: None, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.NOTSET, "uvicorn.error")  # the simulator's server silences it for the whole process
     lines: list[Line] = []
     setup_logging(LogLevel.DEBUG, style)
     structlog.configure(cache_logger_on_first_use=False)

@@ -36,15 +36,12 @@ class CronRule:
         def within(field: frozenset[int] | None, value: int) -> bool:
             return field is None or value in field
 
+        if not (within(self.minute, wall.minute) and within(self.hour, wall.hour)):
+            return False
         of_month, of_week = within(self.day, wall.day), within(self.weekday, wall.isoweekday() % 7)
         both = self.stepped or self.day is None or self.weekday is None
         is_day = (of_month and of_week) if both else (of_month or of_week)
-        return (
-            within(self.minute, wall.minute)
-            and within(self.hour, wall.hour)
-            and within(self.month, wall.month)
-            and is_day
-        )
+        return within(self.month, wall.month) and is_day
 
 
 def moments(rule: CronRule, zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
@@ -55,7 +52,8 @@ def moments(rule: CronRule, zone: ZoneInfo, start: datetime, end: datetime) -> l
     moment = start - timedelta(hours=30)  # earlier minutes, so that a repeated one is recognised
     while moment <= end:
         wall = moment.astimezone(zone).replace(tzinfo=None)
-        if any(rule.fits(minute) for minute in _new(before, wall, seen)) and moment > start:
+        fresh = [*_new(before, wall, seen)]
+        if moment > start and any(rule.fits(minute) for minute in fresh):
             found.append(moment)
         before = wall
         moment += MINUTE

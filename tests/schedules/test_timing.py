@@ -32,7 +32,7 @@ def walls(text: str, zone: str, start: datetime, end: datetime) -> list[str]:
     return [f"{moment.astimezone(ZoneInfo(zone)):%d %H:%M %z}" for moment in found]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(rules(), changes, minutes_from_a_change, st.integers(1, 36 * 60))
 def test_cron_matches_a_look_at_every_minute(
     rule: CronRule, change: tuple[str, datetime], offset: int, span: int
