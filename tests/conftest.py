@@ -12,9 +12,9 @@ import pytest_asyncio
 import structlog
 
 from tests.support import stores
-from tests.support.house import House, open_house
 from tests.support.leaks import no_leaks
 from tests.support.rig import Rig, open_rig
+from tests.support.served_app import ServedApp, open_served_app
 
 DATABASES = ("sqlite", "postgresql")
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -129,7 +129,7 @@ async def rig(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterato
 
 
 @pytest_asyncio.fixture
-async def house(rig: Rig) -> AsyncIterator[House]:
+async def served(rig: Rig) -> AsyncIterator[ServedApp]:
     """The whole application without an owner; what its visitors know may stand in no log and no audit row."""
-    async with open_house(rig) as opened:
+    async with open_served_app(rig) as opened:
         yield opened

@@ -9,8 +9,8 @@ from app.auth.keys import MAX_KEYS
 from app.auth.models import ApiKey
 from app.container import open_container
 from app.secrets.box import key_digest
-from tests.support.house import House, Visitor
 from tests.support.rig import KEY
+from tests.support.served_app import ServedApp, Visitor
 
 pytestmark = pytest.mark.asyncio
 
@@ -28,14 +28,14 @@ SESSION_ONLY = (
 )
 
 
-async def status(house: House, key: str, method: str = "GET", path: str = "/api/version", peer: str = "") -> int:
-    program = await house.visitor(peer or "203.0.113.50", **{"X-Api-Key": key})
+async def status(served: ServedApp, key: str, method: str = "GET", path: str = "/api/version", peer: str = "") -> int:
+    program = await served.visitor(peer or "203.0.113.50", **{"X-Api-Key": key})
     return (await program.call(method, path)).status_code
 
 
 @pytest.mark.storage
-async def test_a_key_is_shown_once(house: House) -> None:
-    owner = await house.owner()
+async def test_a_key_is_shown_once(served: ServedApp) -> None:
+    owner = await served.owner()
     reply = await owner.post("/api/auth/api-keys", {"name": " dashboard ", "scope": "read"})
     made = reply.json()["data"]
     key = made.pop("key")
@@ -54,52 +54,52 @@ async def test_a_key_is_shown_once(house: House) -> None:
     listed = await owner.get("/api/auth/api-keys")
     assert listed.json()["data"] == [made]
     assert key not in listed.text
-    [row] = await house.rows(ApiKey)
+    [row] = await served.rows(ApiKey)
     assert row.digest == key_digest(key).hex()
 
 
 @pytest.mark.storage
-async def test_scopes(house: House) -> None:
-    owner = await house.owner()
+async def test_scopes(served: ServedApp) -> None:
+    owner = await served.owner()
     reading, full = (await owner.key("read"))["key"], (await owner.key("full"))["key"]
-    assert [await status(house, key) for key in (reading, full, KEY)] == [200, 200, 200]
-    resume = [await status(house, key, "POST", "/api/hunting/resume") for key in (reading, full, KEY)]
+    assert [await status(served, key) for key in (reading, full, KEY)] == [200, 200, 200]
+    resume = [await status(served, key, "POST", "/api/hunting/resume") for key in (reading, full, KEY)]
     assert resume == [403, 200, 200]
-    assert [await status(house, key, path="/api/audit") for key in (reading, full, KEY)] == [200, 200, 200]
-    program = await house.visitor(**{"X-Api-Key": reading})
+    assert [await status(served, key, path="/api/audit") for key in (reading, full, KEY)] == [200, 200, 200]
+    program = await served.visitor(**{"X-Api-Key": reading})
     me = await program.data("GET", "/api/auth/me")
     assert me == {"username": "n", "auth": "api_key", "scope": "read", "csrf_token": None, "two_factor_enabled": False}
 
 
-async def test_no_key_manages_keys_users_or_the_second_factor(house: House) -> None:
-    owner = await house.owner()
+async def test_no_key_manages_keys_users_or_the_second_factor(served: ServedApp) -> None:
+    owner = await served.owner()
     full = (await owner.key("full"))["key"]
     for method, path in SESSION_ONLY:
-        assert await status(house, full, method, path) == 403, path
-        assert await status(house, KEY, method, path) == 403, path
+        assert await status(served, full, method, path) == 403, path
+        assert await status(served, KEY, method, path) == 403, path
     # Nor does a key that comes along with a session: the first credential present decides.
     assert (await owner.get("/api/auth/api-keys", **{"X-Api-Key": full})).status_code == 403
 
 
 @pytest.mark.storage
-async def test_a_key_that_expires(house: House) -> None:
-    owner = await house.owner()
+async def test_a_key_that_expires(served: ServedApp) -> None:
+    owner = await served.owner()
     made = await owner.key("full", expires_at="2026-11-23T13:00:00+00:00")
     assert made["expires_at"] == "2026-11-23T13:00:00.000Z"
-    house.rig.clock.forward(minutes=59, seconds=59)
-    assert await status(house, made["key"]) == 200
-    house.rig.clock.forward(seconds=1)
-    assert await status(house, made["key"]) == 401
+    served.rig.clock.forward(minutes=59, seconds=59)
+    assert await status(served, made["key"]) == 200
+    served.rig.clock.forward(seconds=1)
+    assert await status(served, made["key"]) == 401
     assert len(await owner.data("GET", "/api/auth/api-keys")) == 1
 
 
 @pytest.mark.storage
-async def test_a_deleted_key_stops_at_once(house: House) -> None:
-    owner = await house.owner()
+async def test_a_deleted_key_stops_at_once(served: ServedApp) -> None:
+    owner = await served.owner()
     made = await owner.key()
-    assert await status(house, made["key"]) == 200
+    assert await status(served, made["key"]) == 200
     assert (await owner.delete(f"/api/auth/api-keys/{made['id']}")).status_code == 200
-    assert await status(house, made["key"]) == 401
+    assert await status(served, made["key"]) == 401
     assert (await owner.delete(f"/api/auth/api-keys/{made['id']}")).status_code == 404
 
 
@@ -117,15 +117,15 @@ async def test_a_deleted_key_stops_at_once(house: House) -> None:
         {"name": "n", "scope": "read", "key": "huntarr_chosen-by-the-caller"},
     ],
 )
-async def test_invalid_keys_are_refused(house: House, body: dict[str, Any]) -> None:
-    owner = await house.owner()
+async def test_invalid_keys_are_refused(served: ServedApp, body: dict[str, Any]) -> None:
+    owner = await served.owner()
     assert (await owner.post("/api/auth/api-keys", body)).status_code == 422
 
 
-async def test_the_number_of_keys_is_limited(house: House) -> None:
-    owner = await house.owner()
-    now = house.rig.clock.now
-    async with house.rig.container.infra.db.session() as session:
+async def test_the_number_of_keys_is_limited(served: ServedApp) -> None:
+    owner = await served.owner()
+    now = served.rig.clock.now
+    async with served.rig.container.infra.db.session() as session:
         session.add_all(
             ApiKey(user_id=1, name="n", scope="read", prefix="p", digest=f"{n:064}", created_at=now)
             for n in range(MAX_KEYS)
@@ -134,54 +134,54 @@ async def test_the_number_of_keys_is_limited(house: House) -> None:
 
 
 @pytest.mark.storage
-async def test_the_last_use_is_written_once_a_minute(house: House) -> None:
-    owner = await house.owner()
+async def test_the_last_use_is_written_once_a_minute(served: ServedApp) -> None:
+    owner = await served.owner()
     key = (await owner.key())["key"]
 
     async def last_used() -> str | None:
         for _ in range(3):
-            assert await status(house, key) == 200
-        await house.trust.credentials.flush()
+            assert await status(served, key) == 200
+        await served.trust.credentials.flush()
         [shown] = await owner.data("GET", "/api/auth/api-keys")
         used: str | None = shown["last_used_at"]
         return used
 
     assert await last_used() == "2026-11-23T12:00:00.000Z"
-    house.rig.clock.forward(seconds=59)
+    served.rig.clock.forward(seconds=59)
     assert await last_used() == "2026-11-23T12:00:00.000Z"
-    house.rig.clock.forward(seconds=1)
+    served.rig.clock.forward(seconds=1)
     assert await last_used() == "2026-11-23T12:01:00.000Z"
 
 
-async def test_wrong_keys_are_counted_by_address(house: House) -> None:
-    owner = await house.owner("192.0.2.9")
+async def test_wrong_keys_are_counted_by_address(served: ServedApp) -> None:
+    owner = await served.owner("192.0.2.9")
     key = (await owner.key())["key"]
     for number in range(MAX_WRONG_KEYS):
-        assert await status(house, f"huntarr_{number:043}") == 401
-    assert await status(house, f"huntarr_{0:043}") == 429
-    assert await status(house, f"huntarr_{0:043}", peer="192.0.2.77") == 401
+        assert await status(served, f"huntarr_{number:043}") == 401
+    assert await status(served, f"huntarr_{0:043}") == 429
+    assert await status(served, f"huntarr_{0:043}", peer="192.0.2.77") == 401
     # Right keys pass: others may be behind the same address.
-    assert await status(house, key) == 200
-    assert await status(house, key, path="/api/nothing") == 404
-    assert await status(house, KEY) == 200
-    assert await status(house, f"huntarr_{1:043}") == 429
-    house.rig.clock.forward(minutes=5)
-    assert await status(house, f"huntarr_{0:043}") == 401
+    assert await status(served, key) == 200
+    assert await status(served, key, path="/api/nothing") == 404
+    assert await status(served, KEY) == 200
+    assert await status(served, f"huntarr_{1:043}") == 429
+    served.rig.clock.forward(minutes=5)
+    assert await status(served, f"huntarr_{0:043}") == 401
 
 
-async def test_without_the_variable_there_is_no_key_but_the_owners(house: House) -> None:
-    owner = await house.owner()
+async def test_without_the_variable_there_is_no_key_but_the_owners(served: ServedApp) -> None:
+    owner = await served.owner()
     key = (await owner.key())["key"]
-    settings = house.rig.config.model_copy(update={"api_key": None})
-    async with open_container(settings, clock=house.rig.clock) as other:
+    settings = served.rig.config.model_copy(update={"api_key": None})
+    async with open_container(settings, clock=served.rig.clock) as other:
         assert await other.auth.credentials.by_api_key(key_digest(KEY), "") is None
         assert await other.auth.credentials.by_api_key(key_digest(key), "") is not None
     assert not (settings.data_dir / "api.key").exists()
 
 
-async def test_a_key_in_the_query(house: House) -> None:
-    owner = await house.owner()
+async def test_a_key_in_the_query(served: ServedApp) -> None:
+    owner = await served.owner()
     key = (await owner.key("read"))["key"]
-    program: Visitor = await house.visitor()
+    program: Visitor = await served.visitor()
     assert (await program.get(f"/api/version?apikey={key}")).status_code == 200
     assert (await program.get("/api/version?apikey=wrong")).status_code == 401

@@ -14,8 +14,8 @@ from app.auth.models import Audit
 from app.core import retention
 from app.core.errors import Unavailable
 from app.main import create_app
-from tests.support.house import OWNER, PASSWORD, House, Visitor
 from tests.support.rig import KEY
+from tests.support.served_app import OWNER, PASSWORD, ServedApp, Visitor
 
 pytestmark = pytest.mark.asyncio
 
@@ -31,10 +31,10 @@ async def last(visitor: Visitor, **query: Any) -> dict[str, Any]:
 
 
 @pytest.mark.storage
-async def test_who_changed_what_when_and_from_where(house: House) -> None:
-    owner = await house.owner("192.0.2.9")
+async def test_who_changed_what_when_and_from_where(served: ServedApp) -> None:
+    owner = await served.owner("192.0.2.9")
     [session] = await owner.data("GET", "/api/auth/sessions")
-    house.rig.clock.forward(seconds=5)
+    served.rig.clock.forward(seconds=5)
     await owner.data("POST", "/api/settings/general", {"timezone": "Europe/Berlin", "session_hours": 3})
     assert await last(owner) == {
         "id": 3,
@@ -50,8 +50,8 @@ async def test_who_changed_what_when_and_from_where(house: House) -> None:
     }
 
 
-async def test_targets_are_recorded_as_ids_and_filters(house: House) -> None:
-    owner = await house.owner()
+async def test_targets_are_recorded_as_ids_and_filters(served: ServedApp) -> None:
+    owner = await served.owner()
     made = await owner.data("POST", "/api/instances/sonarr", INSTANCE)
     told = await last(owner)
     assert (told["action"], told["target"]) == ("create_instance", {"app_type": "sonarr", "id": str(made["id"])})
@@ -66,55 +66,55 @@ async def test_targets_are_recorded_as_ids_and_filters(house: House) -> None:
     assert (await last(owner))["target"] == {"instance_id": str(made["id"])}
     for call in (("POST", "/api/hunting/pause", {"minutes": 5}), ("POST", "/api/hunting/resume"), ("DELETE", path)):
         await owner.data(*call)
-    assert (await house.actions())[-3:] == ["pause_hunting", "resume_hunting", "delete_instance"]
+    assert (await served.actions())[-3:] == ["pause_hunting", "resume_hunting", "delete_instance"]
 
 
-async def test_keys_are_named(house: House) -> None:
-    owner = await house.owner()
+async def test_keys_are_named(served: ServedApp) -> None:
+    owner = await served.owner()
     made = await owner.key("full")
     for key, name, key_id in ((made["key"], "n", made["id"]), (KEY, "HUNTARR_API_KEY", None)):
-        program = await house.visitor("192.0.2.1", **{"X-Api-Key": key})
+        program = await served.visitor("192.0.2.1", **{"X-Api-Key": key})
         await program.data("POST", "/api/hunting/resume")
         told = await last(owner)
         assert (told["actor"], told["auth"], told["key_id"]) == (name, "api_key", key_id)
         assert told["session_id"] is None
 
 
-async def test_failed_and_reading_requests_are_not_recorded(house: House) -> None:
-    owner = await house.owner()
-    before = await house.actions()
+async def test_failed_and_reading_requests_are_not_recorded(served: ServedApp) -> None:
+    owner = await served.owner()
+    before = await served.actions()
     await owner.get("/api/settings")
     await owner.post("/api/settings/general", {"timezone": "Nowhere/None"})
     await owner.delete("/api/instances/sonarr/77")
     await owner.post("/api/hunting/resume", **{"X-CSRF-Token": "wrong"})
-    assert await house.actions() == before
+    assert await served.actions() == before
 
 
-async def test_a_repeated_request_is_recorded_once(house: House) -> None:
-    owner = await house.owner()
+async def test_a_repeated_request_is_recorded_once(served: ServedApp) -> None:
+    owner = await served.owner()
     for _ in range(2):
         reply = await owner.post("/api/hunting/resume", **{"Idempotency-Key": "once"})
     assert reply.headers["Idempotent-Replay"] == "true"
-    assert (await house.actions()).count("resume_hunting") == 1
+    assert (await served.actions()).count("resume_hunting") == 1
 
 
-async def test_all_changes_of_a_user_in_their_order(house: House) -> None:
-    owner = await house.owner()
-    await (await house.visitor()).login("wrong password")
-    await (await house.visitor("192.0.2.3")).login(name="my-password-typed-here")
-    house.secrets.add("my-password-typed-here")
+async def test_all_changes_of_a_user_in_their_order(served: ServedApp) -> None:
+    owner = await served.owner()
+    await (await served.visitor()).login("wrong password")
+    await (await served.visitor("192.0.2.3")).login(name="my-password-typed-here")
+    served.secrets.add("my-password-typed-here")
     made = await owner.key("read")
     await owner.delete(f"/api/auth/api-keys/{made['id']}")
     device, _ = await owner.two_factor()
     await owner.data("POST", "/api/auth/2fa/disable", {"password": PASSWORD, "code": device.code()})
-    house.secrets.add("a new password")
+    served.secrets.add("a new password")
     await owner.data("POST", "/api/auth/password", {"current_password": PASSWORD, "new_password": "a new password"})
-    other = await house.visitor()
+    other = await served.visitor()
     await other.login("a new password")
     [newest, _] = await owner.data("GET", "/api/auth/sessions")
     await owner.delete(f"/api/auth/sessions/{newest['id']}")
     await owner.post("/api/auth/logout")
-    assert await house.actions() == [
+    assert await served.actions() == [
         "create_owner",
         "login",
         "login_failed",
@@ -129,16 +129,16 @@ async def test_all_changes_of_a_user_in_their_order(house: House) -> None:
         "delete_session",
         "logout",
     ]
-    actors = [row.actor for row in await house.rows(Audit)]
+    actors = [row.actor for row in await served.rows(Audit)]
     assert actors[3] is None
     assert set(actors[:3] + actors[4:]) == {OWNER}
 
 
-async def test_no_secret_of_an_app_is_recorded(house: House) -> None:
+async def test_no_secret_of_an_app_is_recorded(served: ServedApp) -> None:
     """The fixture checks the rest: `_assert_discreet`."""
-    owner = await house.owner()
+    owner = await served.owner()
     await owner.data("POST", "/api/instances/sonarr", INSTANCE)
-    rows = json.dumps([row.model_dump(mode="json") for row in await house.rows(Audit)])
+    rows = json.dumps([row.model_dump(mode="json") for row in await served.rows(Audit)])
     assert APP_KEY not in rows
     assert INSTANCE["url"] not in rows
 
@@ -157,9 +157,9 @@ async def test_every_change_of_every_route_is_audited() -> None:
 
 
 async def test_a_row_that_cannot_be_written_does_not_undo_the_change(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    served: ServedApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner = await house.owner()
+    owner = await served.owner()
 
     async def full(self: AuditTrail, entry: AuditEntry) -> None:
         raise Unavailable("The database is full.")
@@ -170,8 +170,8 @@ async def test_a_row_that_cannot_be_written_does_not_undo_the_change(
 
 
 @pytest.mark.storage
-async def test_pages_and_filter(house: House) -> None:
-    owner = await house.owner()
+async def test_pages_and_filter(served: ServedApp) -> None:
+    owner = await served.owner()
     for hours in (1, 2, 3):
         await owner.data("POST", "/api/settings/general", {"session_hours": hours})
     page = await owner.data("GET", "/api/audit?page_size=2&page=2")
@@ -183,10 +183,10 @@ async def test_pages_and_filter(house: House) -> None:
 
 @pytest.mark.storage
 async def test_a_year_is_kept_and_no_more_rows_than_anybody_reads(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    served: ServedApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 2)
-    trail, clock = house.trust.audit, house.rig.clock
+    trail, clock = served.trust.audit, served.rig.clock
     for number in range(5):
         await trail.record(AuditEntry(f"old {number}", ""))
     clock.forward(days=364)
@@ -197,27 +197,29 @@ async def test_a_year_is_kept_and_no_more_rows_than_anybody_reads(
     assert await trail.purge() == 5
     monkeypatch.setattr(audit, "MAX_ROWS", 3)
     assert await trail.purge() == 1
-    assert await house.actions() == ["new 1", "new 2", "new 3"]
+    assert await served.actions() == ["new 1", "new 2", "new 3"]
 
 
 @pytest.mark.storage
-async def test_no_number_of_entries_pushes_out_those_of_security(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_number_of_entries_pushes_out_those_of_security(
+    served: ServedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(audit, "MAX_ROWS", 2)
-    trail = house.trust.audit
+    trail = served.trust.audit
     for action in ("create_owner", "login_failed", "create_api_key", "restore_backup"):
         await trail.record(AuditEntry(action, ""))
     for number in range(5):
         await trail.record(AuditEntry(f"pause {number}", ""))
         await trail.record(AuditEntry("login_failed", f"192.0.2.{number}"))
     await trail.purge()
-    kept = [row.action if row.action != "login_failed" else row.address for row in await house.rows(Audit)]
+    kept = [row.action if row.action != "login_failed" else row.address for row in await served.rows(Audit)]
     assert kept == ["create_owner", "create_api_key", "restore_backup", "pause 3", "192.0.2.3", "pause 4", "192.0.2.4"]
 
 
-async def test_reading_a_secret_and_trying_a_stored_key_are_told(house: House) -> None:
-    owner = await house.owner()
-    instance = await house.rig.add(house.rig.sonarr())
-    key = await house.visitor(**{"X-Api-Key": (await owner.key("full"))["key"]})
+async def test_reading_a_secret_and_trying_a_stored_key_are_told(served: ServedApp) -> None:
+    owner = await served.owner()
+    instance = await served.rig.add(served.rig.sonarr())
+    key = await served.visitor(**{"X-Api-Key": (await owner.key("full"))["key"]})
     made = await key.data("POST", "/api/backup/create", {})
     calls = (
         ("GET", f"/api/backup/{made['filename']}/download", "download_backup", {"filename": made["filename"]}),
@@ -230,4 +232,4 @@ async def test_reading_a_secret_and_trying_a_stored_key_are_told(house: House) -
         row = await last(owner)
         assert (row["action"], row["auth"], target.items() <= row["target"].items()) == (action, "api_key", True)
     shown = (await key.get(f"/api/instances/sonarr/{instance.id}/webhook")).json()["data"]["token"]
-    house.secrets.add(shown)
+    served.secrets.add(shown)

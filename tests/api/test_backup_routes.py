@@ -13,8 +13,8 @@ from app.backup.reading import MAX_FILE_BYTES
 from app.main import create_app
 from tests.api.replies import data, error, field
 from tests.backup.contents import PASSPHRASE, WEAK, changed, manifest, put, rows_of, void
-from tests.support.house import PASSWORD, House, Visitor
 from tests.support.rig import KEY, Rig
+from tests.support.served_app import PASSWORD, ServedApp, Visitor
 
 pytestmark = pytest.mark.asyncio
 
@@ -147,10 +147,10 @@ async def test_a_damaged_upload_is_refused_with_a_reason(rig: Rig, api: AsyncCli
     assert "exactly the files" in error(await uploaded(api, bad.read_bytes()), 422)
 
 
-async def test_a_key_neither_replaces_nor_reveals_what_a_key_may_not_manage(house: House) -> None:
-    owner = await house.owner()
-    full = await house.visitor(**{"X-Api-Key": (await owner.key("full"))["key"]})
-    reading = await house.visitor(**{"X-Api-Key": (await owner.key("read"))["key"]})
+async def test_a_key_neither_replaces_nor_reveals_what_a_key_may_not_manage(served: ServedApp) -> None:
+    owner = await served.owner()
+    full = await served.visitor(**{"X-Api-Key": (await owner.key("full"))["key"]})
+    reading = await served.visitor(**{"X-Api-Key": (await owner.key("read"))["key"]})
     made = await full.data("POST", CREATE, {})
     download = f"/api/backup/{made['filename']}/download"
     assert (await full.get(download)).status_code == 200
@@ -167,23 +167,23 @@ async def test_a_key_neither_replaces_nor_reveals_what_a_key_may_not_manage(hous
         error(reply, 403)
 
 
-async def test_sessions_end_and_keys_are_those_of_the_backup(house: House) -> None:
-    owner = await house.owner()
+async def test_sessions_end_and_keys_are_those_of_the_backup(served: ServedApp) -> None:
+    owner = await served.owner()
     kept = (await owner.key("full"))["key"]
     made = await owner.data("POST", CREATE, {})
     since = (await owner.key("full"))["key"]
     assert (await owner.post(RESTORE, {"filename": made["filename"], "password": PASSWORD})).status_code == 200
     assert (await owner.get("/api/auth/me")).status_code == 401
-    assert (await (await house.visitor(**{"X-Api-Key": since})).get("/api/stats")).status_code == 401
-    assert (await (await house.visitor(**{"X-Api-Key": kept})).get("/api/stats")).status_code == 200
-    assert (await (await house.visitor()).login()).status_code == 200
-    assert "restore_backup" in await house.actions()
+    assert (await (await served.visitor(**{"X-Api-Key": since})).get("/api/stats")).status_code == 401
+    assert (await (await served.visitor(**{"X-Api-Key": kept})).get("/api/stats")).status_code == 200
+    assert (await (await served.visitor()).login()).status_code == 200
+    assert "restore_backup" in await served.actions()
 
 
 @pytest.mark.storage
-async def test_a_session_restores_only_with_the_password_and_a_code(house: House) -> None:
+async def test_a_session_restores_only_with_the_password_and_a_code(served: ServedApp) -> None:
     """A stolen cookie is not the owner."""
-    owner = await house.owner()
+    owner = await served.owner()
     given = {"filename": (await owner.data("POST", CREATE, {}))["filename"]}
     assert "password" in error(await owner.post(RESTORE, given), 403)
     for wrong in ("wrong horse battery", PASSWORD.upper()):
@@ -193,14 +193,14 @@ async def test_a_session_restores_only_with_the_password_and_a_code(house: House
     assert "totp_code" in error(await owner.post(RESTORE, with_password), 403)
     assert error(await owner.post(RESTORE, {**with_password, "totp_code": "000000"}), 403) == "The code is not right."
     assert [row["kind"] for row in data(await owner.get(LIST))] == ["manual"], "nothing was restored"
-    assert (await house.actions()).count("confirmation_failed") == 3
+    assert (await served.actions()).count("confirmation_failed") == 3
     code = device.code()
-    house.secrets |= {code, *codes}
+    served.secrets |= {code, *codes}
     assert (await owner.post(RESTORE, {**with_password, "totp_code": code})).status_code == 200
 
 
-async def test_guesses_at_the_password_of_a_restore_are_limited(house: House) -> None:
-    owner = await house.owner()
+async def test_guesses_at_the_password_of_a_restore_are_limited(served: ServedApp) -> None:
+    owner = await served.owner()
     made = await owner.data("POST", CREATE, {})
     guesses = [{"filename": made["filename"], "password": f"guess number {number}"} for number in range(6)]
     assert [(await owner.post(RESTORE, guess)).status_code for guess in guesses] == [403] * 5 + [429]
@@ -208,12 +208,12 @@ async def test_guesses_at_the_password_of_a_restore_are_limited(house: House) ->
 
 
 @pytest.mark.storage
-async def test_the_environments_key_leaves_the_owner_as_it_is(house: House, rig: Rig, tmp_path: Path) -> None:
+async def test_the_environments_key_leaves_the_owner_as_it_is(served: ServedApp, rig: Rig, tmp_path: Path) -> None:
     """Neither a backup from before nor one with other hashes gives it the account."""
-    operator: Visitor = await house.visitor(**{"X-Api-Key": KEY})
+    operator: Visitor = await served.visitor(**{"X-Api-Key": KEY})
     instance = await rig.add(rig.sonarr())
-    owner = await house.owner()
-    before = [await house.rows(User), await house.rows(ApiKey)]
+    owner = await served.owner()
+    before = [await served.rows(User), await served.rows(ApiKey)]
     made = await owner.data("POST", CREATE, {})
     stolen = changed(rig.config.data_dir / "backups" / made["filename"], tmp_path / "stolen.zip", _with_another_owner)
     await owner.delete(f"/api/instances/sonarr/{instance.id}")
@@ -222,14 +222,14 @@ async def test_the_environments_key_leaves_the_owner_as_it_is(house: House, rig:
     sent = await operator.client.post(UPLOAD, files={"file": ("x.zip", stolen.read_bytes())})
     await operator.data("POST", RESTORE, {"filename": data(sent, 201)["filename"]})
     assert [row["id"] for row in data(await operator.get("/api/instances"))] == [instance.id], "the rest is restored"
-    assert [row.password_hash for row in await house.rows(User)] == [row.password_hash for row in before[0]]
-    assert [row.totp_secret is not None for row in await house.rows(User)] == [True]
+    assert [row.password_hash for row in await served.rows(User)] == [row.password_hash for row in before[0]]
+    assert [row.totp_secret is not None for row in await served.rows(User)] == [True]
     assert (await owner.get("/api/auth/me")).status_code == 200, "sessions go on"
-    assert (await (await house.visitor(**{"X-Api-Key": key})).get("/api/stats")).status_code == 200
-    assert (await (await house.visitor()).login("the thief's password", name="thief")).status_code == 401
+    assert (await (await served.visitor(**{"X-Api-Key": key})).get("/api/stats")).status_code == 200
+    assert (await (await served.visitor()).login("the thief's password", name="thief")).status_code == 401
     code = device.code()
-    house.secrets.add(code)
-    assert (await (await house.visitor()).login(code=code)).status_code == 200
+    served.secrets.add(code)
+    assert (await (await served.visitor()).login(code=code)).status_code == 200
 
 
 def _with_another_owner(members: dict[str, bytes]) -> None:
@@ -237,10 +237,10 @@ def _with_another_owner(members: dict[str, bytes]) -> None:
     put(members, "users", [{**owner, "username": "thief", "password_hash": WEAK.hash("the thief's password")}])
 
 
-async def test_a_new_machine_is_set_up_by_a_backup(house: House, rig: Rig) -> None:
+async def test_a_new_machine_is_set_up_by_a_backup(served: ServedApp, rig: Rig) -> None:
     """Without an owner the key of the environment brings the one of the backup, and nobody is asked for a password."""
-    operator: Visitor = await house.visitor(**{"X-Api-Key": KEY})
-    owner = await house.owner()
+    operator: Visitor = await served.visitor(**{"X-Api-Key": KEY})
+    owner = await served.owner()
     made = await operator.data("POST", CREATE, {})
     async with rig.container.infra.db.session() as session:
         for table in ("sessions", "users"):
@@ -249,7 +249,7 @@ async def test_a_new_machine_is_set_up_by_a_backup(house: House, rig: Rig) -> No
     await operator.data("POST", RESTORE, {"filename": made["filename"]})
     assert data(await operator.get("/api/setup/status"))["setup_required"] is False
     assert (await owner.get("/api/auth/me")).status_code == 401
-    assert (await (await house.visitor()).login()).status_code == 200
+    assert (await (await served.visitor()).login()).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -270,8 +270,8 @@ async def test_a_manifest_at_the_calendars_edge_spoils_no_list(rig: Rig, api: As
     assert len(data(await api.get(LIST))) == 1
 
 
-async def test_the_same_restore_twice_is_done_once(house: House) -> None:
-    operator = await house.visitor(**{"X-Api-Key": KEY})
+async def test_the_same_restore_twice_is_done_once(served: ServedApp) -> None:
+    operator = await served.visitor(**{"X-Api-Key": KEY})
     made = await operator.data("POST", CREATE, {})
     given = {"filename": made["filename"]}
     once = await operator.post(RESTORE, given, **{"Idempotency-Key": "one"})

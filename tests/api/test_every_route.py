@@ -14,8 +14,8 @@ from app.api.policy import Access
 from app.api.routing import ApiRoute
 from app.core.config import Config
 from app.main import create_app
-from tests.support.house import House
 from tests.support.rig import KEY
+from tests.support.served_app import ServedApp
 
 pytestmark = pytest.mark.asyncio
 
@@ -65,15 +65,15 @@ ONLY_KEY = {Access.SESSION_ONLY: 403} | NOT_THE_TOKEN
 ONLY_READING = {Access.FULL: 403, Access.SESSION_ONLY: 403} | NOT_THE_TOKEN
 
 
-async def everybody(house: House) -> list[Somebody]:
-    owner, revoked, other = await house.owner(), await house.owner(), await house.owner()
+async def everybody(served: ServedApp) -> list[Somebody]:
+    owner, revoked, other = await served.owner(), await served.owner(), await served.owner()
     full, reading = (await owner.key("full"))["key"], (await owner.key("read"))["key"]
     expired = (await owner.key("full", expires_at="2026-11-23T12:01:00Z"))["key"]
     deleted = await owner.key("full")
     await owner.delete(f"/api/auth/api-keys/{deleted['id']}")
     dead = revoked.token
     await revoked.post("/api/auth/logout")
-    house.rig.clock.forward(minutes=2)
+    served.rig.clock.forward(minutes=2)
     cookie = {"Cookie": f"huntarr_session={owner.token}"}
     return [
         Somebody("nothing", {}, NOBODY),
@@ -104,20 +104,20 @@ class Walk:
 
 
 @pytest_asyncio.fixture
-async def walk(house: House) -> AsyncIterator[Walk]:
-    callers = await everybody(house)
-    sealed = Sealed(house.rig.container)
-    app = create_app(Config(data_dir=house.rig.config.data_dir))
+async def walk(served: ServedApp) -> AsyncIterator[Walk]:
+    callers = await everybody(served)
+    sealed = Sealed(served.rig.container)
+    app = create_app(Config(data_dir=served.rig.config.data_dir))
     app.state.container = sealed
     routes = [context.original_route for context in iter_route_contexts(app.routes)]
     assert all(isinstance(route, ApiRoute) for route in routes)
     async with LifespanManager(app) as alive:
-        served: Any = alive.app
+        asgi: Any = alive.app
 
         async def from_anywhere(scope: Any, receive: Any, send: Any) -> None:
             """Each call from an address of its own: the limit on wrong keys is not what this is about."""
             number = next(addresses)
-            await served(
+            await asgi(
                 scope | {"client": (f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 1)}, receive, send
             )
 

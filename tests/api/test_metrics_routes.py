@@ -18,8 +18,8 @@ from tests.api.replies import data, error
 from tests.api.test_stats_routes import statements
 from tests.metrics.scrapes import asked, hunted, parsed, renewed, scraped
 from tests.simulator import Fault, LibrarySpec
-from tests.support.house import House
 from tests.support.rig import Rig
+from tests.support.served_app import ServedApp
 
 pytestmark = pytest.mark.asyncio
 
@@ -162,11 +162,11 @@ async def test_both_formats(rig: Rig) -> None:
     assert {name: old.families[name].type for name in types if name in old.families} == types
 
 
-async def test_every_scope_may_scrape(house: House) -> None:
-    owner = await house.owner()
+async def test_every_scope_may_scrape(served: ServedApp) -> None:
+    owner = await served.owner()
     key = (await owner.key("read"))["key"]
     assert (await owner.get(METRICS)).status_code == 200
-    prometheus = await house.visitor()
+    prometheus = await served.visitor()
     assert (await prometheus.get(METRICS)).status_code == 401
     assert (await prometheus.get(METRICS, **{"X-Api-Key": key})).status_code == 200
     assert (await prometheus.get(f"{METRICS}?apikey={key}")).status_code == 200

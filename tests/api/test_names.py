@@ -6,7 +6,7 @@ import pytest
 from httpx import AsyncClient
 
 from tests.api.replies import data, field
-from tests.support.house import House
+from tests.support.served_app import ServedApp
 
 pytestmark = pytest.mark.asyncio
 
@@ -42,8 +42,8 @@ async def test_a_name_shows_something(api: AsyncClient, path: str, name: str, bo
     assert "visible" in (await api.post(path, json={**body, name: "\u200d\u200c"})).text
 
 
-async def test_the_rule_holds_for_the_names_of_api_keys(house: House) -> None:
-    owner = await house.owner()
+async def test_the_rule_holds_for_the_names_of_api_keys(served: ServedApp) -> None:
+    owner = await served.owner()
     made = await owner.post("/api/auth/api-keys", {"name": PERSIAN, "scope": "read"})
     assert made.json()["data"]["name"] == PERSIAN
     for text in REFUSED:

@@ -14,7 +14,7 @@ from app.auth.sessions import MAX_SESSIONS
 from app.container import open_container
 from app.core.db import Database
 from app.secrets.box import key_digest
-from tests.support.house import OWNER, PASSWORD, House, Visitor
+from tests.support.served_app import OWNER, PASSWORD, ServedApp, Visitor
 from worker import ticks
 
 pytestmark = pytest.mark.asyncio
@@ -31,22 +31,22 @@ async def change(visitor: Visitor, **headers: str) -> int:
 
 
 @pytest.mark.storage
-async def test_logout_ends_this_session_and_no_other(house: House) -> None:
-    one, other = await house.owner(), await house.owner()
+async def test_logout_ends_this_session_and_no_other(served: ServedApp) -> None:
+    one, other = await served.owner(), await served.owner()
     token = one.token
     reply = await one.post("/api/auth/logout")
     assert (reply.status_code, reply.json()["data"]) == (200, None)
     assert "huntarr_session=" in reply.headers["Set-Cookie"]
     assert "Max-Age=0" in reply.headers["Set-Cookie"]
     assert await is_in(one) is False
-    stolen = await house.visitor(Cookie=f"huntarr_session={token}")
+    stolen = await served.visitor(Cookie=f"huntarr_session={token}")
     assert await is_in(stolen) is False
     assert await is_in(other)
 
 
 @pytest.mark.storage
-async def test_sessions_are_listed_and_revoked(house: House) -> None:
-    one, other = await house.owner("192.0.2.1"), await house.owner("192.0.2.2")
+async def test_sessions_are_listed_and_revoked(served: ServedApp) -> None:
+    one, other = await served.owner("192.0.2.1"), await served.owner("192.0.2.2")
     listed = await one.data("GET", "/api/auth/sessions")
     assert [(row["address"], row["current"]) for row in listed] == [("192.0.2.2", False), ("192.0.2.1", True)]
     assert set(listed[0]) == {"id", "created_at", "last_seen_at", "expires_at", "address", "user_agent", "current"}
@@ -57,37 +57,37 @@ async def test_sessions_are_listed_and_revoked(house: House) -> None:
     assert len(await one.data("GET", "/api/auth/sessions")) == 1
 
 
-async def test_a_login_replaces_the_session_that_the_browser_had(house: House) -> None:
-    visitor = await house.owner()
+async def test_a_login_replaces_the_session_that_the_browser_had(served: ServedApp) -> None:
+    visitor = await served.owner()
     before = visitor.token
     await visitor.login()
     assert visitor.token != before
     assert await is_in(visitor)
-    assert await is_in(await house.visitor(Cookie=f"huntarr_session={before}")) is False
-    assert len(await house.rows(LoginSession)) == 1
+    assert await is_in(await served.visitor(Cookie=f"huntarr_session={before}")) is False
+    assert len(await served.rows(LoginSession)) == 1
 
 
-async def test_a_token_of_the_callers_choosing_is_never_taken_over(house: House) -> None:
-    await house.make_owner()
+async def test_a_token_of_the_callers_choosing_is_never_taken_over(served: ServedApp) -> None:
+    await served.make_owner()
     fixed = "A" * 43
-    victim = await house.visitor()
+    victim = await served.visitor()
     reply = await victim.post(
         "/api/auth/login", {"username": OWNER, "password": PASSWORD}, Cookie=f"huntarr_session={fixed}"
     )
     assert reply.status_code == 200
     assert victim.token != fixed
-    assert await is_in(await house.visitor(Cookie=f"huntarr_session={fixed}")) is False
+    assert await is_in(await served.visitor(Cookie=f"huntarr_session={fixed}")) is False
 
 
-async def test_a_failed_login_leaves_the_session_alone(house: House) -> None:
-    visitor = await house.owner()
+async def test_a_failed_login_leaves_the_session_alone(served: ServedApp) -> None:
+    visitor = await served.owner()
     assert (await visitor.login("wrong password")).status_code == 401
     assert await is_in(visitor)
 
 
-async def test_forged_cookies(house: House) -> None:
-    visitor = await house.owner()
-    [row] = await house.rows(LoginSession)
+async def test_forged_cookies(served: ServedApp) -> None:
+    visitor = await served.owner()
+    [row] = await served.rows(LoginSession)
     token = visitor.token
     forgeries = (
         "",
@@ -103,14 +103,14 @@ async def test_forged_cookies(house: House) -> None:
         "é" * 43,
     )
     for forged in forgeries:
-        stranger = await house.visitor()
+        stranger = await served.visitor()
         sent = [(b"Cookie", f"huntarr_session={forged}".encode())]
         assert (await stranger.client.get("/api/auth/me", headers=sent)).status_code == 401, forged
     assert await is_in(visitor)
 
 
-async def test_changes_need_the_token_of_this_very_session(house: House) -> None:
-    one, other = await house.owner(), await house.owner()
+async def test_changes_need_the_token_of_this_very_session(served: ServedApp) -> None:
+    one, other = await served.owner(), await served.owner()
     assert one.csrf is not None
     assert other.csrf is not None
     assert await change(one) == 200
@@ -125,18 +125,18 @@ async def test_changes_need_the_token_of_this_very_session(house: House) -> None
     assert await change(one) == 200  # learned from /me
 
 
-async def test_a_csrf_token_alone_authenticates_nobody(house: House) -> None:
-    owner = await house.owner()
-    stranger = await house.visitor()
+async def test_a_csrf_token_alone_authenticates_nobody(served: ServedApp) -> None:
+    owner = await served.owner()
+    stranger = await served.visitor()
     stranger.csrf = owner.csrf
     assert await change(stranger) == 401
 
 
 @pytest.mark.storage
-async def test_a_new_password_ends_all_other_sessions_and_renews_this_one(house: House) -> None:
-    one, other = await house.owner(), await house.owner()
+async def test_a_new_password_ends_all_other_sessions_and_renews_this_one(served: ServedApp) -> None:
+    one, other = await served.owner(), await served.owner()
     before, csrf = one.token, one.csrf
-    house.secrets.add(NEW_PASSWORD)
+    served.secrets.add(NEW_PASSWORD)
     given = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     data = await one.data("POST", "/api/auth/password", given)
     assert data["csrf_token"] == one.csrf != csrf
@@ -145,14 +145,14 @@ async def test_a_new_password_ends_all_other_sessions_and_renews_this_one(house:
     assert await change(one) == 200
     assert await change(one, **{"X-CSRF-Token": str(csrf)}) == 403
     assert await is_in(other) is False
-    assert await is_in(await house.visitor(Cookie=f"huntarr_session={before}")) is False
-    assert (await (await house.visitor()).login()).status_code == 401
-    assert (await (await house.visitor()).login(NEW_PASSWORD)).status_code == 200
-    assert len(await house.rows(LoginSession)) == 2
+    assert await is_in(await served.visitor(Cookie=f"huntarr_session={before}")) is False
+    assert (await (await served.visitor()).login()).status_code == 401
+    assert (await (await served.visitor()).login(NEW_PASSWORD)).status_code == 200
+    assert len(await served.rows(LoginSession)) == 2
 
 
-async def test_the_password_is_asked_for_and_guesses_are_counted(house: House) -> None:
-    visitor, other = await house.owner(), await house.owner()
+async def test_the_password_is_asked_for_and_guesses_are_counted(served: ServedApp) -> None:
+    visitor, other = await served.owner(), await served.owner()
     wrong = {"current_password": "wrong password", "new_password": NEW_PASSWORD}
     for body in ({**wrong, "new_password": "9 letters"}, {"new_password": NEW_PASSWORD}):
         assert (await visitor.post("/api/auth/password", body)).status_code == 422
@@ -160,45 +160,45 @@ async def test_the_password_is_asked_for_and_guesses_are_counted(house: House) -
     right = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     assert (await other.post("/api/auth/password", right)).status_code == 429
     assert (await other.post("/api/auth/2fa/setup", {"password": PASSWORD})).status_code == 429
-    assert (await (await house.visitor()).login()).status_code == 200  # logging in has its own limit
-    house.rig.clock.forward(minutes=5)
+    assert (await (await served.visitor()).login()).status_code == 200  # logging in has its own limit
+    served.rig.clock.forward(minutes=5)
     assert (await other.post("/api/auth/password", right)).status_code == 200
-    assert (await house.actions()).count("confirmation_failed") == 5
+    assert (await served.actions()).count("confirmation_failed") == 5
 
 
-async def test_a_session_ends_when_its_hours_are_over(house: House) -> None:
-    visitor = await house.owner()
+async def test_a_session_ends_when_its_hours_are_over(served: ServedApp) -> None:
+    visitor = await served.owner()
     assert (await visitor.post("/api/settings/general", {"session_hours": 2})).status_code == 200
     for wrong in (0, 721):
         assert (await visitor.post("/api/settings/general", {"session_hours": wrong})).status_code == 422
-    short = await house.owner()
-    house.rig.clock.forward(hours=1, minutes=59, seconds=59)
+    short = await served.owner()
+    served.rig.clock.forward(hours=1, minutes=59, seconds=59)
     assert await is_in(short)
-    house.rig.clock.forward(seconds=1)
+    served.rig.clock.forward(seconds=1)
     assert await is_in(short) is False
     assert await is_in(visitor)
     assert len(await visitor.data("GET", "/api/auth/sessions")) == 1
-    assert await house.trust.sessions.purge() == 1
-    assert len(await house.rows(LoginSession)) == 1
+    assert await served.trust.sessions.purge() == 1
+    assert len(await served.rows(LoginSession)) == 1
 
 
-async def test_the_retention_tick_purges(house: House) -> None:
-    await house.owner()
-    house.rig.clock.forward(days=400)
-    await ticks.delete_old_rows({"container": house.rig.container})
-    assert await house.rows(LoginSession) == []
-    assert await house.actions() == []
+async def test_the_retention_tick_purges(served: ServedApp) -> None:
+    await served.owner()
+    served.rig.clock.forward(days=400)
+    await ticks.delete_old_rows({"container": served.rig.container})
+    assert await served.rows(LoginSession) == []
+    assert await served.actions() == []
 
 
 @pytest.mark.storage
-async def test_the_last_use_of_a_session_is_written_once_a_minute(house: House) -> None:
-    visitor, clock = await house.owner(), house.rig.clock
+async def test_the_last_use_of_a_session_is_written_once_a_minute(served: ServedApp) -> None:
+    visitor, clock = await served.owner(), served.rig.clock
 
     async def seen() -> str:
         for _ in range(3):
             assert await is_in(visitor)
-        await house.trust.credentials.flush()
-        [row] = await house.rows(LoginSession)
+        await served.trust.credentials.flush()
+        [row] = await served.rows(LoginSession)
         return str(row.last_seen_at.time())
 
     assert await seen() == "12:00:00"
@@ -212,23 +212,23 @@ async def test_the_last_use_of_a_session_is_written_once_a_minute(house: House) 
 
 @pytest.mark.storage
 async def test_what_another_process_revoked_is_over_within_a_second(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    served: ServedApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(credentials, "time", SimpleNamespace(monotonic=lambda: now))
-    visitor = await house.owner()
+    visitor = await served.owner()
     assert await is_in(visitor)
-    async with open_container(house.rig.config, clock=house.rig.clock) as other:
-        [row] = await house.rows(LoginSession)
+    async with open_container(served.rig.config, clock=served.rig.clock) as other:
+        [row] = await served.rows(LoginSession)
         await other.auth.sessions.revoke(row.id)
     assert await is_in(visitor)  # still from memory
     now += credentials.CACHE_SECONDS + 0.001
     assert await is_in(visitor) is False
 
 
-async def test_a_look_up_that_a_revocation_overtakes_is_not_cached(house: House) -> None:
+async def test_a_look_up_that_a_revocation_overtakes_is_not_cached(served: ServedApp) -> None:
     """Read before the revocation, cached after it: without care the session would stay valid in memory."""
-    visitor = await house.owner()
+    visitor = await served.owner()
     digest = key_digest(visitor.token)
 
     class Overtaken(Database):
@@ -242,22 +242,22 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_cached(house: House)
                 yield session
             if not self.is_revoked:
                 self.is_revoked = True
-                [row] = await house.rows(LoginSession)
-                await house.trust.sessions.revoke(row.id)
+                [row] = await served.rows(LoginSession)
+                await served.trust.sessions.revoke(row.id)
                 looked_up.forget()
 
-    db = Overtaken(house.rig.config.database)
-    looked_up = Credentials(db, house.rig.clock, None)
+    db = Overtaken(served.rig.config.database)
+    looked_up = Credentials(db, served.rig.clock, None)
     assert await looked_up.by_session(digest) is not None
     assert await looked_up.by_session(digest) is None
     await looked_up.flush()
     await db.close()
 
 
-async def test_the_oldest_of_too_many_sessions_end(house: House) -> None:
-    visitor = await house.owner()
-    now = house.rig.clock.now
-    async with house.rig.container.infra.db.session() as session:
+async def test_the_oldest_of_too_many_sessions_end(served: ServedApp) -> None:
+    visitor = await served.owner()
+    now = served.rig.clock.now
+    async with served.rig.container.infra.db.session() as session:
         session.add_all(
             LoginSession(
                 user_id=OWNER_ID,
@@ -271,8 +271,8 @@ async def test_the_oldest_of_too_many_sessions_end(house: House) -> None:
             )
             for n in range(MAX_SESSIONS + 20)
         )
-    newest = await house.owner()
-    assert len(await house.rows(LoginSession)) == MAX_SESSIONS
+    newest = await served.owner()
+    assert len(await served.rows(LoginSession)) == MAX_SESSIONS
     assert await is_in(newest)
-    house.trust.credentials.forget()
+    served.trust.credentials.forget()
     assert await is_in(visitor) is False

@@ -10,40 +10,40 @@ from pydantic import SecretStr
 from app.container import open_container
 from app.core.config import read_config
 from app.core.errors import StartFailed
-from tests.support.house import OWNER, PASSWORD, House, open_house
 from tests.support.rig import Rig
+from tests.support.served_app import OWNER, PASSWORD, ServedApp, open_served_app
 
 pytestmark = pytest.mark.asyncio
 
 BODY = {"username": OWNER, "password": PASSWORD}
 
 
-def body_of(house: House, **given: Any) -> dict[str, Any]:
-    return {**BODY, "setup_token": house.setup_token, **given}
+def body_of(served: ServedApp, **given: Any) -> dict[str, Any]:
+    return {**BODY, "setup_token": served.setup_token, **given}
 
 
 @pytest.mark.storage
-async def test_the_owner_is_created_only_once(house: House) -> None:
-    local = await house.local()
+async def test_the_owner_is_created_only_once(served: ServedApp) -> None:
+    local = await served.local()
     assert await local.data("GET", "/api/setup/status") == {"setup_required": True}
-    reply = await local.post("/api/setup", body_of(house))
+    reply = await local.post("/api/setup", body_of(served))
     assert (reply.status_code, reply.json()["data"]) == (201, {"username": OWNER})
-    for again in (body_of(house), body_of(house, username="other"), BODY):
+    for again in (body_of(served), body_of(served, username="other"), BODY):
         assert (await local.post("/api/setup", again)).status_code == 409
-        assert (await (await house.visitor()).post("/api/setup", again)).status_code == 409
+        assert (await (await served.visitor()).post("/api/setup", again)).status_code == 409
     assert await local.data("GET", "/api/setup/status") == {"setup_required": False}
     assert (await local.login()).status_code == 200
-    assert await house.actions() == ["create_owner", "login"]
+    assert await served.actions() == ["create_owner", "login"]
 
 
 @pytest.mark.storage
-async def test_of_many_at_once_one_becomes_the_owner(house: House) -> None:
+async def test_of_many_at_once_one_becomes_the_owner(served: ServedApp) -> None:
     # From different addresses: one address may try five at a time.
-    visitors = [await house.visitor(f"192.0.2.{number}") for number in range(8)]
+    visitors = [await served.visitor(f"192.0.2.{number}") for number in range(8)]
     names = [f"owner {number}" for number in range(8)]
     replies = await asyncio.gather(
         *(
-            visitor.post("/api/setup", body_of(house, username=name))
+            visitor.post("/api/setup", body_of(served, username=name))
             for visitor, name in zip(visitors, names, strict=True)
         )
     )
@@ -68,34 +68,34 @@ async def test_of_many_at_once_one_becomes_the_owner(house: House) -> None:
     ],
 )
 async def test_every_caller_needs_the_printed_token(
-    house: House, peer: str, host: str, headers: dict[str, str]
+    served: ServedApp, peer: str, host: str, headers: dict[str, str]
 ) -> None:
-    token = house.setup_token
-    caller = await house.visitor(peer, host, **headers)
+    token = served.setup_token
+    caller = await served.visitor(peer, host, **headers)
     for shown in ({}, {"setup_token": None}, {"setup_token": ""}, {"setup_token": token[:-1]}):
         reply = await caller.post("/api/setup", BODY | shown)
         assert reply.status_code == 403
         assert "when it starts" in reply.json()["error"]
-    assert await house.trust.accounts.has_owner() is False
+    assert await served.trust.accounts.has_owner() is False
     assert (await caller.post("/api/setup", BODY | {"setup_token": f" {token}\n"})).status_code == 201
 
 
 async def test_through_a_trusted_proxy_the_token_is_needed_too(rig: Rig) -> None:
-    async with open_house(rig, trusted_proxies=(ip_network("127.0.0.0/8"),)) as house:
+    async with open_served_app(rig, trusted_proxies=(ip_network("127.0.0.0/8"),)) as served:
         for forwarded in ("203.0.113.7", "127.0.0.1", "127.0.0.1, 127.0.0.1"):
-            caller = await house.local(**{"X-Forwarded-For": forwarded})
+            caller = await served.local(**{"X-Forwarded-For": forwarded})
             assert (await caller.post("/api/setup", BODY)).status_code == 403
 
 
-async def test_wrong_setup_tokens_are_limited(house: House) -> None:
-    stranger, body = await house.visitor(), BODY | {"setup_token": "guess"}
+async def test_wrong_setup_tokens_are_limited(served: ServedApp) -> None:
+    stranger, body = await served.visitor(), BODY | {"setup_token": "guess"}
     statuses = [(await stranger.post("/api/setup", body)).status_code for _ in range(6)]
     assert statuses == [403] * 5 + [429]
-    right = BODY | {"setup_token": house.trust.accounts.setup_token()}
+    right = BODY | {"setup_token": served.trust.accounts.setup_token()}
     refused = await stranger.post("/api/setup", right)
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 300
-    assert (await (await house.visitor("192.0.2.1")).post("/api/setup", right)).status_code == 201
+    assert (await (await served.visitor("192.0.2.1")).post("/api/setup", right)).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ async def test_wrong_setup_tokens_are_limited(house: House) -> None:
         {"username": OWNER},
     ],
 )
-async def test_invalid_owners_are_refused(house: House, body: dict[str, Any]) -> None:
-    reply = await (await house.local()).post("/api/setup", body)
+async def test_invalid_owners_are_refused(served: ServedApp, body: dict[str, Any]) -> None:
+    reply = await (await served.local()).post("/api/setup", body)
     assert reply.status_code == 422
     assert str(body.get("password")) not in reply.text
     assert " items " not in reply.text
-    assert await house.trust.accounts.has_owner() is False
+    assert await served.trust.accounts.has_owner() is False
 
 
 @pytest.mark.storage
@@ -126,10 +126,10 @@ async def test_the_owner_of_the_environment_is_created_once_and_never_changed(ri
     for name, password in ((OWNER, PASSWORD), ("mallory", "another password")):
         async with open_container(settings(name, password), clock=rig.clock):
             pass
-    async with open_house(rig) as house:
-        assert (await (await house.visitor()).login()).status_code == 200
-        assert (await (await house.visitor()).login("another password")).status_code == 401
-        assert (await (await house.local()).post("/api/setup", body_of(house))).status_code == 409
+    async with open_served_app(rig) as served:
+        assert (await (await served.visitor()).login()).status_code == 200
+        assert (await (await served.visitor()).login("another password")).status_code == 401
+        assert (await (await served.local()).post("/api/setup", body_of(served))).status_code == 409
 
 
 async def test_one_token_in_all_processes_and_after_a_restart(rig: Rig) -> None:

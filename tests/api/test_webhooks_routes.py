@@ -21,8 +21,8 @@ from app.tables import METADATA
 from app.webhooks.models import AppWebhook
 from tests.api.replies import data, error, field
 from tests.simulator import LibrarySpec
-from tests.support.house import House, open_house
 from tests.support.rig import KEY, Rig
+from tests.support.served_app import ServedApp, open_served_app
 from tests.webhooks.payloads import FAMILIES, all_of
 
 pytestmark = pytest.mark.asyncio
@@ -123,10 +123,10 @@ async def test_a_public_url_is_http_and_nothing_else(api: AsyncClient, wrong: st
 async def test_behind_a_proxy_with_a_sub_path(rig: Rig, films: InstanceOut) -> None:
     changes: dict[str, Any] = {"base_url": "/huntarr", "trusted_proxies": ("10.0.0.0/8",)}
     made = rig.config.model_validate({**rig.config.model_dump(), **changes})
-    async with open_house(rig, base_url=made.base_url, trusted_proxies=made.trusted_proxies) as house:
-        caller = await house.visitor("10.1.2.3", "media.example", **{"X-Api-Key": KEY, "X-Forwarded-Proto": "https"})
+    async with open_served_app(rig, base_url=made.base_url, trusted_proxies=made.trusted_proxies) as served:
+        caller = await served.visitor("10.1.2.3", "media.example", **{"X-Api-Key": KEY, "X-Forwarded-Proto": "https"})
         found = await caller.data("GET", f"/huntarr/api/instances/radarr/{films.id}/webhook")
-        house.secrets.add(found["token"])
+        served.secrets.add(found["token"])
         assert found["url_without_token"] == f"https://media.example/huntarr/api/webhooks/arr/{films.id}"
         assert (await caller.client.post(found["url"], json=TEST)).status_code == 200
 
@@ -198,10 +198,10 @@ async def test_the_first_place_that_has_a_token_decides(
     assert (await stranger.post(f"{address(films)}?token={token}", json=TEST, headers=basic("x"))).status_code == 200
 
 
-async def test_an_api_key_of_full_scope_does_it_too(house: House, films: InstanceOut) -> None:
-    owner = await house.owner()
+async def test_an_api_key_of_full_scope_does_it_too(served: ServedApp, films: InstanceOut) -> None:
+    owner = await served.owner()
     full, reading = (await owner.key("full"))["key"], (await owner.key("read"))["key"]
-    caller = await house.visitor()
+    caller = await served.visitor()
     assert data(await caller.post(address(films), TEST, **{"X-Api-Key": full}))["done"] == "noted"
     assert (await caller.post(f"{address(films)}?apikey={full}", TEST)).status_code == 200
     assert (await caller.post(address(films), TEST, **{"X-Api-Key": reading})).status_code == 403
@@ -222,11 +222,11 @@ async def test_a_token_opens_nothing_else(api: AsyncClient, films: InstanceOut, 
     assert (await stranger.delete(address(films), params={"token": token})).status_code == 401
 
 
-async def test_wrong_tokens_are_limited_by_address(rig: Rig, house: House, films: InstanceOut) -> None:
-    owner = await house.owner()
+async def test_wrong_tokens_are_limited_by_address(rig: Rig, served: ServedApp, films: InstanceOut) -> None:
+    owner = await served.owner()
     found = await owner.data("GET", f"/api/instances/radarr/{films.id}/webhook")
-    house.secrets.add(found["token"])
-    guesser, app = await house.visitor("198.51.100.7"), await house.visitor("198.51.100.8")
+    served.secrets.add(found["token"])
+    guesser, app = await served.visitor("198.51.100.7"), await served.visitor("198.51.100.8")
     path = f"{address(films)}?token="
     for _ in range(15):
         assert (await guesser.post(path + FORGED, TEST)).status_code == 401
@@ -236,7 +236,7 @@ async def test_wrong_tokens_are_limited_by_address(rig: Rig, house: House, films
     assert 0 < int(late.headers["Retry-After"]) <= 300
     # Right tokens pass, also from there: apps and buttons may be behind the same address.
     hook = await owner.data("POST", "/api/webhooks/hooks", {"name": "H", "action": "resume"})
-    house.secrets.add(hook["token"])
+    served.secrets.add(hook["token"])
     for caller in (guesser, app):
         assert (await caller.post(path + found["token"], TEST)).status_code == 200
     assert (await guesser.post(f"/api/webhooks/hooks/{hook['token']}")).status_code == 202
@@ -323,15 +323,15 @@ async def test_no_body_leads_to_a_server_error(api: AsyncClient, films: Instance
 
 
 async def test_no_token_stands_in_a_log_line_an_audit_row_or_a_reply(
-    rig: Rig, house: House, films: InstanceOut
+    rig: Rig, served: ServedApp, films: InstanceOut
 ) -> None:
     """The fixture searches the log lines, before secrets are masked, and the rows."""
-    owner, app = await house.owner(), await house.visitor()
+    owner, app = await served.owner(), await served.visitor()
     found = await owner.data("GET", f"/api/instances/radarr/{films.id}/webhook")
     rotated = await owner.data("POST", f"/api/instances/radarr/{films.id}/webhook/rotate")
     hook = await owner.data("POST", "/api/webhooks/hooks", {"name": "H", "action": "resume", "allow_get": True})
     secrets = {found["token"], rotated["token"], hook["token"]}
-    house.secrets |= secrets
+    served.secrets |= secrets
     calls = [
         await app.post(f"{address(films)}?token={text}&apikey={text}", body, **{"X-Webhook-Token": text})
         for text in (found["token"], rotated["token"])
@@ -342,10 +342,10 @@ async def test_no_token_stands_in_a_log_line_an_audit_row_or_a_reply(
         rig.clock.forward(seconds=2)
         calls.append(await app.client.request(method, path))
         calls.append(await app.client.request(method, path + "/x"))
-        house.calls += 2
+        served.calls += 2
     calls.append(await owner.get("/api/webhooks/hooks"))
     calls.append(await owner.get("/api/audit"))
     for reply in calls:
         assert not [text for text in secrets if text in reply.text + str(dict(reply.headers))], reply.text
     assert {reply.status_code for reply in calls} >= {200, 202, 401, 422}
-    assert {"rotate_app_webhook", "create_hook", "call_hook", "call_hook_by_get"} <= set(await house.actions())
+    assert {"rotate_app_webhook", "create_hook", "call_hook", "call_hook_by_get"} <= set(await served.actions())

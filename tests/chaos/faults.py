@@ -19,8 +19,8 @@ import psutil
 from redis.asyncio import Redis
 
 from tests.chaos.deployment import DatabaseKind
-from tests.chaos.ordeal import Attack, Ordeal
-from tests.chaos.trials import Trials
+from tests.chaos.experiment import Attack, Experiment
+from tests.chaos.repetition import Trials
 from tests.chaos.user import Leniency
 from tests.simulator import Fault, SimApp
 from tests.simulator.faults import FaultKind
@@ -49,114 +49,114 @@ HOSTILE = (
 )
 
 
-async def locked(ordeal: Ordeal) -> None:
+async def locked(experiment: Experiment) -> None:
     """Another program holds the write lock of the file, once for longer than anybody waits for it."""
     for seconds in (1.5, 7.0, 1.5):
         await asyncio.sleep(1)
-        books = sqlite3.connect(_file(ordeal), isolation_level=None, timeout=30)
+        books = sqlite3.connect(_file(experiment), isolation_level=None, timeout=30)
         books.execute("BEGIN IMMEDIATE")
         await asyncio.sleep(seconds)
         books.execute("ROLLBACK")
         books.close()
-        ordeal.report.attacks["lock"] += 1
+        experiment.report.attacks["lock"] += 1
     await asyncio.sleep(2)
 
 
-async def full(ordeal: Ordeal) -> None:
+async def full(experiment: Experiment) -> None:
     """No file may grow, as on a full disk or beyond a quota; then there is room again."""
     for room in (64 * 1024, 0):
         await asyncio.sleep(1.5)
-        largest = max(file.stat().st_size for file in _file(ordeal).parent.glob("huntarr.db*"))
-        for process in ordeal.made.processes:
+        largest = max(file.stat().st_size for file in _file(experiment).parent.glob("huntarr.db*"))
+        for process in experiment.made.processes:
             _limit(process.pid, (largest if room else 0) + room)
         await asyncio.sleep(4)
-        for process in ordeal.made.processes:
+        for process in experiment.made.processes:
             _limit(process.pid, resource.RLIM_INFINITY)
-        ordeal.report.attacks["no room" if room else "read only"] += 1
+        experiment.report.attacks["no room" if room else "read only"] += 1
     await asyncio.sleep(2)
 
 
-async def held(ordeal: Ordeal) -> None:
+async def held(experiment: Experiment) -> None:
     """Another program holds the tables that everything is written in."""
-    async with _connected(ordeal) as other:
+    async with _connected(experiment) as other:
         for seconds in (1.5, 6.0):
             await asyncio.sleep(1)
             async with other.transaction():
                 await other.execute("LOCK TABLE hunts, instance_states, hunt_states, settings IN EXCLUSIVE MODE")
                 await asyncio.sleep(seconds)
-            ordeal.report.attacks["lock"] += 1
+            experiment.report.attacks["lock"] += 1
     await asyncio.sleep(2)
 
 
-async def cut(ordeal: Ordeal) -> None:
+async def cut(experiment: Experiment) -> None:
     """PostgreSQL ends all connections, as at a restart; at last it takes no writes for a while, as a standby."""
-    async with _connected(ordeal) as other:
+    async with _connected(experiment) as other:
         name = await other.fetchval("SELECT current_database()")
         for _ in range(8):
-            await asyncio.sleep(ordeal.rng.uniform(0.1, 0.8))
+            await asyncio.sleep(experiment.rng.uniform(0.1, 0.8))
             await other.execute(CUT)
-            ordeal.report.attacks["cut"] += 1
+            experiment.report.attacks["cut"] += 1
         for state in ("on", "off"):
             await other.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {state}')
             await other.execute(CUT)
             await asyncio.sleep(3)
-        ordeal.report.attacks["read only"] += 1
+        experiment.report.attacks["read only"] += 1
 
 
-async def refusing(ordeal: Ordeal) -> None:
+async def refusing(experiment: Experiment) -> None:
     """Redis answers and takes no writes, as when it cannot store them: here because it misses a replica."""
-    async with Redis.from_url(ordeal.made.stores.redis_url) as redis:
+    async with Redis.from_url(experiment.made.stores.redis_url) as redis:
         for seconds in (0.5, 4.0):
             await asyncio.sleep(1)
             await redis.config_set("min-replicas-to-write", 1)
             await asyncio.sleep(seconds)
             await redis.config_set("min-replicas-to-write", 0)
-            ordeal.report.attacks["refusal"] += 1
+            experiment.report.attacks["refusal"] += 1
     await asyncio.sleep(2)
 
 
-async def hostile(ordeal: Ordeal) -> None:
+async def hostile(experiment: Experiment) -> None:
     """One app answers in every bad way there is, for as long as it may; the other one's hunts go on meanwhile."""
-    bad, good = ordeal.apps["sonarr"], ordeal.apps["radarr"]
-    [instance] = [one for one in ordeal.user.instances if one.app_type == "sonarr"]
+    bad, good = experiment.apps["sonarr"], experiment.apps["radarr"]
+    [instance] = [one for one in experiment.user.instances if one.app_type == "sonarr"]
     for fault in HOSTILE:
         bad.faults.clear()
         bad.faults.add(fault)
-        tested = asyncio.create_task(ordeal.user.test(instance))
+        tested = asyncio.create_task(experiment.user.test(instance))
         if not await _searched_by(good):
-            ordeal.report.problems.append(f"the healthy app had to wait for the one with {fault.kind}")
+            experiment.report.problems.append(f"the healthy app had to wait for the one with {fault.kind}")
         if (said := await tested) is None:
-            ordeal.report.problems.append(f"{fault.kind} passed for an answer")
-        memory = max(psutil.Process(one.pid).memory_info().rss for one in ordeal.made.processes)
+            experiment.report.problems.append(f"{fault.kind} passed for an answer")
+        memory = max(psutil.Process(one.pid).memory_info().rss for one in experiment.made.processes)
         if memory > MAX_MEMORY:
-            ordeal.report.problems.append(f"{fault.kind}: {memory / 2**20:.0f} MB")
-        ordeal.report.attacks[f"{fault.kind} ({said})"] += fault.hits
+            experiment.report.problems.append(f"{fault.kind}: {memory / 2**20:.0f} MB")
+        experiment.report.attacks[f"{fault.kind} ({said})"] += fault.hits
     bad.faults.clear()
 
 
-async def flapping(ordeal: Ordeal) -> None:
+async def flapping(experiment: Experiment) -> None:
     """Both apps are there and not there, in turn; what answers meanwhile may be cut off in the middle."""
     for _ in range(12):
-        for app in ordeal.apps.values():
+        for app in experiment.apps.values():
             app.faults.clear()
-            if ordeal.rng.random() < 0.5:
-                app.faults.add(kind=ordeal.rng.choice(GONE), share=ordeal.rng.choice([0.5, 1.0]))
-                ordeal.report.attacks["gone"] += 1
-        await asyncio.sleep(ordeal.rng.uniform(0.2, 1.2))
-    for app in ordeal.apps.values():
+            if experiment.rng.random() < 0.5:
+                app.faults.add(kind=experiment.rng.choice(GONE), share=experiment.rng.choice([0.5, 1.0]))
+                experiment.report.attacks["gone"] += 1
+        await asyncio.sleep(experiment.rng.uniform(0.2, 1.2))
+    for app in experiment.apps.values():
         app.faults.clear()
     await asyncio.sleep(2)
 
 
-async def jumping(ordeal: Ordeal) -> None:
+async def jumping(experiment: Experiment) -> None:
     """The time of day is set forward and back, by minutes and by days."""
     for hours in (3, -5, 0.5, -0.1, 240, -240, -24, 24):
-        await asyncio.sleep(ordeal.rng.uniform(0.5, 1.5))
-        ordeal.made.clock.jump(hours * 3600)
-        ordeal.report.attacks["forward" if hours > 0 else "back"] += 1
+        await asyncio.sleep(experiment.rng.uniform(0.5, 1.5))
+        experiment.made.clock.jump(hours * 3600)
+        experiment.report.attacks["forward" if hours > 0 else "back"] += 1
     await asyncio.sleep(2)
     # A search whose command the app forgot over a jump waits seven days for what the history may tell of it.
-    ordeal.made.clock.jump(8 * 86400)
+    experiment.made.clock.jump(8 * 86400)
 
 
 @dataclass(frozen=True)
@@ -179,16 +179,16 @@ TRIALS: Mapping[str, Trial] = {
 
 
 @asynccontextmanager
-async def _connected(ordeal: Ordeal) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(ordeal.made.stores.database_url.replace("+asyncpg", ""))
+async def _connected(experiment: Experiment) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(experiment.made.stores.database_url.replace("+asyncpg", ""))
     try:
         yield connection
     finally:
         await connection.close()
 
 
-def _file(ordeal: Ordeal) -> Path:
-    return Path(ordeal.made.stores.database_url.removeprefix("sqlite+aiosqlite:///"))
+def _file(experiment: Experiment) -> Path:
+    return Path(experiment.made.stores.database_url.removeprefix("sqlite+aiosqlite:///"))
 
 
 def _limit(pid: int, size: int) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import get_args
 
 from tests.chaos.deployment import DatabaseKind
-from tests.chaos.ordeal import Attack, Ordeal
-from tests.chaos.trials import Trials
+from tests.chaos.experiment import Attack, Experiment
+from tests.chaos.repetition import Trials
 from tests.support import stores as servers
 from tests.support.huntarr_process import LEASE_SECONDS, HuntarrProcess
 
@@ -20,10 +20,10 @@ from tests.support.huntarr_process import LEASE_SECONDS, HuntarrProcess
 class Killer:
     """Strikes; each blow is made good after a moment."""
 
-    def __init__(self, ordeal: Ordeal) -> None:
-        self._made = ordeal.made
-        self._rng = ordeal.rng
-        self._answering = ordeal.answering
+    def __init__(self, experiment: Experiment) -> None:
+        self._made = experiment.made
+        self._rng = experiment.rng
+        self._answering = experiment.answering
 
     async def worker(self) -> None:
         await self._restarted(self._rng.choice(self._made.workers))
@@ -67,13 +67,13 @@ BLOWS: dict[str, Callable[[Killer], Awaitable[None]]] = {
 
 
 def blows(names: Sequence[str]) -> Attack:
-    """These, one after the other, at moments that the seed of the ordeal chooses."""
+    """These, one after the other, at moments that the seed of the experiment chooses."""
 
-    async def attack(ordeal: Ordeal) -> None:
-        killer = Killer(ordeal)
+    async def attack(experiment: Experiment) -> None:
+        killer = Killer(experiment)
         for name in names:
-            await asyncio.sleep(ordeal.rng.uniform(0.2, 1.4))
-            ordeal.report.attacks[name] += 1
+            await asyncio.sleep(experiment.rng.uniform(0.2, 1.4))
+            experiment.report.attacks[name] += 1
             await BLOWS[name](killer)
 
     return attack

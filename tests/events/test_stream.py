@@ -21,8 +21,8 @@ from app.events.bus import IDS, LOG_STREAM, STREAMS, EventBus, StreamId, parse_s
 from app.events.payloads import Level, LogLine, QueueChanged
 from tests.events.samples import hunt_completed, instance_offline, record_events, search_sent
 from tests.events.stream_clients import PATH, Client, Message, client, gateway, listeners, stalled
-from tests.support.house import House
 from tests.support.rig import KEY, Rig
+from tests.support.served_app import ServedApp
 from worker.main import embedded
 
 pytestmark = pytest.mark.asyncio
@@ -223,20 +223,20 @@ async def test_the_number_of_listeners_is_limited(rig: Rig) -> None:
             assert len(served.hub) == 1
 
 
-async def test_one_caller_cannot_take_all_listeners(house: House) -> None:
-    await house.make_owner()
-    rig = house.rig
+async def test_one_caller_cannot_take_all_listeners(served: ServedApp) -> None:
+    await served.make_owner()
+    rig = served.rig
     other = await rig.container.auth.keys.create(ApiKeyIn(name="other", scope=Scope.READ))
-    async with gateway(rig, max_of_caller=2) as served, httpx.AsyncClient(base_url=served.url) as http:
-        async with client(served), client(served):
+    async with gateway(rig, max_of_caller=2) as gate, httpx.AsyncClient(base_url=gate.url) as http:
+        async with client(gate), client(gate):
             refused = await http.get(PATH, headers={"X-Api-Key": KEY})
             assert (refused.status_code, refused.json()["success"]) == (429, False)
             assert refused.headers["retry-after"]
-            async with client(served, key=other.key):
-                assert len(served.hub) == 3
-        await listeners(served, 0)
-        async with client(served):
-            assert len(served.hub) == 1
+            async with client(gate, key=other.key):
+                assert len(gate.hub) == 3
+        await listeners(gate, 0)
+        async with client(gate):
+            assert len(gate.hub) == 1
 
 
 async def test_a_quiet_stream_has_heartbeats(rig: Rig) -> None:
@@ -302,9 +302,9 @@ async def test_shutdown_ends_streams_at_once(rig: Rig) -> None:
         assert len(served.hub) == 0
 
 
-async def test_a_session_or_key_that_is_revoked_ends_its_stream(house: Any) -> None:
-    rig = house.rig
-    owner, other = await house.owner(), await house.owner()
+async def test_a_session_or_key_that_is_revoked_ends_its_stream(served: Any) -> None:
+    rig = served.rig
+    owner, other = await served.owner(), await served.owner()
     kept, revoked = await owner.key("read"), await owner.key("read")
     async with (
         gateway(rig, heartbeat_seconds=0.1) as served,
@@ -326,10 +326,10 @@ async def test_a_session_or_key_that_is_revoked_ends_its_stream(house: Any) -> N
         assert numbers(await stays.take(1)) == [1]
 
 
-async def test_wrong_keys_of_others_end_no_stream(house: Any) -> None:
+async def test_wrong_keys_of_others_end_no_stream(served: Any) -> None:
     """All behind one address, as behind NAT or a proxy."""
-    key = (await (await house.owner()).key("read"))["key"]
-    async with gateway(house.rig, heartbeat_seconds=0.1) as served, client(served, key=key) as stays:
+    key = (await (await served.owner()).key("read"))["key"]
+    async with gateway(served.rig, heartbeat_seconds=0.1) as served, client(served, key=key) as stays:
         async with httpx.AsyncClient(base_url=served.url) as widget:
             stale = [
                 (await widget.get("/api/stats", headers={"X-Api-Key": f"huntarr_{number:043}"})).status_code
@@ -337,7 +337,7 @@ async def test_wrong_keys_of_others_end_no_stream(house: Any) -> None:
             ]
         assert stale == [401] * MAX_WRONG_KEYS + [429]
         await stays.wait_for_heartbeat()
-        await publish(house.rig, 1)
+        await publish(served.rig, 1)
         assert numbers(await stays.take(1)) == [1]
 
 

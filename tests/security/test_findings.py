@@ -22,8 +22,8 @@ from app.core.schemas import SECRET_MASK
 from app.instances.models import Instance
 from app.main import create_app
 from tests.security.source_code import ROOT, calls, calls_of, imports, texts
-from tests.support.house import OWNER, PASSWORD, House, open_house
 from tests.support.rig import Rig
+from tests.support.served_app import OWNER, PASSWORD, ServedApp, open_served_app
 from tests.support.service import command, environment
 
 STRANGERS_PATHS = {
@@ -48,21 +48,21 @@ def routes() -> list[ApiRoute]:
 
 
 @pytest.mark.asyncio
-async def test_finding_01_settings_need_credentials_to_be_read_or_written(house: House) -> None:
+async def test_finding_01_settings_need_credentials_to_be_read_or_written(served: ServedApp) -> None:
     """[S1] One unauthenticated request read all settings, or turned all authentication off."""
-    stranger = await house.local()
+    stranger = await served.local()
     for path in ("/api/settings", "/api/settings/general", "/api/settings/sonarr"):
         assert (await stranger.get(path)).status_code == 401
         assert (await stranger.post(path, {"hunting_paused": True})).status_code == 401
-    assert (await house.rig.container.settings.general()).hunting_paused is False
+    assert (await served.rig.container.settings.general()).hunting_paused is False
     assert not [name for name in Config.model_fields if re.search("bypass|no_auth|disable_auth|insecure", name)]
 
 
 @pytest.mark.asyncio
-async def test_finding_02_no_route_is_open_by_how_its_path_ends_or_what_it_holds(house: House) -> None:
+async def test_finding_02_no_route_is_open_by_how_its_path_ends_or_what_it_holds(served: ServedApp) -> None:
     """[S2] Whatever ended in /setup, /user, /ping or /login, or held /api/user/2fa/, was open."""
     assert {route.path for route in routes() if route.policy.access is Access.PUBLIC} == STRANGERS_PATHS
-    stranger = await house.local()
+    stranger = await served.local()
     endings = (
         "/setup",
         "/login",
@@ -82,10 +82,12 @@ async def test_finding_02_no_route_is_open_by_how_its_path_ends_or_what_it_holds
 
 
 @pytest.mark.asyncio
-async def test_finding_03_a_second_factor_is_changed_only_by_a_session_that_knows_the_password(house: House) -> None:
+async def test_finding_03_a_second_factor_is_changed_only_by_a_session_that_knows_the_password(
+    served: ServedApp,
+) -> None:
     """[S3] Without a session the two-factor routes worked on the first user."""
-    owner, stranger = await house.owner(), await house.local()
-    key = await house.visitor(**{"X-Api-Key": (await owner.key())["key"]})
+    owner, stranger = await served.owner(), await served.local()
+    key = await served.visitor(**{"X-Api-Key": (await owner.key())["key"]})
     for path, body in (
         ("setup", {"password": PASSWORD}),
         ("enable", {"code": "000000"}),
@@ -94,29 +96,29 @@ async def test_finding_03_a_second_factor_is_changed_only_by_a_session_that_know
         assert (await stranger.post(f"/api/auth/2fa/{path}", body)).status_code == 401
         assert (await key.post(f"/api/auth/2fa/{path}", body)).status_code == 403
     assert (await owner.post("/api/auth/2fa/setup", {"password": "not the password"})).status_code == 403
-    [user] = await house.rows(User)
+    [user] = await served.rows(User)
     assert user.totp_secret is None
 
 
 @pytest.mark.asyncio
-async def test_finding_04_setup_cannot_be_armed_again(house: House) -> None:
+async def test_finding_04_setup_cannot_be_armed_again(served: ServedApp) -> None:
     """[S4] A stranger could put the program back into its set-up, and then take it over."""
-    await house.make_owner()
-    stranger = await house.local()
+    await served.make_owner()
+    stranger = await served.local()
     taken = {"username": "thief", "password": "another password"}
     assert (await stranger.post("/api/setup", taken)).status_code == 409
     for path in ("/api/setup/progress", "/api/setup/clear", "/api/setup/reset", "/api/setup/status"):
         assert (await stranger.post(path, {"progress": {"username": "thief"}})).status_code in (401, 405)
     assert (await stranger.get("/api/setup/status")).json()["data"] == {"setup_required": False}
     assert (await stranger.get("/setup")).headers["location"] == "/login"
-    assert [user.username for user in await house.rows(User)] == [OWNER]
+    assert [user.username for user in await served.rows(User)] == [OWNER]
 
 
 @pytest.mark.asyncio
-async def test_finding_05_no_flag_of_the_caller_widens_what_is_open(house: House) -> None:
+async def test_finding_05_no_flag_of_the_caller_widens_what_is_open(served: ServedApp) -> None:
     """[S4] `setup_mode: true` in the body of a request was believed."""
-    await house.make_owner()
-    stranger = await house.local()
+    await served.make_owner()
+    stranger = await served.local()
     for flag in ("setup_mode", "is_setup", "admin", "bypass", "setup_token"):
         for body in ({"username": OWNER, "password": "x" * 12, flag: True}, {flag: True}):
             assert (await stranger.post("/api/auth/login", body)).status_code in (401, 422, 429)
@@ -126,10 +128,10 @@ async def test_finding_05_no_flag_of_the_caller_widens_what_is_open(house: House
 
 
 @pytest.mark.asyncio
-async def test_finding_06_whoever_may_read_may_not_change(house: House) -> None:
+async def test_finding_06_whoever_may_read_may_not_change(served: ServedApp) -> None:
     """[S5] Every user of any kind could use the whole administration."""
-    owner = await house.owner()
-    reader = await house.visitor(**{"X-Api-Key": (await owner.key("read"))["key"]})
+    owner = await served.owner()
+    reader = await served.visitor(**{"X-Api-Key": (await owner.key("read"))["key"]})
     assert (await reader.get("/api/settings")).status_code == 200
     for route in routes():
         path = re.sub(r"\{\w+\}", "1", route.path)
@@ -139,14 +141,14 @@ async def test_finding_06_whoever_may_read_may_not_change(house: House) -> None:
 
 
 @pytest.mark.asyncio
-async def test_finding_07_recovery_codes_are_long_hashed_and_good_for_one_login(house: House) -> None:
+async def test_finding_07_recovery_codes_are_long_hashed_and_good_for_one_login(served: ServedApp) -> None:
     """[S6] The recovery key had 2.4 million values, stood there as a plain hash and was good for ever."""
     assert len(set("".join(new_recovery_codes()).replace("-", ""))) > 20
     assert all(len(code.replace("-", "")) * math.log2(32) >= 80 for code in new_recovery_codes())
-    owner = await house.owner()
+    owner = await served.owner()
     _, codes = await owner.two_factor()
-    assert all(code not in repr(row) for row in await house.rows(RecoveryCode) for code in codes)
-    first, second = await house.visitor(), await house.visitor("203.0.113.8")
+    assert all(code not in repr(row) for row in await served.rows(RecoveryCode) for code in codes)
+    first, second = await served.visitor(), await served.visitor("203.0.113.8")
     assert (await first.login(code=codes[0])).status_code == 200
     assert (await second.login(code=codes[0])).status_code == 401
 
@@ -154,47 +156,47 @@ async def test_finding_07_recovery_codes_are_long_hashed_and_good_for_one_login(
 @pytest.mark.asyncio
 async def test_finding_08_forwarded_headers_are_believed_from_trusted_proxies_only(rig: Rig) -> None:
     """[S7] X-Forwarded-For let anybody be local, and gave every guess a fresh count of attempts."""
-    async with open_house(rig) as house:
+    async with open_served_app(rig) as served:
         claims = {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1", "Forwarded": "for=127.0.0.1"}
-        stranger = await house.visitor("203.0.113.7", "localhost", **claims)
+        stranger = await served.visitor("203.0.113.7", "localhost", **claims)
         assert (await stranger.get("/api/stats")).status_code == 401
         assert (await stranger.post("/api/setup", {"username": "thief", "password": "x" * 12})).status_code == 403
-        await house.make_owner()
+        await served.make_owner()
         statuses = []
         for number in range(22):
-            guesser = await house.visitor("203.0.113.7", **{"X-Forwarded-For": f"198.51.100.{number}"})
+            guesser = await served.visitor("203.0.113.7", **{"X-Forwarded-For": f"198.51.100.{number}"})
             statuses.append((await guesser.login("wrong password", name=f"name {number}")).status_code)
         assert statuses == [401] * 20 + [429] * 2
 
 
 @pytest.mark.asyncio
-async def test_finding_09_passwords_are_hashed_with_argon2id(house: House) -> None:
+async def test_finding_09_passwords_are_hashed_with_argon2id(served: ServedApp) -> None:
     """[S8] Passwords were hashed by one round of SHA-256."""
-    await house.make_owner()
-    [user] = await house.rows(User)
+    await served.make_owner()
+    [user] = await served.rows(User)
     assert re.match(r"\$argon2id\$v=19\$m=(19456|[2-9]\d{4,}),t=[2-9]", user.password_hash)
     assert not calls_of("md5", "sha1")
 
 
 @pytest.mark.asyncio
-async def test_finding_10_codes_are_counted_and_secrets_stay_out_of_the_log(house: House) -> None:
+async def test_finding_10_codes_are_counted_and_secrets_stay_out_of_the_log(served: ServedApp) -> None:
     """[S9] Wrong codes were never counted; right codes and session ids were written to the log."""
-    owner = await house.owner()
+    owner = await served.owner()
     device, _ = await owner.two_factor()
-    guesser = await house.visitor("203.0.113.20")
+    guesser = await served.visitor("203.0.113.20")
     statuses = [(await guesser.login(code=f"{number:06}")).status_code for number in range(7)]
     assert statuses == [401] * 5 + [429] * 2
-    house.rig.clock.forward(minutes=6)
+    served.rig.clock.forward(minutes=6)
     code = device.code()
     assert (await guesser.login(code=code)).status_code == 200
-    # The house searches its log and tables for these when it closes.
-    house.secrets |= {code, device.secret, guesser.token, PASSWORD}
+    # The served app searches its log and tables for these when it closes.
+    served.secrets |= {code, device.secret, guesser.token, PASSWORD}
 
 
 @pytest.mark.asyncio
-async def test_finding_11_secrets_never_come_out_of_the_api(house: House) -> None:
+async def test_finding_11_secrets_never_come_out_of_the_api(served: ServedApp) -> None:
     """[S10] Settings, connections and tests gave every stored key back."""
-    owner = await house.owner()
+    owner = await served.owner()
     made = await owner.data("POST", "/api/instances/sonarr", SONARR)
     assert made["api_key"] == SECRET_MASK
     bodies = []
@@ -204,7 +206,7 @@ async def test_finding_11_secrets_never_come_out_of_the_api(house: House) -> Non
             bodies.append((await owner.get(path)).text)
     assert SECRET_MASK in "".join(bodies)
     assert APP_KEY not in "".join(bodies)
-    [row] = await house.rows(Instance)
+    [row] = await served.rows(Instance)
     assert APP_KEY not in row.model_dump_json()
 
 
@@ -212,9 +214,9 @@ async def test_finding_11_secrets_never_come_out_of_the_api(house: House) -> Non
     "url", ["http://169.254.169.254", "http://[::ffff:a9fe:a9fe]", "http://0xa9fea9fe", "file:///etc/passwd"]
 )
 @pytest.mark.asyncio
-async def test_finding_12_requests_go_to_apps_and_not_to_metadata_services(house: House, url: str) -> None:
+async def test_finding_12_requests_go_to_apps_and_not_to_metadata_services(served: ServedApp, url: str) -> None:
     """[S11] Every form with an address could be used to reach any host, without logging in."""
-    owner, stranger = await house.owner(), await house.local()
+    owner, stranger = await served.owner(), await served.local()
     for path in ("/api/instances/sonarr", "/api/instances/sonarr/test"):
         assert (await stranger.post(path, SONARR | {"url": url})).status_code == 401
         assert (await owner.post(path, SONARR | {"url": url})).status_code == 422
@@ -235,10 +237,10 @@ TRAVERSALS = (
 
 
 @pytest.mark.asyncio
-async def test_finding_13_no_route_reads_or_deletes_a_file_by_a_name_of_the_caller(house: House) -> None:
+async def test_finding_13_no_route_reads_or_deletes_a_file_by_a_name_of_the_caller(served: ServedApp) -> None:
     """[S12] A backup's id was a path: any file could be read, replaced or deleted."""
-    owner = await house.owner()
-    secret = house.rig.config.data_dir / "secret.key"
+    owner = await served.owner()
+    secret = served.rig.config.data_dir / "secret.key"
     secret.write_text("canary-canary-canary-canary-canary")
 
     def path_of(route: ApiRoute, name: str) -> str:
@@ -256,10 +258,10 @@ async def test_finding_13_no_route_reads_or_deletes_a_file_by_a_name_of_the_call
 
 
 @pytest.mark.asyncio
-async def test_finding_14_archives_are_never_unpacked_by_the_names_inside(house: House) -> None:
+async def test_finding_14_archives_are_never_unpacked_by_the_names_inside(served: ServedApp) -> None:
     """[S12] An uploaded zip of any size was unpacked wherever its names pointed (zip slip)."""
     assert not calls_of("extractall", "extract", "unpack_archive")
-    owner = await house.owner()
+    owner = await served.owner()
     for route in routes():
         if "POST" in route.methods and route.policy.upload_bytes is None:
             path = re.sub(r"\{\w+\}", "1", route.path)
@@ -270,9 +272,9 @@ async def test_finding_14_archives_are_never_unpacked_by_the_names_inside(house:
 
 
 @pytest.mark.asyncio
-async def test_finding_15_other_origins_are_not_let_in_and_changes_need_a_token(house: House) -> None:
+async def test_finding_15_other_origins_are_not_let_in_and_changes_need_a_token(served: ServedApp) -> None:
     """[S13] CORS was open to everybody, and no change by cookie needed a token."""
-    owner = await house.owner()
+    owner = await served.owner()
     elsewhere = {"Origin": "https://evil.example"}
     for path in ("/api/stats", "/api/settings/general", "/api/auth/me"):
         said = await owner.get(path, **elsewhere)
@@ -325,14 +327,14 @@ def test_finding_18_a_broken_database_stops_the_start_and_is_left_as_it_is(tmp_p
 
 
 @pytest.mark.asyncio
-async def test_finding_19_whoever_does_not_answer_is_not_waited_for(house: House) -> None:
+async def test_finding_19_whoever_does_not_answer_is_not_waited_for(served: ServedApp) -> None:
     """[10.5] Requests without or with contradicting time-outs hung for minutes."""
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
-    owner = await house.owner()
+    owner = await served.owner()
     await owner.data("POST", "/api/settings/general", {"api_timeout_seconds": 1})
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     async with server:
@@ -348,9 +350,9 @@ async def test_finding_19_whoever_does_not_answer_is_not_waited_for(house: House
 
 
 @pytest.mark.asyncio
-async def test_finding_20_certificates_are_verified_unless_the_owner_says_otherwise(house: House) -> None:
+async def test_finding_20_certificates_are_verified_unless_the_owner_says_otherwise(served: ServedApp) -> None:
     """[10.5] The switch for certificates was ignored by half of the calls."""
-    assert (await house.rig.container.settings.general()).verify_tls is True
+    assert (await served.rig.container.settings.general()).verify_tls is True
     for call in calls_of("AsyncClient", "create_default_context", "SSLContext", "from_url", "create_async_engine"):
         assert call.value("verify") != "False", call.where
         assert call.value("ssl_cert_reqs") is None, call.where

@@ -6,8 +6,8 @@ import pytest
 
 from app.api.routes.pages import ASSETS
 from tests.api.kernel import FULL, READ, kernel
-from tests.support.house import House, open_house
 from tests.support.rig import Rig
+from tests.support.served_app import ServedApp, open_served_app
 
 pytestmark = pytest.mark.asyncio
 
@@ -25,8 +25,8 @@ POLICY = {
 
 
 @pytest.mark.parametrize("path", ["/login", "/setup"])
-async def test_the_pages_are_public_and_tightly_bound(house: House, path: str) -> None:
-    reply = await (await house.visitor()).get(path)
+async def test_the_pages_are_public_and_tightly_bound(served: ServedApp, path: str) -> None:
+    reply = await (await served.visitor()).get(path)
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "text/html; charset=utf-8"
     policy = dict(part.strip().split(" ", 1) for part in reply.headers["content-security-policy"].split(";"))
@@ -63,12 +63,12 @@ async def test_a_person_is_led_to_the_login_and_a_program_is_told_401(tmp_path: 
 
 
 async def test_below_a_sub_path_everything_stays_there(rig: Rig) -> None:
-    async with open_house(rig, base_url="/huntarr") as house:
-        stranger = await house.local()
+    async with open_served_app(rig, base_url="/huntarr") as served:
+        stranger = await served.local()
         assert (await stranger.get("/huntarr/docs", **BROWSER)).headers["location"] == "/huntarr/login"
         assert (await stranger.get("/huntarr/setup")).status_code == 200
         assert (await stranger.get("/login")).status_code == 404
-        given = {"username": "owner", "password": "correct horse battery", "setup_token": house.setup_token}
+        given = {"username": "owner", "password": "correct horse battery", "setup_token": served.setup_token}
         assert (await stranger.post("/huntarr/api/setup", given)).status_code == 201
         assert (await stranger.get("/huntarr/setup")).headers["location"] == "/huntarr/login"
         for source in ('src="/', 'href="/', 'action="/'):

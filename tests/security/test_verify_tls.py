@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.replies import error
-from tests.support.house import House, Visitor
+from tests.support.served_app import ServedApp, Visitor
 
 pytestmark = pytest.mark.asyncio
 
@@ -18,17 +18,17 @@ PROVIDERS: dict[str, dict[str, Any]] = {
 }
 
 
-async def full_key(house: House) -> Visitor:
-    owner = await house.owner()
-    return await house.visitor(**{"X-Api-Key": (await owner.key("full"))["key"]})
+async def full_key(served: ServedApp) -> Visitor:
+    owner = await served.owner()
+    return await served.visitor(**{"X-Api-Key": (await owner.key("full"))["key"]})
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_a_connection_keeps_no_secret_without_verify_tls(house: House, provider: str) -> None:
-    key = await full_key(house)
+async def test_a_connection_keeps_no_secret_without_verify_tls(served: ServedApp, provider: str) -> None:
+    key = await full_key(served)
     given = {"name": "C", "provider": provider, "settings": PROVIDERS[provider], "events": ["hunt.completed"]}
     made = await key.data("POST", CONNECTIONS, given)
-    house.secrets.add("planted-secret")
+    served.secrets.add("planted-secret")
     stars = {**made["settings"], "verify_tls": False}
     path = f"{CONNECTIONS}/{made['id']}"
     assert "again" in error(await key.call("PUT", path, {**given, "settings": stars}), 422)
@@ -40,17 +40,17 @@ async def test_a_connection_keeps_no_secret_without_verify_tls(house: House, pro
     assert (await key.call("PUT", path, {**given, "settings": back})).status_code == 200
 
 
-async def test_the_broker_of_home_assistant_keeps_no_password_without_verify_tls(house: House) -> None:
-    key, url = await full_key(house), "mqtts://user:planted-secret@broker.example:8883"
+async def test_the_broker_of_home_assistant_keeps_no_password_without_verify_tls(served: ServedApp) -> None:
+    key, url = await full_key(served), "mqtts://user:planted-secret@broker.example:8883"
     await key.data("POST", "/api/settings/mqtt", {"broker_url": url})
-    house.secrets.add("planted-secret")
+    served.secrets.add("planted-secret")
     assert "again" in error(await key.post("/api/settings/mqtt", {"verify_tls": False}), 422)
     assert (await key.data("GET", "/api/settings/mqtt"))["verify_tls"] is True
     assert (await key.post("/api/settings/mqtt", {"verify_tls": False, "broker_url": url})).status_code == 200
 
 
-async def test_a_key_does_not_switch_it_off_for_the_apps(house: House) -> None:
-    key, owner = await full_key(house), await house.owner()
+async def test_a_key_does_not_switch_it_off_for_the_apps(served: ServedApp) -> None:
+    key, owner = await full_key(served), await served.owner()
     for asked in ({"verify_tls": False}, {"verify_tls": False, "api_timeout_seconds": 9}):
         assert "verify_tls" in error(await key.post("/api/settings/general", asked), 403)
     assert (await key.data("GET", "/api/settings/general"))["verify_tls"] is True

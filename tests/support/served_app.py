@@ -27,12 +27,12 @@ COOKIE = "huntarr_session"
 
 
 @dataclass
-class House:
+class ServedApp:
     """One application, and everybody who knocks."""
 
     rig: Rig
     app: FastAPI
-    served: Any
+    asgi: Any
     stack: AsyncExitStack
     lines: list[Any]
     secrets: set[str] = field(default_factory=lambda: {KEY, PASSWORD})
@@ -48,7 +48,7 @@ class House:
 
     async def visitor(self, peer: str = "203.0.113.7", host: str = "huntarr.example", **headers: str) -> "Visitor":
         """Somebody with an address and an empty cookie jar."""
-        transport = ASGITransport(app=self.served, raise_app_exceptions=False, client=(peer, 40000))
+        transport = ASGITransport(app=self.asgi, raise_app_exceptions=False, client=(peer, 40000))
         client = AsyncClient(transport=transport, base_url=f"http://{host}", headers=headers)
         return Visitor(self, await self.stack.enter_async_context(client))
 
@@ -82,14 +82,14 @@ class House:
 class Visitor:
     """A browser or a program: keeps cookies, sends the CSRF token it was told."""
 
-    house: House
+    served: ServedApp
     client: AsyncClient
     csrf: str | None = None
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Response:
         if self.csrf is not None:
             headers.setdefault("X-CSRF-Token", self.csrf)
-        self.house.calls += 1
+        self.served.calls += 1
         reply = await self.client.request(method, path, json=body, headers=headers)
         self._learn(reply)
         return reply
@@ -109,7 +109,7 @@ class Visitor:
         return reply.json()["data"]
 
     async def login(self, password: str = PASSWORD, *, name: str = OWNER, code: str | None = None) -> Response:
-        self.house.secrets.add(password)
+        self.served.secrets.add(password)
         given = {"username": name, "password": password} | ({"totp_code": code} if code is not None else {})
         return await self.post("/api/auth/login", given)
 
@@ -120,9 +120,9 @@ class Visitor:
     async def two_factor(self) -> tuple["Device", list[str]]:
         """Turn it on: the device, and the recovery codes."""
         begun = await self.data("POST", "/api/auth/2fa/setup", {"password": PASSWORD})
-        device = Device(self.house, begun["secret"])
+        device = Device(self.served, begun["secret"])
         codes = (await self.data("POST", "/api/auth/2fa/enable", {"code": device.code()}))["recovery_codes"]
-        self.house.rig.clock.forward(seconds=30)
+        self.served.rig.clock.forward(seconds=30)
         return device, codes
 
     @property
@@ -135,22 +135,22 @@ class Visitor:
         found = data if isinstance(data, dict) else {}
         self.csrf = found.get("csrf_token") or self.csrf
         shown = [found.get(name) for name in ("csrf_token", "key", "secret")] + [reply.cookies.get(COOKIE)]
-        self.house.secrets |= {text for text in [*shown, *found.get("recovery_codes", [])] if text}
+        self.served.secrets |= {text for text in [*shown, *found.get("recovery_codes", [])] if text}
 
 
 @dataclass
 class Device:
-    """An authenticator app that lives by the house's clock."""
+    """An authenticator app that lives by the clock of the test."""
 
-    house: House
+    served: ServedApp
     secret: str
 
     def code(self, *, steps: int = 0) -> str:
-        return pyotp.TOTP(self.secret).at(self.house.rig.clock.now + timedelta(seconds=30 * steps))
+        return pyotp.TOTP(self.secret).at(self.served.rig.clock.now + timedelta(seconds=30 * steps))
 
 
 @asynccontextmanager
-async def open_house(rig: Rig, *, beside: House | None = None, **changes: Any) -> AsyncIterator[House]:
+async def open_served_app(rig: Rig, *, beside: ServedApp | None = None, **changes: Any) -> AsyncIterator[ServedApp]:
     """The application on `rig`; `changes` are settings of the gateway. `beside`: both write into one log."""
     config = rig.config.model_copy(update=changes)
 
@@ -161,25 +161,25 @@ async def open_house(rig: Rig, *, beside: House | None = None, **changes: Any) -
     with capture_logs() if beside is None else nullcontext(beside.lines) as lines:
         app = create_app(config, open_container=opened)
         async with AsyncExitStack() as stack, LifespanManager(app) as alive:
-            house = House(rig, app, alive.app, stack, lines)
-            house.secrets.add(rig.container.auth.accounts.setup_token())
-            yield house
-            await _assert_discreet(house)
+            served = ServedApp(rig, app, alive.app, stack, lines)
+            served.secrets.add(rig.container.auth.accounts.setup_token())
+            yield served
+            await _assert_discreet(served)
 
 
-async def _assert_discreet(house: House) -> None:
+async def _assert_discreet(served: ServedApp) -> None:
     """No secret of any visitor in a log line, before stars are put over anything, nor in clear in a table."""
-    await house.trust.credentials.flush()
+    await served.trust.credentials.flush()
     # Proof that lines were caught at all: loggers may have been bound to another chain of processors before.
-    assert not house.calls or any(line["event"] == "request" for line in house.lines)
-    logged = repr(house.lines)
+    assert not served.calls or any(line["event"] == "request" for line in served.lines)
+    logged = repr(served.lines)
     stored = json.dumps(
         [
             row.model_dump(mode="json")
             for table in (Audit, User, LoginSession, ApiKey, RecoveryCode)
-            for row in await house.rows(table)
+            for row in await served.rows(table)
         ]
     )
-    for secret in house.secrets:
+    for secret in served.secrets:
         assert secret not in logged, "a secret stands in the logs"
         assert secret not in stored, "a secret is stored in clear"

@@ -69,7 +69,7 @@ class Report:
         )
 
 
-class Ordeal:
+class Experiment:
     """What an attack works with."""
 
     def __init__(self, made: Deployment, seed: int, leniency: Leniency) -> None:
@@ -147,12 +147,12 @@ class Ordeal:
         report.answered, report.unanswered = self.user.answered, self.user.unanswered
 
 
-Attack = Callable[[Ordeal], Awaitable[None]]
+Attack = Callable[[Experiment], Awaitable[None]]
 
 
 async def undergo(
     database_url: str, folder: Path, attack: Attack, *, seed: int = 1, leniency: Leniency | None = None
 ) -> Report:
-    """One ordeal on a database that is empty and migrated."""
+    """One experiment on a database that is empty and migrated."""
     with deployed(database_url, folder, speed=SPEED) as made:
-        return await Ordeal(made, seed, leniency or Leniency()).undergo(attack)
+        return await Experiment(made, seed, leniency or Leniency()).undergo(attack)

@@ -1,4 +1,4 @@
-"""Ordeals one after the other, each on fresh stores, and one verdict over all of them."""
+"""Experiments one after the other, each on fresh stores, and one verdict over all of them."""
 
 import asyncio
 import shutil
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos.deployment import DatabaseKind, Databases, databases
-from tests.chaos.ordeal import Attack, Report, undergo
+from tests.chaos.experiment import Attack, Report, undergo
 from tests.chaos.user import Leniency
 
 

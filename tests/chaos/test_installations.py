@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.experiment import Report, undergo
 from tests.chaos.faults import TRIALS
 from tests.chaos.kill import BLOWS, blows
-from tests.chaos.ordeal import Report, undergo
 
 pytestmark = [pytest.mark.process, pytest.mark.asyncio, pytest.mark.timeout(240)]
 
