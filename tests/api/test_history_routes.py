@@ -69,6 +69,8 @@ async def test_one_row_a_search_newest_first(api: AsyncClient, instances: tuple[
         "score_after",
         "indexer",
         "release_title",
+        "grabs",
+        "release_titles",
         "seconds_to_grab",
         "seconds_to_import",
     }

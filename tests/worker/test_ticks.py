@@ -125,9 +125,10 @@ async def test_searches_that_nobody_waits_for_are_settled(rig: Rig) -> None:
     await ticks.follow_up(ctx(rig))
     await rig.work()
     assert {search.outcome for search in await rows(rig, Search)} == {Outcome.PENDING}, "the app works on them still"
-    rig.clock.forward(minutes=7)
-    await ticks.follow_up(ctx(rig))
-    await rig.work()
+    for _ in range(3):  # one command each, and then the history
+        rig.clock.forward(minutes=10)
+        await ticks.follow_up(ctx(rig))
+        await rig.work()
     assert {search.outcome for search in await rows(rig, Search)} == {Outcome.NOTHING_FOUND}
     await check_consistency(rig, app)
 
@@ -137,11 +138,11 @@ async def test_searches_whose_command_the_app_forgot_are_settled_by_its_history_
     app.searcher.force(2, "import")
     instance = await rig.add(app, command_timeout_minutes=1)
     await rig.hunt(instance)
-    rig.clock.forward(hours=2)
-    for _ in range(2):
+    rig.clock.forward(hours=26)  # the app keeps commands for a day
+    for _ in range(3):  # one command each, and then the history
         await ticks.follow_up(ctx(rig))
         await rig.work()
-        rig.clock.forward(minutes=6)
+        rig.clock.forward(minutes=10)
     found = {search.item_id: search.outcome for search in await rows(rig, Search)}
     assert found.pop(2) == Outcome.IMPORTED
     assert set(found.values()) == {Outcome.UNKNOWN}
