@@ -127,7 +127,7 @@ def add_item(
         }
         if app.definition.app_type == "radarr":
             return app.library.add_movie(in_cinemas=released, digital=released, **common, **more)
-        return app.library.add_scene(release_date=released, studio="ServedApp", **common, **more)
+        return app.library.add_scene(release_date=released, studio="House", **common, **more)
     if app.definition.item == Unit.EPISODE:
         season = released.year if app.definition.seasons_are_years else 1
         return app.library.add_episode(

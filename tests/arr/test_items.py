@@ -200,7 +200,7 @@ SCENE = {
     **{"releaseDate": "2026-01-02", "actors": [], "grabbed": False, "series": SERIES | {"title": "Site"}},
 }
 STUDIO_MOVIE = {
-    **{"id": 4, "title": "Night", "year": 2026, "studioTitle": "ServedApp", "itemType": "scene", "monitored": True},
+    **{"id": 4, "title": "Night", "year": 2026, "studioTitle": "House", "itemType": "scene", "monitored": True},
     **{"releaseDate": STAMP, "lastSearchTime": STAMP, "isAvailable": True, "tags": [1], "qualityProfileId": 3},
 }
 DAY = WHEN.replace(hour=0, minute=0, second=0)
@@ -279,7 +279,7 @@ OTHERS: list[tuple[AppType, Variant | None, dict[str, Any], WantedItem, dict[str
             None,
             WHEN,
             None,
-            "ServedApp",
+            "House",
             tag_ids=frozenset({1}),
             quality_profile_id=3,
             year=2026,

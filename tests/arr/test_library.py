@@ -359,7 +359,7 @@ async def test_movies_that_no_profile_wants_better(app: ScriptedApp, radarr: Arr
 
 
 async def test_the_library_of_an_app_without_lists(app: ScriptedApp, client_of: ClientMaker) -> None:
-    scene = MOVIE | {"releaseDate": "2026-01-02", "isAvailable": True, "studioTitle": "ServedApp", "tags": [1]}
+    scene = MOVIE | {"releaseDate": "2026-01-02", "isAvailable": True, "studioTitle": "House", "tags": [1]}
     app.replies_with(
         [
             scene | {"id": 1, "hasFile": False},
@@ -379,7 +379,7 @@ async def test_the_library_of_an_app_without_lists(app: ScriptedApp, client_of: 
         (4, True, None),
     ]
     first = movies[0].item
-    assert (first.title, first.available, first.owner_title) == ("House - Harbour", True, "ServedApp")
+    assert (first.title, first.available, first.owner_title) == ("House - Harbour", True, "House")
     assert first.dates.released == WHEN.replace(hour=0, minute=0, second=0)
     assert replace(first, item_id=3) == movies[2].item
     assert app.paths == ["movie"]
