@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import os
 import pkgutil
 import shutil
 import subprocess
@@ -26,10 +27,12 @@ PACKAGE = "huntarr_generated"
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The generated package, importable; its name."""
     folder = tmp_path_factory.mktemp("client")
-    generator = shutil.which("openapi-python-client", path=str(Path(sys.executable).parent))
+    tools = str(Path(sys.executable).parent)
+    generator = shutil.which("openapi-python-client", path=tools)
     assert generator
     ran = subprocess.run(  # noqa: S603 - a tool from our lock
         [generator, "generate", "--path", ROOT / DOCUMENT, "--meta", "none", "--output-path", folder / PACKAGE],
+        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},  # it formats what it made with ruff
         capture_output=True,
         text=True,
         check=False,
