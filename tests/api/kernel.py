@@ -68,6 +68,7 @@ class Kernel:
 
 
 async def make_database(folder: Path) -> Database:
+    await asyncio.to_thread(folder.mkdir, exist_ok=True)
     db = Database(f"sqlite+aiosqlite:///{folder / 'kernel.db'}")
     async with db.engines[0].begin() as connection:
         tables = [SQLModel.metadata.tables[name] for name in ("replays", "audit")]

@@ -143,7 +143,7 @@ async def test_all_routes_are_under_the_sub_path(tmp_path: Path) -> None:
             reply = await k.client.get(outside, headers=FULL)
             assert (reply.status_code, reply.json()["success"]) == (404, False)
         made = (await k.client.get("/huntarr/api/openapi.json", headers=FULL)).json()
-        assert made["servers"] == [{"url": "/huntarr"}]
+        assert made["servers"] == [{"description": "Where this document comes from.", "url": "/huntarr"}]
         page = await k.client.get("/huntarr/docs", headers=FULL)
         assert "Path=/huntarr/docs;" in page.headers["set-cookie"]
 

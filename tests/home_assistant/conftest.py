@@ -1,9 +1,8 @@
-"""Fixtures: a broker (amqtt, and mosquitto where it is installed), and the Huntarr of the pages."""
+"""Fixtures: a broker (mosquitto where it is installed, else amqtt), and the Huntarr of the pages."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from tests.events.stream_clients import gateway
@@ -13,11 +12,9 @@ from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
 
 
-@pytest_asyncio.fixture(params=["amqtt", "mosquitto"])
-async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BrokerProcess]:
-    if request.param == "mosquitto" and MOSQUITTO is None:
-        pytest.skip("mosquitto is not installed")
-    made: BrokerProcess = PythonBroker(tmp_path) if request.param == "amqtt" else Mosquitto(tmp_path)
+@pytest_asyncio.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[BrokerProcess]:
+    made: BrokerProcess = PythonBroker(tmp_path) if MOSQUITTO is None else Mosquitto(tmp_path)
     await made.start()
     try:
         yield made

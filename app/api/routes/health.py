@@ -124,7 +124,9 @@ async def _checked(name: str, check: Callable[[Container], Awaitable[str]], cont
         detail = failure.message
     except (TimeoutError, RedisError, OSError) as failure:
         log.warning("component is not ready", component=name, error=type(failure).__name__)
-        detail = "The password was refused." if isinstance(failure, AuthenticationError) else "No answer."
+        # redis-py raises a ConnectionError whose cause is the refusal.
+        is_refused = isinstance(failure.__cause__ or failure, AuthenticationError)
+        detail = "The password was refused." if is_refused else "No answer."
     return PartOut(ok=is_ok, latency_ms=round((time.perf_counter() - started) * 1000, 1), detail=detail)
 
 
