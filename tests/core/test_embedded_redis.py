@@ -258,7 +258,8 @@ async def test_nobody_can_name_its_folder_beforehand(
 async def test_a_folder_that_somebody_else_put_there_is_not_used(config: Config) -> None:
     await stored(config)
     first = socket_path(config.data_dir).parent
-    first.mkdir(mode=0o755)  # open to others, as a stranger's would be
+    first.mkdir()
+    first.chmod(0o755)  # open to others, as a stranger's would be, whatever the umask
     try:
         assert await count(config) == 50
         second = socket_path(config.data_dir).parent
