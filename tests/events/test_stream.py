@@ -329,8 +329,8 @@ async def test_a_session_or_key_that_is_revoked_ends_its_stream(served: Any) -> 
 async def test_wrong_keys_of_others_end_no_stream(served: Any) -> None:
     """All behind one address, as behind NAT or a proxy."""
     key = (await (await served.owner()).key("read"))["key"]
-    async with gateway(served.rig, heartbeat_seconds=0.1) as served, client(served, key=key) as stays:
-        async with httpx.AsyncClient(base_url=served.url) as widget:
+    async with gateway(served.rig, heartbeat_seconds=0.1) as gate, client(gate, key=key) as stays:
+        async with httpx.AsyncClient(base_url=gate.url) as widget:
             stale = [
                 (await widget.get("/api/stats", headers={"X-Api-Key": f"huntarr_{number:043}"})).status_code
                 for number in range(MAX_WRONG_KEYS + 1)
