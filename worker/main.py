@@ -41,7 +41,7 @@ POLL_SECONDS = 0.2
 RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0)
 """Between two starts of arq while Redis is away."""
 STEADY_SECONDS = 30.0
-HAND_BACK_SECONDS = 4.0
+HAND_BACK_SECONDS = 3.0
 CLOSE_SECONDS = 1.0
 """arq talks to Redis at its end, which may hang."""
 

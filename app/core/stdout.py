@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import suppress
 
 MAX_WAITING_CHARACTERS = 2_000_000
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 1.0
 """At the end of the process."""
 
 
