@@ -36,8 +36,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database", DATABASES if both else DATABASES[:1], scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow tests begin first, so that at the end no core waits for one of them."""
+    """What needs PostgreSQL needs a process. The slow tests begin first, so that at the end no core waits for one."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and callspec.params.get("database") == "postgresql":
+            item.add_marker(pytest.mark.process)
     items.sort(key=lambda item: item.get_closest_marker("process") is None)
 
 

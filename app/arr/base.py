@@ -266,6 +266,10 @@ class ArrClient:
         """Facts of one season of a series; only where `has_seasons`."""
         raise self._lacks("seasons")
 
+    async def seasons(self, owner_id: int, *, now: datetime) -> dict[int, SeasonFacts]:
+        """Facts of all seasons of a series, by their numbers, in one request; only where `has_seasons`."""
+        raise self._lacks("seasons")
+
     async def files(self, item_ids: Sequence[int]) -> dict[int, FileFacts]:
         """The files of these items, by item id; items without a file are left out."""
         return await self._files({f"{self.item}Id": [*item_ids]}) if item_ids else {}

@@ -1,6 +1,7 @@
 """Apps with episodes in seasons of series: a season can be searched as a whole."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar
 
@@ -59,18 +60,17 @@ class EpisodeClient(OwnedClient):
 
     async def season(self, owner_id: int, number: int, *, now: datetime) -> SeasonFacts:
         params: dict[str, Param] = {"seriesId": owner_id, "seasonNumber": number}
-        episodes = read_list(self.item_resource, await self._ask("GET", "episode", params=params), "episodes")
-        monitored = [episode for episode in episodes if episode.monitored]
-        aired = {episode.id for episode in monitored if episode.released is not None and episode.released <= now}
-        with_file = {episode.id for episode in episodes if episode.has_file}
-        searched = [episode.last_search_time for episode in episodes if episode.last_search_time is not None]
-        return SeasonFacts(
-            aired=len(aired | with_file),
-            with_file=len(with_file),
-            ended=len(aired) == len(monitored),
-            monitored=len(aired),
-            last_search_at=max(searched, default=None),
+        return _season_facts(
+            read_list(self.item_resource, await self._ask("GET", "episode", params=params), "episodes"), now
         )
+
+    async def seasons(self, owner_id: int, *, now: datetime) -> dict[int, SeasonFacts]:
+        reply = await self._ask("GET", "episode", params={"seriesId": owner_id})
+        episodes: dict[int, list[EpisodeResource]] = defaultdict(list)
+        for episode in read_list(self.item_resource, reply, "episodes"):
+            if episode.season_number is not None:
+                episodes[episode.season_number].append(episode)
+        return {number: _season_facts(found, now) for number, found in episodes.items()}
 
     async def files(self, item_ids: Sequence[int]) -> dict[int, FileFacts]:
         if not item_ids:
@@ -100,3 +100,18 @@ class EpisodeClient(OwnedClient):
         params = {**params, "includeEpisodeFile": True}
         reply = await self._ask("GET", "episode", params=params)
         return [*read_list(self.item_resource, reply, "episodes")], 1
+
+
+def _season_facts(found: Iterable[EpisodeResource], now: datetime) -> SeasonFacts:
+    episodes = list(found)
+    monitored = [episode for episode in episodes if episode.monitored]
+    aired = {episode.id for episode in monitored if episode.released is not None and episode.released <= now}
+    with_file = {episode.id for episode in episodes if episode.has_file}
+    searched = [episode.last_search_time for episode in episodes if episode.last_search_time is not None]
+    return SeasonFacts(
+        aired=len(aired | with_file),
+        with_file=len(with_file),
+        ended=len(aired) == len(monitored),
+        monitored=len(aired),
+        last_search_at=max(searched, default=None),
+    )

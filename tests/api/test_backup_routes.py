@@ -181,6 +181,7 @@ async def test_sessions_end_and_keys_are_those_of_the_backup(served: ServedApp) 
 
 
 @pytest.mark.storage
+@pytest.mark.process
 async def test_a_session_restores_only_with_the_password_and_a_code(served: ServedApp) -> None:
     """A stolen cookie is not the owner."""
     owner = await served.owner()
@@ -208,6 +209,7 @@ async def test_guesses_at_the_password_of_a_restore_are_limited(served: ServedAp
 
 
 @pytest.mark.storage
+@pytest.mark.process
 async def test_the_environments_key_leaves_the_owner_as_it_is(served: ServedApp, rig: Rig, tmp_path: Path) -> None:
     """Neither a backup from before nor one with other hashes gives it the account."""
     operator: Visitor = await served.visitor(**{"X-Api-Key": KEY})

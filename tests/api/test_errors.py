@@ -162,6 +162,7 @@ async def test_errors_have_the_headers_of_their_status(
 
 
 @pytest.mark.parametrize("path", ["raise/crash", "raise/model", "raise/group", "raise/unknown", "wrong-reply"])
+@pytest.mark.process
 async def test_a_crash_is_an_envelope_with_every_header_and_no_secret(
     tmp_path: Path, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -134,6 +134,7 @@ def address_of(route: ApiRoute) -> str:
     return path
 
 
+@pytest.mark.process
 async def test_every_route_with_every_kind_of_caller(walk: Walk) -> None:
     refused = allowed = 0
     for route in walk.routes:

@@ -98,6 +98,7 @@ async def status_of(app: FastAPI, call: tuple[Any, ...], *, is_let_in: bool) -> 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("is_let_in", [True, False])
+@pytest.mark.process
 async def test_odd_requests_are_answered(tmp_path: Path, is_let_in: bool) -> None:
     odd = Config(data_dir=tmp_path, cors_origins="https://a.example", trusted_proxies="198.51.100.0/24")
     cases: list[tuple[Any, ...]] = []

@@ -145,6 +145,7 @@ async def test_a_wrong_parameter_is_named(api: AsyncClient, name: str, value: st
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "253402300799", "-62135596800"])
+@pytest.mark.process
 async def test_the_ends_of_the_calendar_are_no_error(
     api: AsyncClient, instances: tuple[InstanceOut, InstanceOut], moment: str
 ) -> None:

@@ -161,6 +161,7 @@ async def test_a_parallel_repetition_is_a_conflict(tmp_path: Path) -> None:
         ("conflict", 409, True),
     ],
 )
+@pytest.mark.process
 async def test_which_replies_are_stored(tmp_path: Path, what: str, status: int, is_kept: bool) -> None:
     shop = Shop()
     async with kernel(tmp_path, shop.router()) as k:

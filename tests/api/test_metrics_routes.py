@@ -21,7 +21,7 @@ from tests.simulator import Fault, LibrarySpec
 from tests.support.rig import Rig
 from tests.support.served_app import ServedApp
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.process]
 
 METRICS = "/metrics"
 OPENMETRICS = "application/openmetrics-text"

@@ -57,6 +57,7 @@ overrides = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.process
 async def test_the_plan_says_what_a_hunt_of_the_same_moment_says(rig: Rig, api: AsyncClient) -> None:
     cases: list[tuple[LibrarySpec, dict[str, Any], bool]] = []
 
@@ -130,6 +131,7 @@ async def test_a_disabled_instance_has_a_plan_but_would_not_run(rig: Rig, api: A
     assert (plan["would_run"], plan["reason"], plan["next_hunt_at"]) == (False, "disabled", None)
 
 
+@pytest.mark.process
 async def test_an_unreachable_app_is_reported_in_the_plan(rig: Rig, api: AsyncClient) -> None:
     app = rig.sonarr(LibrarySpec(series=5))
     made = await rig.add(app)

@@ -76,6 +76,7 @@ async def test_the_settings_of_now_decide(rig: Rig, api: AsyncClient) -> None:
 
 @pytest.mark.storage
 @pytest.mark.parametrize("scope", ["instance", "type", "item", "all"])
+@pytest.mark.process
 async def test_reset_makes_items_searchable_although_the_app_remembers(rig: Rig, api: AsyncClient, scope: str) -> None:
     app, made = await hunted(rig, missing_batch=10)
     searched = {record.item_ids for record in app.searcher.records}

@@ -174,6 +174,7 @@ async def test_a_poll_costs_few_statements_and_no_call_to_an_app(rig: Rig, api: 
     assert len(sent) < 20 * len(selects)
 
 
+@pytest.mark.process
 async def test_an_unchanged_reply_is_304(rig: Rig, api: AsyncClient) -> None:
     first = await api.get(STATS)
     tag = {"If-None-Match": first.headers["ETag"]}

@@ -301,6 +301,7 @@ named = st.fixed_dictionaries(
 
 
 @pytest.mark.storage
+@pytest.mark.process
 async def test_no_body_leads_to_a_server_error(api: AsyncClient, films: InstanceOut, stranger: AsyncClient) -> None:
     url = (await shown(api, films))["url"]
     bodies: list[bytes] = []

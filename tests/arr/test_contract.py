@@ -187,6 +187,7 @@ async def test_the_queue_holds_unknown_downloads_too(sim: SimulatedApp) -> None:
     assert all(row.download_id for row in rows)
 
 
+@pytest.mark.process
 async def test_a_long_queue_ends(sim: SimulatedApp, recorder: Recorder) -> None:
     for _ in range(2100):
         sim.app.downloads.add([sim.item_ids[0]])
@@ -202,6 +203,7 @@ FAULTS: list[FaultKind] = [
 
 
 @pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.process
 async def test_faults_are_clear_errors(sim: SimulatedApp, kind: FaultKind) -> None:
     sim.app.faults.add(Fault(kind, path="*"))
     for ask in (

@@ -37,6 +37,15 @@ async def test_a_season(sim: SimulatedApp) -> None:
     assert (await sim.client.season(sim.owner_id, 77, now=sim.now)).aired == 0
 
 
+@only(lambda client: client.has_seasons)
+async def test_all_seasons_of_a_series_at_once(sim: SimulatedApp) -> None:
+    assert sim.owner_id is not None
+    found = await sim.client.seasons(sim.owner_id, now=sim.now)
+    assert found
+    for number, facts in found.items():
+        assert facts == await sim.client.season(sim.owner_id, number, now=sim.now)
+
+
 @only(lambda client: client.owner is not None)
 async def test_how_much_an_owner_covers(sim: SimulatedApp) -> None:
     assert sim.owner_id is not None

@@ -251,6 +251,7 @@ DAMAGES: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.process
 async def test_a_damaged_archive_is_refused(bench: Bench, tmp_path: Path, damage: str) -> None:
     change, sentence = DAMAGES[damage]
     bad = changed(bench.good, tmp_path / "bad.zip", change)
@@ -291,6 +292,7 @@ def with_large_mark(content: bytes) -> bytes:
         (lambda content: content[:-2] + b"\5\0hello", "no zip"),
     ],
 )
+@pytest.mark.process
 async def test_a_file_that_is_broken_is_refused(
     bench: Bench, tmp_path: Path, break_it: Callable[[bytes], bytes], sentence: str
 ) -> None:
@@ -387,6 +389,7 @@ async def test_a_wrong_passphrase_is_refused(bench: Bench) -> None:
 
 @pytest.mark.storage
 @pytest.mark.parametrize("revision", ["0001", "0010"])
+@pytest.mark.process
 async def test_an_old_schema_is_migrated(rig: Rig, tmp_path: Path, revision: str) -> None:
     """A backup as that version would have made it: the tables and columns that it had, and nothing else."""
     await fill(rig.container.infra.db)

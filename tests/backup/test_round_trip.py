@@ -30,7 +30,7 @@ from tests.backup.contents import OWNER, PASSPHRASE, dump, fill, imported, last_
 from tests.support import stores
 from tests.support.rig import SECRET, START, Rig, open_rig
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.process]
 
 FENCE = ("hunt_states.fence",)
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from sqlalchemy import Column, Integer, LargeBinary, Table
 from sqlmodel import SQLModel
 
@@ -50,6 +51,7 @@ def test_every_table_is_saved_or_was_left_out_on_purpose() -> None:
             assert not refers & saved, f"{table.name} stays, and what it refers to would go"
 
 
+@pytest.mark.process
 def test_the_container_imports_all_tables() -> None:
     """Backups hold the tables whose modules were imported, so the container must import all of them."""
     program = "import app.container; from sqlmodel import SQLModel; print(*SQLModel.metadata.tables)"

@@ -138,6 +138,7 @@ async def test_the_client_is_told_when_missed_events_are_no_longer_kept(rig: Rig
     assert emptied.data["data"] == {"resumed": True, "complete": False}
 
 
+@pytest.mark.process
 async def test_clients_that_switch_between_processes_get_every_event_once(rig: Rig) -> None:
     count = 600
     seen: list[int] = []
@@ -341,6 +342,7 @@ async def test_wrong_keys_of_others_end_no_stream(served: Any) -> None:
         assert numbers(await stays.take(1)) == [1]
 
 
+@pytest.mark.process
 async def test_slow_readers_are_ended_and_delay_nobody(rig: Rig) -> None:
     """The short form of `make bench ARGS='--part streams'`."""
     live_count, stalled_count = 20, 20
@@ -370,6 +372,7 @@ async def test_a_slow_reader_gets_an_overflow_message_and_can_resume(rig: Rig) -
     assert seen == list(range(60))
 
 
+@pytest.mark.process
 async def test_losing_redis_ends_no_stream(rig: Rig, tmp_path: Path) -> None:
     """Neither early listeners nor those that connect meanwhile; both get later events."""
     config = Config(data_dir=tmp_path / "own")

@@ -92,6 +92,7 @@ async def shown(rig: Rig, status: StateStatus | None, instance_id: int | None = 
 
 @pytest.mark.storage
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.process
 async def test_the_status_of_an_item_is_what_a_hunt_decides(rig: Rig, seed: int) -> None:
     rng = random.Random(seed)
     instances = [

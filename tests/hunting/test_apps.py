@@ -25,7 +25,7 @@ from tests.simulator import LibrarySpec
 from tests.simulator.definitions import AppKind
 from tests.support.rig import START, Rig
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.process]
 
 PLAIN: dict[str, Any] = {"cutoff_batch": 0, "min_gap_seconds": 0, "hourly_cap": 400}
 

@@ -98,6 +98,7 @@ async def test_a_refused_search_gives_back_what_it_took_and_the_instance_rests(r
 
 
 @pytest.mark.parametrize("status", OF_ITEM)
+@pytest.mark.process
 async def test_a_refused_item_waits_and_the_next_ones_are_searched(rig: Rig, status: int) -> None:
     """Trial 34."""
     app = rig.sonarr(LibrarySpec.with_missing(200), grab_share=0, tie_block=1)
@@ -144,6 +145,7 @@ async def test_an_item_at_which_the_app_breaks_does_not_block_the_others(rig: Ri
 
 
 @pytest.mark.parametrize("fault", AMBIGUOUS, ids=name_of)
+@pytest.mark.process
 async def test_a_search_that_may_have_arrived_keeps_its_cooldown(rig: Rig, fault: dict[str, Any]) -> None:
     app, instance, hunt = await troubled(rig, fault)
     searches, caps, item_states, state = await rows(rig)
@@ -162,6 +164,7 @@ async def test_a_search_that_may_have_arrived_keeps_its_cooldown(rig: Rig, fault
 
 
 @pytest.mark.parametrize("fault", EXECUTED, ids=name_of)
+@pytest.mark.process
 async def test_a_search_whose_answer_was_lost_is_adopted_and_the_hunt_stops(rig: Rig, fault: dict[str, Any]) -> None:
     app, instance, hunt = await troubled(rig, fault)
     searches, caps, _, state = await rows(rig)
@@ -189,6 +192,7 @@ async def test_an_answer_that_drips_is_given_up_and_its_search_adopted(rig: Rig)
     assert list(searches_of(app).values()) == [1]
 
 
+@pytest.mark.process
 async def test_a_lost_search_is_not_repeated_when_the_commands_cannot_be_read(rig: Rig) -> None:
     app = rig.sonarr(LibrarySpec.with_missing(50), grab_share=0)
     instance = await rig.add(app, missing_mode="episode", missing_batch=5, cutoff_batch=0)
@@ -263,6 +267,7 @@ async def test_a_lost_search_does_not_take_over_a_command_of_another_search(rig:
     assert searches[1].command_id is None
 
 
+@pytest.mark.process
 async def test_commands_that_cannot_be_read_stop_the_hunt_before_a_third_search(rig: Rig) -> None:
     app = rig.sonarr(LibrarySpec.with_missing(50), command_seconds=30)
     instance = await rig.add(app, missing_mode="episode", missing_batch=5, cutoff_batch=0)

@@ -48,6 +48,7 @@ async def outcomes(rig: Rig, instance: InstanceOut) -> list[Outcome]:
 
 
 @every_app
+@pytest.mark.process
 async def test_a_release_that_was_removed_and_grabbed_again_belongs_to_the_newer_search(
     rig: Rig, kind: AppKind
 ) -> None:
@@ -85,6 +86,7 @@ async def test_a_download_that_somebody_else_grabs_again_is_not_ours_any_more(ri
 
 
 @every_app
+@pytest.mark.process
 async def test_a_grab_that_is_neither_queued_nor_imported_is_fruitless_an_hour_later(rig: Rig, kind: AppKind) -> None:
     app, instance, item = await grabbed(rig, kind)
     download = app.downloads.all[HASH]

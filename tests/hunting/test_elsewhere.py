@@ -37,6 +37,7 @@ async def events(rig: Rig) -> list[str]:
 
 
 @every_app
+@pytest.mark.process
 async def test_an_app_that_got_a_base_is_offline_until_its_url_is_mended(rig: Rig, kind: AppKind) -> None:
     app, instance = await known(rig, kind)
     app.url_base = "/base"

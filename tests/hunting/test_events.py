@@ -25,6 +25,7 @@ async def streamed(rig: Rig, name: str) -> int:
 
 
 @every_app
+@pytest.mark.process
 async def test_a_hunt_has_events_from_its_start_to_the_import(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, download_seconds=400)
     item = add(app)

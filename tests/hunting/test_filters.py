@@ -32,6 +32,7 @@ async def plan_of(rig: Rig, instance_id: int) -> dict[str, Any]:
 
 @every_app
 @pytest.mark.parametrize("setting", ["exclude_tags", "exclude_quality_profiles"])
+@pytest.mark.process
 async def test_an_exclusion_that_the_app_does_not_know_closes_every_pass(rig: Rig, kind: AppKind, setting: str) -> None:
     app = rig.simulated(kind, grab_share=0)
     tagged(app, "protected")
@@ -65,6 +66,7 @@ async def test_an_exclusion_that_is_mended_in_the_app_counts_at_once(rig: Rig) -
 
 
 @every_app
+@pytest.mark.process
 async def test_an_included_tag_that_the_app_does_not_know_is_told(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, grab_share=0)
     wanted = tagged(app, "wanted")
@@ -107,6 +109,7 @@ async def test_names_that_differ_only_in_case_all_count(rig: Rig) -> None:
 
 @pytest.mark.parametrize("written", ["Ultra  HD", "Ultra\u00a0HD", "Ul\u200dtra HD", " ultra hd ", "\uff35ltra HD"])
 @pytest.mark.parametrize("known", ["Ultra HD", "Ultra \u00a0 HD", "Ultra\u200c HD"])
+@pytest.mark.process
 async def test_blanks_and_joiners_make_no_difference(rig: Rig, written: str, known: str) -> None:
     app = rig.radarr(grab_share=0)
     app.library.profiles[1].name = known

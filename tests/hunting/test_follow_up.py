@@ -48,6 +48,7 @@ async def hunted(
 
 
 @every_app
+@pytest.mark.process
 async def test_a_search_is_followed_from_the_grab_to_the_import(rig: Rig, kind: AppKind) -> None:
     app, instance, _ = await hunted(rig, kind, "import")
     await follow(rig, instance)
@@ -74,6 +75,7 @@ async def test_a_search_is_followed_from_the_grab_to_the_import(rig: Rig, kind: 
 
 
 @every_app
+@pytest.mark.process
 async def test_nothing_found_is_known_soon_also_where_the_command_does_not_report_it(rig: Rig, kind: AppKind) -> None:
     _, instance, _ = await hunted(rig, kind, "nothing")
     await follow(rig, instance)
@@ -83,6 +85,7 @@ async def test_nothing_found_is_known_soon_also_where_the_command_does_not_repor
 
 
 @every_app
+@pytest.mark.process
 async def test_a_download_that_fails_fails_the_search_and_backs_the_item_off(rig: Rig, kind: AppKind) -> None:
     _, instance, _ = await hunted(rig, kind, "download_failed")
     for _ in range(5):
@@ -95,6 +98,7 @@ async def test_a_download_that_fails_fails_the_search_and_backs_the_item_off(rig
 
 
 @every_app
+@pytest.mark.process
 async def test_a_download_that_the_app_does_not_import_is_seen_in_the_queue(rig: Rig, kind: AppKind) -> None:
     app, instance, item = await hunted(rig, kind, "import_failed")
     for _ in range(5):
@@ -213,6 +217,7 @@ async def test_a_restart_of_the_app_fails_the_search_at_once(rig: Rig) -> None:
 
 
 @every_app
+@pytest.mark.process
 async def test_an_app_is_asked_at_most_three_times_in_ten_minutes_between_its_hunts(rig: Rig, kind: AppKind) -> None:
     app, instance, _ = await hunted(rig, kind, "grab", download_seconds=10**6)
     app.log.reset()
@@ -322,6 +327,7 @@ async def nothing_changes(app: SimApp, item: int) -> None:
         (nothing_changes, False),
     ],
 )
+@pytest.mark.process
 async def test_a_parked_item_is_searched_again_when_something_changed(rig: Rig, change: Any, wakes: bool) -> None:
     app, instance, item = await parked_item(rig)
     await change(app, item)

@@ -95,6 +95,7 @@ WINDOWS: list[tuple[str, str, list[str], str, datetime, bool]] = [
 
 
 @pytest.mark.parametrize(("start", "end", "days", "zone", "now", "is_open"), WINDOWS)
+@pytest.mark.process
 async def test_automatic_hunts_run_only_inside_the_windows(
     rig: Rig, start: str, end: str, days: list[str], zone: str, now: datetime, is_open: bool
 ) -> None:
@@ -141,6 +142,7 @@ async def test_the_daily_cap_holds_longer_than_the_hourly_one(rig: Rig) -> None:
     assert (await rig.hunt(instance)).searched == 3
 
 
+@pytest.mark.process
 async def test_an_app_that_is_down_is_tried_again_ever_more_rarely_and_comes_back_by_itself(rig: Rig) -> None:
     async with switched(rig, rig.sonarr(PLENTY), interval_minutes=60) as (instance, switch):
         await switch.off()
@@ -168,6 +170,7 @@ async def test_an_app_that_is_down_is_tried_again_ever_more_rarely_and_comes_bac
         assert round((state.rest_until - rig.clock.now) / timedelta(minutes=1)) == 1
 
 
+@pytest.mark.process
 async def test_an_offline_app_rests_from_automatic_hunts_but_a_manual_one_tries_it(rig: Rig) -> None:
     async with switched(rig, rig.sonarr(PLENTY)) as (instance, switch):
         await switch.off()

@@ -46,6 +46,7 @@ async def test_of_two_workers_at_one_hunt_one_works(rig: Rig) -> None:
     "held_up_at",
     ["before POST /api/v3/command", "after POST /api/v3/command", "before the transaction", "after a wait"],
 )
+@pytest.mark.process
 async def test_a_worker_that_was_taken_over_while_it_was_held_up_writes_nothing(rig: Rig, held_up_at: str) -> None:
     """Its lease ran out, another worker ended the hunt; then it wakes up."""
     app, instance, hunt_id = await hunted_instance(rig)

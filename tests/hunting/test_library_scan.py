@@ -22,6 +22,7 @@ def reads_of_owners(app: SimApp) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", WITH_SCORES)
+@pytest.mark.process
 async def test_a_small_library_is_read_in_one_hunt_and_again_in_the_next(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, grab_share=0)
     low = [add_scored(app, 0) for _ in range(3)]
@@ -33,6 +34,7 @@ async def test_a_small_library_is_read_in_one_hunt_and_again_in_the_next(rig: Ri
 
 
 @pytest.mark.parametrize("kind", WITH_SCORES)
+@pytest.mark.process
 async def test_without_a_cooldown_every_file_has_its_turn(rig: Rig, kind: AppKind) -> None:
     app = rig.simulated(kind, grab_share=0)
     first = add_scored(app, 0)

@@ -49,6 +49,7 @@ async def minutes_to_next(rig: Rig, instance: InstanceOut) -> float:
 
 
 @every_app
+@pytest.mark.process
 async def test_nothing_is_sent_while_the_app_says_that_no_indexer_searches(rig: Rig, kind: AppKind) -> None:
     app, instance = await with_items(rig, kind, 2)
     all_off(app, told=True)
@@ -93,6 +94,7 @@ async def test_a_search_that_did_not_take_place_costs_nothing(rig: Rig) -> None:
 
 
 @every_app
+@pytest.mark.process
 async def test_every_app_tells_a_search_from_none(rig: Rig, kind: AppKind) -> None:
     """Also those that do not report their last searches: their health is asked afterwards."""
     app, instance = await with_items(rig, kind, 1)

@@ -196,6 +196,7 @@ def test_no_record_is_missed_when_others_are_added(
 
 @given(DATABASES, st.integers(), st.integers(1000, 1500))
 @LISTS
+@pytest.mark.process
 def test_what_becomes_due_before_the_cursor_does_not_wait_for_the_end_of_the_list(
     database: AppDatabase, seed: int, total: int
 ) -> None:

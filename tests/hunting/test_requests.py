@@ -33,9 +33,10 @@ async def counted(rig: Rig, size: int, *, mode: str, seconds: float) -> tuple[in
     return app.log.total, app.log.bytes_sent
 
 
-@pytest.mark.parametrize(("mode", "most"), [("auto", 13), ("episode", 11)])
-@pytest.mark.parametrize(("seconds", "more"), [(0.05, 1), (2.9, 0)])  # so short a search is asked for a proof
-async def test_a_hunt_costs_about_twelve_requests_whatever_the_size_of_the_library(
+@pytest.mark.process
+@pytest.mark.parametrize(("mode", "most"), [("auto", 12), ("episode", 11)])
+@pytest.mark.parametrize(("seconds", "more"), [(0.05, 1), (2.9, 0)])  # no real search is so short: it needs a proof
+async def test_a_hunt_costs_twelve_requests_whatever_the_size_of_the_library(
     rig: Rig, mode: str, most: int, seconds: float, more: int
 ) -> None:
     small = await counted(rig, 1_000, mode=mode, seconds=seconds)
@@ -45,7 +46,7 @@ async def test_a_hunt_costs_about_twelve_requests_whatever_the_size_of_the_libra
 
 
 @pytest.mark.parametrize("kind", ["sonarr", "radarr"])
-async def test_twenty_short_searches_cost_at_most_2_4_requests_each_and_no_list_of_commands(
+async def test_twenty_short_searches_cost_at_most_2_25_requests_each_and_no_list_of_commands(
     rig: Rig, kind: str
 ) -> None:
     library = LibrarySpec.with_missing(500)
@@ -56,7 +57,7 @@ async def test_twenty_short_searches_cost_at_most_2_4_requests_each_and_no_list_
     app.log.reset()
     hunt = await rig.hunt(instance)
     assert hunt.searched == 20
-    assert app.log.total <= 48, requests(app)
+    assert app.log.total <= 45, requests(app)
     assert requests(app)["GET /api/v3/command"] == 0
     assert app.log.bytes_sent < 150_000
 

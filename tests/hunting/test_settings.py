@@ -30,6 +30,7 @@ async def reasons(rig: Rig, app: SimApp, **hunting: Any) -> dict[int, Reason]:
     }
 
 
+@pytest.mark.process
 async def test_each_pass_has_its_own_cooldown(rig: Rig) -> None:
     app = rig.radarr(grab_share=0)
     add(app)

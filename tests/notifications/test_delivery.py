@@ -190,6 +190,7 @@ async def test_the_number_of_concurrent_deliveries_is_limited(rig: Rig) -> None:
 
 
 @pytest.mark.storage
+@pytest.mark.process
 async def test_several_workers_send_nothing_twice(rig: Rig) -> None:
     with receiver() as there, receiver() as other:
         await add_connection(rig, there)
@@ -254,6 +255,7 @@ async def test_a_clock_that_is_set_back_delays_nothing(rig: Rig) -> None:
         ({"enabled": False}, set()),
     ],
 )
+@pytest.mark.process
 async def test_only_wanted_events_are_sent(rig: Rig, given: dict[str, Any], wanted: set[str]) -> None:
     radarr = {"app_type": AppType.RADARR, "instance_id": 8, "instance_name": "Films"}
     gone = InstanceOffline(**radarr, error_code="unreachable", error="Gone.")

@@ -71,6 +71,7 @@ THROUGH: dict[tuple[str, int], dict[str, list[str]]] = {
 
 @pytest.mark.storage
 @pytest.mark.parametrize(("zone", "which"), list(THROUGH), ids=lambda part: str(part))
+@pytest.mark.process
 async def test_three_workers_fire_each_due_time_once_through_a_clock_change(rig: Rig, zone: str, which: int) -> None:
     change = CHANGES[zone][which]
     rig.clock.now = change - 3 * HOUR
@@ -175,6 +176,7 @@ async def test_a_clock_that_is_set_back_fires_nothing_twice(rig: Rig) -> None:
 
 
 @pytest.mark.storage
+@pytest.mark.process
 async def test_wherever_a_worker_dies_there_is_one_run_and_one_hunt(rig: Rig) -> None:
     hunted = await instance(rig)
     at, died = 0, True

@@ -71,6 +71,7 @@ def test_nothing_known_passes(lock: str, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize(("flags", "code", "word"), [((), 1, "FAILED"), (("--may-skip",), 0, "SKIPPED")])
+@pytest.mark.process
 def test_no_database_fails_unless_a_flag_allows_it(
     lock: str, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], code: int, word: str
 ) -> None:

@@ -163,6 +163,7 @@ async def test_the_places_where_apps_live_are_taken(rig: Rig, url: str) -> None:
 @pytest.mark.parametrize(
     "host", ["tv.example.org", "tv.example.org.", "2130706433.example.org", "xn--bcher-kva.example"]
 )
+@pytest.mark.process
 async def test_a_name_that_leads_there_is_not_connected_to(rig: Rig, host: str, answers: list[str]) -> None:
     names = Names({name: [answers] for name in (host, host.removesuffix("."), "xn--bcher-kva.example")})
     calls: list[bytes] = []
@@ -213,6 +214,7 @@ async def test_a_name_that_changes_its_mind_is_asked_and_checked_each_time(rig: 
         "file:///etc",
     ],
 )
+@pytest.mark.process
 async def test_no_redirect_is_followed_and_the_key_goes_nowhere_else(rig: Rig, status: str, place: str) -> None:
     names = Names({"tv.example.org": [["127.0.0.1"]], "other.example.org": [["127.0.0.1"]]})
     paths: list[bytes] = []

@@ -312,6 +312,7 @@ def test_finding_17_no_credential_stands_in_the_code() -> None:
     assert not [name for name, value in fields.items() if re.search("key|password|secret|token", name) and value]
 
 
+@pytest.mark.process
 def test_finding_18_a_broken_database_stops_the_start_and_is_left_as_it_is(tmp_path: Path) -> None:
     """[S15] A database that looked broken was thrown away, and came back without its authentication."""
     file = tmp_path / "huntarr.db"

@@ -145,6 +145,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
+@pytest.mark.process
 async def test_what_is_not_http_is_refused_and_ends_the_connection(tmp_path: Path, name: str) -> None:
     async with server(tmp_path) as address, connected(address) as line:
         await line.send(BAD[name] + b"GET /ping HTTP/1.1\r\n" + HOST + b"\r\n")
@@ -350,6 +351,7 @@ async def test_no_spelling_of_an_address_lets_a_stranger_in(tmp_path: Path) -> N
         b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
     ],
 )
+@pytest.mark.process
 async def test_credentials_that_do_not_count(tmp_path: Path, headers: bytes) -> None:
     async with server(tmp_path) as address:
         request = b"GET /api/notes HTTP/1.1\r\n" + HOST + headers + b"\r\n"

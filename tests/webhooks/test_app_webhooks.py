@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio
 
 
 @every_app
+@pytest.mark.process
 async def test_from_the_grab_to_the_import_each_by_one_request(rig: Rig, kind: AppKind) -> None:
     async with calling_app(rig, kind, "import") as caller:
         assert await caller.call("Grab") == "looking"
@@ -45,6 +46,7 @@ async def test_from_the_grab_to_the_import_each_by_one_request(rig: Rig, kind: A
 
 
 @pytest.mark.storage
+@pytest.mark.process
 async def test_a_real_worker_runs_the_queued_job(rig: Rig) -> None:
     async with calling_app(rig, "sonarr", "import") as caller:
         rig.clock.forward(seconds=2000)
@@ -78,6 +80,7 @@ def hints_without_redis(rig: Rig) -> WebhookHints:
     return WebhookHints(db, NoRedis(), searches, FollowedSearches(db, clock), clock)
 
 
+@pytest.mark.process
 async def test_an_app_that_calls_all_the_time_is_read_once_a_minute(rig: Rig) -> None:
     async with calling_app(rig, "radarr", "import") as caller:
         caller.app.settings.download_seconds = 10**6
@@ -208,6 +211,7 @@ async def test_a_season_search_is_found_by_its_episodes(rig: Rig) -> None:
         assert (await caller.search()).outcome is Outcome.GRABBED
 
 
+@pytest.mark.process
 async def test_the_read_waits_for_the_end_of_a_running_hunt(rig: Rig) -> None:
     async with calling_app(rig, "radarr", "import") as caller:
         [hunt] = await rig.container.hunting.service.start(HuntIn(instance_id=caller.instance.id))

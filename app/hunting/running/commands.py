@@ -36,12 +36,8 @@ class CommandTracker:
     """Follows the commands of one instance while a worker holds it."""
 
     def __init__(self, services: RunningServices, context: InstanceContext, client: ArrClient) -> None:
-        self._searches = services.searches
-        self._followed = services.followed
-        self._clock = services.clock
-        self._timing = services.timing
-        self._lease = context.lease
-        self._hunting = context.hunting
+        self._services = services
+        self._context = context
         self._client = client
         self._in_flight: dict[int, InFlight] = {}
         self._failed_reads = 0
@@ -64,7 +60,7 @@ class CommandTracker:
     async def usual_seconds(self) -> float:
         """How long a search takes, by those of this hunt, or else the last ones of the instance."""
         if not self._took:
-            self._took.append(await self._followed.usual_seconds(self._lease.instance_id) or 0.0)
+            self._took.append(await self._services.followed.usual_seconds(self._context.lease.instance_id) or 0.0)
         seconds = median(self._took[1:] or self._took)
         return seconds + 1 if seconds else 0.0  # the app's times are whole seconds
 
@@ -82,25 +78,27 @@ class CommandTracker:
         if not sending:
             return
         commands = await self._client.commands()
-        taken = await self._followed.known_commands(self._lease.instance_id)
+        taken = await self._services.followed.known_commands(self._context.lease.instance_id)
         for search in sending:
             target = search_target(search.unit, search.item_id, search.owner_id, search.season)
             found = _newest(commands, target, since=search.searched_at, taken=taken)
             if found is None:
-                await self._searches.unclear(self._lease, search.id or 0, "The worker ended while sending it.")
+                await self._services.searches.unclear(
+                    self._context.lease, search.id or 0, "The worker ended while sending it."
+                )
                 continue
             taken.add(found.command_id)
             await self.accepted(search.id or 0, found, self.monotonic_of(search.searched_at))
 
     async def accepted(self, search_id: int, command: Command, sent_at: float) -> None:
         """The app took the command: follow it to its end."""
-        await self._searches.accepted(self._lease, search_id, command)
+        await self._services.searches.accepted(self._context.lease, search_id, command)
         await self._follow(search_id, command, sent_at)
 
     async def find(self, target: SearchTarget, since: datetime) -> Command | None:
         """The command of a search whose answer was lost; `ArrError` when the commands cannot be read."""
         commands = await self._client.commands()
-        taken = await self._followed.known_commands(self._lease.instance_id)
+        taken = await self._services.followed.known_commands(self._context.lease.instance_id)
         return _newest(commands, target, since=since, taken=taken)
 
     async def read(self, *, sent_before: float, until_one_ends: bool = False) -> None:
@@ -141,7 +139,7 @@ class CommandTracker:
                 return
             self.is_without_indexers = True
             log.warning("nothing was searched: the app has no indexer", command_id=ended.command.command_id)
-            await self._searches.not_searched(self._lease, ended.search_id, ended.command)
+            await self._services.searches.not_searched(self._context.lease, ended.search_id, ended.command)
 
     async def confirm_first(self) -> None:
         """The same before more is sent, when two ended so; until it is known that the app has indexers."""
@@ -158,11 +156,11 @@ class CommandTracker:
                 continue
             if is_gone:
                 del self._in_flight[command_id]
-                await self._searches.withdrawn(self._lease, search.search_id)
+                await self._services.searches.withdrawn(self._context.lease, search.search_id)
 
     def monotonic_of(self, moment: datetime) -> float:
         """A time of day by the monotonic clock."""
-        return self._timing.monotonic() - max(0.0, (self._clock() - moment).total_seconds())
+        return self._services.timing.monotonic() - max(0.0, (self._services.clock() - moment).total_seconds())
 
     async def _settle_pending(self, search: Search) -> None:
         search_id, sent_at = search.id or 0, self.monotonic_of(search.searched_at)
@@ -204,25 +202,29 @@ class CommandTracker:
             self._took.append((command.ended_at - command.started_at).total_seconds())
         ended = EndedSearch(search.search_id, command)
         if command.status is CommandStatus.CANCELLED:
-            await self._searches.withdrawn(self._lease, search.search_id)
+            await self._services.searches.withdrawn(self._context.lease, search.search_id)
         elif is_doubtful(command):
             self._doubtful.append(ended)
         else:
             await self._end(ended)
 
     async def _end(self, ended: EndedSearch) -> None:
-        is_tracked = self._hunting.track_outcomes
-        outcome = await self._searches.command_over(self._lease, ended.search_id, ended.command, is_tracked=is_tracked)
+        is_tracked = self._context.hunting.track_outcomes
+        outcome = await self._services.searches.command_over(
+            self._context.lease, ended.search_id, ended.command, is_tracked=is_tracked
+        )
         log.info("search ended", command_id=ended.command.command_id, outcome=outcome)
 
     async def _forgotten(self, search_id: int) -> None:
-        await self._searches.command_forgotten(self._lease, search_id, is_tracked=self._hunting.track_outcomes)
+        await self._services.searches.command_forgotten(
+            self._context.lease, search_id, is_tracked=self._context.hunting.track_outcomes
+        )
 
     def _drop(self, is_lost: Callable[[InFlight], bool]) -> None:
         self._in_flight = {command_id: search for command_id, search in self._in_flight.items() if not is_lost(search)}
 
     def _is_late(self, search: InFlight) -> bool:
-        return self._timing.monotonic() - search.sent_at > self._hunting.command_timeout_minutes * 60
+        return self._services.timing.monotonic() - search.sent_at > self._context.hunting.command_timeout_minutes * 60
 
 
 def _newest(commands: Sequence[Command], target: SearchTarget, *, since: datetime, taken: set[int]) -> Command | None:

@@ -50,12 +50,8 @@ class SearchSender:
     """Sends the searches of one hunt, over all its passes, and waits for their ends."""
 
     def __init__(self, services: RunningServices, context: HuntContext, client: ArrClient) -> None:
-        self._searches = services.searches
-        self._followed = services.followed
-        self._clock = services.clock
-        self._timing = services.timing
-        self._lease = context.lease
-        self._hunting = context.hunting
+        self._services = services
+        self._context = context
         self._client = client
         self._commands = CommandTracker(services, context, client)
         self._started_at = services.timing.monotonic()
@@ -81,7 +77,9 @@ class SearchSender:
             if self._age_seconds >= SEND_SECONDS:
                 sent.left += _left(choices[number:], Reason.BATCH_FULL)
                 break
-            reserved = await self._searches.reserve(self._lease, hunt_pass, choice, self._hunting)
+            reserved = await self._services.searches.reserve(
+                self._context.lease, hunt_pass, choice, self._context.hunting
+            )
             if isinstance(reserved, HuntReason):
                 sent.stop = reserved
                 is_cap = reserved in (HuntReason.HOURLY_CAP, HuntReason.DAILY_CAP)
@@ -109,14 +107,16 @@ class SearchSender:
         A hunt that was cancelled does not wait: it cancels the commands that the app has not begun.
         """
         while self._commands.in_flight and self._age_seconds < HUNT_SECONDS:
-            self._is_cancelled = self._is_cancelled or await self._followed.is_cancelled(self._lease.hunt_id)
+            self._is_cancelled = self._is_cancelled or await self._services.followed.is_cancelled(
+                self._context.lease.hunt_id
+            )
             if self._is_cancelled:
                 await self._commands.cancel()
                 return
             await self._poll()
 
     async def _send(self, search_id: int, choice: Selected, sent: Sent) -> None:
-        target, started_at = target_of(choice.candidate), self._clock()
+        target, started_at = target_of(choice.candidate), self._services.clock()
         command: Command | None
         try:
             command = await self._client.search(target)
@@ -129,7 +129,7 @@ class SearchSender:
             sent.searched.add(choice.candidate.key)
             command = await self._find_sent(search_id, target, started_at)
         finally:
-            self._last_sent_at = self._timing.monotonic()
+            self._last_sent_at = self._services.timing.monotonic()
             self._commands.idle_reads = 0
         if command is None:
             return
@@ -143,7 +143,7 @@ class SearchSender:
         A failure inside the app may be either: it costs both.
         """
         costs_item = failure.is_of_item or failure.http_status == INTERNAL_ERROR
-        await self._searches.refused(self._lease, search_id, failure.message, costs_item=costs_item)
+        await self._services.searches.refused(self._context.lease, search_id, failure.message, costs_item=costs_item)
         if failure.is_of_item and len(sent.refusals) < MAX_REFUSALS - 1:
             sent.refusals.append(failure.message)
         else:
@@ -158,43 +158,43 @@ class SearchSender:
             command = None
             message = f"The connection broke while the search was sent: {failure.message}"
         if command is None:
-            await self._searches.unclear(self._lease, search_id, message)
+            await self._services.searches.unclear(self._context.lease, search_id, message)
         return command
 
     async def _wait_for_turn(self) -> None:
         """Wait for the gap, and until fewer than two searches are in flight."""
         if self._last_sent_at is None:
-            before = await self._followed.last_reserved_at(self._lease.instance_id)
+            before = await self._services.followed.last_reserved_at(self._context.lease.instance_id)
             self._last_sent_at = self._commands.monotonic_of(before) if before is not None else None
         if self._last_sent_at is not None:
-            await self._sleep_until(self._last_sent_at + self._hunting.min_gap_seconds)
+            await self._sleep_until(self._last_sent_at + self._context.hunting.min_gap_seconds)
         while self._commands.in_flight >= MAX_IN_FLIGHT and self._age_seconds < SEND_SECONDS and not self._is_cancelled:
             await self._poll(until_one_ends=True)
         await self._commands.confirm_first()
 
     async def _poll(self, *, until_one_ends: bool = False) -> None:
         """Ask for the commands when one should be over, and then ever more rarely while none of them ends."""
-        polls, idle = self._timing.polls, self._commands.idle_reads
+        polls, idle = self._services.timing.polls, self._commands.idle_reads
         usual_seconds = min(max(await self._commands.usual_seconds(), polls[0]), polls[-1])
         moment = self._commands.oldest_sent_at + usual_seconds
         if idle:
             moment = max(moment, self._last_read_at + polls[min(idle, len(polls)) - 1])
         await self._sleep_until(moment)
-        self._last_read_at = self._timing.monotonic()
+        self._last_read_at = self._services.timing.monotonic()
         if not self._is_cancelled:
             due = self._last_read_at - usual_seconds
             await self._commands.read(sent_before=due, until_one_ends=until_one_ends)
 
     async def _sleep_until(self, moment: float) -> None:
         """Sleep until `moment` of the monotonic clock, or until the hunt is cancelled."""
-        while (rest := moment - self._timing.monotonic()) > 0 and not self._is_cancelled:
-            await self._timing.sleep(min(rest, MAX_SLEEP_SECONDS))
+        while (rest := moment - self._services.timing.monotonic()) > 0 and not self._is_cancelled:
+            await self._services.timing.sleep(min(rest, MAX_SLEEP_SECONDS))
             if rest > MAX_SLEEP_SECONDS:
-                self._is_cancelled = await self._followed.is_cancelled(self._lease.hunt_id)
+                self._is_cancelled = await self._services.followed.is_cancelled(self._context.lease.hunt_id)
 
     @property
     def _age_seconds(self) -> float:
-        return self._timing.monotonic() - self._started_at
+        return self._services.timing.monotonic() - self._started_at
 
 
 def _left(choices: Sequence[Selected], reason: Reason) -> list[Evaluated]:

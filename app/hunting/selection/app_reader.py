@@ -88,6 +88,7 @@ class AppReader:
         self._highest = 0
         self._hierarchy = AppHierarchy.of(target.client)
         self._filters: ResolvedFilters | None = None
+        self._seasons: dict[int, dict[int, SeasonFacts]] = {}
 
     async def filters(self) -> ResolvedFilters:
         """The tags and profiles of the settings as ids of the app; at most one request for each kind."""
@@ -254,9 +255,13 @@ class AppReader:
 
         return TaggedOwners(sorted(ids), requests_each, read)
 
-    async def _season(self, owner_id: int, season: int) -> SeasonFacts | None:
+    async def _season(self, owner_id: int, season: int, has_others: bool) -> SeasonFacts | None:
+        """One request for the season, or for all seasons of a series of which others are wanted too."""
         try:
-            return await self._client.season(owner_id, season, now=self._now)
+            if has_others and owner_id not in self._seasons:
+                self._seasons[owner_id] = await self._client.seasons(owner_id, now=self._now)
+            known = self._seasons.get(owner_id, {}).get(season)
+            return known or await self._client.season(owner_id, season, now=self._now)
         except ArrError as failure:
             log.warning(
                 "season not read; its episodes are searched singly",

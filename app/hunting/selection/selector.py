@@ -33,7 +33,8 @@ class Probes:
     """What is asked about the candidates: their item states, what a season lacks, how much an owner has."""
 
     item_states: Callable[[Sequence[Candidate]], Awaitable[ItemStates]]
-    season: Callable[[int, int], Awaitable[SeasonFacts | None]]
+    season: Callable[[int, int, bool], Awaitable[SeasonFacts | None]]
+    """By owner and number; the flag says that other seasons of the owner are wanted too."""
     owner: Callable[[int], Awaitable[OwnerFacts | None]]
     """`None` for one that was removed a moment ago."""
     owner_tags: Callable[[], Awaitable[Mapping[int, frozenset[int]]]]
@@ -212,7 +213,7 @@ class Selector:
         is_wanted = is_season_mode = self._pass.mode is Mode.SEASON
         if decision.reason is Reason.SEARCH or (is_season_mode and season.is_anime):
             self._result.requests += 1
-            facts = await self._probes.season(season.owner_id or 0, season.season or 0)
+            facts = await self._probes.season(season.owner_id or 0, season.season or 0, self._has_others(season))
             if facts is not None:
                 season = with_facts(season, facts)
                 decision = self._decide(season, states)  # somebody may have searched an episode that no page shows
@@ -257,6 +258,10 @@ class Selector:
         if self._owner_tags is None and (self._rules.exclude_tags or self._rules.include_tags is not None):
             self._result.requests += 1
             self._owner_tags = await self._probes.owner_tags()
+
+    def _has_others(self, season: Candidate) -> bool:
+        """Whether other seasons of its series are in the list too, as far as it was read."""
+        return any(item.owner_id == season.owner_id and item.season != season.season for item in self._items.values())
 
     def _is_covered(self, candidate: Candidate) -> bool:
         """Whether a search of this hunt is for it too: that of its season, its owner, or another item of its file."""
