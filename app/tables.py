@@ -11,6 +11,7 @@ from app.idempotency import models as idempotency
 from app.instances import models as instances
 from app.logs import models as logs
 from app.notifications import models as notifications
+from app.prowlarr import models as prowlarr
 from app.schedules import models as schedules
 from app.settings import models as settings
 from app.webhooks import models as webhooks
@@ -25,6 +26,7 @@ MODULES = (
     instances,
     logs,
     notifications,
+    prowlarr,
     schedules,
     settings,
     webhooks,

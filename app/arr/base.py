@@ -17,6 +17,7 @@ from app.arr.models import (
     FileFacts,
     HistoryKind,
     HuntPass,
+    IndexerLink,
     LibraryMovie,
     LibraryStep,
     Mode,
@@ -231,10 +232,14 @@ class ArrClient:
             raise self._lacks("custom-format scores")
         return read_formats_fingerprint(await self._ask("GET", "customformat"))
 
-    async def indexers(self) -> frozenset[int]:
-        """Ids of the indexers that take part in automatic searches."""
+    async def indexers(self) -> list[IndexerLink]:
+        """The indexers that take part in automatic searches."""
         found = read_list(IndexerResource, await self._ask("GET", "indexer"), "indexers")
-        return frozenset(indexer.id for indexer in found if indexer.enable_automatic_search)
+        return [
+            IndexerLink(indexer.id, indexer.name, indexer.base_url)
+            for indexer in found
+            if indexer.enable_automatic_search
+        ]
 
     async def history_page(self, page: int) -> EventPage:
         """Page `page` (from 1) of the history of downloads, newest first, `HISTORY_PAGE_SIZE` rows each."""

@@ -3,7 +3,9 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias, TypeVar
 
 import httpx
 
@@ -14,8 +16,9 @@ from app.core.clock import Clock, utc_now
 from app.http.bodies import MAX_BODY_BYTES, Json
 from app.http.client import TRIES, HttpClient, Observer
 from app.http.errors import HttpError
-from app.http.messages import Endpoint, HttpRequest, Method, Param
+from app.http.messages import Endpoint, HttpReply, HttpRequest, Method, Param
 
+T = TypeVar("T")
 Params: TypeAlias = Mapping[str, Param]
 
 
@@ -52,19 +55,40 @@ class ArrHttp(HttpClient):
         `path` follows the base of `connection.url`, as `/api/v3/queue`. A reply of more than `limit` bytes is not
         read. `HttpClient.request` says what is tried again.
         """
+        request = HttpRequest(method, path, params, json, max_body_bytes=limit, sniffs_json=True)
+        return await self._exchange(
+            connection, request, lambda reply: read_reply(reply, connection, method, self._clock()), tries
+        )
+
+    async def get_dated(
+        self, connection: Connection, path: str, *, limit: int = MAX_BODY_BYTES
+    ) -> tuple[Json, datetime | None]:
+        """A GET as `send` does it, with the server's time as its header `Date` tells it; `None` where it does not."""
+        request = HttpRequest("GET", path, max_body_bytes=limit, sniffs_json=True)
+
+        def read(reply: HttpReply) -> tuple[Json, datetime | None]:
+            return read_reply(reply, connection, "GET", self._clock()), _date_of(reply)
+
+        return await self._exchange(connection, request, read, TRIES)
+
+    async def _exchange(
+        self, connection: Connection, request: HttpRequest, read: Callable[[HttpReply], T], tries: int
+    ) -> T:
         if not (connection.api_key.isascii() and connection.api_key.isprintable()):
             sentence = "The API key holds characters that no key has: copy it again from the app's Settings, General."
             raise ArrError(ErrorCode.UNAUTHORIZED, sentence, may_have_reached=False)
-        request = HttpRequest(method, path, params, json, max_body_bytes=limit, sniffs_json=True)
         try:
-            return await self.request(
-                _endpoint(connection),
-                request,
-                lambda reply: read_reply(reply, connection, method, self._clock()),
-                tries=tries,
-            )
+            return await self.request(_endpoint(connection), request, read, tries=tries)
         except HttpError as failure:
             raise arr_error(failure) from failure.__cause__
+
+
+def _date_of(reply: HttpReply) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(reply.headers.get("date", ""))
+    except ValueError:
+        return None
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 
 def _endpoint(connection: Connection) -> Endpoint:

@@ -17,6 +17,7 @@ class AppType(StrEnum):
     LIDARR = "lidarr"
     READARR = "readarr"
     WHISPARR = "whisparr"
+    PROWLARR = "prowlarr"
 
 
 class Variant(StrEnum):
@@ -281,6 +282,15 @@ class LibraryStep:
     next_id: int
     requests: int
     is_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexerLink:
+    """An indexer of an app, and where the app asks it: of one that Prowlarr set up, an address of Prowlarr."""
+
+    indexer_id: int
+    name: str
+    base_url: str | None = None
 
 
 class HistoryKind(StrEnum):

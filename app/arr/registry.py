@@ -60,6 +60,7 @@ _SPECS = (
     AppSpec.of(LidarrClient),
     AppSpec.of(ReadarrClient),
     AppSpec.of(WhisparrSeriesClient, WhisparrClient, WhisparrListlessClient),
+    AppSpec(AppType.PROWLARR, "Prowlarr", "/api/v1", 9696),
 )
 REGISTRY: dict[AppType, AppSpec] = {spec.app_type: spec for spec in _SPECS}
 

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterable
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, AliasPath, Field
+from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
 
 from app.arr.models import (
     AppDatabase,
@@ -32,8 +32,10 @@ from app.arr.parsing import (
     Moment,
     Resource,
     Text,
+    read_all,
     read_one,
 )
+from app.http.addresses import MAX_URL_LENGTH
 from app.http.bodies import Json
 
 ITEMS = (Unit.EPISODE, Unit.MOVIE, Unit.ALBUM, Unit.BOOK)
@@ -149,8 +151,35 @@ class CreatedResource(Resource):
     id: Id
 
 
-class IndexerResource(Resource):
+class FieldResource(Resource):
+    """One setting of an indexer, an application and the like."""
+
+    name: Line
+    value: object = None
+
+
+Fields = Annotated[list[object], BeforeValidator(lambda value: value if isinstance(value, list) else [])]
+
+
+class ProviderResource(Resource):
+    """What the apps configure by a list of `fields`."""
+
     id: Id
+    name: Line = ""
+    fields: Fields = Field(default=[])
+
+    def field(self, name: str) -> object:
+        """The value of one of its settings; `None` where it is not there."""
+        found = read_all(FieldResource, self.fields, "fields")[0]
+        return next((each.value for each in found if each.name == name), None)
+
+    @property
+    def base_url(self) -> str | None:
+        url = self.field("baseUrl")
+        return url[:MAX_URL_LENGTH] if isinstance(url, str) and url else None
+
+
+class IndexerResource(ProviderResource):
     enable_automatic_search: Flag = False
 
 

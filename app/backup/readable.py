@@ -24,10 +24,22 @@ from app.history.service import search_out
 from app.hunting.schemas import HuntOut
 from app.hunting.selection.policy import Reason
 from app.hunting.store.derived_lists import read_movies
-from app.hunting.store.models import DerivedList, Hunt, HuntState, ItemState, Outcome, Search, Skip, WalkCursor
+from app.hunting.store.models import (
+    AppSnapshot,
+    DerivedList,
+    Hunt,
+    HuntState,
+    ItemState,
+    Outcome,
+    Search,
+    Skip,
+    WalkCursor,
+)
 from app.instances.models import Instance, InstanceState
 from app.notifications.models import ConnectionState, NotificationConnection
 from app.notifications.schemas import ConnectionOut
+from app.prowlarr.indexers import read_links, read_stored
+from app.prowlarr.models import ProwlarrState
 from app.schedules.models import Schedule, ScheduleRun
 from app.schedules.planning import schedule_next
 from app.schedules.schemas import ScheduleIn, ScheduleOut, ScheduleRunOut
@@ -231,6 +243,8 @@ READERS: Final[Mapping[type[SQLModel], Reader]] = {
     Skip: _skip,
     ItemState: _item_state,
     WalkCursor: lambda row: HuntPass(row.hunt_pass),
+    AppSnapshot: lambda row: read_links(row.links),
+    ProwlarrState: lambda row: read_stored(row.indexers),
     DerivedList: lambda row: read_movies(row.movies),
     StatTotal: _counted,
     StatPass: _counted,

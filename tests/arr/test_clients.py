@@ -16,6 +16,7 @@ from app.arr.models import (
     Command,
     CommandStatus,
     Connection,
+    IndexerLink,
     Mode,
     QualityProfile,
     QueueRow,
@@ -388,8 +389,20 @@ async def test_the_fingerprint_of_all_formats(app: ScriptedApp, sonarr: ArrClien
 
 async def test_indexers_that_are_searched(app: ScriptedApp, sonarr: ArrClient) -> None:
     on = {"enableAutomaticSearch": True, "enableRss": False}
-    app.replies_with([{"id": 1, **on}, {"id": 2, "enableAutomaticSearch": False, "enableRss": True}, {"id": 3}, on])
-    assert await sonarr.indexers() == {1}
+    behind = [{"name": "apiPath", "value": "/api"}, {"name": "baseUrl", "value": "http://prowlarr:9696/7/"}, "?"]
+    app.replies_with(
+        [
+            {"id": 1, "name": "Seven (Prowlarr)", "fields": behind, **on},
+            {"id": 2, "enableAutomaticSearch": False, "enableRss": True},
+            {"id": 3},
+            {"id": 4, "name": "Own", "fields": None, **on},
+            on,
+        ]
+    )
+    assert await sonarr.indexers() == [
+        IndexerLink(1, "Seven (Prowlarr)", "http://prowlarr:9696/7/"),
+        IndexerLink(4, "Own"),
+    ]
     assert app.paths == ["indexer"]
 
 

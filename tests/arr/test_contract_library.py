@@ -83,11 +83,12 @@ async def test_fingerprints_change_with_profiles_and_formats(sim: SimulatedApp) 
     after = {profile.profile_id: profile for profile in await sim.client.quality_profiles()}
     assert {number for number in after if after[number].fingerprint != before[number].fingerprint} == {PROFILE}
 
-    assert await sim.client.indexers() == set(sim.app.indexers.all)
+    assert {link.indexer_id for link in await sim.client.indexers()} == set(sim.app.indexers.all)
     sim.app.indexers.all[1].enable_automatic_search = False
     added = sim.app.indexers.add()
-    assert await sim.client.indexers() == set(sim.app.indexers.all) - {1}
-    assert added.id in await sim.client.indexers()
+    ids = {link.indexer_id for link in await sim.client.indexers()}
+    assert ids == set(sim.app.indexers.all) - {1}
+    assert added.id in ids
 
     if sim.client.has_scores:
         mark = await sim.client.formats_fingerprint()

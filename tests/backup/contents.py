@@ -19,6 +19,7 @@ from sqlalchemy.types import TypeDecorator
 
 from app.arr.errors import ErrorCode
 from app.arr.models import HuntPass, Unit, Variant
+from app.arr.prowlarr import ProwlarrIndexer
 from app.arr.registry import hunting_apps
 from app.auth.callers import Caller, CallerKind, Origin, Scope
 from app.auth.credentials import ENVIRONMENT_KEY
@@ -34,6 +35,7 @@ from app.events.payloads import Level
 from app.hunting.selection.policy import Reason
 from app.hunting.store.models import Outcome, Trigger
 from app.hunting.store.reasons import HuntReason
+from app.prowlarr.indexers import StoredIndexer, stored
 from app.schedules.models import RunTrigger
 from tests.support.rig import Rig
 
@@ -60,6 +62,7 @@ KNOWN: dict[str, list[Any]] = {
     "release_titles": [[], ["😀"]],
     "tag_ids": [None, [1, 2]],
     "indexers": [None, [1, 2]],
+    "links": [[], [{"indexer_id": 1, "name": "é (Prowlarr)", "base_url": "http://prowlarr:9696/1/"}]],
     "profiles": [None, {"1": "x"}],
     "profiles_woken": [{}, {"1": "x"}],
     "movies": [b"[]"],
@@ -74,6 +77,14 @@ KNOWN_OF: dict[str, dict[str, list[Any]]] = {
     "users": {"id": [1], "password_hash": [WEAK.hash("correct horse battery")], "totp_secret": [None]},
     "api_keys": {"scope": list(Scope)},
     "hunts": {"trigger": list(Trigger), "reason": [None, *HuntReason]},
+    "prowlarr_states": {
+        "indexers": [
+            [],
+            stored([StoredIndexer(ProwlarrIndexer(1, "é", "torrent", "public", enabled=True, searches=True))]),
+        ],
+        "agents": [[]],
+        "applications": [None, ["http://sonarr:8989"]],
+    },
     "hunt_skips": {"reason": list(Reason)},
     "schedules": {
         "name": ["é😀"],

@@ -28,7 +28,6 @@ LISTS = (
 )
 # Nothing but numbers, times and texts that are shown as they are.
 WITHOUT_READER = {
-    "app_marks",
     "cap_entries",
     "hunt_states",
     "instances",  # read with the settings of their app type

@@ -3,14 +3,16 @@
 Each is probed once a day.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import structlog
 
 from app.arr.base import ArrClient
 from app.arr.errors import ArrError
+from app.arr.models import IndexerLink
 from app.core.clock import Clock
 from app.core.db import Database
 from app.hunting.store.lease import FencedLease, fenced
@@ -75,12 +77,14 @@ class ChangeDetector:
         else:
             await self._compare_formats(lease, await client.formats_fingerprint())
 
-    async def _compare_indexers(self, lease: FencedLease, indexers: frozenset[int]) -> None:
+    async def _compare_indexers(self, lease: FencedLease, links: Collection[IndexerLink]) -> None:
         """A new indexer makes every item worth another search; a removed one does not."""
+        indexers = {link.indexer_id for link in links}
         async with self._snapshot(lease) as snapshot:
             if snapshot.indexers is not None and indexers - set(snapshot.indexers):
                 snapshot.woken_at = self._clock()
             snapshot.indexers, snapshot.indexers_at = sorted(indexers), self._clock()
+            snapshot.links = [asdict(link) for link in links]
 
     async def _compare_profiles(self, lease: FencedLease, profiles: Mapping[str, str], *, has_formats: bool) -> None:
         """A changed profile makes the items that have it worth another search."""

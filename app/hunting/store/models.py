@@ -308,6 +308,8 @@ class AppSnapshot(SQLModel, table=True):
     instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
     indexers: list[int] | None = Field(default=None, sa_type=JSON)
     indexers_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    links: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    """Its indexers as `IndexerLink`: which of them Prowlarr set up."""
     profiles: dict[str, str] | None = Field(default=None, sa_type=JSON)
     """Profile id to the fingerprint of its contents."""
     profiles_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
