@@ -1,4 +1,4 @@
-"""What a route asks and allows, declared once on its function: `@route_policy(Access.READ, etag=True)`."""
+"""What a route asks and allows, declared once on its function: `@RoutePolicy(Access.READ, etag=True)`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -34,6 +34,8 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoutePolicy:
+    """The policy of an endpoint; as a decorator, which stands below the router's, it declares it."""
+
     access: Access
     resolve: Resolver | None = None
     etag: bool = False
@@ -48,6 +50,16 @@ class RoutePolicy:
     upload_bytes: int | None = None
     """The size limit of a body that is streamed and not JSON; such a route takes no `Idempotency-Key`."""
 
+    def __post_init__(self) -> None:
+        if self.access in (Access.APP_TOKEN, Access.HOOK_TOKEN) and self.resolve is None:
+            raise TypeError(f"{self.access} needs `resolve`")
+
+    def __call__(self, endpoint: F) -> F:
+        if hasattr(endpoint, _POLICY):
+            raise TypeError(f"{endpoint.__name__} must declare one policy, it declares several")
+        setattr(endpoint, _POLICY, self)
+        return endpoint
+
     @property
     def is_public(self) -> bool:
         return self.access is Access.PUBLIC
@@ -56,21 +68,6 @@ class RoutePolicy:
     def is_open(self) -> bool:
         """Whether it is for callers without an API key or a session too."""
         return self.access in (Access.PUBLIC, Access.APP_TOKEN, Access.HOOK_TOKEN)
-
-
-def route_policy(access: Access, **options: Any) -> Callable[[F], F]:
-    """Declare the policy of an endpoint, below the router's decorator. `options` are the fields of `RoutePolicy`."""
-    policy = RoutePolicy(access, **options)
-    if access in (Access.APP_TOKEN, Access.HOOK_TOKEN) and policy.resolve is None:
-        raise TypeError(f"{access} needs `resolve`")
-
-    def declare(endpoint: F) -> F:
-        if hasattr(endpoint, _POLICY):
-            raise TypeError(f"{endpoint.__name__} must declare one policy, it declares several")
-        setattr(endpoint, _POLICY, policy)
-        return endpoint
-
-    return declare
 
 
 def policy_of(endpoint: Callable[..., Any]) -> RoutePolicy:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from app.actions.targets import ALL
 from app.api.errors import INTERNAL_ERROR, SENTENCES, WITH_REQUEST_ID, WITH_RETRY_AFTER
 from app.api.policy import MAX_BODY_BYTES
-from app.arr.registry import all_apps
+from app.arr.models import AppType
+from app.arr.registry import all_apps, hunting_apps
 from app.auth.service import CHANGED_MEANWHILE, OWNER_EXISTS, TOKEN_REQUIRED, WRONG
 from app.auth.two_factor import ALREADY_ON
 from app.logs.models import SOURCES
@@ -39,11 +40,18 @@ def _no(name: str, noun: str) -> Refusal:
     return Refusal(name, 404, "There is nothing with this id.", f"There is no {noun} with the id {EXAMPLE_ID}.")
 
 
+def _no_app_type(name: str, known: Iterable[AppType]) -> Refusal:
+    sentence = f"There is no such app type; there are: {', '.join(known)}."
+    return Refusal(name, 404, "There is no such app type.", sentence)
+
+
 def _invalid(name: str, field: str | None, message: str) -> Refusal:
     sentence = f"{field}: {message}" if field else message
     return Refusal(name, 422, "The request is not valid; `details` says where.", sentence, field)
 
 
+NO_APP_TYPE = _no_app_type("NoAppType", all_apps())
+NO_HUNTING_APP_TYPE = _no_app_type("NoHuntingAppType", hunting_apps())
 NO_HUNT = _no("NoHunt", "hunt")
 NO_INSTANCE = _no("NoInstance", "instance")
 NO_SUCH_INSTANCE = _no("NoInstanceOfType", all_apps()[0].value)
@@ -52,12 +60,6 @@ NO_CONNECTION = _no("NoConnection", "notification connection")
 NO_HOOK = _no("NoHook", "hook")
 NO_API_KEY = _no("NoApiKey", "API key")
 NO_SESSION = _no("NoSession", "session")
-NO_APP_TYPE = Refusal(
-    "NoAppType",
-    404,
-    "There is no such app type.",
-    f"There is no such app type; there are: {', '.join(all_apps())}.",
-)
 NO_LOG_SOURCE = Refusal(
     "NoLogSource",
     404,

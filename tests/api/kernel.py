@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -83,17 +83,18 @@ async def kernel(
     """The application with `routers` besides its own, and a client that sends no credentials by itself."""
     clock = ManualClock()
     config = config or Config(data_dir=folder)
-    db = await make_database(folder)
-    pool = make_redis(redis or RedisSettings(unix_socket_path=str(folder / "nobody.sock")))
-    async with ArrHttp("test") as http:
+    async with AsyncExitStack() as opened:
+        db = await make_database(folder)
+        opened.push_async_callback(db.close)
+        pool = make_redis(redis or RedisSettings(unix_socket_path=str(folder / "nobody.sock")))
+        opened.push_async_callback(pool.aclose)
+        http = await opened.enter_async_context(ArrHttp("test"))
         infra = Infra(config, clock, db, pool, ArqQueue(pool), SecretBox("k" * 32), http)
         container = build_container(infra, AppTraffic(db, pool))
         container = replace(container, auth=replace(container.auth, credentials=cast(Credentials, Store())))
         app = create_app(config, open_container=lambda _: nullcontext(container), routers=[*routers, *ROUTERS])
         async with LifespanManager(app) as alive, client_of(alive.app) as client:
             yield Kernel(app, client, container, clock)
-    await pool.aclose()
-    await db.close()
 
 
 def client_of(app: object, peer: str = "198.51.100.9") -> AsyncClient:

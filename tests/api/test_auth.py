@@ -9,7 +9,7 @@ from fastapi.routing import iter_route_contexts
 from httpx import AsyncClient
 from starlette.types import Message
 
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRoute, ApiRouter
 from app.api.tags import Tag
 from app.core.config import Config
@@ -39,22 +39,22 @@ def notes() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/notes")
 
     @router.get("")
-    @route_policy(Access.READ)
+    @RoutePolicy(Access.READ)
     async def list_notes() -> MessageReply:
         return MessageReply(message="read")
 
     @router.post("")
-    @route_policy(Access.FULL)
+    @RoutePolicy(Access.FULL)
     async def create_note(body: Note) -> MessageReply:
         return MessageReply(message=body.text)
 
     @router.get("/export")
-    @route_policy(Access.FULL)
+    @RoutePolicy(Access.FULL)
     async def export_notes() -> MessageReply:
         return MessageReply(message="full")
 
     @router.delete("/keys")
-    @route_policy(Access.SESSION_ONLY)
+    @RoutePolicy(Access.SESSION_ONLY)
     async def delete_note_key() -> MessageReply:
         return MessageReply(message="session")
 
@@ -273,14 +273,14 @@ async def test_a_route_must_declare_a_policy() -> None:
 
 
 async def test_a_route_must_not_declare_two_policies() -> None:
-    once = route_policy(Access.READ)(lambda: None)
+    once = RoutePolicy(Access.READ)(lambda: None)
     with pytest.raises(TypeError, match="must declare one policy, it declares several"):
-        route_policy(Access.FULL)(once)
+        RoutePolicy(Access.FULL)(once)
 
 
 async def test_a_token_route_must_say_how_its_token_is_resolved() -> None:
     with pytest.raises(TypeError, match="needs `resolve`"):
-        route_policy(Access.HOOK_TOKEN)
+        RoutePolicy(Access.HOOK_TOKEN)
 
 
 async def test_a_read_needs_only_the_credentials_of_the_container(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from app.api import body
 from app.api.body import MAX_JSON_DEPTH, is_json, parse_json
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import BadRequest
@@ -31,17 +31,17 @@ def echoes() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/echo")
 
     @router.put("")
-    @route_policy(Access.FULL)
+    @RoutePolicy(Access.FULL)
     async def update_echo(body: Anything) -> MessageReply:
         return MessageReply(message=str(body.value)[:20])
 
     @router.post("/nothing")
-    @route_policy(Access.FULL)
+    @RoutePolicy(Access.FULL)
     async def create_nothing() -> MessageReply:
         return MessageReply(message="done")
 
     @router.post("/file")
-    @route_policy(Access.FULL, upload_bytes=3_000_000, timeout_seconds=None)
+    @RoutePolicy(Access.FULL, upload_bytes=3_000_000, timeout_seconds=None)
     async def upload_file(request: Request) -> MessageReply:
         size = 0
         async for chunk in request.stream():

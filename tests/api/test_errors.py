@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, field_validator
 from starlette.responses import StreamingResponse
 
 from app.api.deps import Paging, RowId
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import Invalid, NotFound, TooManyRequests, Unavailable, UpstreamTimeout
@@ -44,17 +44,17 @@ def faults() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/faults")
 
     @router.post("/people")
-    @route_policy(Access.FULL)
+    @RoutePolicy(Access.FULL)
     async def create_person(body: Person, verify: Annotated[bool, Query()] = False) -> MessageReply:
         return MessageReply(message=body.name)
 
     @router.get("/people/{person_id}")
-    @route_policy(Access.READ)
+    @RoutePolicy(Access.READ)
     async def get_person(person_id: RowId, paging: Paging) -> MessageReply:
         raise NotFound(f"There is no person {person_id} on {paging.page}.")
 
     @router.get("/raise/{kind}")
-    @route_policy(Access.READ)
+    @RoutePolicy(Access.READ)
     async def get_fault(kind: str) -> MessageReply:
         faults: dict[str, Exception] = {
             "crash": RuntimeError(f"secret {PRIVATE}"),
@@ -73,12 +73,12 @@ def faults() -> ApiRouter:
 
 def _with_broken_replies(router: ApiRouter) -> ApiRouter:
     @router.get("/wrong-reply")
-    @route_policy(Access.READ)
+    @RoutePolicy(Access.READ)
     async def get_wrong_reply() -> MessageReply:
         return {"data": PRIVATE}  # type: ignore[return-value] # what the test is about
 
     @router.get("/half")
-    @route_policy(Access.PUBLIC)
+    @RoutePolicy(Access.PUBLIC)
     async def get_half() -> StreamingResponse:
         async def parts() -> object:
             yield b"one"
@@ -87,7 +87,7 @@ def _with_broken_replies(router: ApiRouter) -> ApiRouter:
         return StreamingResponse(parts(), media_type="text/plain")  # type: ignore[arg-type] # an async generator
 
     @router.get("/late")
-    @route_policy(Access.READ, timeout_seconds=0.05)
+    @RoutePolicy(Access.READ, timeout_seconds=0.05)
     async def get_late() -> MessageReply:
         await asyncio.sleep(30)
         return MessageReply()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.api.etag import matches, tag_of
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import NotFound
@@ -44,7 +44,7 @@ async def test_an_unchanged_reply_has_no_body(tmp_path: Path) -> None:
     count = 0
 
     @router.get("")
-    @route_policy(Access.READ, etag=True)
+    @RoutePolicy(Access.READ, etag=True)
     async def get_count() -> MessageReply:
         if count > 1:
             raise NotFound("Gone.")
@@ -68,7 +68,7 @@ async def test_an_unchanged_reply_has_no_body(tmp_path: Path) -> None:
 def test_only_a_get_can_have_an_etag() -> None:
     router = ApiRouter(tag=Tag.STATS)
 
-    @route_policy(Access.FULL, etag=True)
+    @RoutePolicy(Access.FULL, etag=True)
     async def create_thing() -> MessageReply:
         return MessageReply()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from app.api.deps import Paging, RowId
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.config import Config
@@ -46,17 +46,17 @@ def things() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/things")
 
     @router.get("/{name}")
-    @route_policy(Access.READ, etag=True)
+    @RoutePolicy(Access.READ, etag=True)
     async def get_thing(name: str, request: Request, size: int = 0) -> MessageReply:
         return MessageReply(message=f"{name} {size}", data={"path": request.url.path})
 
     @router.get("/{thing_id}/rows")
-    @route_policy(Access.READ)
+    @RoutePolicy(Access.READ)
     async def list_rows(thing_id: RowId, paging: Paging) -> MessageReply:
         return MessageReply(message=str(paging.offset))
 
     @router.post("")
-    @route_policy(Access.FULL)
+    @RoutePolicy(Access.FULL)
     async def create_thing(body: Thing) -> MessageReply:
         return MessageReply(message=body.name)
 

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import col, select
 from starlette.responses import StreamingResponse
 
-from app.api.policy import REPLY_SECONDS, Access, route_policy
+from app.api.policy import REPLY_SECONDS, Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import Conflict, Forbidden, TooManyRequests, Unavailable
@@ -38,7 +38,7 @@ class Shop:
         router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/orders")
 
         @router.post("", status_code=201)
-        @route_policy(Access.FULL, timeout_seconds=timeout_seconds)
+        @RoutePolicy(Access.FULL, timeout_seconds=timeout_seconds)
         async def create_order(body: Order) -> MessageReply:
             self.done.append(body.what)
             self.begun.set()
@@ -55,7 +55,7 @@ class Shop:
             return MessageReply(message=f"{body.what} {len(self.done)} ü")
 
         @router.post("/other", status_code=201)
-        @route_policy(Access.FULL)
+        @RoutePolicy(Access.FULL)
         async def create_other_order(body: Order) -> MessageReply:
             return MessageReply(message=body.what)
 
@@ -63,7 +63,7 @@ class Shop:
 
     def _with_others(self, router: ApiRouter) -> ApiRouter:
         @router.post("/stream")
-        @route_policy(Access.FULL)
+        @RoutePolicy(Access.FULL)
         async def create_stream() -> StreamingResponse:
             self.done.append("stream")
 
@@ -73,13 +73,13 @@ class Shop:
             return StreamingResponse(parts())
 
         @router.post("/open")
-        @route_policy(Access.PUBLIC)
+        @RoutePolicy(Access.PUBLIC)
         async def create_open_order(body: Order) -> MessageReply:
             self.done.append(body.what)
             return MessageReply(message=str(len(self.done)))
 
         @router.get("")
-        @route_policy(Access.READ)
+        @RoutePolicy(Access.READ)
         async def list_orders() -> MessageReply:
             return MessageReply(message=str(len(self.done)))
 

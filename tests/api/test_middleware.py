@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from app.api.context import client_address, context_of
 from app.api.middleware import MAX_HEADERS, MAX_QUERY_BYTES
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.config import Config
@@ -29,7 +29,7 @@ def things() -> ApiRouter:
     router = ApiRouter(tag=Tag.SYSTEM, prefix="/api/things")
 
     @router.get("/{name}")
-    @route_policy(Access.READ)
+    @RoutePolicy(Access.READ)
     async def get_thing(name: str, request: Request, size: int = 0) -> MessageReply:
         context = context_of(request.scope)
         return MessageReply(
@@ -37,7 +37,7 @@ def things() -> ApiRouter:
         )
 
     @router.post("")
-    @route_policy(Access.FULL)
+    @RoutePolicy(Access.FULL)
     async def create_thing(body: Thing) -> MessageReply:
         return MessageReply(message=body.name)
 

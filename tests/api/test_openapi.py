@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 
 from app.api.deps import Paging, RowId
 from app.api.openapi import document, render
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import NO_HUNT, SAME_URL, errors
 from app.api.routing import ApiRouter
 from app.api.tags import DESCRIPTIONS, Tag
@@ -37,22 +37,22 @@ def books() -> ApiRouter:
     router = ApiRouter(tag=Tag.HUNTING, prefix="/api/books")
 
     @router.get("", summary="List books")
-    @route_policy(Access.READ, etag=True)
+    @RoutePolicy(Access.READ, etag=True)
     async def list_books(paging: Paging) -> Reply[Page[BookOut]]:
         raise AssertionError("never called")
 
     @router.post("", status_code=201, summary="Add a book", responses=errors(NO_HUNT, SAME_URL))
-    @route_policy(Access.FULL)
+    @RoutePolicy(Access.FULL)
     async def create_book(body: BookIn) -> Reply[BookOut]:
         raise AssertionError("never called")
 
     @router.delete("/{book_id}", summary="Delete a book", responses=errors(NO_HUNT))
-    @route_policy(Access.SESSION_ONLY)
+    @RoutePolicy(Access.SESSION_ONLY)
     async def delete_book(book_id: RowId) -> MessageReply:
         raise AssertionError("never called")
 
     @router.get("/all", summary="List all books")
-    @route_policy(Access.PUBLIC)
+    @RoutePolicy(Access.PUBLIC)
     async def list_all_books() -> Reply[list[BookOut]]:
         raise AssertionError("never called")
 
@@ -193,7 +193,7 @@ def public_endpoint(name: str) -> Any:
         raise AssertionError("never called")
 
     endpoint.__name__ = name
-    return route_policy(Access.PUBLIC)(endpoint)
+    return RoutePolicy(Access.PUBLIC)(endpoint)
 
 
 def test_the_text_is_stable() -> None:

@@ -53,7 +53,12 @@ FAILED = answer(b'{"message":"database disk image is malformed","description":"a
             "wrong_app",
             "This is Radarr, not Sonarr: check the URL or add it as radarr.",
         ),
-        (replying(status_of("Prowlarr")), "", "wrong_app", "This is Prowlarr, not Sonarr: check the URL."),
+        (
+            replying(status_of("Prowlarr")),
+            "",
+            "wrong_app",
+            "This is Prowlarr, not Sonarr: check the URL or add it as prowlarr.",
+        ),
         (replying(status_of("Jellyfin")), "", "not_an_arr", "calls itself Jellyfin"),
         (replying(answer(b'{"status":"ok"}')), "", "not_an_arr", "does not say which app it is"),
         (replying(answer(b"[]")), "", "not_an_arr", "does not say which app it is"),

@@ -7,8 +7,6 @@ import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-import brotli  # type: ignore[import-untyped] # ships no types
-
 from tests.simulator.control import RequestRecord
 from tests.simulator.faults import Fault
 from tests.simulator.messages import JSON_MEDIA, Reply, Request, json_reply
@@ -204,6 +202,8 @@ def _status(fault: Fault) -> Reply:
 def _packed(body: bytes, accepted: str) -> tuple[str, bytes] | None:
     """Brotli before gzip, both at their fastest, as ASP.NET does it."""
     if "br" in accepted:
+        import brotli  # type: ignore[import-untyped]
+
         return "br", brotli.compress(body, quality=1)
     return ("gzip", gzip.compress(body, compresslevel=1, mtime=0)) if "gzip" in accepted else None
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.deps import Paging
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.services import Audit
 from app.api.tags import Tag
@@ -18,7 +18,7 @@ Action = Annotated[str | None, Query(max_length=64, description="One action, suc
 
 
 @router.get("", summary="Audit trail, newest first")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_audit(audit: Audit, paging: Paging, action: Action = None) -> Reply[Page[AuditOut]]:
     """Entries are kept for a year."""
     found = await audit.page(action=action, page=paging.page, page_size=paging.page_size)

@@ -1,7 +1,7 @@
 """Log-in, log-out, the password, two-factor login, API keys and sessions."""
 
 from app.api.deps import CurrentCaller, RowId
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import (
     NO_API_KEY,
     NO_SESSION,
@@ -38,7 +38,7 @@ router = ApiRouter(tag=Tag.AUTH, prefix="/api/auth")
 
 
 @router.post("/login", summary="Log in", responses=errors(WRONG_LOGIN, TOO_MANY_LOGINS, UNAVAILABLE))
-@route_policy(Access.PUBLIC)
+@RoutePolicy(Access.PUBLIC)
 async def login(body: LoginIn, accounts: Accounts, origin: CallOrigin, cookie: Cookie) -> Reply[LoginOut]:
     """Sets the cookie `huntarr_session`. The browser's previous session ends."""
     opened = cookie.set(await accounts.login(body, origin, replaces=cookie.digest))
@@ -46,7 +46,7 @@ async def login(body: LoginIn, accounts: Accounts, origin: CallOrigin, cookie: C
 
 
 @router.post("/logout", summary="Log out")
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def logout(caller: CurrentCaller, sessions: Sessions, cookie: Cookie) -> MessageReply:
     """Ends this session."""
     await sessions.end(caller)
@@ -55,13 +55,13 @@ async def logout(caller: CurrentCaller, sessions: Sessions, cookie: Cookie) -> M
 
 
 @router.get("/me", summary="Current caller")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def get_me(caller: CurrentCaller, accounts: Accounts, cookie: Cookie) -> Reply[MeOut]:
     return Reply[MeOut](data=await accounts.me(caller, cookie.csrf_token))
 
 
 @router.post("/password", summary="Change password", responses=errors(PASSWORD_CHANGED, TOO_MANY_LOGINS))
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def change_password(
     body: PasswordIn, caller: CurrentCaller, accounts: Accounts, origin: CallOrigin, cookie: Cookie
 ) -> Reply[LoginOut]:
@@ -71,7 +71,7 @@ async def change_password(
 
 
 @router.post("/2fa/setup", summary="Set up two-factor login", responses=errors(TWO_FACTOR_IS_ON, TOO_MANY_LOGINS))
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def set_up_two_factor(
     body: TwoFactorSetupIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> Reply[TwoFactorSetupOut]:
@@ -80,7 +80,7 @@ async def set_up_two_factor(
 
 
 @router.post("/2fa/enable", summary="Enable two-factor login", responses=errors(TWO_FACTOR_IS_ON, TOO_MANY_LOGINS))
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def enable_two_factor(
     body: TwoFactorEnableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> Reply[RecoveryCodesOut]:
@@ -90,7 +90,7 @@ async def enable_two_factor(
 
 
 @router.post("/2fa/disable", summary="Disable two-factor login", responses=errors(TWO_FACTOR_IS_OFF, TOO_MANY_LOGINS))
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def disable_two_factor(
     body: TwoFactorDisableIn, caller: CurrentCaller, two_factor: TwoFactor, origin: CallOrigin
 ) -> MessageReply:
@@ -99,20 +99,20 @@ async def disable_two_factor(
 
 
 @router.get("/api-keys", summary="API keys")
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def list_api_keys(keys: ApiKeys) -> Reply[list[ApiKeyOut]]:
     return Reply[list[ApiKeyOut]](data=await keys.all())
 
 
 @router.post("/api-keys", status_code=201, summary="Create API key")
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def create_api_key(body: ApiKeyIn, keys: ApiKeys) -> Reply[ApiKeyMadeOut]:
     """`key` is shown only here."""
     return Reply[ApiKeyMadeOut](data=await keys.create(body), message="API key created")
 
 
 @router.delete("/api-keys/{key_id}", summary="Delete API key", responses=errors(NO_API_KEY))
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def delete_api_key(key_id: RowId, keys: ApiKeys) -> MessageReply:
     """The key stops working at once."""
     await keys.delete(key_id)
@@ -120,13 +120,13 @@ async def delete_api_key(key_id: RowId, keys: ApiKeys) -> MessageReply:
 
 
 @router.get("/sessions", summary="Sessions")
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def list_sessions(caller: CurrentCaller, sessions: Sessions) -> Reply[list[SessionOut]]:
     return Reply[list[SessionOut]](data=await sessions.all(caller))
 
 
 @router.delete("/sessions/{session_id}", summary="End session", responses=errors(NO_SESSION))
-@route_policy(Access.SESSION_ONLY)
+@RoutePolicy(Access.SESSION_ONLY)
 async def delete_session(session_id: RowId, sessions: Sessions) -> MessageReply:
     await sessions.revoke(session_id)
     return MessageReply(message="Session ended")

@@ -9,7 +9,7 @@ from starlette.responses import FileResponse
 
 from app.api.deps import CurrentCaller
 from app.api.multipart import Multipart, boundary_of
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import BACKUP_IN_USE, NO_BACKUP, RESTORE_RUNS, errors
 from app.api.routing import ApiRouter
 from app.api.services import Backups, CallOrigin
@@ -66,14 +66,14 @@ Filename = Annotated[
 
 
 @router.get("/list", summary="Backups, newest first")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_backups(backups: Backups) -> Reply[list[BackupOut]]:
     """The backups in the folder of the process that answers."""
     return Reply[list[BackupOut]](data=await backups.all())
 
 
 @router.post("/create", status_code=201, summary="Create backup")
-@route_policy(Access.FULL, timeout_seconds=None)
+@RoutePolicy(Access.FULL, timeout_seconds=None)
 async def create_backup(
     body: Annotated[BackupIn, Body(default_factory=BackupIn)], backups: Backups, caller: CurrentCaller
 ) -> Reply[BackupOut]:
@@ -82,7 +82,7 @@ async def create_backup(
 
 
 @router.post("/upload", status_code=201, summary="Upload backup", openapi_extra=FORM)
-@route_policy(Access.FULL, upload_bytes=MAX_FILE_BYTES, timeout_seconds=None)
+@RoutePolicy(Access.FULL, upload_bytes=MAX_FILE_BYTES, timeout_seconds=None)
 async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
     """Checks every row of the file and stores it; it is not restored."""
     boundary = boundary_of(request.headers.get("content-type", ""))
@@ -92,7 +92,7 @@ async def upload_backup(request: Request, backups: Backups) -> Reply[BackupOut]:
 
 
 @router.post("/restore", summary="Restore backup", responses=errors(NO_BACKUP, RESTORE_RUNS))
-@route_policy(Access.FULL, timeout_seconds=None)
+@RoutePolicy(Access.FULL, timeout_seconds=None)
 async def restore_backup(
     body: RestoreIn, backups: Backups, caller: CurrentCaller, origin: CallOrigin
 ) -> Reply[RestoreOut]:
@@ -110,13 +110,13 @@ async def restore_backup(
     response_class=FileResponse,
     responses={200: {"description": "The file.", "content": FILE}, **errors(NO_BACKUP)},
 )
-@route_policy(Access.FULL, reveals=True)
+@RoutePolicy(Access.FULL, reveals=True)
 async def download_backup(filename: Filename, backups: Backups) -> FileResponse:
     return FileResponse(await backups.path_of(filename), media_type=ZIP, filename=filename)
 
 
 @router.delete("/{filename}", summary="Delete backup", responses=errors(NO_BACKUP, BACKUP_IN_USE))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def delete_backup(filename: Filename, backups: Backups) -> MessageReply:
     await backups.delete(filename)
     return MessageReply(message="Backup deleted")

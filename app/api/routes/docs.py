@@ -14,7 +14,7 @@ from app.api.context import context_of
 from app.api.deps import CurrentContainer
 from app.api.openapi import document, render
 from app.api.packed import PackedText
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.core.errors import NotFound
@@ -36,7 +36,7 @@ router = ApiRouter(tag=Tag.SYSTEM)
 
 
 @router.get("/api/openapi.json", include_in_schema=False)
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def get_document(request: Request, container: CurrentContainer) -> Response:
     """The committed `openapi.json`, byte for byte; built at the first call and kept with the application."""
     state = request.app.state
@@ -48,14 +48,14 @@ async def get_document(request: Request, container: CurrentContainer) -> Respons
 
 
 @router.get("/", include_in_schema=False)
-@route_policy(Access.READ, html=True)
+@RoutePolicy(Access.READ, html=True)
 async def get_start(request: Request) -> Response:
     """The bare address leads to the documentation."""
     return RedirectResponse(f"{request.scope.get('root_path', '')}/docs", 303)
 
 
 @router.get("/docs", include_in_schema=False)
-@route_policy(Access.READ, html=True)
+@RoutePolicy(Access.READ, html=True)
 async def get_docs(request: Request, container: CurrentContainer) -> Response:
     """The page, with a cookie that gives access to its files (`asset_token.py`)."""
     shown = FileResponse(STATIC / "docs.html", media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
@@ -72,7 +72,7 @@ async def get_docs(request: Request, container: CurrentContainer) -> Response:
 
 
 @router.get("/docs/{asset}", include_in_schema=False)
-@route_policy(Access.READ, resolve=asset_token.asset_caller)
+@RoutePolicy(Access.READ, resolve=asset_token.asset_caller)
 async def get_docs_asset(asset: str, request: Request) -> Response:
     if asset not in ASSETS:
         raise NotFound("There is nothing at this address.")

@@ -14,7 +14,7 @@ from app.api.auth import Authenticator
 from app.api.context import context_of
 from app.api.deps import container_of
 from app.api.openapi import EVENT_STREAM
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.services import Events
 from app.api.tags import Tag
@@ -70,7 +70,7 @@ class EventStream(StreamingResponse):
 
 
 @router.get("", summary="Event stream", response_class=Response, responses=EVENT_STREAM)
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def stream_events(
     request: Request,
     events: Events,

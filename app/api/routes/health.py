@@ -14,7 +14,7 @@ from app import __version__
 from app.api.context import context_of
 from app.api.deps import CurrentContainer
 from app.api.errors import RETRY_AFTER
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.tags import Tag
 from app.container import Container
@@ -65,19 +65,19 @@ class NotReadyReply(ErrorReply):
 
 
 @router.get("/ping", summary="Ping")
-@route_policy(Access.PUBLIC)
+@RoutePolicy(Access.PUBLIC)
 async def ping() -> PingOut:
     return PingOut()
 
 
 @router.get("/api/health", summary="Liveness check")
-@route_policy(Access.PUBLIC)
+@RoutePolicy(Access.PUBLIC)
 async def get_health() -> Reply[HealthOut]:
     return Reply[HealthOut](data=HealthOut(version=__version__))
 
 
 @router.get("/api/version", summary="Version")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def get_version() -> Reply[VersionOut]:
     return Reply[VersionOut](data=VersionOut(version=__version__))
 
@@ -88,7 +88,7 @@ async def get_version() -> Reply[VersionOut]:
     response_model=Reply[ReadyOut],
     responses={503: {"model": NotReadyReply}},
 )
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def get_ready(request: Request, container: CurrentContainer) -> Reply[ReadyOut] | Response:
     database, redis, worker = await asyncio.gather(
         _checked("database", _database, container),

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.deps import OfAppType, OfInstance, Paging, Since, Until
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import DOES_NOT_HUNT, NO_INSTANCE, errors
 from app.api.routing import ApiRouter
 from app.api.services import History
@@ -31,7 +31,7 @@ TEXT = "Part of the title. It is looked for in 300,000 searches at a time: `sear
 
 
 @router.get("/history", summary="Searches, newest first")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_history(
     history: History,
     paging: Paging,
@@ -50,7 +50,7 @@ async def list_history(
 
 
 @router.delete("/history", summary="Clear history")
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def delete_history(
     history: History, app_type: OfAppType = None, instance_id: OfInstance = None
 ) -> Reply[DeletedOut]:
@@ -60,7 +60,7 @@ async def delete_history(
 
 
 @router.get("/state", summary="Item states")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_state(
     history: History, paging: Paging, instance_id: OfInstance = None, status: OfStatus = None
 ) -> Reply[Page[StateOut]]:
@@ -70,14 +70,14 @@ async def list_state(
 
 
 @router.post("/state/reset", summary="Reset item states", responses=errors(NO_INSTANCE, DOES_NOT_HUNT))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def reset_state(body: StateResetIn, history: History) -> Reply[StateResetOut]:
     """The items may be searched again at once, even if the app lists a recent search. History and caps stay."""
     return Reply[StateResetOut](data=await history.reset_state(body), message="State reset")
 
 
 @router.get("/caps", summary="Search caps: used and left")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_caps(history: History) -> Reply[list[InstanceCapsOut]]:
     """Per instance, in the last 60 minutes and 24 hours."""
     return Reply[list[InstanceCapsOut]](data=await history.caps())

@@ -6,7 +6,7 @@ from fastapi import Body, Query
 from starlette.responses import Response
 
 from app.api.deps import MAX_ID, OfAppType, OfInstance, Paging, RowId
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import DOES_NOT_HUNT, HUNT_OVER, INSTANCE_DISABLED, NO_HUNT, NO_INSTANCE, errors
 from app.api.routing import ApiRouter
 from app.api.services import Hunts, Plans, Settings
@@ -30,7 +30,7 @@ router = ApiRouter(tag=Tag.HUNTING, prefix="/api")
         200: {"model": Reply[HuntsOut], "description": "All ended within `wait`."},
     },
 )
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def create_hunt(
     body: Annotated[HuntIn, Body(default_factory=HuntIn)],
     hunts: Hunts,
@@ -44,7 +44,7 @@ async def create_hunt(
 
 
 @router.get("/hunts", summary="Hunts, newest first")
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def list_hunts(
     hunts: Hunts,
     paging: Paging,
@@ -58,14 +58,14 @@ async def list_hunts(
 
 
 @router.get("/hunts/plan", summary="Plan of the next hunt", responses=errors(NO_INSTANCE, DOES_NOT_HUNT))
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def get_hunt_plan(plans: Plans, instance_id: PlannedInstance) -> Reply[PlanOut]:
     """The decisions of the next hunt, with reasons and cost. Nothing is searched."""
     return Reply[PlanOut](data=await plans.plan(instance_id))
 
 
 @router.get("/hunts/{hunt_id}", summary="Hunt with its items", responses=errors(NO_HUNT))
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def get_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntDetailOut]:
     """Every item that the hunt considered, with its decision and outcome."""
     return Reply[HuntDetailOut](data=await hunts.get(hunt_id))
@@ -79,7 +79,7 @@ async def get_hunt(hunt_id: RowId, hunts: Hunts) -> Reply[HuntDetailOut]:
         202: {"model": Reply[HuntOut], "description": "It runs, and is being cancelled."},
     },
 )
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def cancel_hunt(hunt_id: RowId, hunts: Hunts, response: Response) -> Reply[HuntOut]:
     """A queued hunt never starts; a running one stops before its next search, and is `running` until then."""
     found = await hunts.cancel(hunt_id)
@@ -88,7 +88,7 @@ async def cancel_hunt(hunt_id: RowId, hunts: Hunts, response: Response) -> Reply
 
 
 @router.post("/hunting/pause", summary="Pause hunting")
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)], settings: Settings) -> Reply[PauseOut]:
     """No hunt starts, and running ones stop before their next search. The pause survives a restart."""
     paused = await settings.pause(body.minutes)
@@ -96,6 +96,6 @@ async def pause_hunting(body: Annotated[PauseIn, Body(default_factory=PauseIn)],
 
 
 @router.post("/hunting/resume", summary="Resume hunting")
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def resume_hunting(settings: Settings) -> Reply[PauseOut]:
     return Reply[PauseOut](data=PauseOut.model_validate(await settings.resume()), message="Hunting resumed")

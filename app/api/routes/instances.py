@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.deps import InstanceId
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import NO_APP_TYPE, NO_SUCH_INSTANCE, SAME_URL, errors
 from app.api.routing import ApiRouter
 from app.api.services import AnyApp, Instances
@@ -19,19 +19,19 @@ Verify = Annotated[bool, Query(description="Test the connection first; 422 when 
 
 
 @router.get("", summary="Instances")
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def list_all_instances(instances: Instances) -> Reply[list[InstanceOut]]:
     return Reply[list[InstanceOut]](data=await instances.all())
 
 
 @router.get("/{app_type}", summary="Instances of an app type", responses=errors(NO_APP_TYPE))
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def list_instances(app_type: AnyApp, instances: Instances) -> Reply[list[InstanceOut]]:
     return Reply[list[InstanceOut]](data=await instances.all(app_type))
 
 
 @router.post("/{app_type}", status_code=201, summary="Create instance", responses=errors(NO_APP_TYPE, SAME_URL))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def create_instance(
     app_type: AnyApp, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
@@ -40,20 +40,20 @@ async def create_instance(
 
 
 @router.post("/{app_type}/test", summary="Test connection", responses=errors(NO_APP_TYPE))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def test_connection(app_type: AnyApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
     """Tests an unsaved connection, or a stored one by its id. Always 200; `error` says what to do."""
     return Reply[InstanceTestOut](data=await instances.test(app_type, body))
 
 
 @router.get("/{app_type}/{instance_id}", summary="Instance", responses=errors(NO_SUCH_INSTANCE))
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def get_instance(app_type: AnyApp, instance_id: InstanceId, instances: Instances) -> Reply[InstanceOut]:
     return Reply[InstanceOut](data=await instances.get(app_type, instance_id))
 
 
 @router.put("/{app_type}/{instance_id}", summary="Replace instance", responses=errors(NO_SUCH_INSTANCE, SAME_URL))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def replace_instance(
     app_type: AnyApp, instance_id: InstanceId, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
@@ -63,7 +63,7 @@ async def replace_instance(
 
 
 @router.patch("/{app_type}/{instance_id}", summary="Change instance", responses=errors(NO_SUCH_INSTANCE, SAME_URL))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def update_instance(
     app_type: AnyApp, instance_id: InstanceId, body: InstancePatch, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
@@ -73,7 +73,7 @@ async def update_instance(
 
 
 @router.delete("/{app_type}/{instance_id}", summary="Delete instance", responses=errors(NO_SUCH_INSTANCE))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def delete_instance(app_type: AnyApp, instance_id: InstanceId, instances: Instances) -> MessageReply:
     """Deletes its state and caps too and ends an open hunt; its history stays under its name."""
     await instances.delete(app_type, instance_id)
@@ -81,7 +81,7 @@ async def delete_instance(app_type: AnyApp, instance_id: InstanceId, instances: 
 
 
 @router.post("/{app_type}/{instance_id}/test", summary="Test stored instance", responses=errors(NO_SUCH_INSTANCE))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def test_instance(app_type: AnyApp, instance_id: InstanceId, instances: Instances) -> Reply[InstanceTestOut]:
     """Always 200; the result is stored with the instance."""
     return Reply[InstanceTestOut](data=await instances.test_stored(app_type, instance_id))

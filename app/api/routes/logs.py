@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
 from app.api.deps import CurrentContainer, OfHunt, OfInstance, Since, Until
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import NO_LOG_SOURCE, errors
 from app.api.routing import ApiRouter
 from app.api.services import Logs
@@ -71,7 +71,7 @@ Wanted = Annotated[LogFilter, Depends(get_log_filter)]
 
 
 @router.get("", summary="Log entries, newest first")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_logs(
     logs: Logs,
     wanted: Wanted,
@@ -83,7 +83,7 @@ async def list_logs(
 
 
 @router.get("/stats", summary="Log statistics")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def get_log_stats(logs: Logs) -> Reply[LogStatsOut]:
     """Read from stored counts, so the number of entries does not matter."""
     return Reply[LogStatsOut](data=await logs.stats())
@@ -95,7 +95,7 @@ async def get_log_stats(logs: Logs) -> Reply[LogStatsOut]:
     response_class=Response,
     responses={200: {"description": "The file.", "content": FILES}},
 )
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def export_logs(
     logs: Logs,
     wanted: Wanted,
@@ -113,14 +113,14 @@ async def export_logs(
 
 
 @router.post("/cleanup", summary="Delete old log entries")
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def clean_up_logs(body: LogCleanupIn, logs: Logs) -> Reply[DeletedOut]:
     """By age, by number per app type, or both. Without a field the settings decide."""
     return Reply[DeletedOut](data=DeletedOut(deleted=await logs.clean_up(body)), message="Logs cleaned up")
 
 
 @router.post("/{app_type}/clear", summary="Delete all log entries of an app type", responses=errors(NO_LOG_SOURCE))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def clear_logs(app_type: Annotated[str | None, Depends(get_source)], logs: Logs) -> Reply[DeletedOut]:
     """`all` deletes every entry. Nothing else changes: history, caps, cooldowns and statistics stay."""
     return Reply[DeletedOut](data=DeletedOut(deleted=await logs.clear(app_type)), message="Logs cleared")

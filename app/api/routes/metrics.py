@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import METRICS_OFF, Responses, errors
 from app.api.routing import ApiRouter
 from app.api.services import Metrics
@@ -31,7 +31,7 @@ router = ApiRouter(tag=Tag.SYSTEM)
 @router.get(
     "/metrics", summary="Metrics for Prometheus", response_class=Response, responses=EXPOSITION | errors(METRICS_OFF)
 )
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def get_metrics(request: Request, metrics: Metrics) -> Response:
     """Text without envelope; 404 while `metrics_enabled` is off. `docs/metrics.md` lists all metrics."""
     wanted = Format.OPENMETRICS if OPENMETRICS in request.headers.get("accept", "") else Format.PLAIN

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.deps import MAX_ID, Paging, RowId
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import CONNECTION_CHANGED, NO_CONNECTION, TOO_MANY_CONNECTIONS, errors
 from app.api.routing import ApiRouter
 from app.api.services import Notifications
@@ -23,7 +23,7 @@ OfStatus = Annotated[DeliveryStatus | None, Query(description="Only deliveries i
 
 
 @router.get("/connections", summary="Notification connections")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_connections(notifications: Notifications) -> Reply[list[ConnectionOut]]:
     return Reply[list[ConnectionOut]](data=await notifications.all())
 
@@ -31,14 +31,14 @@ async def list_connections(notifications: Notifications) -> Reply[list[Connectio
 @router.post(
     "/connections", status_code=201, summary="Create notification connection", responses=errors(TOO_MANY_CONNECTIONS)
 )
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def create_connection(body: ConnectionIn, notifications: Notifications) -> Reply[ConnectionOut]:
     """A webhook's `secret` is shown only here. Nothing is sent; `POST /api/notifications/test` does that."""
     return Reply[ConnectionOut](data=await notifications.create(body), message="Connection created")
 
 
 @router.get("/connections/{connection_id}", summary="Notification connection", responses=errors(NO_CONNECTION))
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def get_connection(connection_id: RowId, notifications: Notifications) -> Reply[ConnectionOut]:
     return Reply[ConnectionOut](data=await notifications.get(connection_id))
 
@@ -48,7 +48,7 @@ async def get_connection(connection_id: RowId, notifications: Notifications) -> 
     summary="Replace notification connection",
     responses=errors(NO_CONNECTION, CONNECTION_CHANGED),
 )
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def replace_connection(
     connection_id: RowId, body: ConnectionIn, notifications: Notifications, new_secret: NewSecret = False
 ) -> Reply[ConnectionOut]:
@@ -60,7 +60,7 @@ async def replace_connection(
 @router.delete(
     "/connections/{connection_id}", summary="Delete notification connection", responses=errors(NO_CONNECTION)
 )
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def delete_connection(connection_id: RowId, notifications: Notifications) -> MessageReply:
     """Deletes its deliveries too; waiting ones are never sent."""
     await notifications.delete(connection_id)
@@ -68,20 +68,20 @@ async def delete_connection(connection_id: RowId, notifications: Notifications) 
 
 
 @router.post("/test", summary="Send test notification", responses=errors(NO_CONNECTION))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def test_notification(body: ConnectionTestIn, notifications: Notifications) -> Reply[ConnectionTestOut]:
     """Sends to a stored connection by its id, or to an unsaved one, and waits for the provider. Always 200."""
     return Reply[ConnectionTestOut](data=await notifications.test(body))
 
 
 @router.get("/providers", summary="Providers and their settings")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_providers() -> Reply[list[ProviderOut]]:
     return Reply[list[ProviderOut]](data=describe_providers())
 
 
 @router.get("/deliveries", summary="Deliveries, newest first")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_deliveries(
     notifications: Notifications, paging: Paging, connection_id: OfConnection = None, status: OfStatus = None
 ) -> Reply[Page[DeliveryOut]]:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from app import __version__
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.services import Accounts
 from app.api.tags import Tag
@@ -24,13 +24,13 @@ router = ApiRouter(tag=Tag.AUTH)
 
 
 @router.get("/login", include_in_schema=False)
-@route_policy(Access.PUBLIC)
+@RoutePolicy(Access.PUBLIC)
 async def get_login_page() -> Response:
     return _page("login")
 
 
 @router.get("/setup", include_in_schema=False)
-@route_policy(Access.PUBLIC)
+@RoutePolicy(Access.PUBLIC)
 async def get_setup_page(request: Request, accounts: Accounts) -> Response:
     """Only while there is no owner. The link that the server prints brings the setup token along, as a fragment."""
     if await accounts.has_owner():
@@ -39,7 +39,7 @@ async def get_setup_page(request: Request, accounts: Accounts) -> Response:
 
 
 @router.get("/pages/{asset}", include_in_schema=False)
-@route_policy(Access.PUBLIC)
+@RoutePolicy(Access.PUBLIC)
 async def get_page_asset(asset: str) -> Response:
     """A file of the fixed list; its address changes with the version."""
     if asset not in ASSETS:

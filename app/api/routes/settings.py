@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 from pydantic import create_model
 
 from app.api.deps import CurrentCaller
-from app.api.policy import Access, route_policy
-from app.api.refusals import NO_APP_TYPE, errors
+from app.api.policy import Access, RoutePolicy
+from app.api.refusals import NO_HUNTING_APP_TYPE, errors
 from app.api.routing import ApiRouter
 from app.api.services import HuntingApp, Instances, Mqtt, Settings
 from app.api.tags import Tag
@@ -36,7 +36,7 @@ class AllSettingsOut(Out):
 
 
 @router.get("", summary="All settings")
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def get_settings(settings: Settings, mqtt: Mqtt) -> Reply[AllSettingsOut]:
     """Secrets are shown as stars."""
     sections = {**await settings.sections(), "mqtt": await mqtt.read()}
@@ -44,13 +44,13 @@ async def get_settings(settings: Settings, mqtt: Mqtt) -> Reply[AllSettingsOut]:
 
 
 @router.get("/general", summary="General settings")
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def get_general_settings(settings: Settings) -> Reply[GeneralSettings]:
     return Reply[GeneralSettings](data=await settings.general())
 
 
 @router.post("/general", summary="Change general settings")
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def update_general_settings(body: GeneralIn, settings: Settings, caller: CurrentCaller) -> Reply[GeneralSettings]:
     """Any subset; all of it is stored or nothing. No managed key switches `verify_tls` off."""
     changed = await settings.update_general(body, may_trust_anybody=caller.key_id is None)
@@ -58,27 +58,27 @@ async def update_general_settings(body: GeneralIn, settings: Settings, caller: C
 
 
 @router.get("/mqtt", summary="MQTT settings")
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def get_mqtt_settings(mqtt: Mqtt) -> Reply[MqttSettings]:
     return Reply[MqttSettings](data=await mqtt.read())
 
 
 @router.post("/mqtt", summary="Change MQTT settings")
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def update_mqtt_settings(body: MqttIn, mqtt: Mqtt) -> Reply[MqttSettings]:
     """Any subset; all of it is stored or nothing. The worker reconnects within seconds."""
     return Reply[MqttSettings](data=await mqtt.update(body), message="Settings saved")
 
 
-@router.get("/{app_type}", summary="Hunting defaults of an app type", responses=errors(NO_APP_TYPE))
-@route_policy(Access.READ, etag=True)
+@router.get("/{app_type}", summary="Hunting defaults of an app type", responses=errors(NO_HUNTING_APP_TYPE))
+@RoutePolicy(Access.READ, etag=True)
 async def get_hunting_settings(app_type: HuntingApp, settings: Settings) -> Reply[HuntingSettings]:
     """Settings of every instance of the type that does not override them."""
     return Reply[HuntingSettings](data=await settings.hunting(app_type))
 
 
-@router.post("/{app_type}", summary="Change hunting defaults", responses=errors(NO_APP_TYPE))
-@route_policy(Access.FULL)
+@router.post("/{app_type}", summary="Change hunting defaults", responses=errors(NO_HUNTING_APP_TYPE))
+@RoutePolicy(Access.FULL)
 async def update_hunting_settings(
     app_type: HuntingApp, body: HuntingIn, instances: Instances
 ) -> Reply[HuntingSettings]:

@@ -6,7 +6,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from app.api.deps import OfAppType
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.routing import ApiRouter
 from app.api.services import Stats
 from app.api.tags import Tag
@@ -17,7 +17,7 @@ router = ApiRouter(tag=Tag.STATS, prefix="/api/stats")
 
 
 @router.get("", summary="Dashboard statistics", response_model=Reply[StatsOut])
-@route_policy(Access.READ, etag=True)
+@RoutePolicy(Access.READ, etag=True)
 async def get_stats(stats: Stats) -> Response:
     """At most one second old; cheap enough to poll every few seconds."""
     answer = await stats.reply()
@@ -25,7 +25,7 @@ async def get_stats(stats: Stats) -> Response:
 
 
 @router.get("/timeline", summary="Counts per day")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def get_timeline(
     stats: Stats,
     days: Annotated[int, Query(ge=1, le=366, description="Number of days, today included.")] = 30,
@@ -36,7 +36,7 @@ async def get_timeline(
 
 
 @router.post("/reset", summary="Reset totals")
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def reset_stats(body: StatsResetIn, stats: Stats) -> MessageReply:
     """Of one app type or of all; timeline, history and caps do not change."""
     await stats.reset(body.app_type)

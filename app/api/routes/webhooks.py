@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from app.api.context import context_of
 from app.api.deps import CurrentCaller, InstanceId, RowId
-from app.api.policy import Access, route_policy
+from app.api.policy import Access, RoutePolicy
 from app.api.refusals import HOOK_OUTDATED, NO_HOOK, NO_INSTANCE, NO_SUCH_INSTANCE, errors
 from app.api.routing import ApiRouter
 from app.api.services import AppHooks, HuntingApp, Settings, UserHooks
@@ -54,14 +54,14 @@ Address = Annotated[OwnAddress, Depends(get_own_address)]
 
 
 @router.post("/webhooks/arr/{instance_id}", summary="Receive app webhook", responses=errors(NO_INSTANCE))
-@route_policy(Access.APP_TOKEN, resolve=app_caller, audited=False)
+@RoutePolicy(Access.APP_TOKEN, resolve=app_caller, audited=False)
 async def receive_app_call(instance_id: InstanceId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
     """For the app's Connect, Webhook. An unknown event is no error."""
     return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
 
 
 @router.put("/webhooks/arr/{instance_id}", summary="Receive app webhook (PUT)", responses=errors(NO_INSTANCE))
-@route_policy(Access.APP_TOKEN, resolve=app_caller, audited=False)
+@RoutePolicy(Access.APP_TOKEN, resolve=app_caller, audited=False)
 async def receive_app_call_by_put(instance_id: InstanceId, body: AppCall, hooks: AppHooks) -> Reply[AppCallOut]:
     """The same call, for apps whose webhook is set to PUT."""
     return Reply[AppCallOut](data=await hooks.receive(instance_id, body))
@@ -72,7 +72,7 @@ async def receive_app_call_by_put(instance_id: InstanceId, body: AppCall, hooks:
     summary="Webhook address of an instance",
     responses=errors(NO_SUCH_INSTANCE),
 )
-@route_policy(Access.FULL, reveals=True)
+@RoutePolicy(Access.FULL, reveals=True)
 async def show_app_webhook(
     app_type: HuntingApp, instance_id: InstanceId, hooks: AppHooks, address: Address
 ) -> Reply[AppWebhookOut]:
@@ -85,7 +85,7 @@ async def show_app_webhook(
     summary="Rotate webhook token",
     responses=errors(NO_SUCH_INSTANCE),
 )
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def rotate_app_webhook(
     app_type: HuntingApp, instance_id: InstanceId, hooks: AppHooks, address: Address
 ) -> Reply[AppWebhookOut]:
@@ -95,13 +95,13 @@ async def rotate_app_webhook(
 
 
 @router.get("/webhooks/hooks", summary="Hooks")
-@route_policy(Access.READ)
+@RoutePolicy(Access.READ)
 async def list_hooks(hooks: UserHooks) -> Reply[list[HookOut]]:
     return Reply[list[HookOut]](data=await hooks.all())
 
 
 @router.post("/webhooks/hooks", status_code=201, summary="Create hook")
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def create_hook(body: HookIn, hooks: UserHooks, address: Address) -> Reply[HookMadeOut]:
     """The address is shown only here."""
     return Reply[HookMadeOut](data=await hooks.create(body, address.of_hook), message="Hook created")
@@ -109,7 +109,7 @@ async def create_hook(body: HookIn, hooks: UserHooks, address: Address) -> Reply
 
 # `{hook}` is an id here and a token below: one name, because OpenAPI takes both for the same path.
 @router.delete("/webhooks/hooks/{hook}", summary="Delete hook", responses=errors(NO_HOOK))
-@route_policy(Access.FULL)
+@RoutePolicy(Access.FULL)
 async def delete_hook(hook: HookId, hooks: UserHooks) -> MessageReply:
     await hooks.delete(hook)
     return MessageReply(message="Hook deleted")
@@ -118,7 +118,7 @@ async def delete_hook(hook: HookId, hooks: UserHooks) -> MessageReply:
 @router.post(
     "/webhooks/hooks/{hook}", status_code=202, summary="Call hook", responses=errors(NO_INSTANCE, HOOK_OUTDATED)
 )
-@route_policy(Access.HOOK_TOKEN, resolve=hook_caller)
+@RoutePolicy(Access.HOOK_TOKEN, resolve=hook_caller)
 async def call_hook(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
     """Runs its action, at most once a second."""
     return Reply[HookCallOut](data=await hooks.call(caller.hook_id or 0, by_get=False), message="Done")
@@ -127,7 +127,7 @@ async def call_hook(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) ->
 @router.get(
     "/webhooks/hooks/{hook}", status_code=202, summary="Call hook (GET)", responses=errors(NO_INSTANCE, HOOK_OUTDATED)
 )
-@route_policy(Access.HOOK_TOKEN, resolve=hook_caller)
+@RoutePolicy(Access.HOOK_TOKEN, resolve=hook_caller)
 async def call_hook_by_get(hook: HookToken, caller: CurrentCaller, hooks: UserHooks) -> Reply[HookCallOut]:
     """The same call; only for hooks with `allow_get`."""
     return Reply[HookCallOut](data=await hooks.call(caller.hook_id or 0, by_get=True), message="Done")
