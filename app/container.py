@@ -19,6 +19,7 @@ from app.events.bus import EventBus
 from app.events.hub import EventHub
 from app.events.relay import EventRelay
 from app.events.services import EventServices
+from app.history.budgets import BudgetService
 from app.history.service import HistoryService
 from app.home_assistant.commands import CommandExecutor
 from app.home_assistant.services import HomeAssistantServices
@@ -35,6 +36,7 @@ from app.logs.services import LogServices
 from app.metrics.services import MetricsServices
 from app.metrics.traffic import AppTraffic
 from app.notifications.services import NotificationServices
+from app.prowlarr.services import ProwlarrServices
 from app.schedules.services import ScheduleServices
 from app.secrets.keyfile import shared_lock
 from app.secrets.startup import load_box
@@ -54,6 +56,8 @@ class Container:
     stats: StatsService
     auth: AuthServices
     hunting: HuntingServices
+    prowlarr: ProwlarrServices
+    budgets: BudgetService
     schedules: ScheduleServices
     webhooks: WebhookServices
     notifications: NotificationServices
@@ -117,6 +121,8 @@ def build_container(
         stats=stats,
         auth=auth,
         hunting=hunting,
+        prowlarr=ProwlarrServices.build(infra, settings, instances),
+        budgets=BudgetService(db, instances, clock),
         schedules=ScheduleServices.build(infra, settings, actions),
         webhooks=WebhookServices.build(infra, hunting, actions),
         notifications=notifications,

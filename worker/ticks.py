@@ -64,6 +64,11 @@ async def follow_up(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).instances.enqueue_first_probes()
 
 
+async def refresh_prowlarrs(ctx: dict[Any, Any]) -> None:
+    """The figures of every Prowlarr that is due."""
+    await container_of(ctx).prowlarr.refresher.refresh_due()
+
+
 async def delete_old_rows(ctx: dict[Any, Any]) -> None:
     container = container_of(ctx)
     days = (await container.settings.general()).history_retention_days
@@ -85,6 +90,7 @@ TICKS = (
     Tick(enqueue_lost_hunts, seconds={3, 18, 33, 48}),
     Tick(enqueue_lost_runs, seconds={3, 18, 33, 48}),
     Tick(follow_up, seconds={10}),
+    Tick(refresh_prowlarrs, seconds={30}),
     Tick(start_due_backups, seconds={15}),
     Tick(apply_log_level, seconds={25, 55}),
     Tick(delete_old_rows, seconds={20}, minutes={7}),

@@ -15,18 +15,16 @@ def upgrade() -> None:
     op.create_table(
         "prowlarr_states",
         sa.Column("instance_id", sa.Integer(), nullable=False),
-        sa.Column("refresh_at", app.core.db.UtcDateTime(), nullable=False),
-        sa.Column("measured_at", app.core.db.UtcDateTime(), nullable=True),
+        sa.Column("url", sa.String(length=500), nullable=False),
+        sa.Column("measured_at", app.core.db.UtcDateTime(), nullable=False),
         sa.Column("indexers", sa.JSON(), nullable=False),
         sa.Column("agents", sa.JSON(), nullable=False),
         sa.Column("applications", sa.JSON(), nullable=True),
-        sa.Column("listed_at", app.core.db.UtcDateTime(), nullable=True),
+        sa.Column("listed_at", app.core.db.UtcDateTime(), nullable=False),
         sa.Column("applications_at", app.core.db.UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["instance_id"], ["instances.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("instance_id"),
     )
-    with op.batch_alter_table("prowlarr_states", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_prowlarr_states_refresh_at"), ["refresh_at"], unique=False)
     with op.batch_alter_table("app_marks", schema=None) as batch_op:
         batch_op.add_column(sa.Column("links", sa.JSON(), nullable=False, server_default="[]"))
 

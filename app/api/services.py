@@ -22,6 +22,7 @@ from app.core.errors import NotFound
 from app.core.schemas import words_of
 from app.dashboard.service import StatsService
 from app.events.hub import EventHub
+from app.history.budgets import BudgetService
 from app.history.service import HistoryService
 from app.home_assistant.settings import MqttSettingsService
 from app.hunting.running.planner import Planner
@@ -30,6 +31,7 @@ from app.instances.service import InstanceService
 from app.logs.store import LogStore
 from app.metrics.service import MetricsService
 from app.notifications.service import NotificationService
+from app.prowlarr.service import ProwlarrService
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
 from app.settings.service import SettingsService
@@ -69,6 +71,8 @@ def _app_type(name: str, known: Sequence[AppType]) -> Any:
 Instances = Annotated[InstanceService, part(lambda c: c.instances)]
 Hunts = Annotated[HuntService, part(lambda c: c.hunting.service)]
 Plans = Annotated[Planner, part(lambda c: c.hunting.planner)]
+Prowlarrs = Annotated[ProwlarrService, part(lambda c: c.prowlarr.service)]
+Budgets = Annotated[BudgetService, part(lambda c: c.budgets)]
 History = Annotated[HistoryService, part(lambda c: c.history)]
 Settings = Annotated[SettingsService, part(lambda c: c.settings)]
 Mqtt = Annotated[MqttSettingsService, part(lambda c: c.home_assistant.settings)]

@@ -17,6 +17,7 @@ class Tag(StrEnum):
     SETTINGS = "settings"
     INSTANCES = "instances"
     HUNTING = "hunting"
+    PROWLARR = "prowlarr"
     SCHEDULES = "schedules"
     NOTIFICATIONS = "notifications"
     LOGS = "logs"
@@ -32,6 +33,7 @@ DESCRIPTIONS = {
     Tag.SETTINGS: "General settings and the hunting defaults of each app.",
     Tag.INSTANCES: f"The installations of {_LABELS} to work with.",
     Tag.HUNTING: "Hunts, their plan, history, cooldowns and caps.",
+    Tag.PROWLARR: "Indexers behind Prowlarr: what was asked of them, by whom, and what is left for hunts.",
     Tag.SCHEDULES: "Actions at fixed times or intervals.",
     Tag.NOTIFICATIONS: "Connections to notification providers, and deliveries.",
     Tag.LOGS: "Log entries: search, export, delete.",

@@ -16,6 +16,7 @@ from app.core.pagination import is_deep
 from app.core.retention import delete_in_batches
 from app.core.row_counts import RowCounts
 from app.core.schemas import Page
+from app.history.budgets import budget_out
 from app.history.filters import HistoryFilter
 from app.history.item_states import ItemStatePages
 from app.hunting.schemas import (
@@ -28,6 +29,7 @@ from app.hunting.schemas import (
     StateResetOut,
 )
 from app.hunting.selection.policy import StateStatus
+from app.hunting.store.budgets import NO_BUDGET, budget_gates
 from app.hunting.store.cap_entries import used_by_instance
 from app.hunting.store.caps import DAY, UsedUnits
 from app.hunting.store.models import (
@@ -43,6 +45,7 @@ from app.hunting.store.models import (
 )
 from app.instances.models import Instance
 from app.instances.service import InstanceService
+from app.prowlarr.budget import BudgetGate
 from app.settings.hunting import HuntingSettings, effective
 from app.settings.service import SettingsService
 
@@ -139,8 +142,12 @@ class HistoryService:
         async with self._db.reading() as session:
             rows = (await session.exec(select(Instance).join(HuntState).order_by(col(Instance.id)))).all()
             settings = await self._hunting_settings(session, rows)
-            used = await used_by_instance(session, self._clock())
-        return [_caps(row, settings[row.id or 0], used.get(row.id or 0, UsedUnits())) for row in rows]
+            now = self._clock()
+            used, budgets = await used_by_instance(session, now), await budget_gates(session, now)
+        return [
+            _caps(row, settings[row.id or 0], used.get(row.id or 0, UsedUnits()), budgets.get(row.id or 0), now)
+            for row in rows
+        ]
 
     async def _hunting_settings(self, session: AsyncSession, rows: Sequence[Instance]) -> dict[int, HuntingSettings]:
         defaults = await self._settings.all_hunting_defaults(session)
@@ -190,7 +197,9 @@ async def _searched_back_to(session: AsyncSession, wanted: HistoryFilter, max_ro
     return None if is_all else back_to
 
 
-def _caps(instance: Instance, settings: HuntingSettings, used: UsedUnits) -> InstanceCapsOut:
+def _caps(
+    instance: Instance, settings: HuntingSettings, used: UsedUnits, budget: BudgetGate | None, now: datetime
+) -> InstanceCapsOut:
     caps = used.caps(hourly=settings.hourly_cap, daily=settings.daily_cap)
     return InstanceCapsOut(
         instance_id=instance.id or 0,
@@ -198,4 +207,5 @@ def _caps(instance: Instance, settings: HuntingSettings, used: UsedUnits) -> Ins
         app_type=AppType(instance.app_type),
         hour=CapOut.model_validate(caps.hour),
         day=CapOut.model_validate(caps.day),
+        budget=None if budget is None or budget == NO_BUDGET else budget_out(budget, now),
     )

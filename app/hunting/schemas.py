@@ -9,6 +9,7 @@ from app.core.schemas import In, Out, Page, UtcTime, example
 from app.hunting.selection.policy import Reason, StateStatus
 from app.hunting.store.models import HuntStatus, Outcome, Trigger
 from app.hunting.store.reasons import HuntReason
+from app.prowlarr.schemas import BudgetOut
 
 
 def _in_order(passes: list[HuntPass]) -> list[HuntPass]:
@@ -194,6 +195,7 @@ class InstanceCapsOut(Out):
     app_type: AppType
     hour: CapOut
     day: CapOut
+    budget: BudgetOut | None = Field(description="Of the indexers, where a Prowlarr stands before them.")
 
 
 class PlanItemOut(Out):

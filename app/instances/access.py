@@ -19,15 +19,8 @@ class AppAccess:
     api_key: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def connection(self, *, timeout_seconds: float, verify_tls: bool, request_concurrency: int = 2) -> Connection:
-        return Connection(
-            self.url,
-            self.api_key,
-            timeout_seconds,
-            verify_tls,
-            request_concurrency=request_concurrency,
-            headers=self.headers,
-        )
+    def connection(self, *, timeout_seconds: float, verify_tls: bool) -> Connection:
+        return Connection(self.url, self.api_key, timeout_seconds, verify_tls, headers=self.headers)
 
 
 def new_access(url: str, api_key: str | None, headers: Mapping[str, str] | None) -> AppAccess:

@@ -9,6 +9,7 @@ from app.core.fields import ShortName
 from app.core.schemas import SECRET_MASK, In, Out, UtcTime, example
 from app.http.headers import MAX_VALUE_LENGTH, check_headers
 from app.settings.hunting import HuntingIn, HuntingSettings
+from app.settings.prowlarr import ProwlarrIn, ProwlarrSettings
 
 
 def _header_value(text: str) -> str:
@@ -39,6 +40,7 @@ HEADERS_TEXT = (
     "Sent with every request to the app, for a log-in in front of it, such as `Authorization: Basic …`. They take the "
     "place of all stored ones; a value of stars keeps the stored one."
 )
+PROWLARR_TEXT = "Settings of an instance of Prowlarr that differ from the defaults; other apps have none."
 
 
 class InstanceIn(In):
@@ -52,10 +54,11 @@ class InstanceIn(In):
     api_key: ApiKey | None = Field(None, examples=[SECRET_MASK], description="In the app: Settings, General.")
     headers: Headers | None = Field(None, examples=[{}], description=HEADERS_TEXT)
     hunting: HuntingIn | None = Field(None, description="Settings that differ from the defaults of the app type.")
+    prowlarr: ProwlarrIn | None = Field(None, description=PROWLARR_TEXT)
 
 
 class InstancePatch(In):
-    """Any subset; `hunting` is merged into the stored overrides, and `null` in it removes one."""
+    """Any subset; `hunting` or `prowlarr` is merged into the stored overrides, and `null` in it removes one."""
 
     model_config = example({"name": "TV", "hunting": {"hourly_cap": 10}})
 
@@ -65,6 +68,7 @@ class InstancePatch(In):
     api_key: ApiKey | None = None
     headers: Headers | None = Field(None, examples=[{}], description=HEADERS_TEXT)
     hunting: HuntingIn | None = None
+    prowlarr: ProwlarrIn | None = Field(None, description=PROWLARR_TEXT)
 
 
 class InstanceTestIn(InstancePatch):
@@ -86,6 +90,7 @@ class InstanceOut(Out):
     api_key: str | None = Field(examples=[SECRET_MASK])
     headers: dict[str, str] = Field(examples=[{"Authorization": SECRET_MASK}], description="The names, with stars.")
     hunting: HuntingSettings | None = Field(description="Null for an app that Huntarr does not hunt in.")
+    prowlarr: ProwlarrSettings | None = Field(description="Null for an app that is no Prowlarr.")
     overrides: dict[str, Any] = Field(description="The settings that the instance sets itself.")
     version: str | None
     variant: str | None = Field(description="`v2` or `v3` for Whisparr, else null.")

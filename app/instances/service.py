@@ -1,6 +1,6 @@
 """Create, read, change, delete and test instances."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select
@@ -21,11 +21,12 @@ from app.instances.access import AppAccess, changed_access, new_access, store_ac
 from app.instances.events import record_offline, record_online
 from app.instances.models import Instance, InstanceState
 from app.instances.observer import InstanceObserver
+from app.instances.own_settings import merged_overrides, prowlarr_settings
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
 from app.instances.tester import ConnectionTester
 from app.secrets.box import SecretBox, masked
 from app.settings.general import GeneralSettings
-from app.settings.hunting import HuntingIn, HuntingSettings, effective, merged_values
+from app.settings.hunting import HuntingIn, HuntingSettings, effective
 from app.settings.service import SettingsService
 
 NOT_AS_EXPECTED = "The app did not answer as expected."
@@ -71,7 +72,7 @@ class InstanceService:
     async def create(self, app_type: AppType, given: InstanceIn, *, verify: bool = False) -> InstanceOut:
         url = _normalised(given.url)
         access = new_access(url, given.api_key, given.headers)
-        overrides = merged_values({}, given.hunting, app_type) if given.hunting else {}
+        overrides = merged_overrides({}, app_type, given.hunting, given.prowlarr)
         if verify:
             await self._require_connection(app_type, access)
         now = self._clock()
@@ -108,6 +109,7 @@ class InstanceService:
             api_key=given.api_key,
             headers=given.headers,
             hunting=given.hunting,
+            prowlarr=given.prowlarr,
         )
         return await self._change(app_type, instance_id, changes, keep_overrides=False, verify=verify)
 
@@ -136,7 +138,7 @@ class InstanceService:
             defaults = (await self._settings.all_hunting_defaults(session)).get(app_type)
         if access is None and url is None:
             raise Invalid("Give a url and an api_key, or an instance_id.", field="body.url")
-        overrides = merged_values(stored, given.hunting, app_type) if given.hunting else stored
+        overrides = merged_overrides(stored, app_type, given.hunting, given.prowlarr)
         hunting = None if defaults is None else effective(defaults, overrides)
         access = access or new_access(url or "", given.api_key, given.headers)
         found = await self._tester.test(app_type, access)
@@ -151,12 +153,11 @@ class InstanceService:
         access = stored_access(row, self._box)
         return _tested(found, await self._tester.warnings(app_type, access, found, hunting))
 
-    async def probe(self, instance_id: int) -> None:
-        """Test the stored connection for a worker; a deleted instance is no error."""
+    async def probe(self, instance_id: int) -> bool:
+        """Test the stored connection for a worker and store the result; false when it fails or is gone."""
         async with self._db.reading() as session:
             row = await session.get(Instance, instance_id)
-        if row is not None:
-            await self._observe(row)
+        return row is not None and (await self._observe(row)).ok
 
     async def enqueue_first_probes(self) -> None:
         """Enqueue the test of instances that nobody has asked yet: their job was lost, or its worker died."""
@@ -203,13 +204,11 @@ class InstanceService:
                 await self._observer.interval_changed(session, ids, after)
         return after
 
-    def connection(self, row: Instance, general: GeneralSettings, hunting: HuntingSettings) -> Connection:
-        """The connection to the app of a stored instance."""
-        return stored_access(row, self._box).connection(
-            timeout_seconds=float(general.api_timeout_seconds),
-            verify_tls=general.verify_tls,
-            request_concurrency=hunting.request_concurrency,
-        )
+    def connection(self, row: Instance, general: GeneralSettings, hunting: HuntingSettings | None = None) -> Connection:
+        """The connection to the app of a stored instance; `hunting` says how much may be asked at once."""
+        access, timeout = stored_access(row, self._box), float(general.api_timeout_seconds)
+        connection = access.connection(timeout_seconds=timeout, verify_tls=general.verify_tls)
+        return connection if hunting is None else replace(connection, request_concurrency=hunting.request_concurrency)
 
     async def _change(
         self, app_type: AppType, instance_id: int, given: InstancePatch, *, keep_overrides: bool, verify: bool
@@ -312,7 +311,7 @@ def _set_fields(row: Instance, given: InstancePatch, *, keep_overrides: bool) ->
     row.name = given.name if given.name is not None else row.name
     row.enabled = given.enabled if given.enabled is not None else row.enabled
     stored = row.overrides if keep_overrides else {}
-    row.overrides = merged_values(stored, given.hunting, AppType(row.app_type)) if given.hunting else stored
+    row.overrides = merged_overrides(stored, AppType(row.app_type), given.hunting, given.prowlarr)
 
 
 def _tested(found: Probe, warnings: list[str]) -> InstanceTestOut:
@@ -327,6 +326,7 @@ def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings | None)
         "api_key": masked(row.api_key),
         "headers": dict.fromkeys(row.headers, SECRET_MASK),
         "hunting": hunting,
+        "prowlarr": prowlarr_settings(AppType(row.app_type), row.overrides),
         "variant": Variant(state.variant).label if state.variant else None,
     }
     return InstanceOut.model_validate(shown)

@@ -18,6 +18,7 @@ from app.hunting.store.models import OPEN, HuntState, HuntStatus
 from app.hunting.store.open_hunts import OpenHunts, open_hunts
 from app.instances.models import Instance, InstanceState
 from app.metrics import families
+from app.prowlarr.known import KnownProwlarr, known_prowlarrs
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
 
@@ -69,6 +70,7 @@ async def read_facts(
         *_passes((await session.exec(_PASSES)).all(), hunting_labels),
         *_hunts(ended, hunting_labels),
         *_caps(hunting, labels, defaults, spent),
+        *_indexers(await known_prowlarrs(session), labels, now),
         *_waiting(await open_hunts(session), now),
         *_events((await session.exec(_UNROUTED)).one(), now),
         families.PAUSED.single((await settings.general_in(session)).hunting_paused),
@@ -137,6 +139,22 @@ def _caps(
     yield families.CAP_LIMIT.of((key, cap) for key, cap, _ in found)
     yield families.CAP_USED.of((key, used) for key, _, used in found)
     yield families.CAP_LEFT.of((key, max(0, cap - used)) for key, cap, used in found if cap)
+
+
+def _indexers(prowlarrs: Iterable[KnownProwlarr], labels: Mapping[int, Labels], now: datetime) -> Iterable[Metric]:
+    """The enabled indexers of every Prowlarr whose figures are young enough."""
+    budgets = {
+        (*labels[each.instance_id], f"{indexer.name} ({indexer.indexer_id})"): indexer
+        for each in prowlarrs
+        if each.figures is not None and each.is_fresh(now)
+        for indexer in (stored.budget() for stored in each.figures.indexers)
+        if indexer.enabled
+    }
+    yield families.INDEXER_LIMIT.of((key, each.query_limit) for key, each in budgets.items() if each.query_limit)
+    yield families.INDEXER_QUERIES.of((key, each.queries) for key, each in budgets.items())
+    yield families.INDEXER_UP.of(
+        (key, each.disabled_until is None or each.disabled_until <= now) for key, each in budgets.items()
+    )
 
 
 def _waiting(hunts: Mapping[str, OpenHunts], now: datetime) -> Iterable[Metric]:

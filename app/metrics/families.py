@@ -88,6 +88,16 @@ CAP_LIMIT = _gauge(
 CAP_USED = _gauge("huntarr_cap_used", (*OF_INSTANCE, "window"), "Searches used in the last hour or day.")
 CAP_LEFT = _gauge("huntarr_cap_left", (*OF_INSTANCE, "window"), "Searches left where there is a cap.")
 
+INDEXER_LIMIT = _gauge(
+    "huntarr_indexer_query_limit", (*OF_INSTANCE, "indexer"), "Queries that an indexer of a Prowlarr allows."
+)
+INDEXER_QUERIES = _gauge(
+    "huntarr_indexer_queries", (*OF_INSTANCE, "indexer"), "Queries that Prowlarr counts in the window of the limit."
+)
+INDEXER_UP = _gauge(
+    "huntarr_indexer_up", (*OF_INSTANCE, "indexer"), "0 while Prowlarr does not ask the indexer, after failures."
+)
+
 ENABLED = _gauge("huntarr_instance_enabled", OF_INSTANCE, "1 when the instance is enabled.")
 ONLINE = _gauge(
     "huntarr_instance_online",

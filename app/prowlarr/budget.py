@@ -5,12 +5,14 @@ Huntarr's own searches asked since then is added by the caller.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 QUERIES_PER_UNIT = 2
 """An app asks an indexer a second time when the first answer held nothing (measured at the living apps)."""
-SOONEST = timedelta(minutes=1)
+SOONEST = timedelta(minutes=5)
+"""A closed budget is not asked about more often."""
+MAX_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,17 @@ class IndexerBudget:
     grabs: int = 0
     disabled_until: datetime | None = None
 
+    @property
+    def is_hourly(self) -> bool:
+        return self.window <= timedelta(hours=1)
+
+    def allowed(self, reserve_percent: int) -> int | None:
+        """What the reserve leaves of its query limit; `None` without a limit."""
+        return _allowed(self.query_limit, reserve_percent)
+
     def queries_left(self, reserve_percent: int, spent: int = 0) -> int | None:
         """Queries that hunts may still make; `None` without a limit. `spent`: ours that Prowlarr's figures lack."""
-        allowed = _allowed(self.query_limit, reserve_percent)
+        allowed = self.allowed(reserve_percent)
         return None if allowed is None else max(0, allowed - self.queries - spent)
 
     def grabs_left(self, reserve_percent: int) -> int | None:
@@ -50,7 +60,7 @@ class IndexerBudget:
 
         Prowlarr tells how much was used and not when: it counts as spread evenly over the window.
         """
-        allowed = _allowed(self.query_limit, reserve_percent)
+        allowed = self.allowed(reserve_percent)
         allowed_grabs = _allowed(self.grab_limit, reserve_percent)
         too_small = (allowed is not None and allowed < wanted) or allowed_grabs == 0
         if not self.enabled or too_small:
@@ -71,7 +81,6 @@ class Budget:
     """What one Prowlarr leaves for the hunts of an app: the enabled indexers that the app can search with."""
 
     prowlarr_id: int
-    name: str
     reserve_percent: int
     measured_at: datetime
     """In our time, taken before Prowlarr was asked."""
@@ -85,6 +94,14 @@ class Budget:
         return not indexers or any(
             indexer.is_usable(self.reserve_percent, now, spent=spent, wanted=wanted) for indexer in indexers
         )
+
+    def queries_left(self, now: datetime, *, spent: int) -> int | None:
+        """Queries until the last of its indexers has nothing left; `None` when one has no limit, or none searches."""
+        usable = [each for each in self.indexers if each.is_usable(self.reserve_percent, now, spent=spent, wanted=1)]
+        left = [each.queries_left(self.reserve_percent, spent) for each in usable]
+        if None in left or not any(each.enabled for each in self.indexers):
+            return None
+        return max((queries for queries in left if queries is not None), default=0)
 
     def opens_at(self, now: datetime, *, spent: int, wanted: int = QUERIES_PER_UNIT) -> datetime | None:
         """The earliest time at which one of its indexers should be usable again."""
@@ -102,12 +119,29 @@ class SpentBudget:
     budget: Budget
     spent: int = 0
 
+    def is_usable(self, indexer: IndexerBudget, now: datetime) -> bool:
+        """Whether one more search may be sent to one of its indexers."""
+        return indexer.is_usable(self.budget.reserve_percent, now, spent=self.spent, wanted=QUERIES_PER_UNIT)
+
+    def free_at(self, indexer: IndexerBudget, now: datetime) -> datetime | None:
+        measured_at, percent = self.budget.measured_at, self.budget.reserve_percent
+        return indexer.free_at(percent, now, measured_at, spent=self.spent, wanted=QUERIES_PER_UNIT)
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetGate:
     """All budgets of an app: it is closed when none of them leaves anything."""
 
     budgets: tuple[SpentBudget, ...] = ()
+    silent: tuple[str, ...] = ()
+    """Names of the Prowlarrs whose figures are not known or too old to decide by."""
+
+    def having(self, budget: SpentBudget) -> "BudgetGate":
+        return replace(self, budgets=(*self.budgets, budget))
+
+    def without(self, name: str) -> "BudgetGate":
+        """The same; the Prowlarr of that name is not known well enough."""
+        return replace(self, silent=(*self.silent, name))
 
     def is_open(self, now: datetime, *, units: int = 1) -> bool:
         wanted = units * QUERIES_PER_UNIT
@@ -115,17 +149,45 @@ class BudgetGate:
             each.budget.is_open(now, spent=each.spent, wanted=wanted) for each in self.budgets
         )
 
+    def units_left(self, now: datetime) -> int | None:
+        """Search units until it closes; `None` when no limit closes it."""
+        left: list[int | None] = [each.budget.queries_left(now, spent=each.spent) for each in self.budgets]
+        known = [queries // QUERIES_PER_UNIT for queries in left if queries is not None]
+        return max(known) if known and len(known) == len(left) else None
+
     def opens_at(self, now: datetime, *, units: int = 1) -> datetime | None:
+        """The earliest time at which it should be open again; `None` when it never is by itself."""
         wanted = units * QUERIES_PER_UNIT
         moments = [each.budget.opens_at(now, spent=each.spent, wanted=wanted) for each in self.budgets]
         return min((at for at in moments if at is not None), default=None)
 
-    def sentence(self, now: datetime, *, units: int = 1) -> str:
+    def sentence(self, now: datetime) -> str:
         """Which indexers have nothing left, and until when, for people."""
-        names = ", ".join(_names(each.budget.indexers for each in self.budgets)[:5]) or "none"
-        until = self.opens_at(now, units=units)
-        when = f"until about {until:%Y-%m-%d %H:%M} UTC" if until else "as long as their limits are so small"
+        names = ", ".join(_names(each.budget.indexers for each in self.budgets)[:MAX_NAMES])
+        until = self.opens_at(now)
+        when = f"until about {until:%Y-%m-%d %H:%M} UTC" if until else "while their limits are so small"
         return f"The indexers behind Prowlarr ({names}) have nothing left for hunts {when}."
+
+    def spending(self, units: int) -> "BudgetGate":
+        """As it is when so many more units are spent."""
+        more = units * QUERIES_PER_UNIT
+        return replace(self, budgets=tuple(replace(each, spent=each.spent + more) for each in self.budgets))
+
+    def used_of_limit(self) -> tuple[int, int] | None:
+        """Queries used, and what the reserve leaves of the largest limit; `None` where no indexer has a limit."""
+        limits = [
+            (allowed, indexer.queries + each.spent)
+            for each in self.budgets
+            for indexer in each.budget.indexers
+            if indexer.enabled and (allowed := indexer.allowed(each.budget.reserve_percent)) is not None
+        ]
+        allowed, used = max(limits, default=(None, 0))
+        return None if allowed is None else (used, allowed)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to tell of a hunt that goes on without a budget."""
+        return [f"{name} does not answer: the hunt goes on without the budget of its indexers." for name in self.silent]
 
 
 def _names(groups: Iterable[Sequence[IndexerBudget]]) -> list[str]:

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter
 
 from app.arr.models import IndexerLink
-from app.arr.prowlarr import IndexerUse, ProwlarrIndexer
+from app.arr.prowlarr import AgentUse, IndexerUse, ProwlarrIndexer
 from app.prowlarr.budget import IndexerBudget
 
 SYNCED = " (Prowlarr)"
 """Prowlarr adds it to the name of an indexer that it sets up in an app."""
+MAX_ID_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class StoredIndexer:
 
 
 _STORED: TypeAdapter[list[StoredIndexer]] = TypeAdapter(list[StoredIndexer])
+_AGENTS: TypeAdapter[list[AgentUse]] = TypeAdapter(list[AgentUse])
 _LINKS: TypeAdapter[list[IndexerLink]] = TypeAdapter(list[IndexerLink])
 
 
@@ -55,21 +57,34 @@ def read_stored(rows: Sequence[dict[str, Any]]) -> list[StoredIndexer]:
     return _STORED.validate_python(rows)
 
 
+def stored_agents(agents: Sequence[AgentUse]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _AGENTS.dump_python(list(agents), mode="json")
+    return found
+
+
+def read_agents(rows: Sequence[dict[str, Any]]) -> list[AgentUse]:
+    return _AGENTS.validate_python(rows)
+
+
 def read_links(rows: Sequence[dict[str, Any]]) -> list[IndexerLink]:
     """An app's indexers, from the JSON of `AppSnapshot.links`."""
     return _LINKS.validate_python(rows)
 
 
-def linked(indexers: Iterable[StoredIndexer], links: Iterable[IndexerLink]) -> set[int]:
-    """Ids of the indexers of Prowlarr that an app has, by the addresses and names that Prowlarr gave them there.
+def linked(indexers: Iterable[StoredIndexer], links: Iterable[IndexerLink], url: str) -> set[int]:
+    """Ids of the indexers of the Prowlarr at `url` that an app has, by the addresses and names that they have there.
 
-    The host is not compared: the app may reach Prowlarr by another name than we do.
+    The app may reach Prowlarr by another name than we do: then the name that Prowlarr gave the indexer must be right.
     """
     names = {each.indexer.indexer_id: each.indexer.name for each in indexers}
+    host = urlsplit(url.lower()).netloc
     found = set()
     for link in links:
-        last = urlsplit(link.base_url or "").path.rstrip("/").rpartition("/")[2]
-        indexer_id = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
-        if names.get(indexer_id) == link.name.removesuffix(SYNCED) and link.name.endswith(SYNCED):
+        parts = urlsplit(link.base_url or "")
+        last = parts.path.rstrip("/").rpartition("/")[2]
+        is_number = last.isascii() and last.isdigit() and len(last) <= MAX_ID_DIGITS
+        indexer_id = int(last) if is_number else 0
+        is_ours = parts.netloc.lower() == host or link.name == names.get(indexer_id, "") + SYNCED
+        if indexer_id in names and is_ours:
             found.add(indexer_id)
     return found

@@ -10,21 +10,21 @@ from app.core.db import UtcDateTime
 
 
 class ProwlarrState(SQLModel, table=True):
-    """What was last read of a Prowlarr; one row for each, from its creation on."""
+    """What was last read of a Prowlarr; there is no row before the first time."""
 
     __tablename__ = "prowlarr_states"
 
     instance_id: int = Field(primary_key=True, foreign_key="instances.id", ondelete="CASCADE")
-    refresh_at: datetime = Field(sa_type=UtcDateTime, index=True)
-    """When it is read next."""
-    measured_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the figures were read, in our time; `None` before the first time."""
+    url: str = Field(max_length=500)
+    """Where it was read: figures of an earlier address say nothing of the present one."""
+    measured_at: datetime = Field(sa_type=UtcDateTime)
+    """When the figures were read, in our time. They are written only when they change, or are half an hour old."""
     indexers: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     """As `StoredIndexer` has them."""
     agents: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     """What each program asked of all indexers in the last day."""
     applications: list[str] | None = Field(default=None, sa_type=JSON)
     """The addresses of the apps behind it, as it calls them."""
-    listed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    listed_at: datetime = Field(sa_type=UtcDateTime)
     """When the list of indexers was read."""
     applications_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -11,7 +11,7 @@ from app.core.schemas import In, example, patch_of
 class ProwlarrSettings(BaseModel):
     """How a Prowlarr is read, and what its indexers' limits mean for hunts."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_mode_override="serialization")
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
 
     refresh_minutes: int = Field(5, ge=1, le=60, description="Minutes between two looks at it.")
     reserve_percent: int = Field(

@@ -23,6 +23,7 @@ async def test_nothing_is_used_at_first(rig: Rig, api: AsyncClient) -> None:
             "app_type": "sonarr",
             "hour": {"used": 0, "cap": 20, "left": 20, "resets_at": None},
             "day": {"used": 0, "cap": 100, "left": 100, "resets_at": None},
+            "budget": None,
         },
         {
             "instance_id": films.id,
@@ -30,6 +31,7 @@ async def test_nothing_is_used_at_first(rig: Rig, api: AsyncClient) -> None:
             "app_type": "radarr",
             "hour": {"used": 0, "cap": 7, "left": 7, "resets_at": None},
             "day": {"used": 0, "cap": 0, "left": None, "resets_at": None},
+            "budget": None,
         },
     ]
 

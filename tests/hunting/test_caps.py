@@ -109,7 +109,7 @@ async def test_two_reservers_at_once_never_overshoot_a_cap(rig: Rig) -> None:
         calls: list[Any] = []
         for _ in range(rng.randint(1, 6)):
             number += 1
-            calls.append(rng.choice(stores).reserve(lease, HuntPass.MISSING, choice(number), settings))
+            calls.append(rng.choice(stores).reserve(lease, HuntPass.MISSING, choice(number), settings, False))
         for one in await asyncio.gather(*calls):
             if isinstance(one, int) and rng.random() < 0.2:
                 await stores[0].refused(lease, one, "refused")
@@ -126,12 +126,14 @@ async def test_the_last_unit_goes_to_one_of_many_reservers(rig: Rig) -> None:
     lease = await holding(rig)
     stores = [SearchStore(rig.container.infra.db, rig.container.settings, rig.clock) for _ in range(2)]
     settings = HuntingSettings(hourly_cap=3)
-    calls = [stores[number % 2].reserve(lease, HuntPass.MISSING, choice(number), settings) for number in range(12)]
+    calls = [
+        stores[number % 2].reserve(lease, HuntPass.MISSING, choice(number), settings, False) for number in range(12)
+    ]
     got = await asyncio.gather(*calls)
     assert sum(isinstance(one, int) for one in got) == 3
     [first, *_] = [one for one in got if isinstance(one, int)]
     await stores[0].refused(lease, first, "the app said no")
-    assert isinstance(await stores[1].reserve(lease, HuntPass.MISSING, choice(99), settings), int)
+    assert isinstance(await stores[1].reserve(lease, HuntPass.MISSING, choice(99), settings, False), int)
 
 
 @pytest.mark.storage
@@ -139,14 +141,14 @@ async def test_the_last_unit_goes_to_one_of_many_reservers(rig: Rig) -> None:
 async def test_a_search_that_ran_keeps_its_units_and_one_that_was_refused_gives_its_cooldown_back(rig: Rig) -> None:
     lease, store = await holding(rig), SearchStore(rig.container.infra.db, rig.container.settings, rig.clock)
     settings = HuntingSettings(hourly_cap=10)
-    kept = await store.reserve(lease, HuntPass.MISSING, choice(1), settings)
+    kept = await store.reserve(lease, HuntPass.MISSING, choice(1), settings, False)
     assert isinstance(kept, int)
     command = Command(4711, "MoviesSearch", CommandStatus.COMPLETED, None, message="0 reports downloaded.")
     await store.accepted(lease, kept, command)
     assert await store.command_over(lease, kept, command, is_tracked=True) is Outcome.NOTHING_FOUND
     before = rig.clock.now
     rig.clock.forward(days=8)
-    again = await store.reserve(lease, HuntPass.MISSING, replace(choice(1), failed_searches=1), settings)
+    again = await store.reserve(lease, HuntPass.MISSING, replace(choice(1), failed_searches=1), settings, False)
     assert isinstance(again, int)
     await store.refused(lease, again, "the app said no")
     known = await ItemStateStore(rig.container.infra.db).item_states(lease.instance_id, HuntPass.MISSING, ["episode:1"])

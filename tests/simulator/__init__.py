@@ -6,6 +6,7 @@ from tests.simulator.definition import AppKind, SimSettings
 from tests.simulator.faults import Fault
 from tests.simulator.hosting import Served, SimHost, serve
 from tests.simulator.library import Library
+from tests.simulator.prowlarr import SimProwlarr
 from tests.simulator.qualities import Profile, ProfileItem
 from tests.simulator.spec import LibrarySpec
 
@@ -20,6 +21,7 @@ __all__ = [
     "SimApp",
     "SimClock",
     "SimHost",
+    "SimProwlarr",
     "SimSettings",
     "serve",
 ]

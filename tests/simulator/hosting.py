@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import uvicorn
 
@@ -14,8 +15,23 @@ from tests.simulator.exchange import Exchange, Message, Receive, Scope, Send
 from tests.simulator.messages import Reply, Request, json_reply, load
 
 
+class Hosted(Protocol):
+    """An ASGI app that `serve` can serve."""
+
+    stopping: bool
+    sends_date: bool
+    """Whether its replies have a `Date` of their own clock."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def stop(self) -> None:
+        """End slow replies at once."""
+
+
 class SimHost:
     """An ASGI app that serves each SimApp at its own url base."""
+
+    sends_date = False
 
     def __init__(self, apps: SimApp | Sequence[SimApp]) -> None:
         self.apps = [apps] if isinstance(apps, SimApp) else list(apps)
@@ -138,7 +154,7 @@ class _Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._ended.set)
 
 
-def _config(host: SimHost) -> uvicorn.Config:
+def _config(host: Hosted) -> uvicorn.Config:
     return uvicorn.Config(
         host,
         http="httptools",
@@ -148,6 +164,7 @@ def _config(host: SimHost) -> uvicorn.Config:
         log_level="critical",
         access_log=False,
         server_header=False,
+        date_header=not host.sends_date,
         proxy_headers=False,
         timeout_keep_alive=130,  # Kestrel's
         backlog=2048,
@@ -168,7 +185,7 @@ def _listen(host_name: str, port: int) -> socket.socket:
 class Served:
     """A host on a socket, in a thread with its own loop; `stop` makes the port refuse connections."""
 
-    def __init__(self, host: SimHost, *, host_name: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, host: Hosted, *, host_name: str = "127.0.0.1", port: int = 0) -> None:
         host.stopping = False
         self._host = host
         self._listener = _listen(host_name, port)
@@ -195,9 +212,9 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(host: SimHost | SimApp | Sequence[SimApp], *, port: int = 0) -> AsyncIterator[str]:
+async def serve(host: Hosted | SimApp | Sequence[SimApp], *, port: int = 0) -> AsyncIterator[str]:
     """Serve on loopback and yield the base URL, without any app's url base; a fixed `port` can be used again."""
-    hosted = host if isinstance(host, SimHost) else SimHost(host)
+    hosted = SimHost(host) if isinstance(host, SimApp | Sequence) else host
     served = await asyncio.to_thread(Served(hosted, port=port).start)
     try:
         yield served.url

@@ -1,5 +1,6 @@
 """The indexers of a simulated app: a search counts those that take part in automatic searches."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +20,10 @@ class Indexer:
     enable_interactive_search: bool = True
     is_blocked: bool = False
     """After failures; searches leave it out."""
+    base_url: str | None = None
+    """Of one behind Prowlarr: an address there."""
+    ask: Callable[[int], bool] | None = None
+    """Asks Prowlarr so many times; false when it refuses."""
 
     def as_json(self) -> Json:
         return {
@@ -32,7 +37,7 @@ class Indexer:
             "seasonSearchMaximumSingleEpisodeAge": 0,
             "downloadClientId": 0,
             "name": self.name,
-            "fields": [],
+            "fields": [] if self.base_url is None else [{"name": "baseUrl", "value": self.base_url, "type": "textbox"}],
             "implementationName": "Newznab",
             "implementation": "Newznab",
             "configContract": "NewznabSettings",
@@ -63,6 +68,12 @@ class Indexers:
 
     def remove(self, indexer_id: int) -> None:
         del self.all[indexer_id]
+
+    def ask(self, queries: int) -> None:
+        """Ask those behind a Prowlarr; the app blocks one that refuses for itself."""
+        for indexer in self.all.values():
+            if indexer.ask is not None and indexer.enable_automatic_search and not indexer.is_blocked:
+                indexer.is_blocked = not indexer.ask(queries)
 
     @property
     def searching(self) -> int:

@@ -22,7 +22,8 @@ from app.hunting.schemas import HuntDetailOut, HuntIn, SearchOut
 from app.instances.schemas import InstanceIn, InstanceOut
 from app.main import create_app
 from app.settings.hunting import HuntingIn
-from tests.simulator import LibrarySpec, SimApp, SimClock, SimSettings, serve
+from app.settings.prowlarr import ProwlarrIn
+from tests.simulator import LibrarySpec, SimApp, SimClock, SimProwlarr, SimSettings, serve
 from tests.simulator.definitions import AppKind
 from worker.main import make_worker
 
@@ -82,6 +83,20 @@ class Rig:
         made = await self.container.instances.create(app_type, given)
         self.apps[made.id] = app
         return made
+
+    async def add_prowlarr(self, prowlarr: SimProwlarr, **settings: Any) -> InstanceOut:
+        """Serve a simulated Prowlarr, make an instance of it and read it for the first time."""
+        url = await self._stack.enter_async_context(serve(prowlarr))
+        given = InstanceIn(
+            name="Prowlarr", url=url, api_key=prowlarr.api_key, prowlarr=ProwlarrIn.model_validate(settings)
+        )
+        made = await self.container.instances.create(AppType.PROWLARR, given)
+        await self.container.prowlarr.refresher.refresh(made.id)
+        return made
+
+    def prowlarr(self) -> SimProwlarr:
+        """A simulated Prowlarr that lives by our clock."""
+        return SimProwlarr(SimClock(self.clock))
 
     def sonarr(self, library: LibrarySpec | None = None, **config: Any) -> SimApp:
         """A simulated Sonarr that lives by our clock."""

@@ -9,6 +9,7 @@ from app.arr.models import AppType, HuntPass
 from app.events.outbox import record_event
 from app.hunting.running.context import App, HuntContext, InstanceContext, RunningServices
 from app.hunting.running.gates import before_network
+from app.hunting.store.budgets import budget_gate
 from app.hunting.store.cap_entries import used_caps
 from app.hunting.store.clock_skew import clamp_future, is_ahead
 from app.hunting.store.events import hunt_started
@@ -55,7 +56,10 @@ class Claims:
                 hunt.status, hunt.started_at = HuntStatus.RUNNING.value, now
                 hunt_state.last_hunt_at, hunt_state.next_hunt_at = now, now + interval(hunting)
                 await record_event(session, hunt_started(hunt), now)
-            return await self._hunt_context(session, hunt, instance, state, hunting)
+            context = await self._hunt_context(session, hunt, instance, state, hunting)
+            if context.early_end is not None and context.early_end.reason is HuntReason.BUDGET:
+                hunt_state.next_hunt_at = context.budget.opens_at(now) or now + interval(hunting)
+            return context
 
     async def follow_up(self, instance_id: int) -> InstanceContext | None:
         """Take over an instance that has no open hunt; `None` when it has one, is disabled, or its app rests."""
@@ -104,7 +108,10 @@ class Claims:
         now, trigger = self._clock(), Trigger(hunt.trigger)
         general = await self._services.settings.general_in(session)
         used = await used_caps(session, state.instance_id, hunting, now)
-        early_end = before_network(general, hunting, state, used, enabled=instance.enabled, trigger=trigger, now=now)
+        budget = await budget_gate(session, state.instance_id, now)
+        early_end = before_network(
+            general, hunting, state, used, budget, enabled=instance.enabled, trigger=trigger, now=now
+        )
         if hunt.cancel_requested:
             early_end = EarlyEnd(HuntReason.CANCELLED, "It was cancelled.")
         elif hunt.attempts > MAX_ATTEMPTS:
@@ -121,6 +128,7 @@ class Claims:
             trigger=trigger,
             early_end=early_end,
             needs_status=not (app.is_known and health.is_fresh(state, now)),
+            budget=budget,
         )
 
     def _app(self, instance: Instance, state: InstanceState, general: GeneralSettings, hunting: HuntingSettings) -> App:

@@ -23,6 +23,7 @@ from app.hunting.store.reasons import EarlyEnd
 from app.hunting.store.searches import SearchStore
 from app.instances.models import InstanceState
 from app.instances.service import InstanceService
+from app.prowlarr.budget import BudgetGate
 from app.settings.hunting import HuntingSettings
 from app.settings.service import SettingsService
 
@@ -81,6 +82,8 @@ class HuntContext(InstanceContext):
     early_end: EarlyEnd | None
     """Why the hunt ends before it asks the app for anything."""
     needs_status: bool
+    budget: BudgetGate
+    """What the indexers behind Prowlarr left when it was claimed."""
 
 
 @dataclass(frozen=True, slots=True)

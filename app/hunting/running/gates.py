@@ -8,6 +8,7 @@ from app.hunting.store.caps import Caps
 from app.hunting.store.models import Trigger
 from app.hunting.store.reasons import EarlyEnd, HuntReason
 from app.instances.models import InstanceState
+from app.prowlarr.budget import BudgetGate
 from app.settings.filters import ResolvedFilters
 from app.settings.general import GeneralSettings
 from app.settings.hunting import HuntingSettings
@@ -18,6 +19,7 @@ def before_network(
     hunting: HuntingSettings,
     state: InstanceState,
     caps: Caps,
+    budget: BudgetGate,
     *,
     enabled: bool,
     trigger: Trigger,
@@ -36,6 +38,8 @@ def before_network(
         window = caps.day if caps.closed_by is HuntReason.DAILY_CAP else caps.hour
         until = f" The next search is free at {window.resets_at:%H:%M:%S} UTC." if window.resets_at else ""
         return EarlyEnd(caps.closed_by, f"{window.used} of {window.cap} searches are used.{until}")
+    if not budget.is_open(now):
+        return EarlyEnd(HuntReason.BUDGET, budget.sentence(now))
     return None
 
 

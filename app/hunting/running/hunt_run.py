@@ -12,7 +12,8 @@ from app.hunting.running.evidence import has_no_indexers
 from app.hunting.running.gates import by_filters, by_queue, queue_unreadable, warnings_of, without_indexers
 from app.hunting.running.sender import SearchSender, Sent
 from app.hunting.selection.app_reader import QueueFacts
-from app.hunting.selection.policy import Reason
+from app.hunting.selection.policy import Allowance, Reason
+from app.hunting.store.budgets import NO_BUDGET, budget_gate
 from app.hunting.store.cap_entries import used_caps
 from app.hunting.store.lease import fenced, fenced_with_state
 from app.hunting.store.passes import ListLength
@@ -51,6 +52,7 @@ class HuntRun:
         self._services = services
         self._context = context
         self._summary = summary
+        summary.warnings += context.budget.warnings
         self._app_name = REGISTRY[app.app_type].label
         self._client = app.client(services.http)
         self._sender = SearchSender(services, context, self._client)
@@ -127,7 +129,8 @@ class HuntRun:
             log.warning("tags and profiles not read", error=failure.message)
             summary.failed(f"The tags and profiles of the filters could not be read: {failure.message}")
             return False
-        summary.warnings, summary.early_end = warnings_of(filters, app_name), by_filters(filters, app_name)
+        summary.warnings += warnings_of(filters, app_name)
+        summary.early_end = by_filters(filters, app_name)
         return summary.early_end is None
 
     async def _pass(self, hunt_pass: HuntPass, queue: QueueFacts) -> None:
@@ -138,7 +141,7 @@ class HuntRun:
         read_at = self._services.clock()
         try:
             selection, pager = await self._reader.select(
-                hunt_pass, queue=queue, batch=batch, left=await self._units_left()
+                hunt_pass, queue=queue, batch=batch, left=await self._allowance()
             )
         except ArrError as failure:
             if failure.ends_all:
@@ -176,12 +179,14 @@ class HuntRun:
             return batch - await followed.count_sent(context.lease.hunt_id, hunt_pass)
         return context.limit - self._summary.pretended - await followed.count_sent(context.lease.hunt_id)
 
-    async def _units_left(self) -> int | None:
-        """Search units that the caps still allow; `None` without a cap."""
-        context, services = self._context, self._services
+    async def _allowance(self) -> Allowance:
+        """What the caps and the budget of the indexers still allow."""
+        context, services, now = self._context, self._services, self._services.clock()
         async with services.db.reading() as session:
-            used = await used_caps(session, context.lease.instance_id, context.hunting, services.clock())
-        return None if used.left is None else max(0, used.left - self._summary.pretended_units)
+            used = await used_caps(session, context.lease.instance_id, context.hunting, now)
+            budget = await budget_gate(session, context.lease.instance_id, now) if context.budget.budgets else NO_BUDGET
+        left = Allowance(used.left).and_at_most(budget.units_left(now), Reason.BUDGET)
+        return left.less(self._summary.pretended_units)
 
     async def _after_sending(self, sent: Sent) -> None:
         for message in sent.refusals:
@@ -213,5 +218,9 @@ def stopped_by(reason: HuntReason) -> EarlyEnd:
     """Why a running hunt sends no further search."""
     if reason is HuntReason.NO_INDEXERS:
         return without_indexers()
-    messages = {HuntReason.CANCELLED: "It was cancelled.", HuntReason.PAUSED: "All hunting was paused."}
+    messages = {
+        HuntReason.CANCELLED: "It was cancelled.",
+        HuntReason.PAUSED: "All hunting was paused.",
+        HuntReason.BUDGET: "The indexers behind Prowlarr have nothing left for hunts.",
+    }
     return EarlyEnd(reason, messages.get(reason, "The cap is used up."))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,8 +22,10 @@ from app.hunting.running.gates import (
 )
 from app.hunting.schemas import PlanItemOut, PlanOut, PlanPassOut
 from app.hunting.selection.app_reader import AppReader
+from app.hunting.selection.policy import Allowance, Reason
 from app.hunting.selection.selector import Selection, shown_singly
 from app.hunting.selection.wanted import Pager
+from app.hunting.store.budgets import budget_gate
 from app.hunting.store.cap_entries import used_caps
 from app.hunting.store.item_states import last_changes
 from app.hunting.store.models import HuntState, Trigger
@@ -41,8 +44,9 @@ class PlanStart:
     app: App
     hunting: HuntingSettings
     closed: EarlyEnd | None
-    left: int | None
-    """Search units that the caps still allow; `None` without a cap."""
+    left: Allowance
+    """What the caps and the budget of the indexers still allow."""
+    warnings: Sequence[str]
     next_hunt_at: datetime | None
     marks: tuple[Any, ...]
     """What changes with every hunt, look at the history, search and reset."""
@@ -57,7 +61,7 @@ class PlanDraft:
     """A plan in the making; `requests` counts those of the hunt, which asks for status and health first."""
 
     closed: EarlyEnd | None
-    left: int | None
+    left: Allowance
     requests: int = 2
     passes: list[PlanPassOut] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -67,8 +71,7 @@ class PlanDraft:
         self.requests += pager.requests + selection.requests
         if hunt_pass is HuntPass.CUTOFF and any(choice.before is None for choice in selection.selected):
             self.requests += 1  # the hunt asks what they have now
-        if self.left is not None:
-            self.left -= selection.units
+        self.left = self.left.less(selection.units)
 
 
 class Planner:
@@ -92,7 +95,7 @@ class Planner:
         return kept[1]
 
     async def _made(self, instance_id: int, start: PlanStart) -> PlanOut:
-        draft = PlanDraft(closed=start.closed, left=start.left)
+        draft = PlanDraft(closed=start.closed, left=start.left, warnings=list(start.warnings))
         try:
             app = start.app if start.app.is_known else (await start.app.identified(self._services.http))[0]
             if await has_no_indexers(app.client(self._services.http)):
@@ -125,15 +128,17 @@ class Planner:
             hunting = await services.instances.hunting(session, instance)
             general = await services.settings.general_in(session)
             used = await used_caps(session, instance_id, hunting, now)
+            budget = await budget_gate(session, instance_id, now)
             marks = (hunt_state.fence, hunt_state.reset_at, await last_changes(session, instance_id))
         closed = before_network(
-            general, hunting, state, used, enabled=instance.enabled, trigger=Trigger.INTERVAL, now=now
+            general, hunting, state, used, budget, enabled=instance.enabled, trigger=Trigger.INTERVAL, now=now
         )
         return PlanStart(
             now=now,
             hunting=hunting,
             closed=closed,
-            left=used.left,
+            left=Allowance(used.left).and_at_most(budget.units_left(now), Reason.BUDGET),
+            warnings=budget.warnings,
             app=App.of(AppType(instance.app_type), services.instances.connection(instance, general, hunting), state),
             next_hunt_at=hunt_state.next_hunt_at if instance.enabled else None,
             marks=marks,
@@ -171,7 +176,8 @@ class Planner:
             filters = await reader.filters()
         except ArrError as failure:
             return failure.message
-        draft.warnings, closed = warnings_of(filters, app_name), by_filters(filters, app_name)
+        draft.warnings += warnings_of(filters, app_name)
+        closed = by_filters(filters, app_name)
         draft.closed = draft.closed or closed
         return None if closed is None else closed.message
 

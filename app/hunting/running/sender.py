@@ -24,6 +24,12 @@ MAX_SLEEP_SECONDS = 5.0
 MAX_REFUSALS = 3
 """So many refused items in one pass are an error of the app."""
 INTERNAL_ERROR = 500
+LEFT_BY = {
+    HuntReason.HOURLY_CAP: Reason.CAP,
+    HuntReason.DAILY_CAP: Reason.CAP,
+    HuntReason.BUDGET: Reason.BUDGET,
+}
+"""The decision on what is not sent any more, by what stopped the sending; else it is `cancelled`."""
 SEND_SECONDS = 20 * 60
 """How long a hunt sends searches."""
 HUNT_SECONDS = 27 * 60
@@ -58,6 +64,7 @@ class SearchSender:
         self._last_sent_at: float | None = None
         self._last_read_at = 0.0
         self._is_cancelled = False
+        self._has_budget = bool(context.budget.budgets)
 
     async def settle(self, searches: Sequence[Search]) -> None:
         """Find out what became of searches that an earlier worker left behind."""
@@ -78,12 +85,11 @@ class SearchSender:
                 sent.left += _left(choices[number:], Reason.BATCH_FULL)
                 break
             reserved = await self._services.searches.reserve(
-                self._context.lease, hunt_pass, choice, self._context.hunting
+                self._context.lease, hunt_pass, choice, self._context.hunting, self._has_budget
             )
             if isinstance(reserved, HuntReason):
                 sent.stop = reserved
-                is_cap = reserved in (HuntReason.HOURLY_CAP, HuntReason.DAILY_CAP)
-                sent.left += _left(choices[number:], Reason.CAP if is_cap else Reason.CANCELLED)
+                sent.left += _left(choices[number:], LEFT_BY.get(reserved, Reason.CANCELLED))
                 break
             await self._send(reserved, choice, sent)
             if sent.trouble is not None:

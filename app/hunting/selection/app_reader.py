@@ -15,7 +15,7 @@ from app.hunting.selection.derived import DerivedListStore
 from app.hunting.selection.item_states import ItemStates, StoredStates
 from app.hunting.selection.library import LibraryScanner
 from app.hunting.selection.metadata import MetadataCache
-from app.hunting.selection.policy import Candidate, Rules, StateStatus, merged, status
+from app.hunting.selection.policy import Allowance, Candidate, Rules, StateStatus, merged, status
 from app.hunting.selection.selector import PassRules, Probes, Selection, Selector
 from app.hunting.selection.wanted import Pager, TaggedOwners, WantedList, WantedPager
 from app.settings.filters import ResolvedFilters
@@ -123,7 +123,7 @@ class AppReader:
         return None
 
     async def select(
-        self, hunt_pass: HuntPass, *, queue: QueueFacts, batch: int, left: int | None
+        self, hunt_pass: HuntPass, *, queue: QueueFacts, batch: int, left: Allowance
     ) -> tuple[Selection, Pager]:
         """The decisions of one pass; the pager knows afterwards where the next hunt goes on."""
         rules = await self._rules(hunt_pass)

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     COVERED = "covered"
     BATCH_FULL = "batch_full"
     CAP = "cap"
+    BUDGET = "budget"
     CANCELLED = "cancelled"
 
 
@@ -40,6 +41,28 @@ class StateStatus(StrEnum):
     COOLDOWN = "cooldown"
     READY = "ready"
     PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Search units that may still be spent, `None` without a limit, and the reason of what would cost more."""
+
+    units: int | None = None
+    reason: Reason = Reason.CAP
+
+    def allows(self, units: int) -> bool:
+        return self.units is None or units <= self.units
+
+    def is_used_up(self, units: int) -> bool:
+        return self.units is not None and units >= self.units
+
+    def less(self, units: int) -> "Allowance":
+        return replace(self, units=None if self.units is None else max(0, self.units - units))
+
+    def and_at_most(self, units: int | None, reason: Reason) -> "Allowance":
+        """The narrower of this and another limit."""
+        is_narrower = units is not None and (self.units is None or units < self.units)
+        return Allowance(units, reason) if is_narrower else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,21 @@ from datetime import datetime
 from app.arr.models import FileFacts, Mode, OwnerFacts, SeasonFacts, Unit, WantedItem
 from app.hunting.selection.candidates import AppHierarchy, candidate_of, in_order
 from app.hunting.selection.item_states import ItemStates
-from app.hunting.selection.policy import Candidate, Decision, Reason, Rules, as_owner, as_season, decide, users_tags
+from app.hunting.selection.policy import (
+    Allowance,
+    Candidate,
+    Decision,
+    Reason,
+    Rules,
+    as_owner,
+    as_season,
+    decide,
+    users_tags,
+)
 from app.hunting.selection.wanted import Pager
 from app.settings.hunting import Order, ReleaseDate
 
-LEFT_OVER = (Reason.BATCH_FULL, Reason.CAP, Reason.CANCELLED)
+LEFT_OVER = (Reason.BATCH_FULL, Reason.CAP, Reason.BUDGET, Reason.CANCELLED)
 """Reasons that lie in the hunt, not in the item: the next hunt goes on with it."""
 MIN_MISSING_FOR_SEASON = 3
 MAX_SHOWN = 500
@@ -123,17 +133,17 @@ class Selector:
         self._owner_tags: Mapping[int, frozenset[int]] | None = None
         self._result = Selection()
 
-    async def select(self, pager: Pager, *, batch: int, left: int | None) -> Selection:
-        """Read pages until `batch` searches are found or the list ends; `left`: units in the caps, `None` = no cap."""
+    async def select(self, pager: Pager, *, batch: int, left: Allowance) -> Selection:
+        """Read pages until `batch` searches are found, what is `left` is spent, or the list ends."""
         async with aclosing(pager.pages()) as pages:
             async for items in pages:
                 await self._take_page(items, pager, batch=batch, left=left)
-                if len(self._result.selected) >= batch or self._is_cap_used_up(left):
+                if len(self._result.selected) >= batch or left.is_used_up(self._result.units):
                     break
         self._result.total, self._result.unseen = pager.total, pager.unseen
         return self._result
 
-    async def _take_page(self, items: Sequence[WantedItem], pager: Pager, *, batch: int, left: int | None) -> None:
+    async def _take_page(self, items: Sequence[WantedItem], pager: Pager, *, batch: int, left: Allowance) -> None:
         if not all(item.owner_read for item in items):
             await self._read_owner_tags()
         page = [(self._candidate(item), item) for item in items]
@@ -151,15 +161,15 @@ class Selector:
             await self._evaluate(candidate, states, pager, batch=batch, left=left)
 
     async def _evaluate(
-        self, candidate: Candidate, states: ItemStates, pager: Pager, *, batch: int, left: int | None
+        self, candidate: Candidate, states: ItemStates, pager: Pager, *, batch: int, left: Allowance
     ) -> None:
         decision = self._decide(candidate, states)
         if decision.reason is Reason.SEARCH and self._is_covered(candidate):
             decision = Decision(Reason.COVERED)
         elif decision.reason is Reason.SEARCH and len(self._result.selected) >= batch:
             decision = Decision(Reason.BATCH_FULL)
-        elif decision.reason is Reason.SEARCH and self._is_cap_used_up(left):
-            decision = Decision(Reason.CAP)
+        elif decision.reason is Reason.SEARCH and left.is_used_up(self._result.units):
+            decision = Decision(left.reason)
         elif decision.reason is Reason.SEARCH and not candidate.owner_read:
             candidate = await self._with_owner(candidate, pager)
             decision = self._decide(candidate, states)
@@ -168,7 +178,7 @@ class Selector:
         else:
             self._pass_over(candidate, decision)
 
-    async def _select_by_mode(self, candidate: Candidate, states: ItemStates, left: int | None) -> None:
+    async def _select_by_mode(self, candidate: Candidate, states: ItemStates, left: Allowance) -> None:
         """The item, or what it is part of, as the mode says."""
         owner = self._pass.hierarchy.owner
         if owner is not None and self._pass.mode == owner.value and candidate.owner_key is not None:
@@ -178,7 +188,7 @@ class Selector:
         else:
             self._select(candidate, states)
 
-    async def _select_owner(self, candidate: Candidate, unit: Unit, states: ItemStates, left: int | None) -> None:
+    async def _select_owner(self, candidate: Candidate, unit: Unit, states: ItemStates, left: Allowance) -> None:
         """The owner costs as many units as it covers.
 
         Its search leaves out seasons that are not monitored: their episodes are searched singly.
@@ -197,13 +207,13 @@ class Selector:
             self._select(candidate, states)
         elif decision.reason is not Reason.SEARCH:
             self._pass_over(candidate, decision)
-        elif left is not None and self._result.units + owner.units > left:
-            self._pass_over(candidate, Decision(Reason.CAP))
+        elif not left.allows(self._result.units + owner.units):
+            self._pass_over(candidate, Decision(left.reason))
         else:
             self._searched_seasons[owner.key] = facts.seasons
             self._select(owner, states, brought_by=candidate)
 
-    async def _select_season(self, candidate: Candidate, states: ItemStates, left: int | None) -> None:
+    async def _select_season(self, candidate: Candidate, states: ItemStates, left: Allowance) -> None:
         """The season, where it may be searched and lacks enough; else `auto` selects its episodes singly."""
         season = as_season(candidate, Unit.SEASON.value, self._last_in.get(candidate.season_key or ""))
         if season.key in self._by_episodes or states.is_next_singly(candidate):
@@ -223,8 +233,8 @@ class Selector:
             self._select(candidate, states)
         elif decision.reason is not Reason.SEARCH:
             self._pass_over(candidate, decision)
-        elif left is not None and self._result.units + season.units > left:
-            self._pass_over(candidate, Decision(Reason.CAP))
+        elif not left.allows(self._result.units + season.units):
+            self._pass_over(candidate, Decision(left.reason))
         else:
             self._select(season, states, brought_by=candidate, lacks=facts)
 
@@ -313,9 +323,6 @@ class Selector:
             if reset_at is None or item.last_search_at > reset_at:
                 for key in item.parents:
                     self._last_in[key] = max(item.last_search_at, self._last_in.get(key, item.last_search_at))
-
-    def _is_cap_used_up(self, left: int | None) -> bool:
-        return left is not None and self._result.units >= left
 
 
 def shown_singly(evaluated: Sequence[Evaluated]) -> list[Evaluated]:

@@ -29,6 +29,7 @@ from app.hunting.store.lease import FencedLease, HuntLease
 from app.hunting.store.models import Hunt, HuntStatus, Outcome, Search
 from app.hunting.store.open_hunts import open_hunts
 from app.hunting.store.reasons import HuntReason
+from app.prowlarr.budget import BudgetGate
 
 CAP_EVENT_EVERY = timedelta(hours=1)
 MEDIA: Mapping[Outcome, type[MediaGrabbed] | type[MediaImported] | type[MediaImportFailed]] = {
@@ -90,18 +91,38 @@ def outcome_event(search: Search, outcome: Outcome) -> Durable | None:
 
 async def record_cap_reached(session: AsyncSession, lease: FencedLease, used: Caps, now: datetime) -> None:
     """Store the event of a cap that is used up now, at most once in `CAP_EVENT_EVERY`."""
-    since = now - CAP_EVENT_EVERY
-    if used.closed_by is None or await was_recorded(session, EventName.CAP_REACHED, lease.instance_id, since):
+    if used.closed_by is None:
         return
     window = used.day if used.closed_by is HuntReason.DAILY_CAP else used.hour
+    await _record_reached(session, lease, used.closed_by, (window.used, window.cap), window.resets_at, now)
+
+
+async def record_budget_reached(session: AsyncSession, lease: FencedLease, budget: BudgetGate, now: datetime) -> None:
+    """Store the event of a budget that this search used up; at most one such event in `CAP_EVENT_EVERY`."""
+    found = budget.used_of_limit()
+    if found is not None and not budget.is_open(now):
+        await _record_reached(session, lease, HuntReason.BUDGET, found, budget.opens_at(now), now)
+
+
+async def _record_reached(
+    session: AsyncSession,
+    lease: FencedLease,
+    reason: HuntReason,
+    used_of_limit: tuple[int, int],
+    resets_at: datetime | None,
+    now: datetime,
+) -> None:
+    if await was_recorded(session, EventName.CAP_REACHED, lease.instance_id, now - CAP_EVENT_EVERY):
+        return
+    used, limit = used_of_limit
     event = CapReached(
         app_type=AppType(lease.app_type),
         instance_id=lease.instance_id,
         instance_name=lease.instance_name,
-        cap=used.closed_by.value,
-        limit=window.cap,
-        used=window.used,
-        resets_at=window.resets_at,
+        cap=reason.value,
+        limit=limit,
+        used=used,
+        resets_at=resets_at,
     )
     await record_event(session, event, now)
 

@@ -13,6 +13,7 @@ class HuntReason(StrEnum):
     RESTING = "resting"
     HOURLY_CAP = "hourly_cap"
     DAILY_CAP = "daily_cap"
+    BUDGET = "budget"
     OFFLINE = "offline"
     NO_INDEXERS = "no_indexers"
     QUEUE_UNREADABLE = "queue_unreadable"

@@ -15,9 +15,10 @@ from app.core.db import Database, upsert
 from app.counters.rollup import count, count_pass
 from app.events.outbox import record_event
 from app.hunting.selection.selector import Selected
+from app.hunting.store.budgets import NO_BUDGET, budget_gate
 from app.hunting.store.cap_entries import used_caps
 from app.hunting.store.caps import Caps
-from app.hunting.store.events import outcome_event, record_cap_reached, search_sent
+from app.hunting.store.events import outcome_event, record_budget_reached, record_cap_reached, search_sent
 from app.hunting.store.followed import followed_rows, led_to, result_of
 from app.hunting.store.lease import FencedLease, HuntLease, fenced, fenced_with_state
 from app.hunting.store.models import FOLLOWED, UNSETTLED, CapEntry, Hunt, HuntState, ItemState, Outcome, Search
@@ -57,19 +58,20 @@ class SearchStore:
         self._clock = clock
 
     async def reserve(
-        self, lease: HuntLease, hunt_pass: HuntPass, choice: Selected, hunting: HuntingSettings
+        self, lease: HuntLease, hunt_pass: HuntPass, choice: Selected, hunting: HuntingSettings, has_budget: bool
     ) -> int | HuntReason:
         """Commit the search as `sending` and its units as spent, all or nothing, before anything is sent.
 
-        Returns the id of the search, or why no further search may be sent.
+        `has_budget`: a Prowlarr stands behind it. Returns the search's id, or why no further search may be sent.
         """
         units = choice.candidate.units
         async with fenced(self._db, lease) as (session, _):
             now = self._clock()  # not before the lock: a later entry never has an earlier time
             used = await used_caps(session, lease.instance_id, hunting, now)
+            budget = await budget_gate(session, lease.instance_id, now, lock=True) if has_budget else NO_BUDGET
             stop = await self._stopped(session, lease, used, units)
-            if stop is not None:
-                return stop
+            if stop is not None or not budget.is_open(now, units=units):
+                return stop or HuntReason.BUDGET
             previous = await session.get(ItemState, (lease.instance_id, hunt_pass.value, choice.candidate.key))
             search = _new_search(lease, hunt_pass, choice, now, previous.last_searched_at if previous else None)
             session.add(search)
@@ -80,6 +82,7 @@ class SearchStore:
             if used.left is not None and used.left <= units:
                 await session.flush()
                 await record_cap_reached(session, lease, await used_caps(session, lease.instance_id, hunting, now), now)
+            await record_budget_reached(session, lease, budget.spending(units), now)
         return search_id
 
     async def accepted(self, lease: FencedLease, search_id: int, command: Command) -> None:
