@@ -1,4 +1,4 @@
-"""Huntarr with a simulated Sonarr and Radarr: runs a hunt of each and shows what was searched; Ctrl-C ends it."""
+"""Huntarr with a simulated Sonarr, Radarr and Prowlarr: hunts, and shows what was searched; Ctrl-C ends it."""
 
 import argparse
 import sys
@@ -46,9 +46,11 @@ def main() -> int:
         with service.client() as client:
             for app in LIBRARIES:
                 _add(client, started, app)
+            prowlarr_id = _add_prowlarr(client, started)
             for hunt in _run_hunts(client):
                 _print_hunt(hunt)
             _print_totals(client)
+            _print_indexers(client, prowlarr_id)
         if not options.once:
             _print_addresses(service)
             threading.Event().wait()
@@ -65,6 +67,15 @@ def _add(client: httpx.Client, started: ChildProcesses, app: str) -> None:
     print(
         f"A simulated {app.title()} at {simulated.url}: {counts['missing']} missing, {counts['cutoff']} below cutoff."
     )
+
+
+def _add_prowlarr(client: httpx.Client, started: ChildProcesses) -> int:
+    """Start a simulated Prowlarr and add it; the id of the instance."""
+    simulated = started.simulator("--prowlarr")
+    body = {"name": "Demo Prowlarr", "url": simulated.url, "api_key": simulated.api_key}
+    made = _data(client.post("/api/instances/prowlarr", params={"verify": "true"}, json=body))
+    print(f"A simulated Prowlarr at {simulated.url}: {simulated.counts['indexers']} indexers.")
+    return int(made["id"])
 
 
 def _run_hunts(client: httpx.Client) -> list[dict[str, Any]]:
@@ -105,6 +116,14 @@ def _print_hunt(hunt: Mapping[str, Any]) -> None:
 def _print_totals(client: httpx.Client) -> None:
     totals = _data(client.get("/api/stats"))["totals"]
     print("\nGET /api/stats: " + ", ".join(f"{count} {name}" for name, count in totals.items()))
+
+
+def _print_indexers(client: httpx.Client, prowlarr_id: int) -> None:
+    path = f"/api/prowlarr/{prowlarr_id}/stats"
+    indexers = _data(client.get(path))["indexers"]
+    print(
+        f"GET {path}: " + ", ".join(f"{each['queries']} queries of indexer {each['indexer_id']}" for each in indexers)
+    )
 
 
 def _print_addresses(service: Service) -> None:

@@ -25,6 +25,7 @@ class Sizes:
     libraries: tuple[int, int] = (1_000, 100_000)
     instances: int = 1_000
     searches: int = 20
+    refreshes: int = 3
     gap_seconds: int = 3
     rows: int = 1_000_000
     history: int = 10_000_000
@@ -42,6 +43,7 @@ QUICK = Sizes(
     libraries=(200, 2_000),
     instances=40,
     searches=6,
+    refreshes=1,
     gap_seconds=0,
     rows=20_000,
     history=50_000,

@@ -8,21 +8,22 @@ from typing import Any
 import httpx
 
 from scripts.bench.installations import DatabaseConnection
-from tests.simulator import SimApp, SimHost
+from tests.simulator import SimApp, SimHost, SimProwlarr
 from tests.simulator.hosting import Served
 
 MAX_WAIT_SECONDS = 240.0
 
 
 @contextmanager
-def serve_app(app: SimApp) -> Iterator[str]:
+def serve_app(app: SimApp | SimProwlarr) -> Iterator[str]:
     """Serve the simulated app in this process, where its requests can be counted; its URL."""
-    host = Served(SimHost(app)).start()
+    host = Served(SimHost(app) if isinstance(app, SimApp) else app).start()
     try:
         yield host.url
     finally:
         host.stop()
-        app.close()
+        if isinstance(app, SimApp):
+            app.close()
 
 
 def add_instance(client: httpx.Client, kind: str, url: str, api_key: str, hunting: dict[str, Any]) -> int:

@@ -13,13 +13,21 @@ from tests.simulator.application import SimApp
 from tests.simulator.definition import SimSettings
 from tests.simulator.definitions import AppKind
 from tests.simulator.hosting import Served, SimHost
+from tests.simulator.prowlarr import SimProwlarr
 from tests.simulator.spec import LibrarySpec
+
+PROWLARR_INDEXERS: dict[str, dict[str, int | bool]] = {
+    "Daily": {"query_limit": 100},
+    "Hourly": {"query_limit": 120, "hourly": True},
+    "Free": {},
+}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
     add = parser.add_argument
     add("--app", choices=get_args(AppKind), default="sonarr", help="sonarr = v4, sonarr5 = the v5 tree")
+    add("--prowlarr", action="store_true", help="a Prowlarr with three indexers, instead of an app")
     add("--host", default="127.0.0.1", help="address to listen on")
     add("--port", type=int, default=0, help="0 = any free port")
     add("--series", type=int, default=20, help="series in the library (Sonarr, Whisparr v2)")
@@ -97,23 +105,36 @@ def _apps(options: argparse.Namespace) -> list[SimApp]:
     ]
 
 
-def main() -> int:
-    options = _parser().parse_args()
+def _prowlarr(options: argparse.Namespace) -> tuple[SimProwlarr, dict[str, object]]:
+    prowlarr = SimProwlarr(api_key=options.api_key or secrets.token_hex(16))
+    for name, settings in PROWLARR_INDEXERS.items():
+        prowlarr.ask(prowlarr.add(name, **settings), "Sonarr", times=60)
+    counts = {"indexers": len(prowlarr.indexers)}
+    return prowlarr, {"url": "", "api_key": prowlarr.api_key, "app": "Prowlarr", "instances": 1, "counts": counts}
+
+
+def _simulated(options: argparse.Namespace) -> tuple[SimHost, dict[str, object]]:
     apps = _apps(options)
-    served = Served(SimHost(apps), host_name=options.host, port=options.port)
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    served.start()
     state = apps[0].state()
-    line = {
-        "url": served.url + apps[0].url_base,
+    return SimHost(apps), {
+        "url": apps[0].url_base,
         "api_key": apps[0].settings.api_key,
         "app": apps[0].definition.app_name,
         "version": apps[0].version,
         "instances": len(apps),
         "counts": {name: state[name] for name in ("parents", "items", "missing", "cutoff", "files")},
     }
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    host, line = _prowlarr(options) if options.prowlarr else _simulated(options)
+    served = Served(host, host_name=options.host, port=options.port)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    served.start()
+    line["url"] = f"{served.url}{line['url']}"
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
     ended.wait()
