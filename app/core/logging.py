@@ -3,6 +3,7 @@
 Other receivers get the same lines, after the same processors, with `listening`.
 """
 
+import asyncio
 import logging
 import re
 import sys
@@ -96,7 +97,13 @@ def setup_logging(level: LogLevel, style: LogFormat) -> None:
         )
     )
     logging.getLogger().handlers = [handler]
+    logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool").addFilter(is_no_cancellation)
     set_level(level)
+
+
+def is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Whether a line of the pool tells anything: a connection that comes back from a cancelled task is thrown away."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def set_level(level: LogLevel) -> None:

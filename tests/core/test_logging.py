@@ -1,5 +1,6 @@
 """The chain of processors: secrets are masked, and listeners get every line."""
 
+import asyncio
 import logging
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,14 @@ def test_extra_fields_are_in_every_form(
     assert shown.count("tag") == 2
     assert "skipped" in shown
     assert SECRET not in shown
+
+
+@pytest.mark.parametrize(("failure", "is_told"), [(asyncio.CancelledError(), False), (OSError("gone"), True)])
+def test_a_connection_that_a_cancelled_task_gives_back_is_no_error(
+    chain: None, failure: BaseException, is_told: bool
+) -> None:
+    lines: list[Line] = []
+    pool = logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool")
+    with listening(lines.append):
+        pool.error("Exception during reset or similar", exc_info=failure)
+    assert len(lines) == is_told

@@ -152,7 +152,7 @@ async def can_http2() -> bool:
 async def test_a_client_hunts_what_it_was_told(rig: Rig, name: str) -> None:
     command = TOLD[name]
     if not is_installed(command[0]) or ("--http2" in command and not await can_http2()):
-        pytest.skip(f"{name} is not installed")
+        pytest.skip(f"no {name} here")
     async with two_instances(rig) as served:
         body = json.dumps({"instance_id": 2, "dry_run": True})
         filled = [part.format(url=f"{served.url}/api/hunts", key=rigs.KEY, body=body) for part in command]
