@@ -4,6 +4,7 @@ import traceback
 from sqlite3 import Row
 from typing import Any, Literal
 
+from tests.simulator.clients import DownloadClients
 from tests.simulator.clock import SimClock
 from tests.simulator.commands import Command, CommandQueue
 from tests.simulator.control import RequestLog, control
@@ -49,6 +50,7 @@ class SimApp:
         self.started_at = self.clock.timestamp()
         self.starting_until = 0.0
         self.indexers = Indexers(self.settings.indexers)
+        self.clients = DownloadClients(self.clock)
         self.downloads = Downloads(self)
         self.history = History(self)
         self.searcher = Searcher(self)
@@ -105,6 +107,7 @@ class SimApp:
             now = self.clock.timestamp()
             self.started_at, self.starting_until = now, now + starting_seconds
             self.commands.restart(now)
+            self.downloads.restart(now)
 
     def post_command(self, name: str, **fields: Any) -> Command:
         """Queue a command, as `POST command` does."""

@@ -218,6 +218,7 @@ class SimSettings:
     import_seconds: float = 30.0
     usenet_share: float = 0.5
     queue_refresh_seconds: float = 0.0  # 60 as in the apps; 0 = the queue is always up to date
+    ui_language: Literal["en", "de"] = "en"  # of the messages of download clients
     auto_redownload_failed: bool = True
     availability_delay_days: int = 0
     tie_block: int = 4  # 1 = equal sort values never swap

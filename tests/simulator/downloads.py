@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from sqlite3 import Row
 from typing import TYPE_CHECKING, Any, Literal
 
+from tests.simulator.living import PROBLEMS, Doing, Halt, Life, Shown, localised, problem, shown
 from tests.simulator.messages import Json, stamp, timespan
 
 if TYPE_CHECKING:
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 Plan = Literal["import", "import_failed", "download_failed", "none"]
 _PENDING = ("delay", "downloadClientUnavailable", "fallback")
 _REFRESH_SECONDS = 60.0
+_QUIET_SECONDS = 31.0  # after a restart the queue is empty for so long
 
 
 @dataclass(slots=True)
 class Download:
-    """A download. With a plan it proceeds with time, without one it stays as it is (`status` etc.)."""
+    """A download. With a life or a plan it proceeds with time, without one it stays as it is (`status` etc.)."""
 
     download_id: str
     title: str
@@ -46,6 +48,8 @@ class Download:
     visible: bool = True  # False: in the client's folder, but the app has not polled it yet
     grabbed: bool = True
     client_error: str | None = None  # what the client answers to a removal ("" = the client is gone)
+    life: Life | None = None
+    hidden: bool = False  # it is in its client, and the app never shows it again
 
     @property
     def pending(self) -> bool:
@@ -62,16 +66,33 @@ class QueueRow:
     id: int
     download: Download
     item_id: int | None
-    status: str
-    tracked_status: str | None
-    tracked_state: str | None
-    size_left: int
-    seconds_left: float | None
-    messages: list[Json]
+    shown: Shown
+
+    @property
+    def status(self) -> str:
+        return self.shown.status
+
+    @property
+    def tracked_status(self) -> str | None:
+        return self.shown.tracked_status
+
+    @property
+    def seconds_left(self) -> float | None:
+        return self.shown.seconds_left
 
     @property
     def progress(self) -> float:
-        return 1 - self.size_left / self.download.size if self.download.size else 0.0
+        return 1 - self.shown.left / self.shown.size if self.shown.size else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A download that somebody removed through the queue."""
+
+    at: float
+    download: Download
+    from_client: bool
+    blocklist: bool
 
 
 def hash31(text: str) -> int:
@@ -87,6 +108,11 @@ class Downloads:
         self.all: dict[str, Download] = {}
         self._refreshed_at = app.clock.timestamp()
         self._serial = 0
+        self._quiet_until = 0.0
+        self.removals: list[Removal] = []
+        self.hidden_ids: set[str] = set()
+        """Of downloads that were blocklisted or ignored and kept: added by hand again, they never get a row."""
+        self.line_down_until = 0.0
 
     # --- putting things in ------------------------------------------------------------------------------------------
 
@@ -114,10 +140,38 @@ class Downloads:
             grabbed=grabbed,
             **fields,
         )
+        self._begin(download, now)
         self.all[download.download_id] = download
         if grabbed:
             self._app.history.grabbed(download, now, source=source)
         return download
+
+    def _begin(self, download: Download, now: float) -> None:
+        if download.grabbed:
+            self.hidden_ids.discard(download.download_id)
+        download.hidden = download.download_id in self.hidden_ids
+        life = download.life
+        if life is None:
+            return
+        if self.line_down_until > now:
+            life.halts.append(Halt(now, self.line_down_until, "stalled"))
+        plans: dict[str, Plan] = {"import": "import", "fail": "download_failed"}
+        download.plan = plans.get(life.ending, "none")
+        halted = sum(halt.end - max(halt.start, now) for halt in life.halts)
+        download.settle_at = now + life.seconds + halted + self._app.settings.import_seconds
+
+    def halt(self, download: Download, seconds: float, doing: Doing) -> None:
+        """Let a living download do something else from now on, for so long: a person pauses it, the line is down."""
+        now = self._app.clock.timestamp()
+        if download.life is not None and download.life.at(download.added_at, now).doing != "complete":
+            download.life.halts.append(Halt(now, now + seconds, doing))
+            download.settle_at += seconds
+
+    def line_goes_down(self, seconds: float) -> None:
+        """Nothing arrives for so long; the clients are there and say that all of it is stalled."""
+        self.line_down_until = self._app.clock.timestamp() + seconds
+        for download in self.all.values():
+            self.halt(download, seconds, "stalled")
 
     def new_id(self, protocol: str) -> str:
         """Torrents: an upper-case info hash; usenet: an id of the client's own format."""
@@ -136,6 +190,9 @@ class Downloads:
 
     def settle_due(self, moment: float) -> None:
         for download in [d for d in self.all.values() if (due := d.due_at()) is not None and due <= moment]:
+            if self._app.clients.state_at(download.client, moment) != "up":
+                download.settle_at = moment + _REFRESH_SECONDS  # the app cannot see that it is complete
+                continue
             download.settled = True
             if download.plan == "import":
                 self._import(download, moment)
@@ -150,9 +207,23 @@ class Downloads:
         for download in self.all.values():
             download.visible = True
 
+    def restart(self, now: float) -> None:
+        """The app starts with an empty queue, if it is a cache, and asks its clients half a minute later."""
+        if self._app.settings.queue_refresh_seconds:
+            self._quiet_until = now + _QUIET_SECONDS
+
+    def refreshed_at(self, now: float) -> float:
+        """The last execution of RefreshMonitoredDownloads."""
+        self.polled_at(now)
+        return self._refreshed_at
+
     def polled_at(self, now: float) -> float:
         """When the app last polled: its queue is a cache, up to a minute old."""
         every = self._app.settings.queue_refresh_seconds
+        if now < self._quiet_until:
+            return self._refreshed_at
+        if self._refreshed_at < self._quiet_until <= now:
+            self.refresh(self._quiet_until)
         if now - self._refreshed_at >= (every or _REFRESH_SECONDS):
             period = every or _REFRESH_SECONDS
             self.refresh(self._refreshed_at + (now - self._refreshed_at) // period * period)
@@ -162,7 +233,14 @@ class Downloads:
 
     def rows(self, now: float) -> list[QueueRow]:
         moment = self.polled_at(now)
-        return [row for download in self.all.values() if download.visible for row in self._rows_of(download, moment)]
+        if now < self._quiet_until:
+            return []
+        return [row for each in self.all.values() if self._is_seen(each, moment) for row in self._rows_of(each, moment)]
+
+    def _is_seen(self, download: Download, moment: float) -> bool:
+        if download.hidden or not download.visible or (download.life is not None and download.added_at > moment):
+            return False
+        return download.pending or self._app.clients.state_at(download.client, moment) == "up"
 
     def queued_items(self) -> set[int]:
         return {item_id for download in self.all.values() for item_id in download.item_ids}
@@ -172,7 +250,7 @@ class Downloads:
         return next((row.download for row in self.rows(now) if row.id == row_id), None)
 
     def _rows_of(self, download: Download, moment: float) -> list[QueueRow]:
-        status, tracked, state, left, seconds = self._progress(download, moment)
+        now = self._shown(download, moment)
         word_of_item = self._app.definition.queue.row_suffix
         per_item = word_of_item is not None
         items: list[int | None] = [*download.item_ids] if per_item and download.item_ids else [None]
@@ -182,9 +260,24 @@ class Downloads:
             suffix = f"-{word_of_item}{item_id}" if per_item and item_id is not None else ""
             row_id = hash31(f"{word}-{download.client}-{download.download_id}{suffix}")
             owner = item_id if per_item else next(iter(download.item_ids), None)
-            messages = download.messages
-            rows.append(QueueRow(row_id, download, owner, status, tracked, state, left, seconds, messages))
+            rows.append(QueueRow(row_id, download, owner, now))
         return rows
+
+    def _shown(self, download: Download, moment: float) -> Shown:
+        if download.life is None or download.settled:
+            known = self._progress(download, moment)
+            status, tracked, state, left, seconds = known
+            messages, error = download.messages, download.error_message
+            return Shown(status, tracked, state, download.size, left, seconds, messages, error)
+        app, life = self._app, download.life
+        client = app.clients.all.get(download.client)
+        kind = "usenet" if client is None else client.kind
+        state_now = life.at(download.added_at, moment)
+        found = shown(state_now, kind, download.size, movie_like=app.definition.movie_like)
+        if found.status == "completed" and life.ending in PROBLEMS:
+            blocked, messages = problem(life.ending, download.title, app.definition.queue.blocked_state)
+            return replace(found, tracked_status="warning", tracked_state=blocked, messages=messages)
+        return replace(found, error=localised(found.error, app.settings.ui_language))
 
     def _progress(self, download: Download, moment: float) -> tuple[str, str | None, str | None, int, float | None]:
         if download.plan == "none" or download.settled:
@@ -199,6 +292,13 @@ class Downloads:
         return "downloading", "ok", "downloading", int(download.size * share), download.finish_at - moment
 
     # --- taking things out ------------------------------------------------------------------------------------------
+
+    def removed(self, download: Download, *, from_client: bool, blocklist: bool) -> None:
+        """Somebody removed it through the queue; kept in its client, it is hidden for good."""
+        self.forget(download)
+        if not from_client:
+            self.hidden_ids.add(download.download_id)
+        self.removals.append(Removal(self._app.clock.timestamp(), download, from_client, blocklist))
 
     def forget(self, download: Download) -> None:
         """Remove all rows of a download."""
@@ -270,28 +370,29 @@ def queue_json(row: QueueRow, app: "SimApp", now: float) -> Json:
     """The fields that every app's queue record shares; the route adds owners, drops nulls."""
     download = row.download
     tracked = not download.pending
+    by_hand = download.life is not None and not download.grabbed
     ends_at = None if row.seconds_left is None else now + row.seconds_left
     return {
         "languages": [{"id": 1, "name": "English"}],
         "quality": app.definition.catalogue.model(download.quality_id),
         "customFormats": [],
         "customFormatScore": download.score,
-        "size": download.size,
+        "size": row.shown.size,
         "title": download.title,
         "estimatedCompletionTime": stamp(ends_at),
-        "added": stamp(download.added_at),
+        "added": None if by_hand else stamp(download.added_at),
         "status": row.status,
         "trackedDownloadStatus": row.tracked_status if tracked else None,
-        "trackedDownloadState": row.tracked_state if tracked else None,
-        "statusMessages": row.messages if tracked else None,
-        "errorMessage": download.error_message,
+        "trackedDownloadState": row.shown.tracked_state if tracked else None,
+        "statusMessages": row.shown.messages if tracked else None,
+        "errorMessage": row.shown.error,
         "downloadId": download.download_id if tracked else None,
         "protocol": download.protocol,
         "downloadClient": download.client,
         "downloadClientHasPostImportCategory": False,
-        "indexer": download.indexer,
+        "indexer": None if by_hand else download.indexer,
         "outputPath": f"/downloads/{download.title}" if row.status == "completed" else None,
-        "sizeleft": row.size_left,
+        "sizeleft": row.shown.left,
         "timeleft": None if row.seconds_left is None else timespan(int(row.seconds_left)),
         "id": row.id,
     }

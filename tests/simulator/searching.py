@@ -3,12 +3,13 @@
 # ruff: noqa: S608 - SQL fragments are this module's own; values are always bound
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from sqlite3 import Row
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.simulator.commands import Command, CommandFailed
+from tests.simulator.living import Life
 from tests.simulator.messages import Json, stamp
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Searcher:
         self._attempts: dict[int, int] = {}
         self.next_download_ids: list[str] = []
         """Ids of the next downloads: the same release may be grabbed again."""
+        self.life_of: Callable[[Sequence[Row]], Life] | None = None
+        """Gives a grab of these items its life; without it a download follows the settings."""
 
     def force(self, item_id: int, outcome: Outcome) -> None:
         """`grab` follows the import shares; `import`, `import_failed` and `download_failed` grab and then do that."""
@@ -190,6 +193,7 @@ class Searcher:
             plan=plan,
             finish_at=now + length,
             settle_at=now + length * (0.5 if plan == "download_failed" else 1) + settings.import_seconds,
+            life=None if self.life_of is None else self.life_of(items),
             **fields,
         )
 

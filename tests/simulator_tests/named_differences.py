@@ -18,7 +18,6 @@ class Named(NamedTuple):
 
 
 NAMED = (
-    Named("*", "*/downloadclient: status 200*", "Huntarr does not ask for it."),
     Named("sonarr sonarr5", "*/languageprofile: status 200*", "Huntarr does not ask for it."),
     Named("radarr", "*/collection: status 200*", "Huntarr does not ask for it."),
     Named("radarr", "*/exclusions: status 200*", "Huntarr does not ask for it."),

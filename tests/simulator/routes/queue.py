@@ -119,16 +119,26 @@ def _remove(app: "SimApp", request: Request, download: Download) -> None:
             app.downloads.blocklist(download, now)
         app.downloads.forget(download)
         return
-    if from_client and download.client_error is not None:
+    error = _client_error(app, download, now)
+    if from_client and error is not None:
         # Nothing is removed and tracking goes on: the client is gone or does not answer.
-        gone = download.client_error == ""
-        status = app.definition.invalid_operation if gone else 500
-        raise errors.message(status, download.client_error or "Sequence contains no matching element")
-    app.downloads.forget(download)
+        status = app.definition.invalid_operation if error == "" else 500
+        raise errors.message(status, error or "Sequence contains no matching element")
+    if not (from_client or blocklist or change or download.item_ids):
+        raise errors.message(500, "Object reference not set to an instance of an object.")  # it cannot be ignored
+    app.downloads.removed(download, from_client=from_client, blocklist=blocklist)
     if blocklist:
         _blocklist(app, download, now, skip=skip)
     elif not from_client and not change and download.item_ids:
         app.history.record("downloadIgnored", download, now, {"message": "Manually ignored"})
+
+
+def _client_error(app: "SimApp", download: Download, now: float) -> str | None:
+    """What the client of a download answers to its removal; empty when the app has no such client."""
+    if download.client_error is not None:
+        return download.client_error
+    state = app.clients.state_at(download.client, now)
+    return None if state == "up" else "" if state == "disabled" else app.clients.all[download.client].refusal
 
 
 def _blocklist(app: "SimApp", download: Download, now: float, *, skip: bool) -> None:

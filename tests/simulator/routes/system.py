@@ -224,7 +224,8 @@ def list_tag_details(app: "SimApp", request: Request) -> Reply:
 def list_health(app: "SimApp", request: Request) -> Reply:
     """Problems only, and without ids."""
     del request
-    problems = list(app.health)
+    now = app.clock.timestamp()
+    problems = [*app.health, *app.clients.problems(app.downloads.polled_at(now), now)]
     if app.indexers.searching == 0 and app.indexers.told_by_health:
         wiki = f"https://wiki.servarr.com/{app.definition.app_name.lower()}/system#indexers"
         text = "No indexers available with Automatic Search enabled"
@@ -268,30 +269,38 @@ def list_custom_formats(app: "SimApp", request: Request) -> Reply:
     return json_reply([known.as_json() for known in app.library.formats.values()])
 
 
+_TASKS = (
+    ("Refresh Monitored Downloads", "RefreshMonitoredDownloads", 1),
+    ("Messaging Cleanup", "MessagingCleanup", 5),
+    ("RSS Sync", "RssSync", 15),
+)
+
+
+def list_download_clients(app: "SimApp", request: Request) -> Reply:
+    del request
+    now = app.clock.timestamp()
+    return json_reply([known.as_json(now) for known in app.clients.all.values()])
+
+
 def list_tasks(app: "SimApp", request: Request) -> Reply:
     del request
     now = app.clock.timestamp()
+    ran = {task: now - now % (minutes * 60) for _, task, minutes in _TASKS}
+    ran["RefreshMonitoredDownloads"] = app.downloads.refreshed_at(now)
     tasks = [
         present(
             {
                 "name": name,
                 "taskName": task,
                 "interval": minutes,
-                "lastExecution": stamp(now - now % (minutes * 60)),
-                "lastStartTime": stamp(now - now % (minutes * 60)),
-                "nextExecution": stamp(now - now % (minutes * 60) + minutes * 60),
+                "lastExecution": stamp(ran[task]),
+                "lastStartTime": stamp(ran[task]),
+                "nextExecution": stamp(ran[task] + minutes * 60),
                 "lastDuration": "00:00:00.1250000",
                 "id": number,
             }
         )
-        for number, (name, task, minutes) in enumerate(
-            (
-                ("Refresh Monitored Downloads", "RefreshMonitoredDownloads", 1),
-                ("Messaging Cleanup", "MessagingCleanup", 5),
-                ("RSS Sync", "RssSync", 15),
-            ),
-            start=1,
-        )
+        for number, (name, task, minutes) in enumerate(_TASKS, start=1)
     ]
     return json_reply(tasks)
 
@@ -315,5 +324,6 @@ ROUTES: list[Route] = [
     ("GET", "diskspace", list_disks),
     ("GET", "indexer", list_indexers),
     ("GET", "indexer/{id}", get_indexer),
+    ("GET", "downloadclient", list_download_clients),
     ("GET", "customformat", list_custom_formats),
 ]
