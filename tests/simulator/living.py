@@ -57,7 +57,8 @@ class Life:
             if passed < stage.seconds:
                 gone = max(passed, 0.0) / stage.seconds if math.isfinite(stage.seconds) else 0.0
                 here = done * gone if stage.doing == "checking" else done + stage.share * gone
-                doing = stage.doing if halt is None else halt.doing
+                rests = halt is not None and (halt.doing != "stalled" or stage.doing == "downloading")
+                doing = halt.doing if halt is not None and rests else stage.doing
                 return LifeState(doing, min(here, 1.0), self._seconds_left(stage, elapsed))
             began += stage.seconds
             done += stage.share

@@ -209,6 +209,12 @@ def test_a_line_that_is_down_stalls_everything_and_only_delays_it(sonarr: Caller
     assert sonarr.app.library.files_of(items[3])
 
 
+def test_what_is_paused_stays_so_while_the_line_is_down(sonarr: Caller) -> None:
+    started(sonarr, Life((Stage("paused"),)))
+    sonarr.app.downloads.line_goes_down(3600)
+    assert [row["status"] for row in rows(sonarr)] == ["paused"]
+
+
 def test_the_same_hash_grabbed_again_is_new_only_by_its_time(sonarr: Caller) -> None:
     item_id = started(sonarr, stops_at(0), download_id="A" * 40)
     (first,) = rows(sonarr)
