@@ -16,8 +16,6 @@ from app.core.queue import ArqQueue
 from app.core.redis import make_redis, redis_settings
 from app.dashboard.service import StatsService
 from app.events.bus import EventBus
-from app.events.hub import EventHub
-from app.events.relay import EventRelay
 from app.events.services import EventServices
 from app.history.budgets import BudgetService
 from app.history.service import HistoryService
@@ -41,6 +39,7 @@ from app.schedules.services import ScheduleServices
 from app.secrets.keyfile import shared_lock
 from app.secrets.startup import load_box
 from app.settings.service import SettingsService
+from app.swaparr.services import SwaparrServices
 from app.webhooks.services import WebhookServices
 
 
@@ -58,6 +57,7 @@ class Container:
     hunting: HuntingServices
     prowlarr: ProwlarrServices
     budgets: BudgetService
+    swaparr: SwaparrServices
     schedules: ScheduleServices
     webhooks: WebhookServices
     notifications: NotificationServices
@@ -109,7 +109,8 @@ def build_container(
     auth = AuthServices.build(infra, settings)
     hunting = HuntingServices.build(infra, settings, instances, bus, lease_seconds=lease_seconds, timing=timing)
     backups = BackupServices.build(infra, settings, hunting, auth, SECTION_READERS)
-    actions = ActionServices(hunting.service, instances, settings, backups.planner.request)
+    swaparr = SwaparrServices.build(infra, settings, instances, hunting.leases, (timing or Timing()).sleep)
+    actions = ActionServices(hunting.service, instances, settings, backups.planner.request, swaparr.service.run_all)
     notifications = NotificationServices.build(infra, instances)
     stats = StatsService(db, redis, settings, clock)
     return Container(
@@ -123,12 +124,11 @@ def build_container(
         hunting=hunting,
         prowlarr=ProwlarrServices.build(infra, settings, instances),
         budgets=BudgetService(db, instances, clock),
+        swaparr=swaparr,
         schedules=ScheduleServices.build(infra, settings, actions),
         webhooks=WebhookServices.build(infra, hunting, actions),
         notifications=notifications,
-        events=EventServices(
-            bus, EventHub(bus, clock), EventRelay(db, redis, bus, clock, routers=[notifications.router])
-        ),
+        events=EventServices.build(db, redis, bus, clock, [notifications.router]),
         metrics=MetricsServices.build(infra, settings, traffic),
         logs=LogServices.build(infra, settings, bus),
         backups=backups,

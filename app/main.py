@@ -31,6 +31,7 @@ from app.api.routes import (
     schedules,
     setup,
     stats,
+    swaparr,
     webhooks,
 )
 from app.api.routes import (
@@ -46,7 +47,9 @@ ROUTERS: tuple[ApiRouter, ...] = (
     stats.router,
     hunts.router,
     history.router,
+    swaparr.policies_router,
     instances.router,
+    swaparr.router,
     prowlarr.router,
     schedules.router,
     notifications.router,

@@ -14,6 +14,7 @@ from app.notifications import models as notifications
 from app.prowlarr import models as prowlarr
 from app.schedules import models as schedules
 from app.settings import models as settings
+from app.swaparr import models as swaparr
 from app.webhooks import models as webhooks
 
 MODULES = (
@@ -29,6 +30,7 @@ MODULES = (
     prowlarr,
     schedules,
     settings,
+    swaparr,
     webhooks,
 )
 METADATA = SQLModel.metadata

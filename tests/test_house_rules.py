@@ -21,6 +21,11 @@ from app.hunting.store.models import HuntStatus, Outcome
 from app.hunting.store.reasons import HuntReason
 from app.main import create_app
 from app.settings.hunting import HuntingSettings
+from app.settings.prowlarr import ProwlarrSettings
+from app.settings.swaparr import SwaparrSettings
+from app.swaparr.models import SwaparrAction
+from app.swaparr.policy import Away, Standing
+from app.swaparr.stuck_rules import Cause
 
 ROOT = Path(__file__).parents[1]
 MAX_DURATION = 400
@@ -190,3 +195,21 @@ def test_the_api_page_lists_every_call() -> None:
 )
 def test_the_hunting_page_explains_every_word(heading: str, words: set[str]) -> None:
     assert {row[0].strip("`") for row in table_of("docs/hunting.md", heading)} == words
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "words"),
+    [
+        ("docs/swaparr.md", "## Settings", set(SwaparrSettings.model_fields)),
+        ("docs/swaparr.md", "## Decisions", {action.value for action in SwaparrAction}),
+        ("docs/prowlarr.md", "## Settings", set(ProwlarrSettings.model_fields)),
+    ],
+)
+def test_the_pages_of_swaparr_and_prowlarr_explain_every_word(page: str, heading: str, words: set[str]) -> None:
+    assert {row[0].strip("`") for row in table_of(page, heading)} == words
+
+
+def test_the_page_of_swaparr_explains_what_counts() -> None:
+    page = (ROOT / "docs/swaparr.md").read_text()
+    for word in (*Standing, *Cause, *Away):
+        assert f"| `{word.value}` |" in page, word

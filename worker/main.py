@@ -21,6 +21,7 @@ from app.core.queue import (
     RUN_BACKUP,
     RUN_HUNT,
     RUN_SCHEDULE,
+    RUN_SWAPARR,
     dump,
     load,
 )
@@ -37,6 +38,7 @@ MAX_TRIES = 3
 HUNT_SECONDS = 1800
 SCHEDULE_SECONDS = 50  # less than the length of a claim
 BACKUP_SECONDS = 7200
+SWAPARR_SECONDS = 900
 POLL_SECONDS = 0.2
 RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0)
 """Between two starts of arq while Redis is away."""
@@ -72,6 +74,7 @@ def make_worker(container: Container, **options: Any) -> Worker:
             func(tasks.read_history, name=READ_HISTORY, timeout=HUNT_SECONDS, max_tries=MAX_TRIES, keep_result=0),
             func(tasks.run_schedule, name=RUN_SCHEDULE, timeout=SCHEDULE_SECONDS, max_tries=MAX_TRIES, keep_result=0),
             func(tasks.run_backup, name=RUN_BACKUP, timeout=BACKUP_SECONDS, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.run_swaparr, name=RUN_SWAPARR, timeout=SWAPARR_SECONDS, max_tries=MAX_TRIES, keep_result=0),
             func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=MAX_TRIES, keep_result=0),
         ],
         redis_pool=redis,

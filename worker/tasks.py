@@ -37,6 +37,12 @@ async def run_backup(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).backups.planner.run()
 
 
+async def run_swaparr(ctx: dict[Any, Any], instance_id: int, dry_run: int = -1) -> None:
+    """Look once at the queue that a policy watches; `dry_run` 0 or 1 instead of the policy's own."""
+    chosen = None if dry_run < 0 else bool(dry_run)
+    await container_of(ctx).swaparr.runner.run(instance_id, dry_run=chosen)
+
+
 async def probe_instance(ctx: dict[Any, Any], instance_id: int) -> None:
     """Test the connection to a new or changed instance."""
     await container_of(ctx).instances.probe(instance_id)

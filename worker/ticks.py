@@ -69,11 +69,17 @@ async def refresh_prowlarrs(ctx: dict[Any, Any]) -> None:
     await container_of(ctx).prowlarr.refresher.refresh_due()
 
 
+async def look_at_queues(ctx: dict[Any, Any]) -> None:
+    """Every policy of Swaparr that is due."""
+    await container_of(ctx).swaparr.runner.enqueue_due()
+
+
 async def delete_old_rows(ctx: dict[Any, Any]) -> None:
     container = container_of(ctx)
     days = (await container.settings.general()).history_retention_days
     await container.history.purge(days)
     await container.schedules.service.purge(days)
+    await container.swaparr.service.purge(days)
     await container.idempotency.purge(container.infra.clock())
     await container.auth.purge()
     await purge_events(container.infra.db, container.infra.clock())
@@ -91,6 +97,7 @@ TICKS = (
     Tick(enqueue_lost_runs, seconds={3, 18, 33, 48}),
     Tick(follow_up, seconds={10}),
     Tick(refresh_prowlarrs, seconds={30}),
+    Tick(look_at_queues, seconds={45}),
     Tick(start_due_backups, seconds={15}),
     Tick(apply_log_level, seconds={25, 55}),
     Tick(delete_old_rows, seconds={20}, minutes={7}),

@@ -51,6 +51,8 @@ class ActionServices:
     instances: InstanceService
     settings: SettingsService
     request_backup: Callable[[], Awaitable[None]]
+    run_swaparr: Callable[[int | None], Awaitable[int]]
+    """Queues the looks of Swaparr, all or those of one instance; how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,16 @@ async def _backup(services: ActionServices, _target: ActionTarget, _params: NoPa
     return ActionResult("Backup requested.")
 
 
+async def _swaparr(services: ActionServices, target: ActionTarget, _params: NoParams) -> ActionResult:
+    """The policies of all instances of an app type, of one instance, or a policy itself."""
+    if target.app_type in (None, AppType.SWAPARR) or target.instance_id is not None:
+        number = await services.run_swaparr(target.instance_id)
+    else:
+        ids = [instance.id for instance in await _instances(services, target)]
+        number = sum([await services.run_swaparr(instance_id) for instance_id in ids])
+    return ActionResult(f"{_counted(number, 'look')} at queues queued.")
+
+
 async def _set_hourly_cap(services: ActionServices, target: ActionTarget, params: CapParams) -> ActionResult:
     """Of one instance its own cap; of an app type its default, and the caps of instances that have their own."""
     if target.app_type is not None:
@@ -183,5 +195,6 @@ ACTIONS: dict[str, Action[Any]] = {
     "pause": Action(PauseIn, _pause, takes_target=False),
     "resume": Action(NoParams, _resume, takes_target=False),
     "set_hourly_cap": Action(CapParams, _set_hourly_cap),
+    "swaparr": Action(NoParams, _swaparr),
     "backup": Action(NoParams, _backup, takes_target=False),
 }

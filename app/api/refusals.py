@@ -56,6 +56,7 @@ NO_HUNT = _no("NoHunt", "hunt")
 NO_INSTANCE = _no("NoInstance", "instance")
 NO_SUCH_INSTANCE = _no("NoInstanceOfType", all_apps()[0].value)
 NO_PROWLARR = _no("NoProwlarr", AppType.PROWLARR.value)
+NO_POLICY = _no("NoPolicy", AppType.SWAPARR.value)
 NO_SCHEDULE = _no("NoSchedule", "schedule")
 NO_CONNECTION = _no("NoConnection", "notification connection")
 NO_HOOK = _no("NoHook", "hook")
@@ -79,6 +80,12 @@ INSTANCE_DISABLED = Refusal(
 HUNT_OVER = Refusal("HuntOver", 409, "The hunt is over.", "The hunt is over: completed.")
 SAME_URL = Refusal(
     "SameUrl", 409, "An instance has this address already.", "A sonarr with the url http://sonarr:8989 exists already."
+)
+POLICY_EXISTS = Refusal(
+    "PolicyExists",
+    409,
+    "The instance is watched already.",
+    "The instance 1 has a policy already: change that one.",
 )
 DOES_NOT_HUNT = Refusal("DoesNotHunt", 409, "The app is none that hunts.", "Huntarr does not hunt in Prowlarr.")
 TOO_MANY_CONNECTIONS = Refusal(

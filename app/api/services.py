@@ -9,7 +9,7 @@ from starlette.requests import Request
 from app.api.context import client_address
 from app.api.deps import container_of
 from app.arr.models import AppType
-from app.arr.registry import all_apps, hunting_apps
+from app.arr.registry import addressed_apps, all_apps, hunting_apps
 from app.auth.audit import AuditTrail
 from app.auth.callers import Origin
 from app.auth.keys import KeyService
@@ -27,6 +27,7 @@ from app.history.service import HistoryService
 from app.home_assistant.settings import MqttSettingsService
 from app.hunting.running.planner import Planner
 from app.hunting.service import HuntService
+from app.instances.policies import PolicyService
 from app.instances.service import InstanceService
 from app.logs.store import LogStore
 from app.metrics.service import MetricsService
@@ -35,6 +36,7 @@ from app.prowlarr.service import ProwlarrService
 from app.schedules.runner import ScheduleRunner
 from app.schedules.service import ScheduleService
 from app.settings.service import SettingsService
+from app.swaparr.service import SwaparrService
 from app.webhooks.app_webhooks import AppWebhooks
 from app.webhooks.service import HookService
 
@@ -53,8 +55,11 @@ async def get_origin(request: Request) -> Origin:
     return Origin(client_address(request), request.headers.get("user-agent", ""))
 
 
-def _app_type(name: str, known: Sequence[AppType]) -> Any:
-    """A path parameter: one of the app types `known`, whose schema is `name`. Another word is no such place: 404."""
+def _app_type(name: str, known: Sequence[AppType], named: Sequence[AppType] = ()) -> Any:
+    """A path parameter: one of the app types `known`, whose schema is `name`. Another word is no such place: 404.
+
+    `named`: those that the sentence lists, where another route takes one of them.
+    """
 
     async def get_app_type(
         app_type: Annotated[
@@ -62,7 +67,7 @@ def _app_type(name: str, known: Sequence[AppType]) -> Any:
         ],
     ) -> AppType:
         if app_type not in known:
-            raise NotFound(f"There is no such app type; there are: {', '.join(known)}.")
+            raise NotFound(f"There is no such app type; there are: {', '.join(named or known)}.")
         return AppType(app_type)
 
     return Depends(get_app_type)
@@ -73,6 +78,8 @@ Hunts = Annotated[HuntService, part(lambda c: c.hunting.service)]
 Plans = Annotated[Planner, part(lambda c: c.hunting.planner)]
 Prowlarrs = Annotated[ProwlarrService, part(lambda c: c.prowlarr.service)]
 Budgets = Annotated[BudgetService, part(lambda c: c.budgets)]
+Policies = Annotated[PolicyService, part(lambda c: c.swaparr.policies)]
+Swaparr = Annotated[SwaparrService, part(lambda c: c.swaparr.service)]
 History = Annotated[HistoryService, part(lambda c: c.history)]
 Settings = Annotated[SettingsService, part(lambda c: c.settings)]
 Mqtt = Annotated[MqttSettingsService, part(lambda c: c.home_assistant.settings)]
@@ -93,4 +100,5 @@ TwoFactor = Annotated[TwoFactorService, part(lambda c: c.auth.two_factor)]
 Audit = Annotated[AuditTrail, part(lambda c: c.auth.audit)]
 CallOrigin = Annotated[Origin, Depends(get_origin)]
 AnyApp = Annotated[AppType, _app_type("AppType", all_apps())]
+AddressedApp = Annotated[AppType, _app_type("AddressedAppType", addressed_apps(), all_apps())]
 HuntingApp = Annotated[AppType, _app_type("HuntingAppType", hunting_apps())]

@@ -18,6 +18,7 @@ class Tag(StrEnum):
     INSTANCES = "instances"
     HUNTING = "hunting"
     PROWLARR = "prowlarr"
+    SWAPARR = "swaparr"
     SCHEDULES = "schedules"
     NOTIFICATIONS = "notifications"
     LOGS = "logs"
@@ -34,6 +35,7 @@ DESCRIPTIONS = {
     Tag.INSTANCES: f"The installations of {_LABELS} to work with.",
     Tag.HUNTING: "Hunts, their plan, history, cooldowns and caps.",
     Tag.PROWLARR: "Indexers behind Prowlarr: what was asked of them, by whom, and what is left for hunts.",
+    Tag.SWAPARR: "Stuck downloads: what is watched, what was decided, and why.",
     Tag.SCHEDULES: "Actions at fixed times or intervals.",
     Tag.NOTIFICATIONS: "Connections to notification providers, and deliveries.",
     Tag.LOGS: "Log entries: search, export, delete.",

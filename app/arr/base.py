@@ -23,7 +23,6 @@ from app.arr.models import (
     Mode,
     OwnerFacts,
     QualityProfile,
-    QueueRow,
     SearchTarget,
     SeasonFacts,
     SortKey,
@@ -34,6 +33,7 @@ from app.arr.models import (
 )
 from app.arr.parsing import PageResource, read_all, read_list, read_one
 from app.arr.profiles import read_formats_fingerprint, read_profiles
+from app.arr.queue_rows import QueueRow
 from app.arr.resources import (
     CommandBody,
     CommandResource,

@@ -61,7 +61,7 @@ class ArrHttp(HttpClient):
         )
 
     async def get_dated(
-        self, connection: Connection, path: str, *, limit: int = MAX_BODY_BYTES
+        self, connection: Connection, path: str, *, tries: int = TRIES, limit: int = MAX_BODY_BYTES
     ) -> tuple[Json, datetime | None]:
         """A GET as `send` does it, with the server's time as its header `Date` tells it; `None` where it does not."""
         request = HttpRequest("GET", path, max_body_bytes=limit, sniffs_json=True)
@@ -69,7 +69,7 @@ class ArrHttp(HttpClient):
         def read(reply: HttpReply) -> tuple[Json, datetime | None]:
             return read_reply(reply, connection, "GET", self._clock()), _date_of(reply)
 
-        return await self._exchange(connection, request, read, TRIES)
+        return await self._exchange(connection, request, read, tries)
 
     async def _exchange(
         self, connection: Connection, request: HttpRequest, read: Callable[[HttpReply], T], tries: int

@@ -18,6 +18,7 @@ class AppType(StrEnum):
     READARR = "readarr"
     WHISPARR = "whisparr"
     PROWLARR = "prowlarr"
+    SWAPARR = "swaparr"
 
 
 class Variant(StrEnum):
@@ -212,26 +213,6 @@ class WantedPage:
     items: tuple[WantedItem, ...]
     total: int
     skipped: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRow:
-    """One row of the app's queue; a season pack is many rows with one `download_id`."""
-
-    download_id: str | None
-    item_id: int | None
-    owner_id: int | None
-    season: int | None
-    status: str
-    tracked_state: str | None
-    tracked_status: str | None
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the download is complete and the app will not import it by itself."""
-        if self.tracked_state in ("importBlocked", "importFailed"):
-            return True
-        return self.tracked_state == "importPending" and self.tracked_status in ("warning", "error")
 
 
 @dataclass(frozen=True, slots=True)

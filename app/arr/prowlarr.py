@@ -135,12 +135,14 @@ class _StatisticsResource(Resource):
 
 
 class ProwlarrClient:
-    """Reads one Prowlarr; every method is one GET and raises only `ArrError`."""
+    """Reads one Prowlarr; every method is one GET, which is not tried again, and raises only `ArrError`."""
 
     def __init__(self, http: ArrHttp, connection: Connection) -> None:
         self._http = http
         self._connection = connection
         self._prefix = REGISTRY[AppType.PROWLARR].prefix
+        self.requests = 0
+        """How many were made, failed ones too."""
 
     async def indexers(self) -> list[ProwlarrIndexer]:
         """Every indexer; the reply holds each one's whole form and is large."""
@@ -148,8 +150,9 @@ class ProwlarrClient:
 
     async def disabled(self) -> tuple[dict[int, datetime], datetime | None]:
         """Until when each indexer that is disabled after failures stays so, and Prowlarr's time."""
+        self.requests += 1
         path = f"{self._prefix}/indexerstatus"
-        reply, at = await self._http.get_dated(self._connection, path, limit=MAX_SMALL_BYTES)
+        reply, at = await self._http.get_dated(self._connection, path, tries=1, limit=MAX_SMALL_BYTES)
         found = read_list(_BlockedResource, reply, "disabled indexers")
         return {each.indexer_id: each.disabled_till for each in found if each.disabled_till is not None}, at
 
@@ -173,4 +176,6 @@ class ProwlarrClient:
         return [each.base_url for each in found if each.base_url is not None]
 
     async def _get(self, path: str, params: Params | None = None, *, limit: int = MAX_BODY_BYTES) -> Json:
-        return await self._http.send(self._connection, "GET", f"{self._prefix}/{path}", params=params, limit=limit)
+        self.requests += 1
+        path = f"{self._prefix}/{path}"
+        return await self._http.send(self._connection, "GET", path, params=params, tries=1, limit=limit)

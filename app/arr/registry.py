@@ -32,6 +32,8 @@ class AppSpec:
     prefix: str
     default_port: int
     hunts: HuntSpec | None = None
+    has_address: bool = True
+    """False for what is no app but a policy over the queue of one."""
 
     @classmethod
     def of(cls, *clients: type[ArrClient]) -> "AppSpec":
@@ -61,6 +63,7 @@ _SPECS = (
     AppSpec.of(ReadarrClient),
     AppSpec.of(WhisparrSeriesClient, WhisparrClient, WhisparrListlessClient),
     AppSpec(AppType.PROWLARR, "Prowlarr", "/api/v1", 9696),
+    AppSpec(AppType.SWAPARR, "Swaparr", "", 0, has_address=False),
 )
 REGISTRY: dict[AppType, AppSpec] = {spec.app_type: spec for spec in _SPECS}
 
@@ -68,6 +71,11 @@ REGISTRY: dict[AppType, AppSpec] = {spec.app_type: spec for spec in _SPECS}
 def all_apps() -> tuple[AppType, ...]:
     """Every app type that an instance can have."""
     return tuple(REGISTRY)
+
+
+def addressed_apps() -> tuple[AppType, ...]:
+    """The app types whose instances have an address and a key: all but Swaparr."""
+    return tuple(app_type for app_type, spec in REGISTRY.items() if spec.has_address)
 
 
 def hunting_apps() -> tuple[AppType, ...]:

@@ -13,7 +13,6 @@ from app.arr.models import (
     CommandStatus,
     FileFacts,
     OwnerFacts,
-    QueueRow,
     ReleaseDates,
     SearchTarget,
     Unit,
@@ -35,6 +34,7 @@ from app.arr.parsing import (
     read_all,
     read_one,
 )
+from app.arr.queue_rows import DownloadDetails, QueueRow
 from app.http.addresses import MAX_URL_LENGTH
 from app.http.bodies import Json
 
@@ -44,6 +44,12 @@ OWNERS = (Unit.SERIES, Unit.ARTIST, Unit.AUTHOR)
 ALL_INDEXERS_DOWN = ("IndexerStatusCheck", "IndexerLongTermStatusCheck")
 NO_SEARCHING_INDEXER = "IndexerSearchCheck"
 ANIME = "anime"
+MAX_MESSAGES = 50
+
+
+def _texts(value: object) -> list[str]:
+    """The texts of a list; what is none is left out."""
+    return [each for each in value if isinstance(each, str)][:MAX_MESSAGES] if isinstance(value, list) else []
 
 
 def _named(units: Iterable[Unit], ending: str = "") -> AliasChoices:
@@ -63,6 +69,18 @@ class StatusResource(Resource):
     url_base: Text = None
 
 
+Bytes = Annotated[int, BeforeValidator(lambda value: max(0, int(value)) if isinstance(value, int | float) else 0)]
+Records = Annotated[list[object], BeforeValidator(lambda value: value if isinstance(value, list) else [])]
+Lines = Annotated[list[Line], BeforeValidator(_texts)]
+
+
+class StatusMessageResource(Resource):
+    """A heading or the name of a file, and what keeps it from being imported."""
+
+    title: Line = ""
+    messages: Lines = Field(default=[])
+
+
 class QueueResource(Resource):
     """One row of the queue."""
 
@@ -74,9 +92,34 @@ class QueueResource(Resource):
     status: Text = None
     tracked_download_state: Text = None
     tracked_download_status: Text = None
+    title: Line = ""
+    protocol: Text = None
+    download_client: Text = None
+    indexer: Text = None
+    added: Moment = None
+    size: Bytes = 0
+    size_left: Annotated[Bytes, Field(validation_alias=AliasChoices("sizeleft", "sizeLeft"))] = 0
+    status_messages: Records = Field(default=[])
+    error_message: Text = None
+    episode_has_file: Flag = False
 
     def row(self) -> QueueRow:
+        messages, _ = read_all(StatusMessageResource, self.status_messages, "messages of the queue")
+        details = DownloadDetails(
+            title=self.title,
+            protocol=self.protocol or "unknown",
+            client=self.download_client,
+            indexer=self.indexer,
+            added=self.added,
+            size=self.size,
+            left=self.size_left,
+            messages=tuple((each.title, tuple(each.messages)) for each in messages[:MAX_MESSAGES]),
+            error=self.error_message,
+            has_file=self.episode_has_file,
+        )
         return QueueRow(
+            row_id=self.id or 0,
+            details=details,
             download_id=self.download_id,
             item_id=self.item_id,
             owner_id=self.owner_id,
@@ -158,15 +201,12 @@ class FieldResource(Resource):
     value: object = None
 
 
-Fields = Annotated[list[object], BeforeValidator(lambda value: value if isinstance(value, list) else [])]
-
-
 class ProviderResource(Resource):
     """What the apps configure by a list of `fields`."""
 
     id: Id
     name: Line = ""
-    fields: Fields = Field(default=[])
+    fields: Records = Field(default=[])
 
     def field(self, name: str) -> object:
         """The value of one of its settings; `None` where it is not there."""

@@ -47,6 +47,9 @@ from app.secrets.box import SecretBox
 from app.settings.hunting import effective
 from app.settings.models import SettingsSection
 from app.settings.service import SettingsService
+from app.swaparr.models import SwaparrEntry, SwaparrState, TrackedDownload
+from app.swaparr.schemas import SwaparrEntryOut, TrackedOut
+from app.swaparr.storing import read_items, read_memory, read_record
 from app.webhooks.models import AppWebhook, Hook
 from app.webhooks.schemas import HookIn, HookOut
 
@@ -244,6 +247,9 @@ READERS: Final[Mapping[type[SQLModel], Reader]] = {
     ItemState: _item_state,
     WalkCursor: lambda row: HuntPass(row.hunt_pass),
     AppSnapshot: lambda row: read_links(row.links),
+    SwaparrState: lambda row: read_memory(row.memory),
+    TrackedDownload: lambda row: (TrackedOut.model_validate(row), read_record(row.record), read_items(row.items)),
+    SwaparrEntry: SwaparrEntryOut.model_validate,
     ProwlarrState: lambda row: read_stored(row.indexers),
     DerivedList: lambda row: read_movies(row.movies),
     StatTotal: _counted,

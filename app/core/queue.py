@@ -22,6 +22,7 @@ FOLLOW_UP = "follow_up"
 READ_HISTORY = "read_history"
 RUN_SCHEDULE = "run_schedule"
 RUN_BACKUP = "run_backup"
+RUN_SWAPARR = "run_swaparr"
 
 NO_REDIS = "Redis is not available: nothing can be queued now. Try again in a moment."
 REQUIRE_SECONDS = 3.0

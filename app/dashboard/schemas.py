@@ -53,12 +53,21 @@ class QueueStatsOut(Out):
     workers: int = Field(description="0 also while Redis is unavailable.")
 
 
+class SwaparrStatsOut(Out):
+    """Stuck downloads: what is watched now, and what was decided since the last reset."""
+
+    tracked: int
+    strikes: int
+    removed: int
+
+
 class StatsOut(Out):
     """The whole dashboard, at most one second old."""
 
     generated_at: UtcTime
     totals: CountersOut
     apps: dict[AppType, AppStatsOut]
+    swaparr: SwaparrStatsOut
     queue: QueueStatsOut
 
 

@@ -28,6 +28,7 @@ from app.dashboard.schemas import (
     InstanceStatsOut,
     QueueStatsOut,
     StatsOut,
+    SwaparrStatsOut,
     TimelineOut,
     YieldOut,
 )
@@ -38,6 +39,7 @@ from app.hunting.store.open_hunts import open_hunts
 from app.instances.models import Instance, InstanceState
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
+from app.swaparr.totals import reset_swaparr_totals, swaparr_totals
 
 FRESH_SECONDS = 1.0
 REDIS_SECONDS = 0.5
@@ -109,6 +111,7 @@ class StatsService:
             defaults = await self._settings.all_hunting_defaults(session)
             used = await used_by_instance(session, now)
             hunts = await open_hunts(session)
+            swaparr = await swaparr_totals(session)
         counted = {row.instance_id: row for row in totals}
         instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in hunting_apps()}
         for row in rows:
@@ -124,7 +127,9 @@ class StatsService:
             running=hunts[HuntStatus.RUNNING].number,
             workers=await self._workers(),
         )
-        return StatsOut(generated_at=now, totals=CountersOut(**_summed(totals)), apps=apps, queue=queue)
+        totals_out = CountersOut(**_summed(totals))
+        swaparr_out = SwaparrStatsOut.model_validate(swaparr)
+        return StatsOut(generated_at=now, totals=totals_out, apps=apps, swaparr=swaparr_out, queue=queue)
 
     async def timeline(self, days: int, app_type: AppType | None) -> TimelineOut:
         """Counters for each UTC day; zeros for days on which nothing happened."""
@@ -160,6 +165,8 @@ class StatsService:
             change = change.where(col(StatTotal.app_type) == app_type)
         async with self._db.session() as session:
             await session.exec(change)
+            if app_type in (None, AppType.SWAPARR):
+                await reset_swaparr_totals(session)
         self._cached = None
 
     async def _workers(self) -> int:

@@ -30,6 +30,8 @@ class EventName(StrEnum):
     INSTANCE_OFFLINE = "instance.offline"
     INSTANCE_ONLINE = "instance.online"
     CAP_REACHED = "cap.reached"
+    SWAPARR_STRIKE = "swaparr.strike"
+    SWAPARR_REMOVED = "swaparr.removed"
     BACKUP_CREATED = "backup.created"
     BACKUP_FAILED = "backup.failed"
     SYSTEM_ERROR = "system.error"
@@ -92,6 +94,8 @@ _EVENT_TYPES: Final = (
     EventType(EventName.INSTANCE_OFFLINE, Level.WARNING, payloads.InstanceOffline, "An app went offline; sent once."),
     EventType(EventName.INSTANCE_ONLINE, Level.INFO, payloads.InstanceOnline, "An app that was away answers again."),
     EventType(EventName.CAP_REACHED, Level.WARNING, payloads.CapReached, "An hourly or daily cap is used up."),
+    EventType(EventName.SWAPARR_STRIKE, Level.INFO, payloads.SwaparrStrike, "A download counts as stuck once more."),
+    EventType(EventName.SWAPARR_REMOVED, Level.WARNING, payloads.SwaparrRemoved, "A stuck download was removed."),
     EventType(EventName.BACKUP_CREATED, Level.INFO, payloads.BackupCreated, "A backup was made."),
     EventType(EventName.BACKUP_FAILED, Level.ERROR, payloads.BackupFailed, "A backup could not be made."),
     EventType(EventName.SYSTEM_ERROR, Level.ERROR, payloads.SystemFailed, "Something went wrong inside Huntarr."),

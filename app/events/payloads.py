@@ -212,6 +212,34 @@ class CapReached(InstancePayload, Durable):
         return rendered(title, f"{self.used} of {self.limit} searches are used{free}.")
 
 
+class SwaparrPayload(InstancePayload):
+    """About a download in the queue of an app; the instance is the policy."""
+
+    target_instance_id: int = Field(description="The instance whose queue it is in.")
+    title: Name = Field(description="Title of the download.")
+    download_id: Name = Field(description="Its id at the download client.")
+    cause: Name = Field(description="What is wrong with it.", examples=["stalled"])
+    detail: Name | None = Field(None, description="What an import failed for, or what fits a pattern.")
+    strikes: int = Field(description="Strikes for this cause.")
+
+
+class SwaparrStrike(SwaparrPayload, Durable):
+    max_strikes: int = Field(description="Strikes after which it is removed, once its time is over too.")
+
+    def render(self) -> Rendered:
+        text = f"{self.title}: {self.cause.replace('_', ' ')}, strike {self.strikes} of {self.max_strikes}."
+        return rendered(f"{self.instance_name}: a download is stuck", text)
+
+
+class SwaparrRemoved(SwaparrPayload, Durable):
+    searches: int = Field(description="Searches that were asked for in its place.")
+
+    def render(self) -> Rendered:
+        again = counted(self.searches, "search is asked for", "searches are asked for")
+        text = f"{self.title}: {self.cause.replace('_', ' ')}. {again}."
+        return rendered(f"{self.instance_name}: a stuck download was removed", text)
+
+
 class BackupCreated(Durable):
     filename: Name = Field(description="The backup.")
     kind: Name = Field(description="What made it.", examples=["scheduled"])

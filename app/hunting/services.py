@@ -22,6 +22,7 @@ from app.hunting.store.followed import FollowedSearches
 from app.hunting.store.item_states import ItemStateStore
 from app.hunting.store.lease import LEASE_SECONDS, Leases
 from app.hunting.store.passes import PassStore
+from app.hunting.store.search_requests import SearchRequests
 from app.hunting.store.searches import SearchStore
 from app.infra import Infra
 from app.instances.service import InstanceService
@@ -65,7 +66,7 @@ class HuntingServices:
             searches=SearchStore(db, settings, clock),
             followed=FollowedSearches(db, clock),
             passes=PassStore(db),
-            selection=SelectionServices(ItemStateStore(db), DerivedLists(db), MetadataCache()),
+            selection=SelectionServices(ItemStateStore(db), SearchRequests(db), DerivedLists(db), MetadataCache()),
             broadcaster=HuntBroadcaster(db, bus),
         )
         claims = Claims(services)

@@ -33,7 +33,9 @@ def new_access(url: str, api_key: str | None, headers: Mapping[str, str] | None)
 
 
 def stored_access(row: Instance, box: SecretBox) -> AppAccess:
-    return AppAccess(row.url, box.decrypt(row.api_key), {name: box.decrypt(text) for name, text in row.headers.items()})
+    return AppAccess(
+        row.address, box.decrypt(row.api_key), {name: box.decrypt(text) for name, text in row.headers.items()}
+    )
 
 
 def changed_access(
@@ -55,7 +57,7 @@ def changed_access(
     if any(value == SECRET_MASK and name.lower() not in kept for name, value in wanted.items()):
         raise Invalid("Stars stand for a stored value, and there is none of this header.", field="body.headers")
     return AppAccess(
-        url or row.url,
+        url or row.address,
         stored.api_key if api_key is None or keeps_key else api_key,
         {name: kept[name.lower()] if value == SECRET_MASK else value for name, value in wanted.items()},
     )

@@ -23,6 +23,9 @@ class Instance(SQLModel, table=True):
     name: str = Field(max_length=100)
     enabled: bool = True
     url: str = Field(max_length=500)
+    """A policy of Swaparr has no address, but `#` and the id of its target here: there is one for each."""
+    target_instance_id: int | None = None
+    """The instance whose queue a policy of Swaparr watches; `InstanceService` deletes both together."""
     api_key: str = Field(max_length=1000)
     """Encrypted by the secret box."""
     headers: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
@@ -30,6 +33,11 @@ class Instance(SQLModel, table=True):
     overrides: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+    @property
+    def address(self) -> str:
+        """The URL of an app; empty for a policy."""
+        return self.url if self.target_instance_id is None else ""
 
 
 class InstanceState(SQLModel, table=True):

@@ -7,6 +7,7 @@ from app.arr.models import AppType
 from app.core.errors import Invalid
 from app.settings.hunting import HuntingIn, merged_values
 from app.settings.prowlarr import ProwlarrIn, ProwlarrSettings, merged_prowlarr
+from app.settings.swaparr import SwaparrSettings
 
 
 def merged_overrides(
@@ -19,6 +20,11 @@ def merged_overrides(
         )
     merged = dict(stored) if prowlarr is None else merged_prowlarr(stored, prowlarr)
     return merged if hunting is None else merged_values(merged, hunting, app_type)
+
+
+def swaparr_settings(app_type: AppType, overrides: Mapping[str, Any]) -> SwaparrSettings | None:
+    """The settings in force of a policy; `None` for an app."""
+    return SwaparrSettings.model_validate(overrides) if app_type is AppType.SWAPARR else None
 
 
 def prowlarr_settings(app_type: AppType, overrides: Mapping[str, Any]) -> ProwlarrSettings | None:

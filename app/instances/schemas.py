@@ -10,6 +10,7 @@ from app.core.schemas import SECRET_MASK, In, Out, UtcTime, example
 from app.http.headers import MAX_VALUE_LENGTH, check_headers
 from app.settings.hunting import HuntingIn, HuntingSettings
 from app.settings.prowlarr import ProwlarrIn, ProwlarrSettings
+from app.settings.swaparr import SwaparrIn, SwaparrSettings
 
 
 def _header_value(text: str) -> str:
@@ -40,6 +41,7 @@ HEADERS_TEXT = (
     "Sent with every request to the app, for a log-in in front of it, such as `Authorization: Basic …`. They take the "
     "place of all stored ones; a value of stars keeps the stored one."
 )
+InstanceNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 PROWLARR_TEXT = "Settings of an instance of Prowlarr that differ from the defaults; other apps have none."
 
 
@@ -76,7 +78,29 @@ class InstanceTestIn(InstancePatch):
 
     model_config = example({"url": "http://localhost:8989", "api_key": "the-key-that-the-app-shows"})
 
-    instance_id: int | None = Field(None, ge=1, le=2**31 - 1)
+    instance_id: InstanceNumber | None = None
+
+
+class PolicyIn(In):
+    """A whole policy of Swaparr."""
+
+    model_config = example({"name": "Clean TV", "target_instance_id": 1, "swaparr": {"max_strikes": 4}})
+
+    name: ShortName = Field(examples=["Clean TV"])
+    enabled: bool = True
+    target_instance_id: InstanceNumber = Field(description="The instance whose queue it watches; each has one at most.")
+    swaparr: SwaparrIn | None = Field(None, description="Settings that differ from the defaults.")
+
+
+class PolicyPatch(In):
+    """Any subset; `swaparr` is merged into the stored settings, and `null` in it removes one."""
+
+    model_config = example({"swaparr": {"dry_run": False}})
+
+    name: ShortName | None = None
+    enabled: bool | None = None
+    target_instance_id: InstanceNumber | None = None
+    swaparr: SwaparrIn | None = None
 
 
 class InstanceOut(Out):
@@ -86,10 +110,12 @@ class InstanceOut(Out):
     app_type: AppType
     name: str
     enabled: bool
-    url: str
+    url: str | None = Field(description="Null for a policy of Swaparr.")
+    target_instance_id: int | None = Field(description="The instance whose queue a policy of Swaparr watches.")
     api_key: str | None = Field(examples=[SECRET_MASK])
     headers: dict[str, str] = Field(examples=[{"Authorization": SECRET_MASK}], description="The names, with stars.")
     hunting: HuntingSettings | None = Field(description="Null for an app that Huntarr does not hunt in.")
+    swaparr: SwaparrSettings | None = Field(description="Null for an app.")
     prowlarr: ProwlarrSettings | None = Field(description="Null for an app that is no Prowlarr.")
     overrides: dict[str, Any] = Field(description="The settings that the instance sets itself.")
     version: str | None

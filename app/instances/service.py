@@ -21,7 +21,7 @@ from app.instances.access import AppAccess, changed_access, new_access, store_ac
 from app.instances.events import record_offline, record_online
 from app.instances.models import Instance, InstanceState
 from app.instances.observer import InstanceObserver
-from app.instances.own_settings import merged_overrides, prowlarr_settings
+from app.instances.own_settings import merged_overrides, prowlarr_settings, swaparr_settings
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
 from app.instances.tester import ConnectionTester
 from app.secrets.box import SecretBox, masked
@@ -62,7 +62,7 @@ class InstanceService:
         found = []
         for row, state in rows:
             default = defaults.get(AppType(row.app_type))
-            found.append(_shown(row, state, None if default is None else effective(default, row.overrides)))
+            found.append(shown(row, state, None if default is None else effective(default, row.overrides)))
         return found
 
     async def get(self, app_type: AppType, instance_id: int) -> InstanceOut:
@@ -95,9 +95,9 @@ class InstanceService:
             hunting = await self._hunting_if_any(session, row)
             if hunting is not None:
                 await self._observer.created(session, state.instance_id, hunting)
-            shown = _shown(row, state, hunting)
-        await self._tester.enqueue(shown.id)
-        return shown
+            found = shown(row, state, hunting)
+        await self._tester.enqueue(found.id)
+        return found
 
     async def replace(
         self, app_type: AppType, instance_id: int, given: InstanceIn, *, verify: bool = False
@@ -124,7 +124,8 @@ class InstanceService:
             await self.require(session, instance_id, app_type)
             await session.get_one(InstanceState, instance_id, with_for_update=True)  # as a worker: this row first
             await self._observer.deleting(session, instance_id)
-            await session.exec(delete(Instance).where(col(Instance.id) == instance_id))
+            is_policy_of_it = col(Instance.target_instance_id) == instance_id
+            await session.exec(delete(Instance).where((col(Instance.id) == instance_id) | is_policy_of_it))
 
     async def test(self, app_type: AppType, given: InstanceTestIn) -> InstanceTestOut:
         """Test an unsaved connection, or a stored one with the changes of the body; store nothing."""
@@ -157,12 +158,13 @@ class InstanceService:
         """Test the stored connection for a worker and store the result; false when it fails or is gone."""
         async with self._db.reading() as session:
             row = await session.get(Instance, instance_id)
-        return row is not None and (await self._observe(row)).ok
+        return row is not None and row.address != "" and (await self._observe(row)).ok
 
     async def enqueue_first_probes(self) -> None:
         """Enqueue the test of instances that nobody has asked yet: their job was lost, or its worker died."""
         now = self._clock()
-        query = select(Instance.id, Instance.updated_at).join(InstanceState).where(col(InstanceState.online).is_(None))
+        query = select(Instance.id, Instance.updated_at).join(InstanceState)
+        query = query.where(col(InstanceState.online).is_(None), col(Instance.target_instance_id).is_(None))
         async with self._db.reading() as session:
             untested = (await session.exec(query.order_by(col(Instance.updated_at)).limit(PROBES_AT_ONCE))).all()
         for instance_id, updated_at in untested:
@@ -221,8 +223,9 @@ class InstanceService:
         async with self._db.session() as session:
             row = await self.require(session, instance_id, app_type, lock=True)
             state = await session.get_one(InstanceState, instance_id, with_for_update=True)
-            moved = self._set_connection(row, state, changed_access(row, self._box, url, given.api_key, given.headers))
-            await _flush_unique(session, app_type, row.url)
+            access = changed_access(row, self._box, url, given.api_key, given.headers) if row.address else None
+            moved = access is not None and self._set_connection(row, state, access)
+            await _flush_unique(session, app_type, row.address)
             if moved:
                 await self._observer.address_changed(session, instance_id)
             before = await self._hunting_if_any(session, row) if row.enabled else None
@@ -231,10 +234,10 @@ class InstanceService:
             hunting = await self._hunting_if_any(session, row)
             if hunting and (before is None or before.interval_minutes != hunting.interval_minutes):
                 await self._observer.interval_changed(session, [instance_id], hunting)
-            shown = _shown(row, state, hunting)
+            found = shown(row, state, hunting)
         if moved:
             await self._tester.enqueue(instance_id)
-        return shown
+        return found
 
     def _set_connection(self, row: Instance, state: InstanceState, access: AppAccess) -> bool:
         """Store another access and reset the state; false when it is the stored one."""
@@ -248,7 +251,7 @@ class InstanceService:
 
     async def _show(self, session: AsyncSession, row: Instance) -> InstanceOut:
         state = await session.get_one(InstanceState, _id(row))
-        return _shown(row, state, await self._hunting_if_any(session, row))
+        return shown(row, state, await self._hunting_if_any(session, row))
 
     async def _hunting_if_any(self, session: AsyncSession, row: Instance) -> HuntingSettings | None:
         return await self.hunting(session, row) if AppType(row.app_type) in hunting_apps() else None
@@ -319,14 +322,17 @@ def _tested(found: Probe, warnings: list[str]) -> InstanceTestOut:
     return InstanceTestOut.model_validate({**asdict(found), "variant": variant, "warnings": warnings})
 
 
-def _shown(row: Instance, state: InstanceState, hunting: HuntingSettings | None) -> InstanceOut:
-    shown = {
+def shown(row: Instance, state: InstanceState, hunting: HuntingSettings | None) -> InstanceOut:
+    """The instance as callers read it."""
+    values = {
         **state.model_dump(),
         **row.model_dump(),
+        "url": row.address or None,
         "api_key": masked(row.api_key),
         "headers": dict.fromkeys(row.headers, SECRET_MASK),
         "hunting": hunting,
         "prowlarr": prowlarr_settings(AppType(row.app_type), row.overrides),
+        "swaparr": swaparr_settings(AppType(row.app_type), row.overrides),
         "variant": Variant(state.variant).label if state.variant else None,
     }
-    return InstanceOut.model_validate(shown)
+    return InstanceOut.model_validate(values)

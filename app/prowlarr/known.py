@@ -95,7 +95,7 @@ async def known_prowlarrs(session: AsyncSession, *, lock: bool = False) -> list[
 
 def known_of(row: Instance, state: ProwlarrState | None) -> KnownProwlarr:
     figures = Figures.of(state) if state is not None and state.url == row.url else None
-    return KnownProwlarr(row.id or 0, row.name, row.url, ProwlarrSettings.model_validate(row.overrides), figures)
+    return KnownProwlarr(row.id or 0, row.name, row.address, ProwlarrSettings.model_validate(row.overrides), figures)
 
 
 def apps_behind(prowlarr: KnownProwlarr, apps: Iterable[SearchingApp]) -> Mapping[int, frozenset[int]]:

@@ -11,6 +11,7 @@ from app.arr.errors import ArrError
 from app.arr.models import AppType
 from app.arr.prowlarr import IndexerUse, ProwlarrClient
 from app.core.errors import NotFound
+from app.core.slots import is_first_in_slot
 from app.infra import Infra
 from app.instances.models import Instance, InstanceState
 from app.instances.service import InstanceService
@@ -28,6 +29,8 @@ STATUS_AND_DAY = 2
 READ_AGAIN_AFTER = timedelta(hours=1)
 """The list of indexers, the applications and the status: one of them in a refresh."""
 WRITTEN_EVERY = timedelta(minutes=30)
+SAME_MOMENT = timedelta(seconds=10)
+"""Prowlarr tells its time in whole seconds: the difference of the clocks is never measured the same twice."""
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
 
@@ -48,7 +51,9 @@ class ProwlarrRefresher:
             rows = (await session.exec(query)).all()
         async with asyncio.TaskGroup() as group:
             for row in rows:
-                if await self._is_first(row):
+                minutes = ProwlarrSettings.model_validate(row.overrides).refresh_minutes
+                key = f"prowlarr:{row.id}:{row.updated_at.timestamp():.0f}"
+                if await is_first_in_slot(self._infra.redis, key, minutes, self._clock()):
                     group.create_task(self.refresh(row.id or 0))
 
     async def refresh(self, instance_id: int) -> None:
@@ -64,22 +69,24 @@ class ProwlarrRefresher:
         is_known = state.online is True and state.checked_at is not None and now - state.checked_at < READ_AGAIN_AFTER
         if not is_known and not await self._instances.probe(instance_id):
             return
-        requests = MAX_REQUESTS - (not is_known)
+        requests, client = MAX_REQUESTS - (not is_known), await self._client(row)
         try:
-            figures = await self._read(await self._client(row), before, now, requests=requests)
+            figures = await self._read(client, before, now, requests=requests)
         except ArrError as failure:
             log.warning("Prowlarr not read", instance_id=instance_id, error=failure.message)
-            await self._instances.probe(instance_id)
+            if client.requests < requests:
+                await self._instances.probe(instance_id)
             return
         if _is_news(before, figures):
-            await self._store(instance_id, row.url, figures)
+            await self._store(instance_id, row.address, figures)
 
     async def _read(self, client: ProwlarrClient, before: Figures | None, now: datetime, *, requests: int) -> Figures:
         """`requests`: how many may be made."""
         found = before if before is not None and requests < MAX_REQUESTS else await _with_list(client, before, now)
         requests -= found is not before
+        asked_at = self._clock()
         disabled, their_time = await client.disabled()
-        ahead = their_time - now if their_time is not None else timedelta(0)
+        ahead = their_time - asked_at if their_time is not None else timedelta(0)
         day = await client.statistics(now + ahead - DAY)
         hour = day  # more than the hour's figures, so nothing is spent that is not there
         if any(each.indexer.window_hours == 1 for each in found.indexers) and requests > STATUS_AND_DAY:
@@ -88,7 +95,7 @@ class ProwlarrRefresher:
         indexers = [
             each.with_use(
                 (hour if each.indexer.window_hours == 1 else day).indexers.get(each.indexer.indexer_id, IndexerUse()),
-                until.get(each.indexer.indexer_id),
+                _steady(each.disabled_until, until.get(each.indexer.indexer_id)),
             )
             for each in found.indexers
         ]
@@ -108,12 +115,6 @@ class ProwlarrRefresher:
                 return
             await session.merge(figures.row(instance_id, url))
 
-    async def _is_first(self, row: Instance) -> bool:
-        """Whether no worker has read it in this stretch of time. Redis knows that: the disk may sleep."""
-        seconds = ProwlarrSettings.model_validate(row.overrides).refresh_minutes * 60
-        key = f"prowlarr:{row.id}:{row.updated_at.timestamp():.0f}:{int(self._clock().timestamp()) // seconds}"
-        return bool(await self._infra.redis.set(key, 1, nx=True, ex=2 * seconds))
-
 
 async def _with_list(client: ProwlarrClient, before: Figures | None, now: datetime) -> Figures:
     """`before` with the list of indexers or of applications read anew, where one is old; one request at most."""
@@ -123,6 +124,11 @@ async def _with_list(client: ProwlarrClient, before: Figures | None, now: dateti
     if before.applications_at is None or now - before.applications_at > READ_AGAIN_AFTER:
         return replace(before, applications_at=now, applications=await client.applications())
     return before
+
+
+def _steady(before: datetime | None, at: datetime | None) -> datetime | None:
+    """`at`, or what was measured `before` where it is the same moment."""
+    return before if before is not None and at is not None and abs(at - before) < SAME_MOMENT else at
 
 
 def _is_news(before: Figures | None, after: Figures) -> bool:

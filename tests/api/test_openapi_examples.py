@@ -13,7 +13,16 @@ from tests.support.rig import Rig
 FIRST = ("create_owner", "login", "create_instance", "create_schedule", "create_connection")
 LAST = ("change_password",)
 # What depends on the user's own device or file is refused, but not as invalid.
-REFUSED = {"enable_two_factor": 403, "disable_two_factor": 409, "restore_backup": 404}
+REFUSED = {
+    "enable_two_factor": 403,
+    "disable_two_factor": 409,
+    "restore_backup": 404,
+    "replace_policy": 404,
+    "update_policy": 404,
+    "test_policy": 404,
+    "run_swaparr": 404,
+    "forgive_download": 404,
+}
 ID = 7
 # Their 404 is about something that must be there first.
 PREPARED = {"get_metrics", "call_hook", "call_hook_by_get", "test_notification"}

@@ -29,7 +29,7 @@ APIResponse GenericOpenAPIError
 TAKEN = {*JAVA.split(), *OTHERS.split()}
 INT64 = {"before_id", "event_id", "id", "next_before_id", "size_bytes"}
 WITH_LARGE_ID = {"LogEntryOut", "LogLine"}
-BY_TARGET = {"enable", "disable", "hunt", "set_hourly_cap"}
+BY_TARGET = {"enable", "disable", "hunt", "set_hourly_cap", "swaparr"}
 PARAMS: dict[str, dict[str, Any]] = {"set_hourly_cap": {"hourly_cap": 5}, "hunt": {"limit": 2}, "pause": {"minutes": 5}}
 BODIES: list[tuple[type[ActionIn], dict[str, Any]]] = [(ScheduleIn, {"time": "03:00"}), (HookIn, {})]
 

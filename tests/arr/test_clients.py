@@ -19,12 +19,12 @@ from app.arr.models import (
     IndexerLink,
     Mode,
     QualityProfile,
-    QueueRow,
     SearchTarget,
     SortKey,
     Unit,
     Variant,
 )
+from app.arr.queue_rows import QueueRow
 from app.arr.registry import REGISTRY, all_apps, hunt_spec, hunting_apps, make_client
 from app.http.bodies import MAX_SMALL_BYTES
 from tests.arr.conftest import ClientMaker

@@ -10,7 +10,7 @@ from app.arr.http import ArrHttp
 from app.arr.identify import identify
 from app.arr.models import AppDatabase, AppType, CommandStatus, Connection, HuntPass, SearchTarget, SortKey, Unit
 from app.arr.probe import probe
-from app.arr.registry import REGISTRY, make_client
+from app.arr.registry import REGISTRY, addressed_apps, make_client
 from tests.arr.simulated import VARIANTS, SimulatedApp
 from tests.http.recorder import Recorder
 from tests.simulator import Fault, LibrarySpec, SimApp, serve
@@ -45,7 +45,7 @@ async def test_identity(sim: SimulatedApp) -> None:
     status = await identify(sim.http, sim.client.app_type, sim.connection)
     assert status == replace(await sim.client.status(), variant=sim.client.variant)
     assert status.variant is VARIANTS.get(sim.app.definition.kind)
-    for app_type in AppType:
+    for app_type in addressed_apps():
         if app_type is not sim.client.app_type:
             with pytest.raises(ArrError) as caught:
                 await identify(sim.http, app_type, sim.connection)

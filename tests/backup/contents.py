@@ -33,10 +33,15 @@ from app.backup.values import ColumnKind, kind_of
 from app.core.db import Database
 from app.events.payloads import Level
 from app.hunting.selection.policy import Reason
+from app.hunting.selection.requested import RequestedItem
 from app.hunting.store.models import Outcome, Trigger
 from app.hunting.store.reasons import HuntReason
 from app.prowlarr.indexers import StoredIndexer, stored
 from app.schedules.models import RunTrigger
+from app.swaparr.models import SwaparrAction
+from app.swaparr.policy import Away, Memory, Record, Standing
+from app.swaparr.storing import stored_items, stored_memory, stored_record
+from app.swaparr.stuck_rules import Cause
 from tests.support.rig import Rig
 
 ROWS = 25
@@ -85,6 +90,17 @@ KNOWN_OF: dict[str, dict[str, list[Any]]] = {
         "agents": [[]],
         "applications": [None, ["http://sonarr:8989"]],
     },
+    "swaparr_states": {
+        "memory": [{}, stored_memory(Memory(clients=frozenset({"é"}), away=Away.CLIENT))],
+        "transmissions": [["é"]],
+    },
+    "swaparr_downloads": {
+        "standing": list(Standing),
+        "cause": [None, *Cause],
+        "record": [stored_record(Record(EPOCH, None, None))],
+        "items": [[], stored_items([RequestedItem("movie:1", 1, "é")])],
+    },
+    "swaparr_history": {"action": list(SwaparrAction), "cause": [None, *Cause], "keys": [[], ["movie:1"]]},
     "hunt_skips": {"reason": list(Reason)},
     "schedules": {
         "name": ["é😀"],

@@ -33,6 +33,7 @@ WITHOUT_READER = {
     "instances",  # read with the settings of their app type
     "notification_states",
     "recovery_codes",
+    "search_requests",
     "schedules",  # read with the time zone of the settings
     "stat_days",
     "users",

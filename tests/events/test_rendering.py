@@ -45,6 +45,13 @@ VALUES = {
     "filename": "huntarr.zip",
     "kind": "scheduled",
     "part": "worker\n@everyone",
+    "target_instance_id": 1,
+    "download_id": "ABC",
+    "cause": "failed_import",
+    "detail": "sample",
+    "strikes": 2,
+    "max_strikes": 3,
+    "searches": 1,
 }
 """A value for every field of every durable event."""
 SUMS = "2 searches sent, 4 skipped, 1 error, took 1 min, next hunt at 2026-11-23 12:00 UTC."
@@ -62,6 +69,11 @@ TEXTS = {
     "cap.reached": (
         "TV: hourly cap reached",
         "20 of 20 searches are used, the next one is free at 2026-11-23 12:00 UTC.",
+    ),
+    "swaparr.strike": ("TV: a download is stuck", "The Wire: failed import, strike 2 of 3."),
+    "swaparr.removed": (
+        "TV: a stuck download was removed",
+        "The Wire: failed import. 1 search is asked for.",
     ),
     "backup.created": ("Backup created (scheduled)", "huntarr.zip, 1.5 MB, took 1 min."),
     "backup.failed": ("Backup failed (scheduled)", "The disk is full."),

@@ -11,7 +11,7 @@ import pytest
 from aiomqtt import Topic, Wildcard
 
 from app.arr.models import AppType
-from app.dashboard.schemas import CountersOut, InstanceStatsOut, QueueStatsOut, StatsOut
+from app.dashboard.schemas import CountersOut, InstanceStatsOut, QueueStatsOut, StatsOut, SwaparrStatsOut
 from app.home_assistant.broker import parse_broker_url
 from app.home_assistant.commands import Command, HuntNow, SetEnabled, SetPause, parse_command
 from app.home_assistant.devices import InstanceDevice, Snapshot
@@ -95,7 +95,8 @@ def published(
     public_url: str | None = "https://huntarr.example.com/base",
 ) -> dict[str, Any]:
     queue = QueueStatsOut(queued=1, running=2, workers=1)
-    stats = StatsOut(generated_at=NOW, totals=CountersOut(**COUNTS), apps={}, queue=queue)
+    swaparr = SwaparrStatsOut(tracked=0, strikes=0, removed=0)
+    stats = StatsOut(generated_at=NOW, totals=CountersOut(**COUNTS), apps={}, swaparr=swaparr, queue=queue)
     devices = [given if isinstance(given, InstanceDevice) else device_of(given) for given in instances]
     found = retained_messages(target, Snapshot(stats, devices, pause, public_url, NOW), "1.2.3")
     return {topic: json.loads(payload) for topic, payload in found.items()}

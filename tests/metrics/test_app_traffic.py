@@ -33,10 +33,10 @@ async def test_counts_are_kept_until_redis_is_back(rig: Rig, tmp_path: Path) -> 
     nowhere = rig.config.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path / 'nobody.sock'}")})
     away = make_redis(redis_settings(nowhere))
     traffic = AppTraffic(rig.container.infra.db, away)
-    traffic.observe(Exchange(made.url, "GET", "/", 200, 0.2, 10))
+    traffic.observe(Exchange(made.url or "", "GET", "/", 200, 0.2, 10))
     await traffic.flush()
-    traffic.observe(Exchange(made.url, "GET", "/", None, 70.0, 0))
-    traffic.observe(Exchange(made.url, "GET", "/", 200, 0.4, 10))
+    traffic.observe(Exchange(made.url or "", "GET", "/", None, 70.0, 0))
+    traffic.observe(Exchange(made.url or "", "GET", "/", 200, 0.4, 10))
     await traffic.flush()
     back = AppTraffic(rig.container.infra.db, rig.container.infra.redis)
     back._seen = traffic._seen

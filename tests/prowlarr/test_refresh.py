@@ -14,6 +14,7 @@ from app.instances.schemas import InstancePatch
 from app.prowlarr.models import ProwlarrState
 from tests.api.replies import data, error, field
 from tests.simulator import SimProwlarr
+from tests.simulator.messages import Reply, Request
 from tests.support.rig import Rig
 
 pytestmark = pytest.mark.asyncio
@@ -66,6 +67,37 @@ async def test_a_refresh_makes_four_requests_at_most(rig: Rig, prowlarr: SimProw
     }
 
 
+@pytest.mark.parametrize("name", ["indexer", "applications", "indexerstatus", "indexerstats"])
+async def test_a_refresh_that_fails_makes_no_more_requests(rig: Rig, prowlarr: SimProwlarr, name: str) -> None:
+    await rig.add_prowlarr(prowlarr)
+    prowlarr.failing = {name: 503}
+    seen = []
+    for minutes in (5, 70, 5, 70):
+        asked = await refreshed(rig, prowlarr, minutes=minutes)
+        assert len(asked) <= 4
+        seen += asked
+    assert name in seen
+
+
+async def test_the_last_request_of_four_may_fail(
+    rig: Rig, prowlarr: SimProwlarr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await rig.add_prowlarr(prowlarr)
+    assert await refreshed(rig, prowlarr, minutes=5) == ["applications", *FIGURES, "indexerstats"]
+    handle = prowlarr.handle
+
+    def fails_at_the_fourth(request: Request) -> Reply:
+        prowlarr.failing = {"indexerstats": 503} if len(prowlarr.requests) == 3 else {}
+        return handle(request)
+
+    monkeypatch.setattr(prowlarr, "handle", fails_at_the_fourth)
+    rig.clock.forward(hours=1)
+    seen = [await refreshed(rig, prowlarr, minutes=5) for _ in range(4)]
+    assert ["indexer", *FIGURES, "indexerstats"] in seen
+    assert all(len(asked) <= 4 for asked in seen)
+    assert (await rig.container.instances.get(AppType.PROWLARR, made.id)).online is True
+
+
 async def test_a_prowlarr_is_read_when_its_time_has_come(rig: Rig, prowlarr: SimProwlarr, api: AsyncClient) -> None:
     made = await rig.add_prowlarr(prowlarr, refresh_minutes=10)
     assert await refreshed(rig, prowlarr)  # the first time by the clock
@@ -99,6 +131,20 @@ async def test_the_same_figures_are_written_every_half_hour(rig: Rig, prowlarr: 
     prowlarr.ask(prowlarr.indexers[1], "Sonarr")
     await refreshed(rig, prowlarr, minutes=5)
     assert (await written(rig)).measured_at == first.measured_at + timedelta(minutes=35)
+
+
+async def test_an_indexer_that_stays_disabled_costs_no_write(rig: Rig, prowlarr: SimProwlarr) -> None:
+    await rig.add_prowlarr(prowlarr)
+    prowlarr.indexers[1].disabled_until = prowlarr.now() + 24 * 3600
+    await refreshed(rig, prowlarr, minutes=5)
+    first = await written(rig)
+    assert first.indexers[0]["disabled_until"] is not None
+    for _ in range(5):  # Prowlarr tells whole seconds, so that the difference of the clocks seems to vary
+        await refreshed(rig, prowlarr, minutes=5, milliseconds=137)
+    assert (await written(rig)).measured_at == first.measured_at
+    prowlarr.indexers[1].disabled_until += 60
+    await refreshed(rig, prowlarr, minutes=5)
+    assert (await written(rig)).measured_at > first.measured_at
 
 
 @pytest.mark.parametrize("ahead", [0, 3600 * 5, -3600 * 5])

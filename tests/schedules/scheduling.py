@@ -70,7 +70,9 @@ async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]
     hunts = HuntService(db, dispatcher, broadcaster, RowCounts(), rig.clock)
     tester = ConnectionTester(queue, made.infra.http, made.settings)
     instances = InstanceService(db, made.infra.box, made.settings, tester, HuntTimetable(rig.clock), rig.clock)
-    actions = ActionServices(hunts, instances, made.settings, made.backups.planner.request)
+    actions = ActionServices(
+        hunts, instances, made.settings, made.backups.planner.request, made.swaparr.service.run_all
+    )
     try:
         yield ScheduleRunner(db, queue, made.settings, actions, rig.clock)
     finally:

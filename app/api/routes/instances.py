@@ -8,7 +8,7 @@ from app.api.deps import InstanceId
 from app.api.policy import Access, RoutePolicy
 from app.api.refusals import NO_APP_TYPE, NO_SUCH_INSTANCE, SAME_URL, errors
 from app.api.routing import ApiRouter
-from app.api.services import AnyApp, Instances
+from app.api.services import AddressedApp, AnyApp, Instances
 from app.api.tags import Tag
 from app.core.schemas import MessageReply, Reply
 from app.instances.schemas import InstanceIn, InstanceOut, InstancePatch, InstanceTestIn, InstanceTestOut
@@ -33,7 +33,7 @@ async def list_instances(app_type: AnyApp, instances: Instances) -> Reply[list[I
 @router.post("/{app_type}", status_code=201, summary="Create instance", responses=errors(NO_APP_TYPE, SAME_URL))
 @RoutePolicy(Access.FULL)
 async def create_instance(
-    app_type: AnyApp, body: InstanceIn, instances: Instances, verify: Verify = False
+    app_type: AddressedApp, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
     """The app need not be running: the connection is tested in the background."""
     return Reply[InstanceOut](data=await instances.create(app_type, body, verify=verify), message="Instance created")
@@ -41,7 +41,7 @@ async def create_instance(
 
 @router.post("/{app_type}/test", summary="Test connection", responses=errors(NO_APP_TYPE))
 @RoutePolicy(Access.FULL)
-async def test_connection(app_type: AnyApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
+async def test_connection(app_type: AddressedApp, body: InstanceTestIn, instances: Instances) -> Reply[InstanceTestOut]:
     """Tests an unsaved connection, or a stored one by its id. Always 200; `error` says what to do."""
     return Reply[InstanceTestOut](data=await instances.test(app_type, body))
 
@@ -55,7 +55,7 @@ async def get_instance(app_type: AnyApp, instance_id: InstanceId, instances: Ins
 @router.put("/{app_type}/{instance_id}", summary="Replace instance", responses=errors(NO_SUCH_INSTANCE, SAME_URL))
 @RoutePolicy(Access.FULL)
 async def replace_instance(
-    app_type: AnyApp, instance_id: InstanceId, body: InstanceIn, instances: Instances, verify: Verify = False
+    app_type: AddressedApp, instance_id: InstanceId, body: InstanceIn, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
     """Replaces all fields and all overrides; the API key may be left out."""
     changed = await instances.replace(app_type, instance_id, body, verify=verify)
@@ -65,7 +65,7 @@ async def replace_instance(
 @router.patch("/{app_type}/{instance_id}", summary="Change instance", responses=errors(NO_SUCH_INSTANCE, SAME_URL))
 @RoutePolicy(Access.FULL)
 async def update_instance(
-    app_type: AnyApp, instance_id: InstanceId, body: InstancePatch, instances: Instances, verify: Verify = False
+    app_type: AddressedApp, instance_id: InstanceId, body: InstancePatch, instances: Instances, verify: Verify = False
 ) -> Reply[InstanceOut]:
     """Changes only what is in the body; `null` within `hunting` removes an override."""
     changed = await instances.update(app_type, instance_id, body, verify=verify)
@@ -82,6 +82,8 @@ async def delete_instance(app_type: AnyApp, instance_id: InstanceId, instances: 
 
 @router.post("/{app_type}/{instance_id}/test", summary="Test stored instance", responses=errors(NO_SUCH_INSTANCE))
 @RoutePolicy(Access.FULL)
-async def test_instance(app_type: AnyApp, instance_id: InstanceId, instances: Instances) -> Reply[InstanceTestOut]:
+async def test_instance(
+    app_type: AddressedApp, instance_id: InstanceId, instances: Instances
+) -> Reply[InstanceTestOut]:
     """Always 200; the result is stored with the instance."""
     return Reply[InstanceTestOut](data=await instances.test_stored(app_type, instance_id))

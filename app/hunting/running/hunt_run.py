@@ -78,6 +78,8 @@ class HuntRun:
         except ArrError as error:
             failure = error
         await self._sender.drain()
+        if failure is None and not self._context.dry_run:
+            await self._reader.forget_unwanted()
         if self._sender.is_without_indexers:
             self._summary.early_end = self._summary.early_end or without_indexers()
         if self._summary.searches:

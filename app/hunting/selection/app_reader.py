@@ -9,13 +9,15 @@ import structlog
 
 from app.arr.base import ArrClient
 from app.arr.errors import ArrError, ErrorCode
-from app.arr.models import AppDatabase, HuntPass, Mode, OwnerFacts, QueueRow, SeasonFacts, WantedItem
+from app.arr.models import AppDatabase, HuntPass, Mode, OwnerFacts, SeasonFacts, WantedItem
+from app.arr.queue_rows import QueueRow
 from app.hunting.selection.candidates import AppHierarchy, active_downloads, downloads, item_key, queued_keys
 from app.hunting.selection.derived import DerivedListStore
 from app.hunting.selection.item_states import ItemStates, StoredStates
 from app.hunting.selection.library import LibraryScanner
 from app.hunting.selection.metadata import MetadataCache
 from app.hunting.selection.policy import Allowance, Candidate, Rules, StateStatus, merged, status
+from app.hunting.selection.requested import Requested, RequestedPager, RequestStore
 from app.hunting.selection.selector import PassRules, Probes, Selection, Selector
 from app.hunting.selection.wanted import Pager, TaggedOwners, WantedList, WantedPager
 from app.settings.filters import ResolvedFilters
@@ -44,6 +46,7 @@ class SelectionServices:
     """What the selection reads besides the app; one for each process."""
 
     states: StoredStates
+    requests: RequestStore
     derived: DerivedListStore
     metadata: MetadataCache
 
@@ -89,6 +92,8 @@ class AppReader:
         self._hierarchy = AppHierarchy.of(target.client)
         self._filters: ResolvedFilters | None = None
         self._seasons: dict[int, dict[int, SeasonFacts]] = {}
+        self._requests = services.requests
+        self._requested: Requested | None = None
 
     async def filters(self) -> ResolvedFilters:
         """The tags and profiles of the settings as ids of the app; at most one request for each kind."""
@@ -127,7 +132,10 @@ class AppReader:
     ) -> tuple[Selection, Pager]:
         """The decisions of one pass; the pager knows afterwards where the next hunt goes on."""
         rules = await self._rules(hunt_pass)
+        requested = await self._requested_items(rules)
         pager = await self._pager(hunt_pass, rules, batch)
+        if requested.by_owner and hunt_pass is not HuntPass.UPGRADE:
+            pager = RequestedPager(pager, lambda: self._read_requested(hunt_pass, requested), len(requested.by_owner))
         pass_rules = PassRules(
             hierarchy=self._hierarchy,
             mode=self._mode(hunt_pass),
@@ -136,6 +144,7 @@ class AppReader:
             season_threshold=self._hunting.season_threshold,
             queued=queue.keys,
             max_units=min(cap for cap in (self._hunting.hourly_cap, self._hunting.daily_cap) if cap),
+            requested=requested.keys,
         )
         probes = Probes(lambda page: self._item_states(hunt_pass, page), self._season, self._owner, self._owner_tags)
         selector = Selector(rules, pass_rules, probes, now=self._now, rng=self._rng)
@@ -145,6 +154,37 @@ class AppReader:
         if self._pretends:
             self._pretended += [search.candidate for search in selection.selected]
         return selection, pager
+
+    async def forget_unwanted(self) -> None:
+        """Give up requests whose items no list of this hunt had."""
+        if self._requested is not None:
+            await self._requests.forget(self._instance_id, self._requested.unwanted)
+
+    async def _requested_items(self, rules: Rules) -> Requested:
+        """The requests that this hunt looks at, read once."""
+        if self._requested is None:
+            found = await self._requests.open(self._instance_id, self._now)
+            self._requested = Requested.of(found, self._now, rules.cooldown)
+        return self._requested
+
+    async def _read_requested(self, hunt_pass: HuntPass, requested: Requested) -> list[WantedItem]:
+        """What the app lists of the requested items; one that cannot be read holds up nothing."""
+        found: list[WantedItem] = []
+        for owner_id, items in requested.by_owner.items():
+            try:
+                wanted = await self._client.wanted_of(hunt_pass, owner_id, now=self._now)
+            except ArrError as failure:
+                if failure.ends_all:
+                    raise
+                log.warning("requested items not read", owner_id=owner_id, error=failure.message)
+                requested.found.update(item.media_key for item in items)
+                continue
+            keys = {item.media_key for item in items}
+            mine = [item for item in wanted if item_key(self._hierarchy.item, item.item_id) in keys]
+            requested.found.update(item_key(self._hierarchy.item, item.item_id) for item in mine)
+            found += mine
+        requested.is_read = True
+        return found
 
     async def with_files(self, hunt_pass: HuntPass, selection: Selection) -> None:
         """Add the files that the selected items have now, to compare with what they get; at most one request."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.arr.base import ArrClient
-from app.arr.models import QueueRow, SearchTarget, Unit, WantedItem
+from app.arr.models import SearchTarget, Unit, WantedItem
+from app.arr.queue_rows import QueueRow
 from app.hunting.selection.policy import Candidate
 from app.settings.hunting import Order, ReleaseDate
 

@@ -64,6 +64,8 @@ class PassRules:
     """Keys of what the app is downloading."""
     max_units: int | None = None
     """The most that one search may cost: the smallest cap; `None` without one."""
+    requested: frozenset[str] = frozenset()
+    """Keys of the items whose search is asked for out of turn: they come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ class Selector:
             ordered = in_order(ordered, self._pass.order, self._rng, states.last_search)
         else:
             ordered = not_searched_first(ordered, states)
-        for candidate in ordered:
+        for candidate in sorted(ordered, key=lambda each: each.key not in self._pass.requested):
             await self._evaluate(candidate, states, pager, batch=batch, left=left)
 
     async def _evaluate(
@@ -281,6 +283,9 @@ class Selector:
             return False
         return candidate.season_key is None or candidate.season in self._searched_seasons[candidate.owner_key]
 
+    def _asked_for(self, candidate: Candidate) -> str:
+        return "asked for after a removal; " if candidate.key in self._pass.requested else ""
+
     def _costs_too_much(self, candidate: Candidate) -> bool:
         return self._pass.max_units is not None and candidate.units > self._pass.max_units
 
@@ -300,7 +305,8 @@ class Selector:
         item = self._items[(brought_by or candidate).key]
         search = Selected(
             candidate,
-            picked=picked_because(brought_by or candidate, states, self._pass.order, item, brought_by, lacks),
+            picked=self._asked_for(brought_by or candidate)
+            + picked_because(brought_by or candidate, states, self._pass.order, item, brought_by, lacks),
             failed_searches=states.failed_searches(candidate, self._rules, self._now),
             tag_ids=users_tags(candidate, self._rules),
             before=item.file if brought_by is None else None,

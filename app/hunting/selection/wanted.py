@@ -33,8 +33,15 @@ class WantedSource(Protocol):
 class Pager(Protocol):
     """What a pass reads its items from."""
 
-    requests: int
-    total: int
+    @property
+    def requests(self) -> int:
+        """What it asked the app so far."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """The length of the list, as the app tells it."""
+        ...
 
     @property
     def unseen(self) -> int:

@@ -321,3 +321,22 @@ class AppSnapshot(SQLModel, table=True):
     """Profile id to the time at which a change of its contents was seen."""
     looked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """The last request of these probes, or for lost commands: they are rationed."""
+
+
+class SearchRequest(SQLModel, table=True):
+    """A search that is asked for out of turn: the next hunts look at its item before all others."""
+
+    __tablename__ = "search_requests"
+    __table_args__ = (Index("ix_search_requests_instance", "instance_id", "requested_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    instance_id: int = Field(foreign_key="instances.id", ondelete="CASCADE")
+    media_key: str = Field(max_length=80)
+    item_id: int
+    owner_id: int | None = None
+    """Of a series, an artist or an author; `None` where the item has no owner."""
+    group_key: str | None = Field(default=None, max_length=80)
+    owner_key: str | None = Field(default=None, max_length=80)
+    """Its season and its owner: a search of either meets the request."""
+    title: str = ""
+    requested_at: datetime = Field(sa_type=UtcDateTime)

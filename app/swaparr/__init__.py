@@ -1,0 +1,1 @@
+"""Swaparr: finds downloads that are stuck, removes them, and asks for another search."""
