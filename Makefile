@@ -67,6 +67,7 @@ chaos: $(DEV) ## kill, lock, fill and flush everything at random, with 100 runs 
 	@$(BIN)/python -m tests.chaos.faults
 	@$(BIN)/python -m tests.chaos.faults --database postgresql
 	@$(BIN)/python -m tests.chaos.hunts
+	@WEEK_DAYS=7 $(BIN)/python -m pytest -q -n 0 tests/swaparr/test_week.py
 
 clients: $(DEV) ## generate clients in four languages, compile them and try them; some minutes (ARGS="--only go" for one)
 	@$(BIN)/python -m scripts.clients $(ARGS)
