@@ -149,7 +149,7 @@ async def _swaparr(services: ActionServices, target: ActionTarget, _params: NoPa
     else:
         ids = [instance.id for instance in await _instances(services, target)]
         number = sum([await services.run_swaparr(instance_id) for instance_id in ids])
-    return ActionResult(f"{_counted(number, 'look')} at queues queued.")
+    return ActionResult(f"{_counted(number, 'look')} queued.")
 
 
 async def _set_hourly_cap(services: ActionServices, target: ActionTarget, params: CapParams) -> ActionResult:

@@ -1,4 +1,4 @@
-"""The instances as Home Assistant shows them: all of them, also those of apps that Huntarr does not hunt in."""
+"""The instances as Home Assistant shows them: all of them, also those that do not hunt."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +14,11 @@ from app.dashboard.schemas import InstanceStatsOut, StatsOut
 from app.dashboard.service import StatsService
 from app.instances.models import Instance, InstanceState
 from app.settings.service import Pause, SettingsService
+from app.swaparr.totals import NOTHING, SwaparrTotals, totals_by_policy
 
 _INSTANCES: Final[Any] = (
     select(Instance.id, Instance.app_type, Instance.name)
-    .add_columns(col(Instance.enabled), col(Instance.url))
+    .add_columns(col(Instance.enabled), col(Instance.url), col(Instance.target_instance_id))
     .add_columns(col(InstanceState.online), col(InstanceState.version), col(InstanceState.error))
     .join(InstanceState)
     .order_by(col(Instance.id))
@@ -32,11 +33,14 @@ class InstanceDevice:
     app_type: AppType
     name: str
     enabled: bool
-    url: str
+    url: str | None
+    """`None` for a policy of Swaparr."""
     online: bool | None
     version: str | None
     error: str | None
     stats: InstanceStatsOut | None
+    swaparr: SwaparrTotals | None = None
+    """Of a policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +70,19 @@ class SnapshotReader:
             rows = (await session.exec(_INSTANCES)).all()
             general = await self._settings.general_in(session)
             pause = await self._settings.pause_in(session)
+            policies = await totals_by_policy(session)
         instances = [
             InstanceDevice(
                 id=row.id,
                 app_type=AppType(row.app_type),
                 name=row.name,
                 enabled=row.enabled,
-                url=row.url,
+                url=row.url if row.target_instance_id is None else None,
                 online=row.online,
                 version=row.version,
                 error=row.error,
                 stats=hunted.get(row.id),
+                swaparr=policies.get(row.id, NOTHING) if row.app_type == AppType.SWAPARR else None,
             )
             for row in rows
             # An instance that was created between the two reads comes with the next snapshot.

@@ -9,13 +9,16 @@ from typing import Any, Final
 
 from app.arr.registry import REGISTRY
 from app.events.catalogue import DURABLE_EVENTS, EVENTS
-from app.events.payloads import InstanceOffline, InstanceOnline, InstancePayload
+from app.events.payloads import InstanceOffline, InstanceOnline, InstancePayload, SwaparrPayload
 from app.home_assistant.devices import InstanceDevice
 from app.home_assistant.topics import HUNT, OFF, ON, PAUSE, RESUME, Topics
 
 Json = dict[str, Any]
 
 INSTANCE_EVENTS: Final = [name.value for name in DURABLE_EVENTS if issubclass(EVENTS[name].payload, InstancePayload)]
+SWAPARR_EVENTS: Final = [name.value for name in DURABLE_EVENTS if issubclass(EVENTS[name].payload, SwaparrPayload)]
+"""What happens to a policy of Swaparr."""
+HUNTING_EVENTS: Final = [name for name in INSTANCE_EVENTS if name not in SWAPARR_EVENTS]
 HEALTH_EVENTS: Final = [
     name.value for name in DURABLE_EVENTS if issubclass(EVENTS[name].payload, InstanceOffline | InstanceOnline)
 ]
@@ -75,6 +78,28 @@ def instance_config(topics: Topics, instance: InstanceDevice, public_url: str | 
     status = [{"topic": topics.availability}]
     enabled = topics.enabled(instance.id)
     entity.switch("enabled", "Enabled", "power", enabled, is_enabled, availability=status, entity_category="config")
+    if instance.swaparr is not None:
+        event_types = SWAPARR_EVENTS
+        _add_swaparr(entity)
+    else:
+        event_types = HEALTH_EVENTS if instance.stats is None else HUNTING_EVENTS
+        _add_health(entity)
+    if instance.stats is not None:
+        _add_hunting(entity, topics, instance.id)
+    entity.add("event", "event", name="Event", state_topic=topics.event(instance.id), event_types=event_types)
+    device: Json = {
+        "name": instance.name,
+        "model": REGISTRY[instance.app_type].label,
+        "via_device": topics.device(),
+    }
+    if instance.url is not None:
+        device["configuration_url"] = instance.url
+    if instance.version is not None:
+        device["sw_version"] = instance.version
+    return _device(topics, instance.id, device, entity, _origin(public_url, version))
+
+
+def _add_health(entity: "_Entities") -> None:
     entity.add(
         "online",
         "binary_sensor",
@@ -87,19 +112,12 @@ def instance_config(topics: Topics, instance: InstanceDevice, public_url: str | 
     )
     error = "{{ (value_json.error or 'none')[:" + str(MAX_STATE_LENGTH) + "] }}"
     entity.sensor("error", "Error", "alert", template=error, entity_category="diagnostic")
-    if instance.stats is not None:
-        _add_hunting(entity, topics, instance.id)
-    event_types = INSTANCE_EVENTS if instance.stats is not None else HEALTH_EVENTS
-    entity.add("event", "event", name="Event", state_topic=topics.event(instance.id), event_types=event_types)
-    device: Json = {
-        "name": instance.name,
-        "model": REGISTRY[instance.app_type].label,
-        "via_device": topics.device(),
-        "configuration_url": instance.url,
-    }
-    if instance.version is not None:
-        device["sw_version"] = instance.version
-    return _device(topics, instance.id, device, entity, _origin(public_url, version))
+
+
+def _add_swaparr(entity: "_Entities") -> None:
+    entity.measurement("tracked", "Watched downloads", "tray-full", "downloads")
+    entity.counter("strikes", "Strikes", "baseball", "strikes", None)
+    entity.counter("removed", "Removed", "delete", "downloads", None)
 
 
 def _add_hunting(entity: "_Entities", topics: Topics, instance_id: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from app.core.schemas import rfc3339
@@ -63,6 +64,8 @@ def _minutes_left(found: Snapshot) -> int | None:
 
 def _state(instance: InstanceDevice) -> Json:
     """Null for what is not known yet: the template then gives `None`, which Home Assistant shows as unknown."""
+    if instance.swaparr is not None:
+        return {"enabled": instance.enabled, **asdict(instance.swaparr)}
     online = None if instance.online is None else ON if instance.online else OFF
     state = {"enabled": instance.enabled, "online": online, "error": instance.error}
     return state if instance.stats is None else state | _hunting(instance.stats)

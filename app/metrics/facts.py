@@ -21,6 +21,7 @@ from app.metrics import families
 from app.prowlarr.known import KnownProwlarr, known_prowlarrs
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
+from app.swaparr.totals import SwaparrTotals, totals_by_policy
 
 MAX_EVENTS: Final = 10_000
 ENDS: Final = tuple(status.value for status in HuntStatus if status.value not in OPEN)
@@ -71,6 +72,7 @@ async def read_facts(
         *_hunts(ended, hunting_labels),
         *_caps(hunting, labels, defaults, spent),
         *_indexers(await known_prowlarrs(session), labels, now),
+        *_policies(await totals_by_policy(session), labels),
         *_waiting(await open_hunts(session), now),
         *_events((await session.exec(_UNROUTED)).one(), now),
         families.PAUSED.single((await settings.general_in(session)).hunting_paused),
@@ -139,6 +141,12 @@ def _caps(
     yield families.CAP_LIMIT.of((key, cap) for key, cap, _ in found)
     yield families.CAP_USED.of((key, used) for key, _, used in found)
     yield families.CAP_LEFT.of((key, max(0, cap - used)) for key, cap, used in found if cap)
+
+
+def _policies(totals: Mapping[int, SwaparrTotals], labels: Mapping[int, Labels]) -> Iterable[Metric]:
+    yield families.SWAPARR_TRACKED.of((labels[policy], each.tracked) for policy, each in totals.items())
+    yield families.SWAPARR_STRIKES.of((labels[policy], each.strikes) for policy, each in totals.items())
+    yield families.SWAPARR_REMOVED.of((labels[policy], each.removed) for policy, each in totals.items())
 
 
 def _indexers(prowlarrs: Iterable[KnownProwlarr], labels: Mapping[int, Labels], now: datetime) -> Iterable[Metric]:

@@ -88,6 +88,13 @@ CAP_LIMIT = _gauge(
 CAP_USED = _gauge("huntarr_cap_used", (*OF_INSTANCE, "window"), "Searches used in the last hour or day.")
 CAP_LEFT = _gauge("huntarr_cap_left", (*OF_INSTANCE, "window"), "Searches left where there is a cap.")
 
+SWAPARR_TRACKED = _gauge("huntarr_swaparr_tracked", OF_INSTANCE, "Downloads that a policy of Swaparr watches.")
+SWAPARR_STRIKES = _counter(
+    "huntarr_swaparr_strikes_total", OF_INSTANCE, "Strikes of Swaparr; reset by POST /api/stats/reset."
+)
+SWAPARR_REMOVED = _counter(
+    "huntarr_swaparr_removed_total", OF_INSTANCE, "Downloads that Swaparr removed; reset by POST /api/stats/reset."
+)
 INDEXER_LIMIT = _gauge(
     "huntarr_indexer_query_limit", (*OF_INSTANCE, "indexer"), "Queries that an indexer of a Prowlarr allows."
 )

@@ -1,4 +1,4 @@
-"""The sums of all policies, for dashboards."""
+"""The totals of policies, for dashboards, metrics and Home Assistant."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,15 +18,26 @@ class SwaparrTotals:
     removed: int
 
 
+NOTHING = SwaparrTotals(0, 0, 0)
+
+
+async def totals_by_policy(session: AsyncSession) -> dict[int, SwaparrTotals]:
+    """Of every policy that has looked at a queue; two statements, one where there is none."""
+    states: Any = select(SwaparrState.instance_id, SwaparrState.strikes, SwaparrState.removed)
+    rows = (await session.exec(states)).all()
+    if not rows:
+        return {}
+    tracked = select(TrackedDownload.instance_id, func.count()).where(col(TrackedDownload.gone_at).is_(None))
+    counts = dict((await session.exec(tracked.group_by(col(TrackedDownload.instance_id)))).all())
+    return {policy: SwaparrTotals(counts.get(policy, 0), strikes, removed) for policy, strikes, removed in rows}
+
+
 async def swaparr_totals(session: AsyncSession) -> SwaparrTotals:
-    tracked = select(func.count()).select_from(TrackedDownload).where(col(TrackedDownload.gone_at).is_(None))
-    sums: Any = select(
-        func.coalesce(func.sum(col(SwaparrState.strikes)), 0),
-        func.coalesce(func.sum(col(SwaparrState.removed)), 0),
-        tracked.scalar_subquery(),
+    """The sum of all policies."""
+    found = (await totals_by_policy(session)).values()
+    return SwaparrTotals(
+        sum(each.tracked for each in found), sum(each.strikes for each in found), sum(each.removed for each in found)
     )
-    strikes, removed, number = (await session.exec(sums)).one()
-    return SwaparrTotals(int(number), int(strikes), int(removed))
 
 
 async def reset_swaparr_totals(session: AsyncSession) -> None:

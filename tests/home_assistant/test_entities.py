@@ -15,11 +15,12 @@ from app.dashboard.schemas import CountersOut, InstanceStatsOut, QueueStatsOut, 
 from app.home_assistant.broker import parse_broker_url
 from app.home_assistant.commands import Command, HuntNow, SetEnabled, SetPause, parse_command
 from app.home_assistant.devices import InstanceDevice, Snapshot
-from app.home_assistant.entities import INSTANCE_EVENTS, OTHER_EVENTS
+from app.home_assistant.entities import HUNTING_EVENTS, OTHER_EVENTS
 from app.home_assistant.messages import event_message, retained_messages
 from app.home_assistant.settings import MqttTarget
 from app.home_assistant.topics import Topics
 from app.settings.service import Pause
+from app.swaparr.totals import SwaparrTotals
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NO_PAUSE = Pause(False)
@@ -177,6 +178,17 @@ def test_an_app_without_hunts_has_no_hunting_entity() -> None:
     assert found["huntarr/instances/7/state"] == {"enabled": True, "online": "ON", "error": None}
 
 
+def test_a_policy_of_swaparr_shows_what_it_watches() -> None:
+    device = replace(device_of(instance(7)), stats=None, url=None, swaparr=SwaparrTotals(3, 2, 1))
+    found = published(replace(device, app_type=AppType.SWAPARR))
+    config = found["homeassistant/device/huntarr_instance_7/config"]
+    shown = entities(config)
+    assert set(shown) == {"enabled", "tracked", "strikes", "removed", "event"}
+    assert shown["event"]["event_types"] == ["swaparr.strike", "swaparr.removed"]
+    assert "configuration_url" not in config["device"]
+    assert found["huntarr/instances/7/state"] == {"enabled": True, "tracked": 3, "strikes": 2, "removed": 1}
+
+
 def test_ids_are_unique_and_stable() -> None:
     found = configs(published(instance(1), instance(12)))
     ids = [key for config in found.values() for key in config["components"]]
@@ -311,7 +323,7 @@ def test_events_are_published_to_the_topic_of_their_entity() -> None:
     tv = found["homeassistant/device/huntarr_instance_7/config"]["components"]["huntarr_instance_7_event"]
     huntarr = found["homeassistant/device/huntarr/config"]["components"]["huntarr_event"]
     assert (grabbed[0], failed[0]) == (tv["state_topic"], huntarr["state_topic"])
-    assert json.loads(grabbed[1])["event_type"] in tv["event_types"] == INSTANCE_EVENTS
+    assert json.loads(grabbed[1])["event_type"] in tv["event_types"] == HUNTING_EVENTS
     assert json.loads(failed[1])["event_type"] in huntarr["event_types"] == OTHER_EVENTS
     assert json.loads(grabbed[1])["title"] == "The Wire"
     assert event_message(TARGET, {**common, "type": "log", "data": {"message": "noise"}}) is None

@@ -275,7 +275,8 @@ class Downloads:
         state_now = life.at(download.added_at, moment)
         found = shown(state_now, kind, download.size, movie_like=app.definition.movie_like)
         if found.status == "completed" and life.ending in PROBLEMS:
-            blocked, messages = problem(life.ending, download.title, app.definition.queue.blocked_state)
+            blocked_state, movie_like = app.definition.queue.blocked_state, app.definition.movie_like
+            blocked, messages = problem(life.ending, download.title, blocked_state, movie_like=movie_like)
             return replace(found, tracked_status="warning", tracked_state=blocked, messages=messages)
         return replace(found, error=localised(found.error, app.settings.ui_language))
 

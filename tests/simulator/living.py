@@ -57,7 +57,8 @@ class Life:
             if passed < stage.seconds:
                 gone = max(passed, 0.0) / stage.seconds if math.isfinite(stage.seconds) else 0.0
                 here = done * gone if stage.doing == "checking" else done + stage.share * gone
-                doing = stage.doing if halt is None else halt.doing
+                rests = halt is not None and (halt.doing != "stalled" or stage.doing == "downloading")
+                doing = halt.doing if halt is not None and rests else stage.doing
                 return LifeState(doing, min(here, 1.0), self._seconds_left(stage, elapsed))
             began += stage.seconds
             done += stage.share
@@ -111,7 +112,10 @@ def stutters(times: int, moving: float, resting: float) -> Life:
     return Life(turn * (times - 1) + (Stage("downloading", moving, 1 / times),))
 
 
-DISK_TEXT = 'No data found! Ensure your drives are connected or use "Set Location". To re-download, remove the torrent'
+DISK_TEXT = (
+    'No data found! Ensure your drives are connected or use "Set Location".'
+    " To re-download, remove the torrent and re-add it."
+)
 TRACKER_TEXT = "Unregistered torrent"
 _GERMAN = {
     "The download is stalled with no connections": "Der Download ist ohne Verbindung ins Stocken geraten",
@@ -158,13 +162,21 @@ PROBLEMS: Mapping[str, tuple[bool, str | None]] = {
     "root_folder": (True, "Failed to import episode, Root folder missing."),
     "disk_full": (False, "Not enough free space"),
     "data_gone": (False, "No files found are eligible for import in /downloads/{title}"),
-    "title_mismatch": (True, "Series title mismatch; automatic import is not possible."),
+    "title_mismatch": (
+        True,
+        "Series title mismatch; automatic import is not possible."
+        " Check the download troubleshooting entry on the wiki for common causes.",
+    ),
     "by_id": (
         True,
         "Found matching series via grab history, but release was matched to series by ID."
         " Automatic import is not possible. See the FAQ for details.",
     ),
     "unsaid": (True, None),
+}
+_OF_MOVIES: Mapping[str, str] = {
+    "not_upgrade": "Not an upgrade for existing movie file. Existing quality: WEBDL-720p. New Quality HDTV-720p.",
+    "title_mismatch": "Movie title mismatch, automatic import is not possible. Manual Import required.",
 }
 HEADING = "One or more episodes expected in this release were not imported or missing from the release"
 _HEADED = frozenset({"permission", "root_folder", "unsaid"})
@@ -184,12 +196,18 @@ def shown(state: LifeState, kind: str, size: int, *, movie_like: bool) -> Shown:
     return Shown(status, "ok", "downloading", known, known - int(known * state.done), seconds, [], error)
 
 
-def problem(word: str, title: str, blocked_state: str) -> tuple[str, list[Json]]:
+def said(word: str, title: str, *, movie_like: bool) -> str | None:
+    """What an app says of a problem."""
+    text = _OF_MOVIES.get(word, PROBLEMS[word][1]) if movie_like else PROBLEMS[word][1]
+    return None if text is None else text.format(title=title)
+
+
+def problem(word: str, title: str, blocked_state: str, *, movie_like: bool) -> tuple[str, list[Json]]:
     """State and messages of a complete download that is not imported."""
-    is_blocked, text = PROBLEMS[word]
+    is_blocked, text = PROBLEMS[word][0], said(word, title, movie_like=movie_like)
     messages: list[Json] = [{"title": HEADING, "messages": []}] if word in _HEADED else []
     if text is not None:
-        messages.append({"title": f"{title}.mkv", "messages": [text.format(title=title)]})
+        messages.append({"title": f"{title}.mkv", "messages": [text]})
     return (blocked_state if is_blocked else "importPending"), messages
 
 

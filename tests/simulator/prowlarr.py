@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HOUR = 3600
 DAY = 24 * HOUR
+FEED_SECONDS = 15 * 60
 VERSION = "2.3.5.5327"
 Kind = Literal["query", "rss", "grab"]
 
@@ -83,6 +84,15 @@ class LimitedIndexer:
         }
 
 
+@dataclass(slots=True)
+class _Feed:
+    """What an app reads of an indexer by itself."""
+
+    indexer: LimitedIndexer
+    agent: str
+    due_at: float
+
+
 class SimProwlarr:
     """An ASGI app for `serve`; everything public may be used from a test while it is served."""
 
@@ -101,6 +111,7 @@ class SimProwlarr:
         self.failing: dict[str, int] = {}
         """Status to answer a path with, such as `{"indexerstats": 500}`."""
         self.stopping = False
+        self._feeds: list[_Feed] = []
 
     # --- what tests do ----------------------------------------------------------------------------------------------
 
@@ -113,32 +124,47 @@ class SimProwlarr:
     def now(self) -> float:
         return self.clock.timestamp() + self.ahead_seconds
 
-    def set_up(self, app: "SimApp", *, url: str = "http://prowlarr:9696") -> None:
-        """Make every indexer one of the app's, as an application sync does; its searches then ask here."""
+    def set_up(self, app: "SimApp", *, url: str = "http://prowlarr:9696", feeds: bool = False) -> None:
+        """Make every indexer one of the app's, as an application sync does; its searches then ask here.
+
+        `feeds`: the app reads the feed of each every 15 minutes too, which costs a query.
+        """
         for indexer in self.indexers.values():
             added = app.indexers.add(f"{indexer.name} (Prowlarr)", protocol=indexer.protocol)
             added.base_url = f"{url}/{indexer.id}/"
             added.ask = _asker(self, indexer, app.definition.app_name)
+            if feeds:
+                self._feeds.append(_Feed(indexer, app.definition.app_name, self.now() + FEED_SECONDS))
 
     def ask(self, indexer: LimitedIndexer, agent: str, *, times: int = 1, kind: Kind = "query") -> bool:
         """Ask an indexer through Prowlarr; false when it refuses (429 or 410)."""
-        for _ in range(times):
-            if not indexer.enable or indexer.disabled_until > self.now() or self._is_at_limit(indexer, kind):
-                indexer.refused += 1
-                return False
-            indexer.asked.append(Asked(self.now(), kind, agent))
-            if kind == "query":
-                indexer.most = max(indexer.most, len(indexer.since(self.now() - indexer.window, "query", "rss")))
-        return True
+        self._read_feeds()
+        return all(self._ask(indexer, agent, kind, self.now()) for _ in range(times))
 
     def used(self, indexer: LimitedIndexer) -> int:
         """Queries in its window, as Prowlarr counts them."""
+        self._read_feeds()
         return len(indexer.since(self.now() - indexer.window, "query", "rss"))
 
-    def _is_at_limit(self, indexer: LimitedIndexer, kind: Kind) -> bool:
+    def _ask(self, indexer: LimitedIndexer, agent: str, kind: Kind, at: float) -> bool:
+        if not indexer.enable or indexer.disabled_until > at or self._is_at_limit(indexer, kind, at):
+            indexer.refused += 1
+            return False
+        indexer.asked.append(Asked(at, kind, agent))
+        if kind == "query":
+            indexer.most = max(indexer.most, len(indexer.since(at - indexer.window, "query", "rss")))
+        return True
+
+    def _read_feeds(self) -> None:
+        """Whatever the apps have asked since the last time somebody looked, in the order of time."""
+        while self._feeds and (feed := min(self._feeds, key=lambda each: each.due_at)).due_at <= self.now():
+            self._ask(feed.indexer, feed.agent, "rss", feed.due_at)
+            feed.due_at += FEED_SECONDS
+
+    def _is_at_limit(self, indexer: LimitedIndexer, kind: Kind, at: float) -> bool:
         limit = indexer.grab_limit if kind == "grab" else indexer.query_limit
         kinds: tuple[Kind, ...] = ("grab",) if kind == "grab" else ("query", "rss")
-        return limit is not None and len(indexer.since(self.now() - indexer.window, *kinds)) >= limit
+        return limit is not None and len(indexer.since(at - indexer.window, *kinds)) >= limit
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -160,6 +186,7 @@ class SimProwlarr:
             return Reply(200, b"<!doctype html><html><head><title>Prowlarr</title></head></html>", "text/html")
         if (request.headers.get("x-api-key") or request.first("apikey")) != self.api_key:
             return Reply(401)
+        self._read_feeds()
         name = request.path.removeprefix("/api/v1/")
         self.requests.append(name)
         if name in self.failing:

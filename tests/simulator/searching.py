@@ -83,7 +83,8 @@ class Searcher:
             app.db.change_many("UPDATE items SET last_search_at = ? WHERE id = ?", moment, moves_totals=False)
             source = "UserInvokedSearch" if command.trigger == "manual" else "Search"
             grabbed = self._grab(unit, items, now, forced, source)
-            app.indexers.ask(1 if grabbed else 2)  # a second query after an empty answer (measured)
+            # A second query after an empty answer, and for a season always (measured).
+            app.indexers.ask(1 if grabbed and unit != "season" else 2)
         first = items[0]
         season = first["season"] if app.definition.seasons else None
         self.records.append(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.living import HEADING, PROBLEMS, Life, Stage, arrives, stops_at, stutters
+from tests.simulator.living import HEADING, PROBLEMS, Life, Stage, arrives, said, stops_at, stutters
 from tests.simulator_tests.caller import Caller
 
 SIZE = 1_000_000
@@ -121,11 +121,12 @@ def test_each_problem_of_an_import_has_its_messages(living: Caller, word: str) -
     item_id = started(living, arrives(60, word), title="A.Release")
     living.app.advance(3600)
     (row,) = rows(living)
-    is_blocked, text = PROBLEMS[word]
+    is_blocked = PROBLEMS[word][0]
+    text = said(word, "A.Release", movie_like=living.app.definition.movie_like)
     state = living.app.definition.queue.blocked_state if is_blocked else "importPending"
     assert (row["status"], row["trackedDownloadStatus"], row["trackedDownloadState"]) == ("completed", "warning", state)
-    said = [line for message in row["statusMessages"] for line in message["messages"]]
-    assert said == ([] if text is None else [text.format(title="A.Release")])
+    lines = [line for message in row["statusMessages"] for line in message["messages"]]
+    assert lines == ([] if text is None else [text])
     assert (HEADING in [message["title"] for message in row["statusMessages"]]) == (
         word in ("permission", "root_folder", "unsaid")
     )
@@ -207,6 +208,12 @@ def test_a_line_that_is_down_stalls_everything_and_only_delays_it(sonarr: Caller
     assert [bool(sonarr.app.library.files_of(item_id)) for item_id in items] == [True, True, True, False]
     sonarr.app.advance(300)
     assert sonarr.app.library.files_of(items[3])
+
+
+def test_what_is_paused_stays_so_while_the_line_is_down(sonarr: Caller) -> None:
+    started(sonarr, Life((Stage("paused"),)))
+    sonarr.app.downloads.line_goes_down(3600)
+    assert [row["status"] for row in rows(sonarr)] == ["paused"]
 
 
 def test_the_same_hash_grabbed_again_is_new_only_by_its_time(sonarr: Caller) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from httpx import AsyncClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.instances.schemas import InstanceOut
+from app.swaparr.totals import SwaparrTotals
 from tests.api.replies import data, error, field
 from tests.events.samples import stored_events
+from tests.home_assistant.publishing import snapshots_of
 from tests.simulator import LibrarySpec, SimApp
 from tests.support.rig import Rig
 
@@ -366,3 +369,48 @@ async def test_old_decisions_are_deleted(rig: Rig, api: AsyncClient) -> None:
     assert await actions(api, policy_id)
     await rig.container.swaparr.service.purge(30)
     assert await actions(api, policy_id) == []
+
+
+async def test_a_policy_has_metrics_and_a_device(rig: Rig, api: AsyncClient) -> None:
+    app = movies(rig)
+    _, policy_id = await watched(rig, api, app)
+    app.downloads.add(missing(app)[:1], **STUCK)
+    await looks(rig, policy_id, 3)
+    found = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families((await api.get("/metrics")).text)
+        for sample in family.samples
+        if sample.name.startswith("huntarr_swaparr")
+    }
+    assert found == {
+        "huntarr_swaparr_tracked": 1,
+        "huntarr_swaparr_strikes_total": 2,
+        "huntarr_swaparr_removed_total": 0,
+    }
+    [policy] = [each for each in (await snapshots_of(rig).read()).instances if each.id == policy_id]
+    assert (policy.url, policy.swaparr) == (None, SwaparrTotals(1, 2, 0))
+
+
+async def test_a_schedule_looks_and_a_policy_is_turned_off_like_any_instance(rig: Rig, api: AsyncClient) -> None:
+    app = movies(rig)
+    instance, policy_id = await watched(rig, api, app, name_patterns=["CAM"])
+    app.downloads.add(missing(app)[:1], title="Movie.CAM", **STUCK)
+    rig.clock.forward(minutes=10)
+    for target in ({"app_type": "radarr"}, {"instance_id": instance.id}, {"instance_id": policy_id}, {}):
+        body = {"name": "Clean", "action": "swaparr", "interval_minutes": 60, **target}
+        schedule = data(await api.post("/api/schedules", json=body), 201)
+        data(await api.post(f"/api/schedules/{schedule['id']}/run"), 202)
+        await rig.work()
+        [run] = data(await api.get(f"/api/schedules/{schedule['id']}/runs"))["items"]
+        assert run["message"] == "1 look queued."
+    assert (await actions(api, policy_id)).count("removed") == 1
+    body = {"name": "Off", "action": "disable", "instance_id": policy_id, "interval_minutes": 60}
+    schedule = data(await api.post("/api/schedules", json=body), 201)
+    data(await api.post(f"/api/schedules/{schedule['id']}/run"), 202)
+    await rig.work()
+    assert data(await api.get(f"{POLICIES}/{policy_id}"))["enabled"] is False
+    rig.clock.forward(minutes=30)
+    asked = app.log.total
+    await rig.container.swaparr.runner.enqueue_due()
+    await rig.work()
+    assert app.log.total == asked
