@@ -1,4 +1,7 @@
-"""Huntarr with a simulated Sonarr, Radarr and Prowlarr: hunts, and shows what was searched; Ctrl-C ends it."""
+"""Huntarr with a simulated Sonarr, Radarr and Prowlarr: hunts, and shows what was searched and what is stuck.
+
+Ctrl-C ends it.
+"""
 
 import argparse
 import sys
@@ -28,12 +31,14 @@ SIMULATED = (
     "--download-seconds",
     "120",
 )
-LIBRARIES = {"sonarr": ("--series", "25", "--seasons", "3"), "radarr": ("--movies", "120")}
+LIBRARIES = {"sonarr": ("--series", "25", "--seasons", "3"), "radarr": ("--movies", "120", "--stuck", "1")}
+SWAPARR = {"interval_minutes": 2, "max_strikes": 1, "min_stuck_minutes": 0}
+MAX_LOOK_SECONDS = 20.0
 MAX_HUNT_SECONDS = 120.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--once", action="store_true", help="end after the first hunts")
     options = parser.parse_args()
     with (
@@ -44,13 +49,13 @@ def main() -> int:
         service = started.service(Path(folder), port=free_port(PORT))
         print(f"Huntarr listens at {service.url}.\n")
         with service.client() as client:
-            for app in LIBRARIES:
-                _add(client, started, app)
+            instances = {app: _add(client, started, app) for app in LIBRARIES}
             prowlarr_id = _add_prowlarr(client, started)
             for hunt in _run_hunts(client):
                 _print_hunt(hunt)
             _print_totals(client)
             _print_indexers(client, prowlarr_id)
+            _print_stuck(client, instances["radarr"])
         if not options.once:
             _print_addresses(service)
             threading.Event().wait()
@@ -58,15 +63,16 @@ def main() -> int:
     return 0
 
 
-def _add(client: httpx.Client, started: ChildProcesses, app: str) -> None:
-    """Start a simulated app and add it as an instance."""
+def _add(client: httpx.Client, started: ChildProcesses, app: str) -> int:
+    """Start a simulated app and add it; the id of the instance."""
     simulated = started.simulator("--app", app, *LIBRARIES[app], *SIMULATED)
     body = {"name": f"Demo {app.title()}", "url": simulated.url, "api_key": simulated.api_key, "hunting": HUNTING}
-    _data(client.post(f"/api/instances/{app}", params={"verify": "true"}, json=body))
+    made = _data(client.post(f"/api/instances/{app}", params={"verify": "true"}, json=body))
     counts = simulated.counts
     print(
         f"A simulated {app.title()} at {simulated.url}: {counts['missing']} missing, {counts['cutoff']} below cutoff."
     )
+    return int(made["id"])
 
 
 def _add_prowlarr(client: httpx.Client, started: ChildProcesses) -> int:
@@ -124,6 +130,29 @@ def _print_indexers(client: httpx.Client, prowlarr_id: int) -> None:
     print(
         f"GET {path}: " + ", ".join(f"{each['queries']} queries of indexer {each['indexer_id']}" for each in indexers)
     )
+
+
+def _print_stuck(client: httpx.Client, target_id: int) -> None:
+    """Watch the queue of an app with a policy that only tells, until it has told of a download."""
+    body = {"name": "Demo Swaparr", "target_instance_id": target_id, "swaparr": SWAPARR}
+    policy_id = _data(client.post("/api/instances/swaparr", json=body))["id"]
+    path = f"/api/swaparr/{policy_id}"
+    deadline = time.monotonic() + MAX_LOOK_SECONDS
+    while "would_remove" not in (decided := _history(client, path)):
+        if time.monotonic() > deadline:
+            raise SystemExit("No download was told of in time; see service.log in the data folder.")
+        _data(client.post(f"{path}/run", json={}))
+        time.sleep(1.5)
+    downloads = _data(client.get(f"{path}/downloads"))["downloads"]
+    print(f"GET {path}/downloads: {len(downloads)} watched, nothing is removed in a dry run:")
+    for action, (cause, title) in decided.items():
+        print(f"  {action:14} {cause or '':10} {title or ''}")
+
+
+def _history(client: httpx.Client, path: str) -> dict[str, tuple[str | None, str | None]]:
+    """Cause and title of what was decided, by the action, oldest first."""
+    items = _data(client.get(f"{path}/history"))["items"]
+    return {entry["action"]: (entry["cause"], entry["title"]) for entry in reversed(items)}
 
 
 def _print_addresses(service: Service) -> None:

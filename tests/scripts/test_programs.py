@@ -35,6 +35,7 @@ def test_the_demo_hunts_and_ends() -> None:
     assert told.count("completed, 6 searched") == 2
     assert "never searched" in told
     assert "batch_full" in told
+    assert "would_remove" in told
     left = [one for one in psutil.process_iter(["environ"]) if (one.info["environ"] or {}).get("DEMO_MARK") == mark]
     assert left == []
 

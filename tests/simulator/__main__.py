@@ -13,6 +13,7 @@ from tests.simulator.application import SimApp
 from tests.simulator.definition import SimSettings
 from tests.simulator.definitions import AppKind
 from tests.simulator.hosting import Served, SimHost
+from tests.simulator.living import stops_at
 from tests.simulator.prowlarr import SimProwlarr
 from tests.simulator.spec import LibrarySpec
 
@@ -21,6 +22,7 @@ PROWLARR_INDEXERS: dict[str, dict[str, int | bool]] = {
     "Hourly": {"query_limit": 120, "hourly": True},
     "Free": {},
 }
+STARTED_BEFORE_SECONDS = 3600
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--search-seconds", type=float, default=0.05, help="how long a command takes")
     add("--grab-share", type=float, default=0.3)
     add("--download-seconds", type=float, default=600.0)
+    add("--stuck", type=int, default=0, help="downloads that no peer has anything of")
     add("--indexers", type=int, default=3)
     add("--tie-block", type=int, default=4, help="1 = equal sort values keep their order")
     add("--instances", type=int, default=1, help="with more than one, instance n has the url base {url-base}/n")
@@ -115,6 +118,10 @@ def _prowlarr(options: argparse.Namespace) -> tuple[SimProwlarr, dict[str, objec
 
 def _simulated(options: argparse.Namespace) -> tuple[SimHost, dict[str, object]]:
     apps = _apps(options)
+    for app in apps:
+        app.started_at -= STARTED_BEFORE_SECONDS
+        for item in sorted(app.library.missing_ids())[: options.stuck]:
+            app.downloads.add([item], grabbed=True, life=stops_at(0))
     state = apps[0].state()
     return SimHost(apps), {
         "url": apps[0].url_base,
