@@ -36,7 +36,7 @@ setup: $(RUNTIME) ## install what the service needs into .venv
 run: $(RUNTIME) ## run the service (settings: HUNTARR_* variables, see README.md)
 	@$(BIN)/huntarr serve
 
-demo: $(RUNTIME) ## run the service with a simulated Sonarr, Radarr and Prowlarr, and hunt
+demo: $(RUNTIME) ## run the service with a simulated Sonarr, Radarr and Prowlarr, hunt, and watch a queue
 	@$(BIN)/python -m scripts.demo $(ARGS)
 
 test: $(DEV) ## run all tests (ARGS="tests/core -k lease" for some)

@@ -246,6 +246,18 @@ def test_what_the_app_cannot_map_cannot_be_ignored_and_has_no_time(sonarr: Calle
     assert sonarr.delete(f"queue/{row['id']}", removeFromClient="true").status == 200
 
 
+def test_transmission_has_no_categories_to_change(sonarr: Caller) -> None:
+    sonarr.app.clients.add("Transmission", "Transmission")
+    started(sonarr, stops_at(0), client="Transmission")
+    (row,) = rows(sonarr)
+    answer = sonarr.delete(f"queue/{row['id']}", removeFromClient="false", changeCategory="true")
+    assert (answer.status, answer.json["message"]) == (
+        500,
+        "Transmission does not support marking items as imported",
+    )
+    assert len(rows(sonarr)) == 1
+
+
 def test_waiting_usenet_downloads_tell_the_time_of_those_before_them(sonarr: Caller) -> None:
     sonarr.app.clients.add("NZBGet", "Nzbget")
     started(sonarr, Life((Stage("queued", 1200), Stage("downloading", 600, 1.0))), client="NZBGet", protocol="usenet")

@@ -124,6 +124,9 @@ def _remove(app: "SimApp", request: Request, download: Download) -> None:
         # Nothing is removed and tracking goes on: the client is gone or does not answer.
         status = app.definition.invalid_operation if error == "" else 500
         raise errors.message(status, error or "Sequence contains no matching element")
+    client = app.clients.all.get(download.client)
+    if change and not from_client and client is not None and client.kind == "Transmission":
+        raise errors.message(500, "Transmission does not support marking items as imported")
     if not (from_client or blocklist or change or download.item_ids):
         raise errors.message(500, "Object reference not set to an instance of an object.")  # it cannot be ignored
     app.downloads.removed(download, from_client=from_client, blocklist=blocklist)
