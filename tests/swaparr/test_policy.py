@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.swaparr.downloads import QueuedDownload
@@ -298,6 +298,7 @@ def test_exemptions_narrow_the_rules() -> None:
     assert Watched(skipped).minutes_until_removed(download(client="Seedbox"), within=3000) >= 3000
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_decisions_depend_on_looks_alone_and_survive_being_stored(data: st.DataObject) -> None:
     from app.swaparr.storing import read_record, stored_record

@@ -188,7 +188,7 @@ async def test_an_app_that_is_away_suspends_and_says_so(rig: Rig, api: AsyncClie
     app.downloads.add(missing(app)[:1], **STUCK)
     await looks(rig, policy_id, 1)
     app.faults.add(kind="status", status=500, path="queue")
-    await looks(rig, policy_id, 20)
+    await looks(rig, policy_id, 2, minutes=300)
     assert data(await api.get(f"/api/swaparr/{policy_id}/downloads"))["away"] == "app_away"
     app.faults.clear()
     await looks(rig, policy_id, 2)
