@@ -36,6 +36,7 @@ from app.hunting.store.models import (
     WalkCursor,
 )
 from app.instances.models import Instance, InstanceState
+from app.instances.own_settings import prowlarr_settings, swaparr_settings
 from app.notifications.models import ConnectionState, NotificationConnection
 from app.notifications.schemas import ConnectionOut
 from app.prowlarr.indexers import read_links, read_stored
@@ -86,6 +87,8 @@ async def _readers(staged: Database, clock: Clock) -> Mapping[type[SQLModel], Re
         app_type = AppType(row.app_type)
         if app_type in hunting_apps():
             effective(defaults[app_type], row.overrides)
+        prowlarr_settings(app_type, row.overrides)
+        swaparr_settings(app_type, row.overrides)
         _typed(row)
 
     def schedule(row: Schedule) -> None:

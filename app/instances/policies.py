@@ -13,6 +13,7 @@ from app.instances.schemas import InstanceOut, PolicyIn, PolicyPatch
 from app.instances.service import InstanceService, shown
 from app.settings.swaparr import merged_swaparr
 
+OTHER_TARGET = "A policy keeps its instance: delete it, and make one for the other instance."
 TAKEN = "The instance {} has a policy already: change that one."
 
 
@@ -47,9 +48,12 @@ class PolicyService:
             return shown(row, state, None)
 
     async def replace(self, instance_id: int, given: PolicyIn) -> InstanceOut:
-        changes = PolicyPatch(
-            name=given.name, enabled=given.enabled, target_instance_id=given.target_instance_id, swaparr=given.swaparr
-        )
+        """`Invalid` for another target: what was seen of a queue says nothing of another one."""
+        async with self._db.reading() as session:
+            row = await self._instances.require(session, instance_id, AppType.SWAPARR)
+        if given.target_instance_id != row.target_instance_id:
+            raise Invalid(OTHER_TARGET, field="body.target_instance_id")
+        changes = PolicyPatch(name=given.name, enabled=given.enabled, swaparr=given.swaparr)
         return await self._change(instance_id, changes, keep_overrides=False)
 
     async def update(self, instance_id: int, given: PolicyPatch) -> InstanceOut:
@@ -69,10 +73,6 @@ class PolicyService:
     async def _change(self, instance_id: int, given: PolicyPatch, *, keep_overrides: bool) -> InstanceOut:
         async with self._db.session() as session:
             row = await self._instances.require(session, instance_id, AppType.SWAPARR, lock=True)
-            if given.target_instance_id is not None:
-                await self.require_target(session, given.target_instance_id)
-                row.target_instance_id, row.url = given.target_instance_id, _place_of(given.target_instance_id)
-                await _flush_unique(session, given.target_instance_id)
             stored = row.overrides if keep_overrides else {}
             row.overrides = merged_swaparr(stored, given.swaparr) if given.swaparr else stored
             row.name = given.name if given.name is not None else row.name

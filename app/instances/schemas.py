@@ -99,7 +99,6 @@ class PolicyPatch(In):
 
     name: ShortName | None = None
     enabled: bool | None = None
-    target_instance_id: InstanceNumber | None = None
     swaparr: SwaparrIn | None = None
 
 

@@ -118,8 +118,8 @@ class SwaparrRunner:
 
     async def policy_of(self, row: Instance, target: Instance, state: InstanceState) -> Policy:
         """`row` need not be stored."""
-        hunting_free = await self._settings.general()
-        app = App.of(AppType(target.app_type), self._instances.connection(target, hunting_free), state)
+        general = await self._settings.general()
+        app = App.of(AppType(target.app_type), self._instances.connection(target, general), state)
         return Policy(
             name=PolicyName(row.id or 0, row.name, target.id or 0),
             settings=SwaparrSettings.model_validate(row.overrides),

@@ -317,6 +317,12 @@ async def test_a_policy_is_an_instance_without_an_address(rig: Rig, api: AsyncCl
     )
     assert field(await api.post(POLICIES, json={**body, "target_instance_id": 99})) == "body.target_instance_id"
     assert field(await api.post(POLICIES, json={**body, "target_instance_id": policy_id})) == "body.target_instance_id"
+    other = await rig.add(rig.radarr(LibrarySpec(movies=1)), name="Other")
+    moved = {"name": "Clean", "target_instance_id": other.id}
+    assert field(await api.put(f"{POLICIES}/{policy_id}", json=moved)) == "body.target_instance_id"
+    whole = data(await api.put(f"{POLICIES}/{policy_id}", json={**moved, "target_instance_id": instance.id}))
+    assert (whole["overrides"], whole["swaparr"]["dry_run"]) == ({}, True)
+    data(await api.delete(f"/api/instances/radarr/{other.id}"))
     wrong = await api.patch(f"{POLICIES}/{policy_id}", json={"swaparr": {"remove_from_client": False}})
     assert field(wrong) == "body.swaparr"
     assert "hides a download for good" in wrong.text

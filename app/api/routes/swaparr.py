@@ -40,14 +40,14 @@ async def test_policy(body: PolicyTestIn, swaparr: Swaparr) -> Reply[PolicyTestO
     return Reply[PolicyTestOut](data=await swaparr.test(body))
 
 
-@policies_router.put("/{instance_id}", summary="Replace policy", responses=errors(NO_POLICY, POLICY_EXISTS))
+@policies_router.put("/{instance_id}", summary="Replace policy", responses=errors(NO_POLICY))
 @RoutePolicy(Access.FULL)
 async def replace_policy(instance_id: InstanceId, body: PolicyIn, policies: Policies) -> Reply[InstanceOut]:
-    """Replaces all fields and all settings."""
+    """Replaces all fields and all settings; the instance that it watches stays."""
     return Reply[InstanceOut](data=await policies.replace(instance_id, body), message="Instance saved")
 
 
-@policies_router.patch("/{instance_id}", summary="Change policy", responses=errors(NO_POLICY, POLICY_EXISTS))
+@policies_router.patch("/{instance_id}", summary="Change policy", responses=errors(NO_POLICY))
 @RoutePolicy(Access.FULL)
 async def update_policy(instance_id: InstanceId, body: PolicyPatch, policies: Policies) -> Reply[InstanceOut]:
     """Changes only what is in the body; `null` within `swaparr` takes a setting back."""
