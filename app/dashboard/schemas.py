@@ -17,7 +17,7 @@ class CountersOut(Out):
 
 
 class InstanceStatsOut(CountersOut):
-    """An instance that hunts, on the dashboard."""
+    """An instance on the dashboard; what speaks of hunts is 0 or null where Huntarr does not hunt."""
 
     id: int
     name: str

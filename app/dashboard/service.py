@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from sqlmodel import col, func, select, update
 
 from app.arr.models import AppType
-from app.arr.registry import hunting_apps
+from app.arr.registry import all_apps
 from app.core.clock import Clock
 from app.core.db import Database, day_of
 from app.core.heartbeat import count_alive
@@ -55,8 +55,9 @@ _INSTANCES: Any = (
     select(Instance.id, Instance.app_type, Instance.name, Instance.enabled)
     .add_columns(col(Instance.overrides), *(getattr(InstanceState, name) for name in SEEN))
     .add_columns(*(getattr(HuntState, name) for name in HUNTED))
+    .add_columns(col(HuntState.instance_id).is_not(None).label("hunts"))
     .join(InstanceState)
-    .join(HuntState)
+    .outerjoin(HuntState)
     .order_by(col(Instance.id))
 )
 _TOTALS: Any = select(StatTotal.app_type, StatTotal.instance_id).add_columns(
@@ -113,9 +114,9 @@ class StatsService:
             hunts = await open_hunts(session)
             swaparr = await swaparr_totals(session)
         counted = {row.instance_id: row for row in totals}
-        instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in hunting_apps()}
+        instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in all_apps()}
         for row in rows:
-            layers = (defaults[AppType(row.app_type)], row.overrides)
+            layers = (defaults[AppType(row.app_type)], row.overrides) if row.hunts else ()
             shown = _instance(row, layers, used.get(row.id, UsedUnits()), counted.get(row.id))
             instances[AppType(row.app_type)].append(shown)
         apps = {
@@ -189,9 +190,9 @@ def _instance(row: Any, layers: Sequence[Mapping[str, Any]], used: UsedUnits, co
         **row._mapping,
         **(_counted(counted) if counted else ZEROS),
         "searches_this_hour": used.hour,
-        "hourly_cap": one_setting("hourly_cap", *layers),
+        "hourly_cap": one_setting("hourly_cap", *layers) if layers else 0,
         "searches_today": used.day,
-        "daily_cap": one_setting("daily_cap", *layers),
+        "daily_cap": one_setting("daily_cap", *layers) if layers else 0,
         "next_hunt_at": row.next_hunt_at if row.enabled else None,
     }
     return InstanceStatsOut.model_validate(shown)

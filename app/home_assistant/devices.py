@@ -65,7 +65,7 @@ class SnapshotReader:
 
     async def read(self) -> Snapshot:
         stats = await self._stats.read()
-        hunted = {instance.id: instance for app in stats.apps.values() for instance in app.instances}
+        hunted = {instance.id: instance for app in hunting_apps() for instance in stats.apps[app].instances}
         async with self._db.reading() as session:
             rows = (await session.exec(_INSTANCES)).all()
             general = await self._settings.general_in(session)

@@ -9,7 +9,7 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import event
 
-from app.arr.registry import hunting_apps
+from app.arr.models import AppType
 from app.core.heartbeat import beat
 from tests.api.replies import data, error, eventually, field
 from tests.simulator import Fault, LibrarySpec, SimApp
@@ -50,7 +50,7 @@ async def test_the_dashboard_of_an_empty_installation(api: AsyncClient) -> None:
     assert found == {
         "generated_at": "2026-11-23T12:00:00.000Z",
         "totals": zeros,
-        "apps": {app_type: {**zeros, "instances": []} for app_type in hunting_apps()},
+        "apps": {app_type: {**zeros, "instances": []} for app_type in AppType},
         "swaparr": {"tracked": 0, "strikes": 0, "removed": 0},
         "queue": {"queued": 0, "running": 0, "workers": 0},
     }

@@ -121,8 +121,10 @@ async def test_no_cap_statistic_button_or_metric_of_hunts_appears(rig: Rig, api:
         data(await api.post(f"{PATH}/{made['id']}/test"))
     assert data(await api.get("/api/caps")) == []
     stats = await rig.container.stats.read()
-    assert set(stats.apps) == set(hunting_apps())
-    assert not any(app.instances for app in stats.apps.values())
+    assert set(stats.apps) == set(all_apps())
+    assert not any(stats.apps[app].instances for app in hunting_apps())
+    [shown] = stats.apps[THROWAWAY].instances
+    assert (shown.id, shown.online, shown.hourly_cap, shown.next_hunt_at) == (made["id"], True, 0, None)
     topics = retained_messages(TARGET, await snapshots_of(rig).read(), "1")
     config = json.loads(topics[f"homeassistant/device/huntarr_instance_{made['id']}/config"])
     assert {key.rpartition(f"_{made['id']}_")[2] for key in config["components"]} == OF_ANY_DEVICE
