@@ -1,13 +1,16 @@
 """A download as the app's queue shows it, its rows joined. Pure."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 TORRENT = "torrent"
 QBITTORRENT = "qbittorrent"
-DISK_TROUBLE = ("no data found", "permission denied", "no space left", "read-only file system", "input/output error")
-"""Words of Transmission's own errors; the app passes them on as they are."""
+DISK_TROUBLE = re.compile(
+    r"no data found|permission denied|no space left|read-only file system|input/output error|\((?:/|[a-z]:[\\/])",
+)
+"""Words of Transmission's own errors, which the app passes on; Transmission 3 puts the file's path into brackets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class QueuedDownload:
         return self.protocol == TORRENT and self.size == 0 and self.status in ("queued", "downloading", "warning")
 
     @property
+    def is_silent_in_queue(self) -> bool:
+        """Whether it waits and its client gives no reason. qBittorrent gives one while it asks for metadata."""
+        return self.status == "queued" and not self.error
+
+    @property
     def has_client_trouble(self) -> bool:
         """Whether its client has trouble of its own, such as a disk: not the release's fault.
 
@@ -65,7 +73,7 @@ class QueuedDownload:
         """
         text = (self.error or "").lower()
         return self.status == "warning" and (
-            (QBITTORRENT in text and self.size > 0) or any(words in text for words in DISK_TROUBLE)
+            (QBITTORRENT in text and self.size > 0) or DISK_TROUBLE.search(text) is not None
         )
 
     @property

@@ -262,6 +262,8 @@ def _what_is_wrong(
     if download.status == "paused":
         return Standing.PAUSED, None, None
     if download.is_without_metadata:
+        if download.is_silent_in_queue and download.client not in given.look.transmissions:
+            return Standing.QUEUED, None, None  # a full queue; Transmission says the same of both
         return Standing.STUCK, Cause.METADATA, None
     if download.has_client_trouble:
         return Standing.CLIENT_TROUBLE, None, None

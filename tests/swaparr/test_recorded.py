@@ -115,6 +115,38 @@ def test_every_situation_was_recorded() -> None:
     assert {situation(row["name"]) for _, row in STILL} == set(MINUTES)
 
 
+DISK = (
+    "Not a directory (/data/notadir/radarr/Fake.Movie.One.2019.1080p.WEB-DL.H264-RTR09DISK.mkv)",
+    "Transmission is reporting an error: Not a directory (/data/notadir/radarr/Fake.Movie.One.2019.mkv)",
+    'Transmission meldet einen Fehler: No data found! Ensure your drives are connected or use "Set Location".',
+    "Not a directory (D:\\downloads\\Fake.Movie.One.2019.mkv)",
+)
+TRACKER = (
+    "Tracker gave HTTP response code 500 (Internal Server Error)",
+    "Transmission meldet einen Fehler: Tracker is in read-only",
+)
+
+
+@pytest.mark.parametrize("error", DISK)
+def test_a_disk_that_transmission_cannot_write_is_not_the_releases_fault(error: str) -> None:
+    look = replace(recorded("radarr", "02_tr_nopeer"), status="warning", error=error)
+    assert minutes_until_removed(*[look] * LOOKS) is NEVER
+
+
+@pytest.mark.parametrize("error", TRACKER)
+def test_the_word_of_a_tracker_changes_nothing(error: str) -> None:
+    look = replace(recorded("radarr", "02_tr_nopeer"), status="warning", error=error)
+    assert minutes_until_removed(*[look] * LOOKS) == AFTER_IN_TRANSMISSION
+
+
+def test_a_magnet_link_that_waits_for_its_turn_in_qbittorrent_is_not_touched() -> None:
+    """Its size is 0 too; one that asks for its contents says so."""
+    asking = recorded("sonarr", "07_qb_magnet")
+    waiting = replace(asking, status="queued", error=None)
+    assert minutes_until_removed(*[waiting] * LOOKS) is NEVER
+    assert minutes_until_removed(*[waiting] * LOOKS, *[asking] * LOOKS) is not NEVER
+
+
 # --- what the best-known cleaner removed wrongly, and what it missed --------------------------------------------------
 
 
