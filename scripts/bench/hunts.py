@@ -59,7 +59,7 @@ def _cost_per_search(processes: ChildProcesses, sizes: Sizes, grab_share: float)
         searched = run_hunt(client, instance_id)["searched"]
         if grab_share:
             _follow_up_now(db)
-            wait_until(lambda: app.log.counts["GET history/since"] > 0)
+            wait_until(lambda: app.log.counts["GET history"] > 0)
         share, counts = app.log.total / searched, ", ".join(f"{n} {name}" for name, n in app.log.counts.most_common())
     print(f"requests: {counts}", file=sys.stderr)
     grabs = f", {grab_share:.0%} grabs" if grab_share else ""
