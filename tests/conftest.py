@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import settings
 
 from tests.support import stores
 from tests.support.leaks import no_leaks
@@ -17,6 +18,10 @@ from tests.support.rig import Rig, open_rig
 from tests.support.served_app import ServedApp, open_served_app
 
 DATABASES = ("sqlite", "postgresql")
+# A busy machine is slow now and then: how long an example takes says nothing.
+settings.register_profile("without_deadline", parent=settings(), deadline=None)
+settings.load_profile("without_deadline")
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 MAY_BE_SKIPPED = (
     r"OpenAPI documents are not here",  # they are no part of the project
