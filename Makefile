@@ -40,7 +40,7 @@ demo: $(RUNTIME) ## run the service with a simulated Sonarr, Radarr and Prowlarr
 	@$(BIN)/python -m scripts.demo $(ARGS)
 
 test: $(DEV) ## run all tests (ARGS="tests/core -k lease" for some)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 lint: $(DEV) ## every check that is not a test (AUDIT=--may-skip where the vulnerability database cannot be reached)
 	@$(BIN)/ruff check --quiet .

@@ -1,7 +1,7 @@
 """Which app and variant answers at a URL: by the name in its status, and by the paths that it has."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from app.arr.errors import ArrError, ErrorCode
 from app.arr.http import ArrHttp
@@ -16,13 +16,26 @@ log = logging.getLogger(__name__)
 ONE_ROW = {"page": 1, "pageSize": 1}  # paths that do not page ignore it
 
 
-async def identify(http: ArrHttp, app_type: AppType, connection: Connection) -> AppStatus:
-    """`system/status` with the variant; raises `WRONG_APP` when another app answers."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answered at an address when it was last asked."""
+
+    version: str
+    variant: Variant | None
+
+
+async def identify(http: ArrHttp, app_type: AppType, connection: Connection, last: Identity | None = None) -> AppStatus:
+    """`system/status` with the variant; raises `WRONG_APP` when another app answers.
+
+    An app of the version that it had when it was `last` asked is of the same variant.
+    """
     spec = REGISTRY[app_type]
     status = read_status(await http.send(connection, "GET", f"{spec.prefix}/system/status", limit=MAX_SMALL_BYTES))
     if status.app_name != spec.label:
         sentence = f"This is {status.app_name}, not {spec.label}: check the URL."
         raise ArrError(ErrorCode.WRONG_APP, sentence, may_have_reached=False)
+    if last is not None and last.version == status.version:
+        return replace(status, variant=last.variant)
     return replace(status, variant=await variant_of(http, app_type, connection, status.version))
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 _GRABS = re.compile(r"(\d+) reports? downloaded")
@@ -341,6 +341,8 @@ class Command:
     queued_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    took: timedelta | None = None
+    """How long it ran, exactly; `started_at` and `ended_at` are whole seconds."""
     message: str | None = None
     item_ids: frozenset[int] = frozenset()
     """Every item that its body names, even if `target` is `None`."""

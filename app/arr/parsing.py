@@ -1,8 +1,9 @@
 """Parsing of replies: field types that tolerate wrong values, and lists that leave unreadable records out."""
 
 import logging
+import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -15,6 +16,9 @@ MAX_INT = 2**31 - 1  # the apps' ids and counts are .NET Int32
 MIN_YEAR = 1800  # .NET writes an unset date as year 1
 
 log = logging.getLogger(__name__)
+
+_SPAN = re.compile(r"(?:(\d{1,5})\.)?(\d\d):(\d\d):(\d\d(?:\.\d{1,7})?)", re.ASCII)
+"""A .NET `TimeSpan`."""
 
 
 def _no_bool(value: object) -> object:
@@ -50,6 +54,15 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
+def _span(value: object) -> timedelta | None:
+    """A length of time; the apps write `[d.]hh:mm:ss[.fffffff]`. Anything else reads as `None`."""
+    found = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    days, hours, minutes, seconds = found.groups(default="0")
+    return timedelta(days=int(days), hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+
+
 def _flag(value: object) -> bool:
     return value is True
 
@@ -72,6 +85,7 @@ Ids = Annotated[frozenset[int], BeforeValidator(_ids)]
 Text = Annotated[str | None, BeforeValidator(clean_text)]
 Line = Annotated[str, BeforeValidator(clean_text)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Span = Annotated[timedelta | None, BeforeValidator(_span)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 MaybeFlag = Annotated[bool | None, BeforeValidator(_flag_or_none)]
 IfRecord = BeforeValidator(_record)

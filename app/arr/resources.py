@@ -30,6 +30,7 @@ from app.arr.parsing import (
     MaybeScore,
     Moment,
     Resource,
+    Span,
     Text,
     read_all,
     read_one,
@@ -146,6 +147,7 @@ class CommandResource(Resource):
     queued: Moment = None
     started: Moment = None
     ended: Moment = None
+    duration: Span = None
     message: Text = None
 
     def command(self, target: SearchTarget | None) -> Command:
@@ -159,6 +161,7 @@ class CommandResource(Resource):
             queued_at=self.queued,
             started_at=self.started,
             ended_at=self.ended,
+            took=self.duration,
             message=self.message,
             item_ids=self.body.item_ids if self.body else frozenset(),
         )

@@ -1,6 +1,7 @@
 """The apps' clients: their registry, and what they all do alike."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -188,9 +189,11 @@ async def test_a_search_and_the_target_read_from_its_command(
     assert command == Command(42, str(body["name"]), CommandStatus.QUEUED, target, queued_at=WHEN, item_ids=ids)
     assert (app.last.method, app.last.url.path) == ("POST", f"/tv{client.prefix}/command")
     assert app.body == body
-    app.replies_with([reply | {"status": "completed", "ended": STAMP, "message": "Done"}])
+    over = {"status": "completed", "started": STAMP, "ended": STAMP, "duration": "00:00:00.25", "message": "Done"}
+    app.replies_with([reply | over])
+    took, status = timedelta(seconds=0.25), CommandStatus.COMPLETED
     assert await client.commands() == [
-        Command(42, str(body["name"]), CommandStatus.COMPLETED, target, WHEN, None, WHEN, "Done", ids)
+        Command(42, str(body["name"]), status, target, WHEN, WHEN, WHEN, took, "Done", ids)
     ]
 
 

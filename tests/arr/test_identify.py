@@ -7,7 +7,7 @@ import pytest
 
 from app.arr.errors import ArrError, ErrorCode
 from app.arr.http import ArrHttp
-from app.arr.identify import identify
+from app.arr.identify import Identity, identify
 from app.arr.models import AppDatabase, AppStatus, AppType, Connection, Variant
 from app.arr.probe import probe
 from tests.arr.scripted_app import JSON, ScriptedApp, path_of
@@ -52,6 +52,14 @@ async def test_the_variants(app: ScriptedApp, app_http: ArrHttp, version: str, v
     assert len(app.requests) == requests
     found = await probe(app_http, AppType.WHISPARR, CONNECTION)
     assert (found.ok, found.variant, found.version) == (True, variant, version)
+
+
+async def test_the_variant_is_looked_for_again_when_the_version_changed(app: ScriptedApp, app_http: ArrHttp) -> None:
+    plays(app, "Whisparr", "3.2.0.45", HAS[V3])
+    same = await identify(app_http, AppType.WHISPARR, CONNECTION, Identity("3.2.0.45", V3))
+    assert (same.variant, app.paths) == (V3, ["system/status"])
+    other = await identify(app_http, AppType.WHISPARR, CONNECTION, Identity("2.0.0.548", V2))
+    assert (other.variant, len(app.requests)) == (V3, 4)
 
 
 async def test_an_app_without_variants_is_asked_once(app: ScriptedApp, app_http: ArrHttp) -> None:

@@ -1,10 +1,14 @@
 """An app without an indexer to search with: it says that it searched, and has not."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
+from app.arr.resources import CommandResource
+from app.hunting.running.evidence import is_doubtful
 from app.hunting.selection.policy import Reason
 from app.hunting.store.models import CapEntry, HuntState, HuntStatus, ItemState, Outcome
 from app.hunting.store.reasons import HuntReason
@@ -149,3 +153,34 @@ async def test_a_quick_search_of_an_app_with_indexers_is_a_search(rig: Rig) -> N
     assert (await rig.hunt(instance)).reason is None
     assert {row.outcome for row in (await rig.history(instance)).items} == {Outcome.NOTHING_FOUND}
     assert app.log.counts["GET movie/{id}"] <= 2, "the newest proves the others"
+
+
+@pytest.mark.parametrize(
+    ("took", "ended_after", "doubtful"),
+    [
+        ("00:00:00.2076138", 0, True),
+        ("00:00:00.0023940", 1, True),  # its whole seconds differ all the same
+        ("00:00:01", 1, False),
+        ("00:00:02.0364327", 2, False),
+        ("1.00:00:00", 86_400, False),
+        ("soon", 1, True),
+        ("soon", 2, False),
+        (None, None, True),
+    ],
+)
+async def test_how_long_a_fruitless_search_took_says_whether_it_needs_a_proof(
+    took: str | None, ended_after: int | None, doubtful: bool
+) -> None:
+    began = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    reply = {
+        "id": 1,
+        "name": "MoviesSearch",
+        "status": "completed",
+        "started": began.isoformat(),
+        "ended": None if ended_after is None else (began + timedelta(seconds=ended_after)).isoformat(),
+        "duration": took,
+        "message": "Completed search for 1 movies. 0 reports downloaded.",
+    }
+    command = CommandResource.model_validate(reply).command(None)
+    assert is_doubtful(command) is doubtful
+    assert not is_doubtful(replace(command, message="Completed search for 1 movies. 1 reports downloaded."))

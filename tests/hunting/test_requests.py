@@ -35,7 +35,9 @@ async def counted(rig: Rig, size: int, *, mode: str, seconds: float) -> tuple[in
 
 @pytest.mark.process
 @pytest.mark.parametrize(("mode", "most"), [("auto", 12), ("episode", 11)])
-@pytest.mark.parametrize(("seconds", "more"), [(0.05, 1), (2.9, 0)])  # no real search is so short: it needs a proof
+@pytest.mark.parametrize(
+    ("seconds", "more"), [(0.05, 1), (1.0, 0), (2.9, 0)]
+)  # no real search is so short: it needs a proof
 async def test_a_hunt_costs_twelve_requests_whatever_the_size_of_the_library(
     rig: Rig, mode: str, most: int, seconds: float, more: int
 ) -> None:

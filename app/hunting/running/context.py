@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.arr.base import ArrClient
 from app.arr.http import ArrHttp
-from app.arr.identify import identify
+from app.arr.identify import Identity, identify
 from app.arr.models import AppDatabase, AppStatus, AppType, Connection, HuntPass, Variant
 from app.arr.registry import REGISTRY, make_client
 from app.core.clock import Clock
@@ -37,6 +37,7 @@ class App:
     variant: Variant | None
     database: AppDatabase | None
     """`None` until the app was asked for the first time."""
+    version: str | None = None
 
     @classmethod
     def of(cls, app_type: AppType, connection: Connection, state: InstanceState) -> "App":
@@ -45,6 +46,7 @@ class App:
             connection,
             Variant(state.variant) if state.variant else None,
             AppDatabase(state.database) if state.database else None,
+            state.version,
         )
 
     @property
@@ -57,8 +59,9 @@ class App:
 
     async def identified(self, http: ArrHttp) -> tuple["App", AppStatus]:
         """Ask the app who it is; `ArrError` when it is not there, or another one."""
-        status = await identify(http, self.app_type, self.connection)
-        return App(self.app_type, self.connection, status.variant, status.database), status
+        last = Identity(self.version, self.variant) if self.version is not None and self.is_known else None
+        status = await identify(http, self.app_type, self.connection, last)
+        return replace(self, variant=status.variant, database=status.database, version=status.version), status
 
 
 @dataclass(frozen=True, slots=True)
