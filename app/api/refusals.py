@@ -108,6 +108,12 @@ HOOK_OUTDATED = Refusal(
 )
 RESTORE_RUNS = Refusal("RestoreRuns", 409, "A restore runs.", "Another restore is under way.")
 BACKUP_IN_USE = Refusal("BackupInUse", 409, "The backup is in use.", "The backup is being restored.")
+TARGET_DISABLED = Refusal(
+    "TargetDisabled",
+    409,
+    "The watched instance is disabled.",
+    "Movies is disabled: nobody looks at its queue.",
+)
 OWNER_EXISTS_ALREADY = Refusal("OwnerExists", 409, "There is an owner.", OWNER_EXISTS)
 PASSWORD_CHANGED = Refusal("PasswordChanged", 409, "Another call changed the password.", CHANGED_MEANWHILE)
 TWO_FACTOR_IS_ON = Refusal("TwoFactorIsOn", 409, "Two-factor login is on.", ALREADY_ON)

@@ -9,7 +9,7 @@ from app.arr.errors import ArrError
 from app.arr.models import AppType
 from app.core.clock import Clock
 from app.core.db import Database
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.pagination import page_of
 from app.core.schemas import Page
 from app.instances.models import Instance, InstanceState
@@ -75,8 +75,12 @@ class SwaparrService:
         return Page[SwaparrEntryOut](items=items, total=total, page=page, page_size=page_size)
 
     async def run(self, instance_id: int, given: SwaparrRunIn) -> SwaparrQueuedOut:
+        """`Conflict` when the instance that the policy watches is disabled."""
         async with self._db.reading() as session:
             row = await self._instances.require(session, instance_id, AppType.SWAPARR)
+            target = await self._policies.require_target(session, row.target_instance_id or 0, lock=False)
+        if not target.enabled:
+            raise Conflict(f"{target.name} is disabled: nobody looks at its queue.")
         own = SwaparrSettings.model_validate(row.overrides).dry_run
         await self._runner.request(instance_id, given.dry_run)
         return SwaparrQueuedOut(instance_id=instance_id, dry_run=own if given.dry_run is None else given.dry_run)

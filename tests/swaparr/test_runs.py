@@ -281,6 +281,18 @@ async def test_forgiving_begins_anew(rig: Rig, api: AsyncClient) -> None:
     assert error(await api.post(path, json={"download_id": "none"}), 404) == "There is no download with this id."
 
 
+async def test_nobody_looks_at_the_queue_of_a_disabled_instance(rig: Rig, api: AsyncClient) -> None:
+    app = movies(rig)
+    instance, policy_id = await watched(rig, api, app, name_patterns=["CAM"])
+    data(await api.patch(f"/api/instances/{instance.app_type}/{instance.id}", json={"enabled": False}))
+    app.log.reset()
+    assert "is disabled" in error(await api.post(f"/api/swaparr/{policy_id}/run"), 409)
+    await rig.work()
+    assert not [record for record in app.log.records if "queue" in record.path]
+    data(await api.patch(f"/api/instances/{instance.app_type}/{instance.id}", json={"enabled": True}))
+    data(await api.post(f"/api/swaparr/{policy_id}/run"), 202)
+
+
 async def test_a_look_on_demand_and_by_the_clock(rig: Rig, api: AsyncClient) -> None:
     app = movies(rig)
     _, policy_id = await watched(rig, api, app, name_patterns=["CAM"])

@@ -6,7 +6,7 @@ from fastapi import Body
 
 from app.api.deps import InstanceId, Paging
 from app.api.policy import Access, RoutePolicy
-from app.api.refusals import NO_POLICY, POLICY_EXISTS, errors
+from app.api.refusals import NO_POLICY, POLICY_EXISTS, TARGET_DISABLED, errors
 from app.api.routing import ApiRouter
 from app.api.services import Policies, Swaparr
 from app.api.tags import Tag
@@ -78,7 +78,7 @@ async def list_swaparr_history(
     return Reply[Page[SwaparrEntryOut]](data=found)
 
 
-@router.post("/run", status_code=202, summary="Look now", responses=errors(NO_POLICY))
+@router.post("/run", status_code=202, summary="Look now", responses=errors(NO_POLICY, TARGET_DISABLED))
 @RoutePolicy(Access.FULL)
 async def run_swaparr(
     instance_id: InstanceId,
