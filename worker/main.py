@@ -1,4 +1,4 @@
-"""The worker: arq runs the jobs and the periodic tasks; a supervisor starts arq again when it lost Redis."""
+"""The worker: arq runs the jobs, a ticker the periodic tasks; a supervisor starts arq again when it lost Redis."""
 
 import asyncio
 import signal
@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from arq.constants import in_progress_key_prefix
+from arq.utils import timestamp_ms
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
@@ -15,6 +16,8 @@ from app.container import Container
 from app.core.heartbeat import WORKERS, registered
 from app.core.loops import running
 from app.core.queue import (
+    BELL,
+    DELETE_OLD_ROWS,
     FOLLOW_UP,
     PROBE_INSTANCE,
     READ_HISTORY,
@@ -27,8 +30,9 @@ from app.core.queue import (
 )
 from app.core.redis import make_redis, redis_settings
 from worker import tasks
+from worker.bell import JobBell
 from worker.outages import OutageWatch
-from worker.ticks import crons
+from worker.ticks import Ticker
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +43,10 @@ HUNT_SECONDS = 1800
 SCHEDULE_SECONDS = 50  # less than the length of a claim
 BACKUP_SECONDS = 7200
 SWAPARR_SECONDS = 900
-POLL_SECONDS = 0.2
+MIN_POLL_SECONDS = 0.2
+MAX_POLL_SECONDS = 5.0
+"""Between two looks for jobs that no bell told of."""
+DELETE_SECONDS = 300
 RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0)
 """Between two starts of arq while Redis is away."""
 STEADY_SECONDS = 30.0
@@ -49,24 +56,45 @@ CLOSE_SECONDS = 1.0
 
 
 class FrugalWorker(Worker):
-    """arq's worker, which finds out with one request which jobs run already.
+    """arq's worker, which looks for jobs when it is told of one, and finds out with one request which run already.
 
-    Jobs stay in the queue until they end, and arq makes four requests for each of them, five times a second: with two
+    Jobs stay in the queue until they end, and arq makes four requests for each of them at every look: with two
     hundred jobs that was more than half of a worker's time (measured).
     """
+
+    bell: JobBell | None = None
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         new = [job_id for job_id in job_ids if job_id.decode() not in self.tasks]
         if new:
             running = await self.pool.mget([in_progress_key_prefix + job_id.decode() for job_id in new])
             new = [job_id for job_id, mark in zip(new, running, strict=True) if mark is None]
+        before = set(self.tasks)
         await super().start_jobs(new)
+        for job_id in self.tasks.keys() - before:
+            self.tasks[job_id].add_done_callback(self._ended)
+
+    async def _poll_iteration(self) -> None:  # arq calls it in an endless loop
+        await super()._poll_iteration()
+        if self.bell is not None:
+            await self.bell.wait(min(MAX_POLL_SECONDS, await self._until_next()))
+
+    async def _until_next(self) -> float:
+        """Seconds until the first job that was put off is due."""
+        now = timestamp_ms()
+        found = await self.pool.zrangebyscore(self.queue_name, now + 1, "+inf", start=0, num=1, withscores=True)
+        return (found[0][1] - now) / 1000 if found else MAX_POLL_SECONDS
+
+    def _ended(self, _task: object) -> None:
+        """There is room for another job."""
+        if self.bell is not None:
+            self.bell.ring()
 
 
-def make_worker(container: Container, **options: Any) -> Worker:
+def make_worker(container: Container, **options: Any) -> FrugalWorker:
     """arq's worker on its own pool of connections. Results are not kept: the rows hold them."""
     redis = make_redis(redis_settings(container.infra.config))
-    chosen: dict[str, Any] = {"poll_delay": POLL_SECONDS, "cron_jobs": crons(), **options}
+    chosen: dict[str, Any] = {"poll_delay": MIN_POLL_SECONDS, **options}
     return FrugalWorker(
         functions=[
             func(tasks.run_hunt, name=RUN_HUNT, timeout=HUNT_SECONDS, max_tries=MAX_TRIES, keep_result=0),
@@ -76,13 +104,14 @@ def make_worker(container: Container, **options: Any) -> Worker:
             func(tasks.run_backup, name=RUN_BACKUP, timeout=BACKUP_SECONDS, max_tries=MAX_TRIES, keep_result=0),
             func(tasks.run_swaparr, name=RUN_SWAPARR, timeout=SWAPARR_SECONDS, max_tries=MAX_TRIES, keep_result=0),
             func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.delete_old_rows, name=DELETE_OLD_ROWS, timeout=DELETE_SECONDS, max_tries=1, keep_result=0),
         ],
         redis_pool=redis,
         ctx={"container": container},
         handle_signals=False,
         keep_result=0,
         max_jobs=MAX_JOBS,
-        health_check_interval=10,
+        health_check_interval=3600,  # Huntarr has heartbeats of its own
         timezone=UTC,
         job_serializer=dump,
         job_deserializer=load,
@@ -93,9 +122,11 @@ def make_worker(container: Container, **options: Any) -> Worker:
 async def supervise(container: Container) -> None:
     """Work until cancelled. arq ends when it loses Redis; then a new worker starts, ever later while Redis is away."""
     loop, failures = asyncio.get_running_loop(), 0
-    async with registered(container.infra.redis, container.infra.clock, WORKERS):
+    bell = JobBell(container.infra.redis)
+    async with registered(container.infra.redis, container.infra.clock, WORKERS), running(bell.listen()):
         while True:
             worker, started_at = make_worker(container), loop.time()
+            worker.bell = bell
             try:
                 await worker.async_run()
             except (RedisError, OSError, TimeoutError) as failure:
@@ -115,6 +146,7 @@ async def _close(worker: Worker) -> None:
         await asyncio.wait(jobs, timeout=HAND_BACK_SECONDS)
     with suppress(RedisError, OSError, asyncio.CancelledError):
         async with asyncio.timeout(CLOSE_SECONDS):
+            await worker.pool.publish(BELL, "")  # other workers continue the jobs
             await worker.close()
 
 
@@ -122,6 +154,7 @@ def embedded(container: Container) -> AbstractAsyncContextManager[None]:
     """The worker inside another process, for the time of the block."""
     return running(
         supervise(container),
+        Ticker(container).run(),
         OutageWatch.of(container.infra).run(),
         container.events.relay.run(),
         container.notifications.deliverer.run(),

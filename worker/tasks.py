@@ -3,6 +3,8 @@
 from typing import Any
 
 from app.container import Container
+from app.events.outbox import purge as purge_events
+from app.notifications.retention import purge as purge_deliveries
 
 
 def container_of(ctx: dict[Any, Any]) -> Container:
@@ -46,3 +48,16 @@ async def run_swaparr(ctx: dict[Any, Any], instance_id: int, dry_run: int = -1) 
 async def probe_instance(ctx: dict[Any, Any], instance_id: int) -> None:
     """Test the connection to a new or changed instance."""
     await container_of(ctx).instances.probe(instance_id)
+
+
+async def delete_old_rows(ctx: dict[Any, Any]) -> None:
+    """Delete what is older than the settings keep it."""
+    container = container_of(ctx)
+    days = (await container.settings.general()).history_retention_days
+    await container.history.purge(days)
+    await container.schedules.service.purge(days)
+    await container.swaparr.service.purge(days)
+    await container.idempotency.purge(container.infra.clock())
+    await container.auth.purge()
+    await purge_events(container.infra.db, container.infra.clock())
+    await purge_deliveries(container.infra.db, container.infra.clock())

@@ -1,25 +1,30 @@
-"""The periodic tasks. Every worker runs them all; rows and job ids ensure that nothing is done twice."""
+"""The periodic tasks: timers of one worker at a time; rows and job ids ensure that nothing is done twice."""
 
-from collections.abc import Callable, Coroutine, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NoReturn
 
 import structlog
-from arq.cron import CronJob, cron
-from arq.typing import WorkerCoroutine
 from redis.exceptions import RedisError
 
+from app.container import Container
 from app.core.errors import HuntarrError, Unavailable
-from app.events.outbox import purge as purge_events
-from app.notifications.retention import purge as purge_deliveries
-from worker.tasks import container_of
+from app.core.leader_lock import LeaderLock
+from app.core.queue import DELETE_OLD_ROWS
 
 log = structlog.get_logger(__name__)
 
-Task = Callable[[dict[Any, Any]], Coroutine[Any, Any, None]]
+Task = Callable[[Container], Coroutine[Any, Any, None]]
 
 TIMEOUT_SECONDS = 300
 EVERY_5 = frozenset(range(0, 60, 5))
+LEASE = "huntarr:ticks"
+LEASE_SECONDS = 9.0
+MAX_SLEEP_SECONDS = 5.0
+"""The clock may be set back meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,67 +32,72 @@ class Tick:
     """A task, and the seconds of which minutes it runs at, in UTC; no minutes are all."""
 
     task: Task
-    seconds: Iterable[int]
-    minutes: Iterable[int] | None = None
+    seconds: Collection[int]
+    minutes: Collection[int] | None = None
+    in_every_worker: bool = False
+    """Not only in the leader."""
+
+    def next_after(self, moment: datetime) -> datetime:
+        """The first of its times that is later than `moment`."""
+        minute = moment.replace(second=0, microsecond=0)
+        while True:
+            if self.minutes is None or minute.minute in self.minutes:
+                for second in sorted(self.seconds):
+                    if (found := minute + timedelta(seconds=second)) > moment:
+                        return found
+            minute += timedelta(minutes=1)
 
 
-async def start_due_hunts(ctx: dict[Any, Any]) -> None:
-    await container_of(ctx).hunting.dispatcher.start_due()
+async def start_due_hunts(container: Container) -> None:
+    await container.hunting.dispatcher.start_due()
 
 
-async def enqueue_lost_hunts(ctx: dict[Any, Any]) -> None:
+async def enqueue_lost_hunts(container: Container) -> None:
     """Hunts whose job was lost or whose worker died."""
-    await container_of(ctx).hunting.dispatcher.reconcile()
+    await container.hunting.dispatcher.reconcile()
 
 
-async def fire_due_schedules(ctx: dict[Any, Any]) -> None:
-    await container_of(ctx).schedules.runner.fire_due()
+async def fire_due_schedules(container: Container) -> None:
+    await container.schedules.runner.fire_due()
 
 
-async def enqueue_lost_runs(ctx: dict[Any, Any]) -> None:
+async def enqueue_lost_runs(container: Container) -> None:
     """Runs of schedules whose job was lost or whose worker died."""
-    await container_of(ctx).schedules.runner.reconcile()
+    await container.schedules.runner.reconcile()
 
 
-async def start_due_backups(ctx: dict[Any, Any]) -> None:
-    await container_of(ctx).backups.planner.tick()
+async def start_due_backups(container: Container) -> None:
+    await container.backups.planner.tick()
 
 
-async def apply_log_level(ctx: dict[Any, Any]) -> None:
+async def apply_log_level(container: Container) -> None:
     """Another process may have changed it."""
-    await container_of(ctx).settings.apply_level()
+    await container.settings.apply_level()
 
 
-async def follow_up(ctx: dict[Any, Any]) -> None:
+async def follow_up(container: Container) -> None:
     """Follow-ups that are due, and first connection tests whose job was lost."""
-    await container_of(ctx).hunting.dispatcher.enqueue_follow_ups()
-    await container_of(ctx).instances.enqueue_first_probes()
+    await container.hunting.dispatcher.enqueue_follow_ups()
+    await container.instances.enqueue_first_probes()
 
 
-async def refresh_prowlarrs(ctx: dict[Any, Any]) -> None:
+async def refresh_prowlarrs(container: Container) -> None:
     """The figures of every Prowlarr that is due."""
-    await container_of(ctx).prowlarr.refresher.refresh_due()
+    await container.prowlarr.refresher.refresh_due()
 
 
-async def look_at_queues(ctx: dict[Any, Any]) -> None:
+async def look_at_queues(container: Container) -> None:
     """Every policy of Swaparr that is due."""
-    await container_of(ctx).swaparr.runner.enqueue_due()
+    await container.swaparr.runner.enqueue_due()
 
 
-async def delete_old_rows(ctx: dict[Any, Any]) -> None:
-    container = container_of(ctx)
-    days = (await container.settings.general()).history_retention_days
-    await container.history.purge(days)
-    await container.schedules.service.purge(days)
-    await container.swaparr.service.purge(days)
-    await container.idempotency.purge(container.infra.clock())
-    await container.auth.purge()
-    await purge_events(container.infra.db, container.infra.clock())
-    await purge_deliveries(container.infra.db, container.infra.clock())
+async def delete_old_rows(container: Container) -> None:
+    """It takes long: a job."""
+    await container.infra.queue.enqueue(DELETE_OLD_ROWS, job_id=DELETE_OLD_ROWS)
 
 
-async def delete_old_log_entries(ctx: dict[Any, Any]) -> None:
-    await container_of(ctx).logs.store.purge()
+async def delete_old_log_entries(container: Container) -> None:
+    await container.logs.store.purge()
 
 
 TICKS = (
@@ -99,37 +109,74 @@ TICKS = (
     Tick(refresh_prowlarrs, seconds={30}),
     Tick(look_at_queues, seconds={45}),
     Tick(start_due_backups, seconds={15}),
-    Tick(apply_log_level, seconds={25, 55}),
+    Tick(apply_log_level, seconds={25, 55}, in_every_worker=True),
     Tick(delete_old_rows, seconds={20}, minutes={7}),
     Tick(delete_old_log_entries, seconds={40}, minutes=EVERY_5),
 )
 
 
-def crons() -> list[CronJob]:
-    """For arq. A `job_id` of our own would block each for a minute (docs/architecture.md)."""
-    return [
-        cron(
-            postponed_on_failure(tick.task),
-            name=f"tick:{tick.task.__name__}",
-            second=set(tick.seconds),
-            minute=None if tick.minutes is None else set(tick.minutes),
-            keep_result=0,
-            timeout=TIMEOUT_SECONDS,
-        )
-        for tick in TICKS
-    ]
+class Ticker:
+    """Runs the periodic tasks by the clock. A leader lock lets one worker do it; two would only share the work."""
 
+    def __init__(
+        self,
+        container: Container,
+        *,
+        ticks: Sequence[Tick] = TICKS,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._container = container
+        self._ticks = ticks
+        self._sleep = sleep
+        self._clock = container.infra.clock
+        self._leader = LeaderLock(container.infra.redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
+        self._running: dict[Task, asyncio.Task[None]] = {}
 
-def postponed_on_failure(task: Task) -> WorkerCoroutine:
-    """The task; while the database or Redis is away, which the worker tells once, it waits for its next time."""
-
-    async def run(ctx: dict[Any, Any], *_args: Any, **_options: Any) -> None:
+    async def run(self) -> NoReturn:
+        """Tick until cancelled. A task whose last run goes on still is left out."""
+        before = self._clock()
         try:
-            await task(ctx)
-        except (Unavailable, RedisError, OSError) as failure:
-            log.debug("periodic task postponed", task=run.__qualname__, error=str(failure))
-        except HuntarrError as failure:
-            log.warning("periodic task postponed", task=run.__qualname__, error=str(failure))
+            while True:
+                due_at = min(tick.next_after(before) for tick in self._ticks)
+                wait = (due_at - self._clock()).total_seconds()
+                if wait > 0:
+                    await self._sleep(min(wait, MAX_SLEEP_SECONDS))
+                now = self._clock()
+                due = [tick for tick in self._ticks if tick.next_after(before) <= now]
+                before = now if due or now < before else before
+                if due:
+                    await self._start(due)
+        finally:
+            await self._end()
 
-    run.__qualname__ = getattr(task, "__name__", "task")
-    return run
+    async def _start(self, due: Sequence[Tick]) -> None:
+        is_leader = await self._leader.held()
+        for tick in due:
+            if (is_leader or tick.in_every_worker) and tick.task not in self._running:
+                running = asyncio.create_task(attempt(tick.task, self._container))
+                running.add_done_callback(partial(self._forget, tick.task))
+                self._running[tick.task] = running
+
+    def _forget(self, task: Task, _ended: object) -> None:
+        del self._running[task]
+
+    async def _end(self) -> None:
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._leader.release()
+
+
+async def attempt(task: Task, container: Container) -> None:
+    """Run a task once; while the database or Redis is away, which is told once, it waits for its next time."""
+    name = getattr(task, "__name__", "task")
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await task(container)
+    except (Unavailable, RedisError, OSError) as failure:
+        log.debug("periodic task postponed", task=name, error=str(failure))
+    except HuntarrError as failure:
+        log.warning("periodic task postponed", task=name, error=str(failure))
+    except Exception:  # the top of a task that has other times to come
+        log.exception("periodic task broke; it will run at its next time", task=name)

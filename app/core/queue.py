@@ -23,6 +23,10 @@ READ_HISTORY = "read_history"
 RUN_SCHEDULE = "run_schedule"
 RUN_BACKUP = "run_backup"
 RUN_SWAPARR = "run_swaparr"
+DELETE_OLD_ROWS = "delete_old_rows"
+
+BELL = "huntarr:jobs"
+"""The channel that tells workers of a new job. Workers look without it too, only more rarely."""
 
 NO_REDIS = "Redis is not available: nothing can be queued now. Try again in a moment."
 REQUIRE_SECONDS = 3.0
@@ -78,6 +82,9 @@ class ArqQueue:
 
     async def enqueue(self, job: str, *ids: int, job_id: str, delay: timedelta = NOW) -> bool:
         try:
-            return await self._redis.enqueue_job(job, *ids, _job_id=job_id, _defer_by=delay or None) is not None
+            is_new = await self._redis.enqueue_job(job, *ids, _job_id=job_id, _defer_by=delay or None) is not None
+            if is_new:
+                await self._redis.publish(BELL, job)
+            return is_new
         except (RedisError, OSError, TimeoutError) as failure:
             raise Unavailable(NO_REDIS) from failure

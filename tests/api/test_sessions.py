@@ -15,7 +15,7 @@ from app.container import open_container
 from app.core.db import Database
 from app.secrets.box import key_digest
 from tests.support.served_app import OWNER, PASSWORD, ServedApp, Visitor
-from worker import ticks
+from worker import tasks
 
 pytestmark = pytest.mark.asyncio
 
@@ -185,7 +185,7 @@ async def test_a_session_ends_when_its_hours_are_over(served: ServedApp) -> None
 async def test_the_retention_tick_purges(served: ServedApp) -> None:
     await served.owner()
     served.rig.clock.forward(days=400)
-    await ticks.delete_old_rows({"container": served.rig.container})
+    await tasks.delete_old_rows({"container": served.rig.container})
     assert await served.rows(LoginSession) == []
     assert await served.actions() == []
 

@@ -219,7 +219,7 @@ async def test_the_retention_is_by_age_and_by_number(rig: Rig, monkeypatch: pyte
     many = [entry(number, app_type="sonarr", level=(10, 40)[number % 2]) for number in range(230)]
     await fill(rig, [*old, *many, *(entry(number) for number in range(90))])
     await rig.container.settings.update_general(GeneralIn.model_validate({"log_max_entries_per_app": 100}))
-    await ticks.delete_old_log_entries({"container": rig.container})
+    await ticks.delete_old_log_entries(rig.container)
     found = await stored(rig.container.infra.db)
     assert [row.message for row in found if row.app_type == "sonarr"] == [f"line {n}" for n in range(130, 230)]
     assert sum(row.app_type == "system" for row in found) == 90

@@ -20,8 +20,7 @@ from tests.hunting.crashes import Fuse, Killed
 from tests.schedules.oracle import CHANGES
 from tests.schedules.scheduling import fired, hunts_of, instance, runs_of, scheduled, stepping_runner
 from tests.support.rig import START, Rig
-from worker import ticks
-from worker.ticks import crons
+from worker import tasks, ticks
 
 pytestmark = pytest.mark.asyncio
 
@@ -38,9 +37,9 @@ async def three_workers(rig: Rig) -> AsyncIterator[list[Container]]:
 
 
 async def fire_due(workers: list[Container]) -> None:
-    """All workers fire at once, as their crons do; and again, because a task may run twice."""
+    """All workers fire at once, as their tickers may; and again, because a task may run twice."""
     for _ in range(2):
-        await asyncio.gather(*(ticks.fire_due_schedules({"container": worker}) for worker in workers))
+        await asyncio.gather(*(ticks.fire_due_schedules(worker) for worker in workers))
 
 
 def shown(runs: list[ScheduleRun], schedule: ScheduleOut, zone: str) -> list[str]:
@@ -190,7 +189,7 @@ async def test_wherever_a_worker_dies_there_is_one_run_and_one_hunt(rig: Rig) ->
         for _ in range(3):
             rig.clock.forward(seconds=61)
             await fired(rig)
-            await ticks.enqueue_lost_runs({"container": rig.container})
+            await ticks.enqueue_lost_runs(rig.container)
             await rig.work()
         [run] = await runs_of(rig, made.id)
         assert (run.status, len(run.hunt_ids)) == ("completed", 1), fuse.steps
@@ -293,14 +292,14 @@ async def test_lost_jobs_are_enqueued_again_and_old_runs_are_given_up(rig: Rig) 
     await rig.work()
     assert [run.status for run in await runs_of(rig)] == ["queued"]
     rig.clock.forward(seconds=31)
-    await ticks.enqueue_lost_runs({"container": rig.container})
+    await ticks.enqueue_lost_runs(rig.container)
     await rig.work()
     assert [run.status for run in await runs_of(rig)] == ["completed"]
     rig.clock.now = START + timedelta(days=1, hours=1)
     await rig.container.schedules.runner.fire_due()
     await rig.container.infra.redis.flushall()
     rig.clock.forward(hours=2)
-    await ticks.enqueue_lost_runs({"container": rig.container})
+    await ticks.enqueue_lost_runs(rig.container)
     await rig.work()
     last = (await runs_of(rig))[-1]
     assert (last.status, last.message) == ("missed", TOO_LATE)
@@ -316,7 +315,7 @@ async def test_a_claim_from_the_future_does_not_hold(rig: Rig) -> None:
         with pytest.raises(Killed):
             await runner.run(run.id or 0)
     rig.clock.forward(hours=-3)
-    await ticks.enqueue_lost_runs({"container": rig.container})
+    await ticks.enqueue_lost_runs(rig.container)
     await rig.work()
     assert [run.status for run in await runs_of(rig)] == ["completed"]
 
@@ -369,14 +368,14 @@ async def test_retention_keeps_the_newest_and_the_latest(rig: Rig, monkeypatch: 
     async def kept(schedule: ScheduleOut) -> Page[Any]:
         return await rig.container.schedules.service.runs(schedule.id, page=1, page_size=50)
 
-    await ticks.delete_old_rows({"container": rig.container})
+    await tasks.delete_old_rows({"container": rig.container})
     assert [run.due_at.hour for run in (await kept(often)).items] == [21, 20, 19, 18, 17]
     assert (await kept(once)).total == 1
     rig.clock.forward(days=400)
-    await ticks.delete_old_rows({"container": rig.container})
+    await tasks.delete_old_rows({"container": rig.container})
     assert [run.due_at.hour for run in (await kept(often)).items] == [21]
     assert (await kept(once)).total == 1
 
 
 async def test_the_worker_has_the_tasks_of_schedules() -> None:
-    assert {"tick:fire_due_schedules", "tick:enqueue_lost_runs"} <= {cron.name for cron in crons()}
+    assert {ticks.fire_due_schedules, ticks.enqueue_lost_runs} <= {tick.task for tick in ticks.TICKS}

@@ -208,7 +208,7 @@ async def _ticking(container: Container) -> AsyncIterator[None]:
     async def tick() -> None:
         while True:
             for task in TICKS:
-                await ticks.postponed_on_failure(task)({"container": container})
+                await ticks.attempt(task, container)
             await asyncio.sleep(TICK_SECONDS)
 
     task = asyncio.create_task(tick())

@@ -14,7 +14,7 @@ from tests.hunting.libraries import searches_of
 from tests.schedules.scheduling import runs_of, scheduled
 from tests.simulator import LibrarySpec, SimApp
 from tests.support.rig import Rig
-from tests.worker.test_ticks import ctx, rows
+from tests.worker.test_ticks import rows
 from worker import ticks
 
 pytestmark = pytest.mark.asyncio
@@ -40,7 +40,7 @@ async def minutes(rig: Rig, count: int, *, step: int = 5) -> None:
             ticks.enqueue_lost_runs,
             ticks.start_due_backups,
         ):
-            await tick(ctx(rig))
+            await tick(rig.container)
         await rig.work()
 
 
@@ -122,15 +122,15 @@ async def test_a_hunt_that_was_queued_in_the_future_is_enqueued(rig: Rig) -> Non
 
 
 async def test_a_backup_comes_the_next_night(rig: Rig) -> None:
-    await ticks.start_due_backups(ctx(rig))
+    await ticks.start_due_backups(rig.container)
     rig.clock.now += WRONG
-    await ticks.start_due_backups(ctx(rig))
+    await ticks.start_due_backups(rig.container)
     await rig.work()
     rig.clock.now -= WRONG
     before = len(await rig.container.backups.service.all())
     for _ in range(24):
         rig.clock.forward(hours=1)
-        await ticks.start_due_backups(ctx(rig))
+        await ticks.start_due_backups(rig.container)
         await rig.work()
     assert len(await rig.container.backups.service.all()) == before + 1
 

@@ -30,10 +30,10 @@ async def test_a_test_that_a_killed_worker_had_begun_is_made_after_a_minute(rig:
     instance = await rig.add(rig.radarr(LibrarySpec.with_missing(3)))
     redis, job_id = rig.container.infra.redis, await only_job(rig)
     await redis.psetex(in_progress_key_prefix + job_id, 10**6, b"1")
-    await ticks.follow_up({"container": rig.container})
+    await ticks.follow_up(rig.container)
     assert await only_job(rig) == job_id, "it may still be made"
     rig.clock.forward(minutes=1)
-    await ticks.follow_up({"container": rig.container})
+    await ticks.follow_up(rig.container)
     await redis.zrem(default_queue_name, job_id)  # else the worker of this test would wait for its end
     await rig.work()
     assert await is_online(rig, instance) is True

@@ -1,4 +1,4 @@
-"""The cost of polling the queue: every worker does it five times a second, and running jobs are still in it."""
+"""The cost of a look at the queue: running jobs are still in it."""
 
 import pytest
 from arq.constants import in_progress_key_prefix

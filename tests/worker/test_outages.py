@@ -15,7 +15,7 @@ from app.home_assistant.publisher import Publisher
 from app.home_assistant.session import PublishTiming
 from tests.support.rig import Rig
 from worker.outages import REMIND_SECONDS, OutageWatch
-from worker.ticks import postponed_on_failure
+from worker.ticks import attempt
 
 pytestmark = pytest.mark.asyncio
 
@@ -65,7 +65,7 @@ async def test_the_real_services_are_there(rig: Rig) -> None:
     assert lines == []
 
 
-async def test_what_waits_for_the_database_says_nothing_of_its_own() -> None:
+async def test_what_waits_for_the_database_says_nothing_of_its_own(rig: Rig) -> None:
     tries = 0
     enough = asyncio.Event()
 
@@ -77,7 +77,7 @@ async def test_what_waits_for_the_database_says_nothing_of_its_own() -> None:
         raise Unavailable("The database is not available.")
 
     with capture_logs() as lines:
-        await postponed_on_failure(step)({})
+        await attempt(step, rig.container)
         async with running(forever("notifications", step, pause_seconds=0)):
             await asyncio.wait_for(enough.wait(), 5)
     assert [line for line in lines if line["log_level"] != "debug"] == []

@@ -16,7 +16,7 @@ from tests.hunting.assertions import check_consistency
 from tests.hunting.crashes import Fuse, Killed, stepping_runner
 from tests.simulator import LibrarySpec
 from tests.support.rig import Rig
-from worker import ticks
+from worker import tasks, ticks
 
 pytestmark = pytest.mark.asyncio
 
@@ -40,7 +40,7 @@ async def test_workers_that_run_a_task_together_start_one_hunt_an_instance(rig: 
     await some_instances(rig, 6)
     rig.clock.forward(minutes=40)
     for _ in range(3):
-        await asyncio.gather(*(ticks.start_due_hunts(ctx(rig)) for _ in range(4)))
+        await asyncio.gather(*(ticks.start_due_hunts(rig.container) for _ in range(4)))
     hunts = await rows(rig, Hunt)
     assert len(hunts) == 6
     assert {hunt.trigger for hunt in hunts} == {Trigger.INTERVAL}
@@ -52,10 +52,10 @@ async def test_the_next_hunt_comes_after_the_interval_give_or_take_a_tenth(rig: 
     instances = await some_instances(rig, 8, interval_minutes=100)
     began_at = rig.clock.now
     rig.clock.forward(minutes=89)
-    await ticks.start_due_hunts(ctx(rig))
+    await ticks.start_due_hunts(rig.container)
     assert await rows(rig, Hunt) == []
     rig.clock.forward(minutes=22)
-    await ticks.start_due_hunts(ctx(rig))
+    await ticks.start_due_hunts(rig.container)
     await rig.work()
     states = await rows(rig, HuntState)
     assert len(await rows(rig, Hunt)) == len(instances)
@@ -69,7 +69,7 @@ async def test_a_cancelled_automatic_hunt_does_not_end_the_series(rig: Rig) -> N
     [instance] = await some_instances(rig, 1)
     for number in range(1, 4):
         rig.clock.forward(minutes=40)
-        await ticks.start_due_hunts(ctx(rig))
+        await ticks.start_due_hunts(rig.container)
         hunts = await rows(rig, Hunt)
         assert len(hunts) == number
         await rig.container.hunting.service.cancel(hunts[-1].id)
@@ -80,7 +80,7 @@ async def test_a_disabled_instance_is_never_due(rig: Rig) -> None:
     [instance] = await some_instances(rig, 1)
     await rig.container.instances.update(instance.app_type, instance.id, InstancePatch(enabled=False))
     rig.clock.forward(days=1)
-    await ticks.start_due_hunts(ctx(rig))
+    await ticks.start_due_hunts(rig.container)
     assert await rows(rig, Hunt) == []
 
 
@@ -90,11 +90,11 @@ async def test_a_hunt_whose_job_was_lost_is_enqueued_again(rig: Rig) -> None:
     await rig.container.infra.redis.flushall()
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.QUEUED]
-    await ticks.enqueue_lost_hunts(ctx(rig))
+    await ticks.enqueue_lost_hunts(rig.container)
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.QUEUED], "too early to call it lost"
     rig.clock.forward(minutes=1)
-    await ticks.enqueue_lost_hunts(ctx(rig))
+    await ticks.enqueue_lost_hunts(rig.container)
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.COMPLETED]
 
@@ -107,11 +107,11 @@ async def test_a_hunt_whose_worker_died_is_continued_when_its_lease_is_over(rig:
         with pytest.raises(Killed):
             await dying.run(hunt.id)
     await rig.container.infra.redis.set(f"huntarr:lease:{instance.id}", "a dead worker", px=60_000)
-    await ticks.enqueue_lost_hunts(ctx(rig))
+    await ticks.enqueue_lost_hunts(rig.container)
     await rig.work()
     assert (await rig.container.hunting.service.get(hunt.id)).status is HuntStatus.RUNNING
     await rig.container.infra.redis.delete(f"huntarr:lease:{instance.id}")
-    await ticks.enqueue_lost_hunts(ctx(rig))
+    await ticks.enqueue_lost_hunts(rig.container)
     await rig.work()
     assert (await rig.container.hunting.service.get(hunt.id)).status is HuntStatus.COMPLETED
     await check_consistency(rig, rig.apps[instance.id])
@@ -122,12 +122,12 @@ async def test_searches_that_nobody_waits_for_are_settled(rig: Rig) -> None:
     instance = await rig.add(app, command_timeout_minutes=1)
     await rig.hunt(instance)
     assert {search.outcome for search in await rows(rig, Search)} == {Outcome.PENDING}
-    await ticks.follow_up(ctx(rig))
+    await ticks.follow_up(rig.container)
     await rig.work()
     assert {search.outcome for search in await rows(rig, Search)} == {Outcome.PENDING}, "the app works on them still"
     for _ in range(3):  # one command each, and then the history
         rig.clock.forward(minutes=10)
-        await ticks.follow_up(ctx(rig))
+        await ticks.follow_up(rig.container)
         await rig.work()
     assert {search.outcome for search in await rows(rig, Search)} == {Outcome.NOTHING_FOUND}
     await check_consistency(rig, app)
@@ -140,7 +140,7 @@ async def test_searches_whose_command_the_app_forgot_are_settled_by_its_history_
     await rig.hunt(instance)
     rig.clock.forward(hours=26)  # the app keeps commands for a day
     for _ in range(3):  # one command each, and then the history
-        await ticks.follow_up(ctx(rig))
+        await ticks.follow_up(rig.container)
         await rig.work()
         rig.clock.forward(minutes=10)
     found = {search.item_id: search.outcome for search in await rows(rig, Search)}
@@ -172,7 +172,7 @@ async def test_retention_deletes_what_is_old_and_nothing_that_a_hunt_needs(rig: 
     [waiting] = await rig.container.hunting.service.start(HuntIn(instance_id=instance.id))
     keep = GeneralIn.model_validate({"history_retention_days": 30})
     await rig.container.settings.update_general(keep)
-    await ticks.delete_old_rows(ctx(rig))
+    await tasks.delete_old_rows(ctx(rig))
     hunts, searches = await rows(rig, Hunt), await rows(rig, Search)
     assert [hunt.status for hunt in hunts] == [HuntStatus.COMPLETED, HuntStatus.QUEUED]
     assert {search.hunt_id for search in searches} == {hunts[0].id}
@@ -185,10 +185,10 @@ async def test_retention_deletes_what_is_old_and_nothing_that_a_hunt_needs(rig: 
 
 
 async def test_a_task_without_redis_or_database_waits_for_its_next_time(rig: Rig) -> None:
-    async def fails(_ctx: dict[Any, Any]) -> None:
+    async def fails(_container: object) -> None:
         raise ConnectionError("gone")
 
-    await ticks.postponed_on_failure(fails)(ctx(rig))
+    await ticks.attempt(fails, rig.container)
 
 
 async def test_a_job_that_comes_twice_or_too_late_does_nothing(rig: Rig) -> None:
@@ -211,7 +211,7 @@ async def test_the_periodic_tasks_ask_an_app_at_most_three_times_in_ten_minutes(
     app.log.reset()
     for _ in range(40):
         rig.clock.forward(minutes=1)
-        await ticks.follow_up(ctx(rig))
+        await ticks.follow_up(rig.container)
         await rig.work()
     times = [record.at for record in app.log.records]
     assert len(times) >= 8

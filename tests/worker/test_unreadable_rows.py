@@ -28,7 +28,7 @@ async def test_automatic_hunts_go_on_beside_an_unreadable_instance(rig: Rig, unr
     for minutes in (0, 1):
         rig.clock.forward(minutes=minutes)
         with capture_logs() as lines:
-            await ticks.start_due_hunts({"container": rig.container})
+            await ticks.start_due_hunts(rig.container)
         told = [line["instance_id"] for line in lines if line["event"].startswith("instance not hunted")]
         assert told == ([broken.id] if minutes == 0 else []), "once, and not at every tick"
     assert [hunt.instance_id for hunt in await hunts_of(rig)] == [good.id]
