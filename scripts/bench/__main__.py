@@ -5,7 +5,7 @@ import sys
 import time
 from dataclasses import replace
 
-from scripts.bench import history, hunts, logins, memory, prowlarr, serving, streams, workers
+from scripts.bench import history, hunts, idle, logins, memory, prowlarr, serving, streams, workers
 from scripts.bench.figures import QUICK, Figure, Sizes, table
 from scripts.bench.installations import BOTH
 from scripts.processes import child_processes
@@ -15,6 +15,7 @@ PARTS = {
     "requests per search": hunts.requests_per_search,
     "requests per refresh": prowlarr.requests_per_refresh,
     "many instances": workers.many_instances,
+    "idle": idle.idle,
     "few rows": serving.few_rows,
     "while hunting": serving.while_hunting,
     "many rows": serving.many_rows,

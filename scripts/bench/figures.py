@@ -34,6 +34,7 @@ class Sizes:
     requests: int = 1_000
     rebuilds: int = 20
     load_seconds: float = 10.0
+    idle_seconds: int = 300
     starts: int = 3
     listeners: int = 200
     events: int = 4_000
@@ -52,6 +53,7 @@ QUICK = Sizes(
     requests=100,
     rebuilds=3,
     load_seconds=1.0,
+    idle_seconds=10,
     starts=1,
     listeners=40,
     events=600,
