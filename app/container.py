@@ -9,6 +9,7 @@ from app.actions.actions import ActionServices
 from app.arr.http import ArrHttp
 from app.auth.services import AuthServices
 from app.backup.services import BackupServices
+from app.core.bells import Bells
 from app.core.clock import Clock, utc_now
 from app.core.config import Config
 from app.core.db import Database
@@ -73,14 +74,15 @@ async def open_container(
     config: Config, *, clock: Clock = utc_now, lease_seconds: float = LEASE_SECONDS, timing: Timing | None = None
 ) -> AsyncIterator[Container]:
     """Open what the process needs; the database is migrated already. Redis is connected to when it is first used."""
-    db = Database(config.database)
     redis = make_redis(redis_settings(config))
+    bells = Bells(redis)
+    db = Database(config.database, bells=bells)
     traffic = AppTraffic(db, redis)
     http = ArrHttp(__version__, observer=traffic.observe)
     try:
         with shared_lock(config.data_dir):
             box = await load_box(db, config, clock)
-            infra = Infra(config, clock, db, redis, ArqQueue(redis), box, http)
+            infra = Infra(config, clock, db, redis, ArqQueue(redis, bells), box, http)
             container = build_container(infra, traffic, lease_seconds=lease_seconds, timing=timing)
             try:
                 await container.settings.apply_level()
@@ -93,6 +95,7 @@ async def open_container(
                 await container.notifications.clients.aclose()
     finally:
         await http.aclose()
+        await bells.close()
         await redis.aclose()
         await db.close()
 

@@ -1,4 +1,4 @@
-"""The worker: arq runs the jobs, a ticker the periodic tasks; a supervisor starts arq again when it lost Redis."""
+"""The worker: arq runs the jobs, timers the periodic tasks; a supervisor starts arq again when it lost Redis."""
 
 import asyncio
 import signal
@@ -13,10 +13,10 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from app.container import Container
+from app.core.bells import Bell, BellName, Bells
 from app.core.heartbeat import WORKERS, registered
 from app.core.loops import running
 from app.core.queue import (
-    BELL,
     DELETE_OLD_ROWS,
     FOLLOW_UP,
     PROBE_INSTANCE,
@@ -30,9 +30,8 @@ from app.core.queue import (
 )
 from app.core.redis import make_redis, redis_settings
 from worker import tasks
-from worker.bell import JobBell
 from worker.outages import OutageWatch
-from worker.ticks import Ticker
+from worker.ticks import PeriodicTasks
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +61,7 @@ class FrugalWorker(Worker):
     hundred jobs that was more than half of a worker's time (measured).
     """
 
-    bell: JobBell | None = None
+    bell: Bell | None = None
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         new = [job_id for job_id in job_ids if job_id.decode() not in self.tasks]
@@ -122,8 +121,8 @@ def make_worker(container: Container, **options: Any) -> FrugalWorker:
 async def supervise(container: Container) -> None:
     """Work until cancelled. arq ends when it loses Redis; then a new worker starts, ever later while Redis is away."""
     loop, failures = asyncio.get_running_loop(), 0
-    bell = JobBell(container.infra.redis)
-    async with registered(container.infra.redis, container.infra.clock, WORKERS), running(bell.listen()):
+    bell = container.infra.db.bells.bell(BellName.JOBS)
+    async with registered(container.infra.redis, container.infra.clock, WORKERS):
         while True:
             worker, started_at = make_worker(container), loop.time()
             worker.bell = bell
@@ -132,29 +131,30 @@ async def supervise(container: Container) -> None:
             except (RedisError, OSError, TimeoutError) as failure:
                 log.debug("worker lost Redis; it starts again", error=str(failure))
             finally:
-                await _close(worker)
+                await _close(worker, container.infra.db.bells)
             failures = 0 if loop.time() - started_at > STEADY_SECONDS else failures + 1
             await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)])
 
 
-async def _close(worker: Worker) -> None:
+async def _close(worker: Worker, bells: Bells) -> None:
     """Cancel the jobs that run: their rows stay open, and the next worker continues them."""
     jobs = [task for task in worker.tasks.values() if not task.done()]
     for job in jobs:
         job.cancel()
     if jobs:
         await asyncio.wait(jobs, timeout=HAND_BACK_SECONDS)
+        bells.ring({BellName.JOBS})  # other workers continue them
     with suppress(RedisError, OSError, asyncio.CancelledError):
         async with asyncio.timeout(CLOSE_SECONDS):
-            await worker.pool.publish(BELL, "")  # other workers continue the jobs
             await worker.close()
 
 
 def embedded(container: Container) -> AbstractAsyncContextManager[None]:
     """The worker inside another process, for the time of the block."""
     return running(
+        container.infra.db.bells.listen(),
         supervise(container),
-        Ticker(container).run(),
+        PeriodicTasks(container).run(),
         OutageWatch.of(container.infra).run(),
         container.events.relay.run(),
         container.notifications.deliverer.run(),

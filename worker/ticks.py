@@ -11,6 +11,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.container import Container
+from app.core.clock import Clock, utc_now
 from app.core.errors import HuntarrError, Unavailable
 from app.core.leader_lock import LeaderLock
 from app.core.queue import DELETE_OLD_ROWS
@@ -115,7 +116,7 @@ TICKS = (
 )
 
 
-class Ticker:
+class PeriodicTasks:
     """Runs the periodic tasks by the clock. A leader lock lets one worker do it; two would only share the work."""
 
     def __init__(
@@ -123,12 +124,13 @@ class Ticker:
         container: Container,
         *,
         ticks: Sequence[Tick] = TICKS,
+        clock: Clock = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._container = container
         self._ticks = ticks
         self._sleep = sleep
-        self._clock = container.infra.clock
+        self._clock = clock
         self._leader = LeaderLock(container.infra.redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
         self._running: dict[Task, asyncio.Task[None]] = {}
 

@@ -18,6 +18,7 @@ from sqlalchemy.util import await_only
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.bells import Bells, rings_of
 from app.core.errors import Unavailable
 from app.core.heavy_reads import HeavyReads
 from app.core.sqlite import Connections
@@ -61,9 +62,15 @@ class Database:
     """The engines of one process. SQLite gets one connection that writes, as it has one writer, and a few that read."""
 
     def __init__(
-        self, url: str, *, command_seconds: float = COMMAND_SECONDS, connect_seconds: float = CONNECT_SECONDS
+        self,
+        url: str,
+        *,
+        bells: Bells | None = None,
+        command_seconds: float = COMMAND_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self.url = url
+        self.bells = bells or Bells()
         self.is_sqlite = url.startswith("sqlite")
         self._connections = Connections()
         self._heavy = HeavyReads()
@@ -89,8 +96,10 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """One unit of work: committed at the end of the block, rolled back on any exception."""
-        async with _our_errors(), AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
-            yield session
+        async with _our_errors(), AsyncSession(self._writer, expire_on_commit=False) as session:
+            async with session.begin():
+                yield session
+            self.bells.ring(rings_of(session))
 
     @asynccontextmanager
     async def reading(self, *, is_heavy: bool = False) -> AsyncIterator[AsyncSession]:

@@ -7,15 +7,25 @@ from typing import Any, NoReturn
 
 import structlog
 
+from app.core.bells import Bell
 from app.core.errors import HuntarrError, Unavailable
 
 log = structlog.get_logger(__name__)
 
+GATHER_SECONDS = 0.3
+
 
 async def forever(
-    name: str, step: Callable[[], Awaitable[object]], *, pause_seconds: float, failed_seconds: float | None = None
+    name: str,
+    step: Callable[[], Awaitable[object]],
+    *,
+    pause_seconds: float,
+    failed_seconds: float | None = None,
+    bell: Bell | None = None,
 ) -> NoReturn:
     """Call `step` again and again, with a pause in between. A failure is logged, and the loop goes on.
+
+    A `bell` ends the pause; what rings within `GATHER_SECONDS` is done together.
 
     What is away for all is told by the worker, once, and not by every loop that waits for it.
     """
@@ -23,6 +33,9 @@ async def forever(
         pause = pause_seconds
         try:
             await step()
+            if bell is not None:
+                await bell.wait(max(0.0, pause - GATHER_SECONDS))
+                pause = min(pause, GATHER_SECONDS)
         except Unavailable as failure:
             log.debug("background loop waits", loop=name, error=failure.message)
             pause = failed_seconds or pause

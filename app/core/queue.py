@@ -12,6 +12,7 @@ from arq.connections import ArqRedis
 from pydantic_core import from_json, to_json
 from redis.exceptions import RedisError
 
+from app.core.bells import BellName, Bells
 from app.core.errors import Unavailable
 
 log = structlog.get_logger(__name__)
@@ -24,9 +25,6 @@ RUN_SCHEDULE = "run_schedule"
 RUN_BACKUP = "run_backup"
 RUN_SWAPARR = "run_swaparr"
 DELETE_OLD_ROWS = "delete_old_rows"
-
-BELL = "huntarr:jobs"
-"""The channel that tells workers of a new job. Workers look without it too, only more rarely."""
 
 NO_REDIS = "Redis is not available: nothing can be queued now. Try again in a moment."
 REQUIRE_SECONDS = 3.0
@@ -70,8 +68,9 @@ async def try_enqueue(queue: Queue, job: str, *ids: int, key: str, age: timedelt
 class ArqQueue:
     """The queue on Redis, through arq. Job ids are global, results are not kept (see docs/architecture.md)."""
 
-    def __init__(self, redis: ArqRedis) -> None:
+    def __init__(self, redis: ArqRedis, bells: Bells) -> None:
         self._redis = redis
+        self._bells = bells
 
     async def require(self) -> None:
         try:
@@ -84,7 +83,7 @@ class ArqQueue:
         try:
             is_new = await self._redis.enqueue_job(job, *ids, _job_id=job_id, _defer_by=delay or None) is not None
             if is_new:
-                await self._redis.publish(BELL, job)
+                self._bells.ring({BellName.JOBS})
             return is_new
         except (RedisError, OSError, TimeoutError) as failure:
             raise Unavailable(NO_REDIS) from failure

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.bells import BellName, ring_after_commit
 from app.core.db import Database
 from app.core.retention import delete_in_batches
 from app.events.catalogue import EVENTS, EventName, event_type_of
@@ -47,6 +48,7 @@ class Router(Protocol):
 async def record_event(session: AsyncSession, event: Durable, now: datetime) -> None:
     """Store `event` in the caller's transaction."""
     event_type, data = event_type_of(event), event.data
+    ring_after_commit(session, BellName.EVENTS)
     session.add(
         Event(
             name=event_type.name.value,

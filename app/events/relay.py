@@ -15,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.bells import BellName
 from app.core.breaker import Breaker
 from app.core.clock import Clock
 from app.core.db import Database
@@ -28,11 +29,12 @@ from app.events.outbox import RecordedEvent, Router, recorded_event
 log = structlog.get_logger(__name__)
 
 BATCH: Final = 100
-POLL_SECONDS: Final = 0.4
+POLL_SECONDS: Final = 2.5
+"""Between two looks for events that no bell told of."""
 FAILED_SECONDS: Final = 2.0
 APPEND_TIMEOUT_SECONDS: Final = 2.0
 LEASE: Final = "huntarr:events:pump"
-LEASE_SECONDS: Final = 6.0
+LEASE_SECONDS: Final = 8.0
 
 # Failures that no event causes: the whole batch is tried again.
 TEMPORARY = (HuntarrError, OperationalError, InterfaceError, OSError)
@@ -54,7 +56,13 @@ class EventRelay:
     async def run(self) -> None:
         """Relay until cancelled."""
         try:
-            await forever("event relay", self._step, pause_seconds=POLL_SECONDS, failed_seconds=FAILED_SECONDS)
+            await forever(
+                "event relay",
+                self._step,
+                pause_seconds=POLL_SECONDS,
+                failed_seconds=FAILED_SECONDS,
+                bell=self._db.bells.bell(BellName.EVENTS),
+            )
         finally:
             await self._leader.release()
 

@@ -15,6 +15,7 @@ import structlog
 from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.bells import BellName
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError
@@ -37,7 +38,8 @@ CLAIM: Final = timedelta(seconds=60)
 MAX_AHEAD: Final = timedelta(hours=2)
 """No attempt is scheduled further ahead: a later time was written before the clock was set back."""
 MAX_CONNECTIONS: Final = 20
-POLL_SECONDS: Final = 0.5
+POLL_SECONDS: Final = 2.5
+"""Between two looks for what is due and no bell told of."""
 FAILED_SECONDS: Final = 2.0
 INTERNAL_ERROR: Final = "Something went wrong inside Huntarr; see the log."
 
@@ -67,7 +69,13 @@ class Deliverer:
     async def run(self) -> None:
         """Send until cancelled. Messages being sent at that moment are sent again by the next worker."""
         try:
-            await forever("notifications", self._start_due, pause_seconds=POLL_SECONDS, failed_seconds=FAILED_SECONDS)
+            await forever(
+                "notifications",
+                self._start_due,
+                pause_seconds=POLL_SECONDS,
+                failed_seconds=FAILED_SECONDS,
+                bell=self._db.bells.bell(BellName.DELIVERIES),
+            )
         finally:
             tasks = list(self._running.values())
             for task in tasks:

@@ -6,7 +6,7 @@ import time
 import uvloop
 from arq.connections import RedisSettings
 
-from app.core.queue import BELL, DELETE_OLD_ROWS
+from app.core.queue import DELETE_OLD_ROWS
 from app.core.redis import make_redis, socket_path
 from scripts.bench.figures import Figure, Sizes, percentile, spread
 from scripts.bench.fill import DAYS
@@ -82,5 +82,4 @@ def _retention(service: Service, installed: Installation, sizes: Sizes, what: st
 async def _enqueue_retention(installed: Installation) -> None:
     redis = make_redis(RedisSettings(unix_socket_path=str(socket_path(installed.folder))))
     await redis.enqueue_job(DELETE_OLD_ROWS)
-    await redis.publish(BELL, "")
     await redis.aclose()

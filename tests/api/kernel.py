@@ -20,6 +20,7 @@ from app.arr.http import ArrHttp
 from app.auth.callers import Caller, CallerKind, Scope
 from app.auth.credentials import Credentials
 from app.container import Container, build_container
+from app.core.bells import Bells
 from app.core.config import Config
 from app.core.db import Database
 from app.core.embedded_redis import find_server
@@ -89,7 +90,7 @@ async def kernel(
         pool = make_redis(redis or RedisSettings(unix_socket_path=str(folder / "nobody.sock")))
         opened.push_async_callback(pool.aclose)
         http = await opened.enter_async_context(ArrHttp("test"))
-        infra = Infra(config, clock, db, pool, ArqQueue(pool), SecretBox("k" * 32), http)
+        infra = Infra(config, clock, db, pool, ArqQueue(pool, Bells()), SecretBox("k" * 32), http)
         container = build_container(infra, AppTraffic(db, pool))
         container = replace(container, auth=replace(container.auth, credentials=cast(Credentials, Store())))
         app = create_app(config, open_container=lambda _: nullcontext(container), routers=[*routers, *ROUTERS])

@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from app.actions.actions import ActionServices
+from app.core.bells import Bells
 from app.core.queue import ArqQueue
 from app.core.row_counts import RowCounts
 from app.hunting.dispatcher import HuntDispatcher
@@ -64,7 +65,7 @@ async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]
     """A runner like that of another process. `step` is called around every unit of work."""
     made = rig.container
     db = SteppingDatabase(rig.config.database, step)
-    queue = ArqQueue(made.infra.redis)
+    queue = ArqQueue(made.infra.redis, Bells())
     leases, broadcaster = Leases(made.infra.redis, seconds=5), HuntBroadcaster(db, made.events.bus)
     dispatcher = HuntDispatcher(db, queue, made.settings, leases, broadcaster, rig.clock)
     hunts = HuntService(db, dispatcher, broadcaster, RowCounts(), rig.clock)

@@ -37,7 +37,7 @@ async def three_workers(rig: Rig) -> AsyncIterator[list[Container]]:
 
 
 async def fire_due(workers: list[Container]) -> None:
-    """All workers fire at once, as their tickers may; and again, because a task may run twice."""
+    """All workers fire at once, as they may; and again, because a task may run twice."""
     for _ in range(2):
         await asyncio.gather(*(ticks.fire_due_schedules(worker) for worker in workers))
 

@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.container import Container
-from app.core.queue import PROBE_INSTANCE
 from tests.support.rig import Rig
-from worker.bell import JobBell
-from worker.ticks import TICKS, Task, Tick, Ticker
+from worker.ticks import TICKS, PeriodicTasks, Task, Tick
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -58,7 +56,7 @@ class Diary:
 
 
 class Sleep:
-    """Moves the clock of the rig, until the time that a test gives is over; then the ticker is cancelled."""
+    """Moves the clock of the rig, until the time that a test gives is over; then it is cancelled."""
 
     def __init__(self, rig: Rig, seconds: float) -> None:
         self._rig = rig
@@ -74,7 +72,7 @@ class Sleep:
 
 async def ticked(rig: Rig, ticks: list[Tick], seconds: float) -> None:
     with pytest.raises(asyncio.CancelledError):
-        await Ticker(rig.container, ticks=ticks, sleep=Sleep(rig, seconds)).run()
+        await PeriodicTasks(rig.container, ticks=ticks, clock=rig.clock, sleep=Sleep(rig, seconds)).run()
 
 
 @pytest.mark.asyncio
@@ -98,22 +96,24 @@ async def test_a_task_that_goes_on_is_not_started_again(rig: Rig) -> None:
 async def test_a_clock_that_is_set_back_or_forward_stops_nothing(rig: Rig) -> None:
     rig.clock.now, diary = NOON, Diary(rig)
     ticks = [Tick(diary.task("often"), range(0, 60, 5))]
-    ticker = asyncio.create_task(Ticker(rig.container, ticks=ticks, sleep=Sleep(rig, 10_000_000)).run())
+    periodic = asyncio.create_task(
+        PeriodicTasks(rig.container, ticks=ticks, clock=rig.clock, sleep=Sleep(rig, 10_000_000)).run()
+    )
     for hours in (0, -24, 48, -24):
         rig.clock.forward(hours=hours)
         while not diary.unread.empty():
             diary.unread.get_nowait()
         times = [await diary.unread.get() for _ in range(6)]
         assert {later - earlier for earlier, later in pairwise(times[1:])} == {timedelta(seconds=5)}, hours
-    ticker.cancel()
-    await asyncio.gather(ticker, return_exceptions=True)
+    periodic.cancel()
+    await asyncio.gather(periodic, return_exceptions=True)
 
 
 @pytest.mark.asyncio
 async def test_one_worker_ticks_and_another_goes_on_when_it_ends(rig: Rig) -> None:
     rig.clock.now, diary = NOON, Diary(rig)
     ticks = [Tick(diary.task("once"), {0}), Tick(diary.task("each"), {0}, in_every_worker=True)]
-    leader = Ticker(rig.container, ticks=ticks, sleep=Sleep(rig, 10_000_000))
+    leader = PeriodicTasks(rig.container, ticks=ticks, clock=rig.clock, sleep=Sleep(rig, 10_000_000))
     first = asyncio.create_task(leader.run())
     await diary.unread.get()
     diary.entries.clear()
@@ -133,17 +133,3 @@ async def test_every_task_of_the_service_runs_in_an_hour(rig: Rig) -> None:
     due = {tick.task.__name__: tick.next_after(NOON) for tick in TICKS}
     assert len(due) == len(TICKS)
     assert max(due.values()) - NOON <= timedelta(hours=1)
-
-
-@pytest.mark.asyncio
-async def test_the_bell_rings_for_a_new_job_and_for_what_came_before(rig: Rig) -> None:
-    bell = JobBell(rig.container.infra.redis)
-    listening = asyncio.create_task(bell.listen())
-    await bell.wait(3600)  # it listens; the test's time limit ends it otherwise
-    await rig.container.infra.queue.enqueue(PROBE_INSTANCE, 1, job_id="probe:1")
-    await bell.wait(3600)
-    assert not await rig.container.infra.queue.enqueue(PROBE_INSTANCE, 1, job_id="probe:1")
-    bell.ring()
-    await bell.wait(3600)
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
