@@ -103,7 +103,9 @@ def make_worker(container: Container, **options: Any) -> FrugalWorker:
             func(tasks.run_backup, name=RUN_BACKUP, timeout=BACKUP_SECONDS, max_tries=MAX_TRIES, keep_result=0),
             func(tasks.run_swaparr, name=RUN_SWAPARR, timeout=SWAPARR_SECONDS, max_tries=MAX_TRIES, keep_result=0),
             func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=MAX_TRIES, keep_result=0),
-            func(tasks.delete_old_rows, name=DELETE_OLD_ROWS, timeout=DELETE_SECONDS, max_tries=1, keep_result=0),
+            func(
+                tasks.delete_old_rows, name=DELETE_OLD_ROWS, timeout=DELETE_SECONDS, max_tries=MAX_TRIES, keep_result=0
+            ),
         ],
         redis_pool=redis,
         ctx={"container": container},

@@ -13,7 +13,7 @@ from app.infra import Infra
 
 log = structlog.get_logger(__name__)
 
-CHECK_SECONDS = 2.0
+CHECK_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
 REMIND_SECONDS = 300.0
 
@@ -21,7 +21,7 @@ Check = Callable[[], Awaitable[object]]
 
 
 class OutageWatch:
-    """Asks each service every two seconds whether it is there."""
+    """Asks each service every five seconds whether it is there."""
 
     def __init__(self, checks: Mapping[str, Check], *, timer: Callable[[], float] = time.monotonic) -> None:
         self._checks = checks

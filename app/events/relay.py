@@ -12,7 +12,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlmodel import col, select, update
+from sqlmodel import col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.bells import BellName
@@ -73,7 +73,10 @@ class EventRelay:
     async def relay_waiting(self) -> int:
         """Route and stream all waiting events; how many were routed."""
         total = 0
-        while await self._waits(col(Event.routed_at).is_(None)):
+        unrouted = col(Event.routed_at).is_(None)
+        if not await self._waits(or_(unrouted, col(Event.published_at).is_(None))):
+            return total
+        while await self._waits(unrouted):
             total += await self._route_batch()
         await self._publish()
         return total

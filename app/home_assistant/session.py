@@ -35,7 +35,7 @@ CHANGES_STATES: Final = {*DURABLE_EVENTS, EventName.QUEUE}
 class PublishTiming:
     """Intervals in seconds."""
 
-    poll: float = 2.0
+    poll: float = 5.0
     """Settings are read and the leader lock is renewed."""
     states: float = 5.0
     """States are read when no event says that they changed."""
