@@ -1,6 +1,5 @@
 """The database: engines, units of work, column types, and the few places where SQLite and PostgreSQL differ."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -14,7 +13,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.util import await_only
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -171,11 +169,7 @@ def _sqlite_engine(url: str, connections: Connections, *, write: bool) -> AsyncE
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        how = "BEGIN IMMEDIATE" if write else "BEGIN"
-        try:
-            await_only(connection.connection.driver_connection.begin(how))
-        except (sqlite3.Error, ValueError) as failure:  # aiosqlite: a closed connection is a ValueError
-            raise OperationalError(how, None, failure) from failure
+        connection.connection.driver_connection.begin("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
 

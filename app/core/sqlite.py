@@ -1,7 +1,8 @@
 """aiosqlite with one call into the thread of a connection for each statement, where SQLAlchemy makes four.
 
-One call opens the cursor, runs the statement, reads its rows and closes the cursor. A hunt has some eighty statements,
-and each call costs more than most of them (`make bench`, "many instances"). A long result is read in pieces.
+One call begins the transaction where that has not happened, opens the cursor, runs the statement, reads its rows and
+closes the cursor. A hunt has some eighty statements, and each call costs more than most of them (`make bench`, "many
+instances") and wakes two threads. A long result is read in pieces.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ class BufferedCursor(aiosqlite.Cursor):
 
     def __init__(self, connection: "BufferedConnection") -> None:
         self.iter_chunk_size = CHUNK_ROWS
-        self._conn = connection
+        self._conn = self._owner = connection
         self._open: sqlite3.Cursor | None = None
         self._rows: Rows = []
         self._facts: tuple[Any, int, int | None] = (None, -1, None)
@@ -82,6 +83,7 @@ class BufferedCursor(aiosqlite.Cursor):
 
     def _run(self, how: str, sql: str, parameters: Iterable[Any]) -> None:
         self._finish()
+        self._owner.begin_now()
         cursor = self._open = self._conn._conn.cursor()
         try:
             getattr(cursor, how)(sql, parameters)
@@ -109,18 +111,36 @@ class BufferedCursor(aiosqlite.Cursor):
 
 
 class BufferedConnection(aiosqlite.Connection):
-    """A connection whose cursors cost no call of their own."""
+    """A connection whose cursors and empty transactions cost no call of their own."""
+
+    _beginning: str | None = None
 
     @contextmanager
     async def cursor(self) -> aiosqlite.Cursor:
         return BufferedCursor(self)
 
-    async def begin(self, how: str) -> None:
-        """Begin a transaction, in less time than a statement of SQLAlchemy takes."""
-        await self._execute(self._begin, how)  # type: ignore[no-untyped-call] # as aiosqlite's own methods do
+    def begin(self, how: str) -> None:
+        """Have a transaction begun with the next statement. Without a statement there is none."""
+        self._beginning = how
 
-    def _begin(self, how: str) -> None:
-        self._conn.execute(how).close()
+    def begin_now(self) -> None:
+        """For the thread of the connection."""
+        how, self._beginning = self._beginning, None
+        if how is not None:
+            self._conn.execute(how).close()
+
+    async def commit(self) -> None:
+        if self._is_in_transaction():
+            await super().commit()
+
+    async def rollback(self) -> None:
+        if self._is_in_transaction():
+            await super().rollback()
+
+    def _is_in_transaction(self) -> bool:
+        """Whether there is something to end. No statement runs meanwhile: a cancelled one discards the connection."""
+        self._beginning = None
+        return self._conn.in_transaction
 
 
 class Connections:

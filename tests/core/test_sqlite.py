@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
 import pytest_asyncio
 from sqlalchemy import CursorResult, text
@@ -70,3 +71,30 @@ async def test_a_connection_works_after_a_failure_and_after_a_cancellation(db: D
             await begun_and_cancelled(db)
     async with db.session() as session:
         assert (await run(session, "SELECT word FROM notes")).scalars().all() == ["once"]
+
+
+async def test_a_unit_of_work_calls_the_thread_once_a_statement_and_once_at_its_end(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with db.reading() as session, db.session() as other:  # opens the connections
+        await run(session, "SELECT 1")
+        await run(other, "SELECT 1")
+    calls = 0
+    original = aiosqlite.Connection._execute
+
+    async def counted(self: aiosqlite.Connection, *args: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return await original(self, *args, **named)  # type: ignore[no-untyped-call] # as in app/core/sqlite.py
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    async with db.reading() as session:
+        await run(session, "SELECT 1")
+    assert calls == 2
+    async with db.session() as session:
+        await run(session, "DELETE FROM notes")
+        await run(session, "DELETE FROM notes")
+    assert calls == 2 + 3
+    async with db.session():
+        pass
+    assert calls == 2 + 3, "a unit of work that does nothing costs nothing"
