@@ -428,7 +428,6 @@ def test_a_database_server_that_says_nothing(tmp_path: Path) -> None:
 
 
 def test_a_redis_that_ends_at_once_ends_the_start(tmp_path: Path) -> None:
-    (tmp_path / "redis" / "appendonlydir").mkdir(parents=True)
     broken = tmp_path / "bin" / "valkey-server"
     broken.parent.mkdir()
     broken.write_text("#!/bin/sh\necho '7:M 26 Nov 2026 04:35:19.123 # Out of luck.'\nexit 1\n")

