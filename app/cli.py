@@ -8,8 +8,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, redirect_stdout
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, redirect_stdout
 from functools import partial
 from getpass import getpass
 from pathlib import Path
@@ -23,6 +23,7 @@ except ImportError:  # not available on Windows
     uvloop = None  # type: ignore[assignment] # the module may be absent
 
 from app import __version__
+from app.api.gateway import Gateway
 from app.api.openapi import document, render
 from app.api.server import protocol_for
 from app.auth.callers import Scope
@@ -276,6 +277,7 @@ async def _serve_until_stopped(config: Config, listener: socket.socket, *, with_
                 access_log=False,
                 proxy_headers=False,  # app/api/client_address.py reads them
                 server_header=False,
+                date_header=False,
                 lifespan="on",
                 timeout_graceful_shutdown=GRACE_SECONDS,
             ),
@@ -286,26 +288,6 @@ async def _serve_until_stopped(config: Config, listener: socket.socket, *, with_
         await _announce_setup(container, address)
         await server.serve(sockets=[listener])
         return 0 if server.started else 1
-
-
-class Gateway(uvicorn.Server):
-    """uvicorn, but without raising a signal again at its end: that would kill the process before Redis is stopped."""
-
-    def __init__(self, end_waits: Callable[[], None], config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._end_waits = end_waits
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends streams and waiting requests first: uvicorn waits for every reply."""
-        self._end_waits()
-        await super().shutdown(sockets)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
 
 
 def _end_waits(container: Container) -> None:

@@ -43,7 +43,7 @@ SCHEDULE_SECONDS = 50  # less than the length of a claim
 BACKUP_SECONDS = 7200
 SWAPARR_SECONDS = 900
 MIN_POLL_SECONDS = 0.2
-MAX_POLL_SECONDS = 5.0
+MAX_POLL_SECONDS = 30.0
 """Between two looks for jobs that no bell told of."""
 DELETE_SECONDS = 300
 RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0)

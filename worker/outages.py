@@ -13,7 +13,8 @@ from app.infra import Infra
 
 log = structlog.get_logger(__name__)
 
-CHECK_SECONDS = 5.0
+CHECK_SECONDS = 15.0
+AWAY_CHECK_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
 REMIND_SECONDS = 300.0
 
@@ -21,7 +22,7 @@ Check = Callable[[], Awaitable[object]]
 
 
 class OutageWatch:
-    """Asks each service every five seconds whether it is there."""
+    """Asks each service every quarter of a minute whether it is there; every five seconds while one is not."""
 
     def __init__(self, checks: Mapping[str, Check], *, timer: Callable[[], float] = time.monotonic) -> None:
         self._checks = checks
@@ -41,7 +42,7 @@ class OutageWatch:
         """Watch until cancelled."""
         while True:
             await self.look()
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(AWAY_CHECK_SECONDS if self._away_since else CHECK_SECONDS)
 
     async def look(self) -> None:
         """Ask each of them once, and log what changed."""

@@ -11,19 +11,25 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.container import Container
+from app.core.bells import BellName
 from app.core.clock import Clock, utc_now
 from app.core.errors import HuntarrError, Unavailable
 from app.core.leader_lock import LeaderLock
+from app.core.loops import cancelled
 from app.core.queue import DELETE_OLD_ROWS
 
 log = structlog.get_logger(__name__)
 
-Task = Callable[[Container], Coroutine[Any, Any, None]]
+Task = Callable[[Container], Coroutine[Any, Any, datetime | None]]
+"""It may return when it wants to run next (`Tick.is_planned`)."""
 
 TIMEOUT_SECONDS = 300
 EVERY_5 = frozenset(range(0, 60, 5))
 LEASE = "huntarr:ticks"
 LEASE_SECONDS = 9.0
+LOOK_AGAIN_AFTER = timedelta(minutes=1)
+"""A planned task looks without a bell too: a ring may be lost."""
+AT_ONCE = timedelta(0)
 MAX_SLEEP_SECONDS = 5.0
 """The clock may be set back meanwhile."""
 
@@ -37,6 +43,8 @@ class Tick:
     minutes: Collection[int] | None = None
     in_every_worker: bool = False
     """Not only in the leader."""
+    is_planned: bool = False
+    """Left out until the moment that its last run returned, or until something is planned for earlier."""
 
     def next_after(self, moment: datetime) -> datetime:
         """The first of its times that is later than `moment`."""
@@ -49,22 +57,26 @@ class Tick:
             minute += timedelta(minutes=1)
 
 
-async def start_due_hunts(container: Container) -> None:
+async def start_due_hunts(container: Container) -> datetime | None:
     await container.hunting.dispatcher.start_due()
+    return await container.hunting.dispatcher.next_due_at()
 
 
-async def enqueue_lost_hunts(container: Container) -> None:
-    """Hunts whose job was lost or whose worker died."""
-    await container.hunting.dispatcher.reconcile()
-
-
-async def fire_due_schedules(container: Container) -> None:
+async def fire_due_schedules(container: Container) -> datetime | None:
     await container.schedules.runner.fire_due()
+    return await container.schedules.runner.next_due_at()
 
 
-async def enqueue_lost_runs(container: Container) -> None:
-    """Runs of schedules whose job was lost or whose worker died."""
+async def enqueue_lost_jobs(container: Container) -> None:
+    """Hunts and runs of schedules whose job was lost or whose worker died."""
+    await container.hunting.dispatcher.reconcile()
     await container.schedules.runner.reconcile()
+
+
+async def enqueue_waiting_jobs(container: Container) -> None:
+    """What was queued before the start: Redis may have been started anew with us, and have no jobs."""
+    await container.hunting.dispatcher.reconcile(after=AT_ONCE)
+    await container.schedules.runner.reconcile(after=AT_ONCE)
 
 
 async def start_due_backups(container: Container) -> None:
@@ -102,15 +114,14 @@ async def delete_old_log_entries(container: Container) -> None:
 
 
 TICKS = (
-    Tick(start_due_hunts, seconds=EVERY_5),
-    Tick(fire_due_schedules, seconds=EVERY_5),
-    Tick(enqueue_lost_hunts, seconds={3, 18, 33, 48}),
-    Tick(enqueue_lost_runs, seconds={3, 18, 33, 48}),
+    Tick(start_due_hunts, seconds=EVERY_5, is_planned=True),
+    Tick(fire_due_schedules, seconds=EVERY_5, is_planned=True),
+    Tick(enqueue_lost_jobs, seconds={0, 15, 30, 45}),
     Tick(follow_up, seconds={10}),
     Tick(refresh_prowlarrs, seconds={30}),
     Tick(look_at_queues, seconds={45}),
     Tick(start_due_backups, seconds={15}),
-    Tick(apply_log_level, seconds={25, 55}, in_every_worker=True),
+    Tick(apply_log_level, seconds={0, 30}, in_every_worker=True),
     Tick(delete_old_rows, seconds={20}, minutes={7}),
     Tick(delete_old_log_entries, seconds={40}, minutes=EVERY_5),
 )
@@ -132,12 +143,16 @@ class PeriodicTasks:
         self._sleep = sleep
         self._clock = clock
         self._leader = LeaderLock(container.infra.redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
+        self._bell = container.infra.db.bells.bell(BellName.PLANS)
         self._running: dict[Task, asyncio.Task[None]] = {}
+        self._quiet: dict[Task, tuple[datetime, datetime]] = {}
+        """Of a planned task: when it looked, and when it wants to look again."""
 
     async def run(self) -> NoReturn:
         """Tick until cancelled. A task whose last run goes on still is left out."""
         before = self._clock()
         try:
+            await self._start([Tick(enqueue_waiting_jobs, seconds=())])
             while True:
                 due_at = min(tick.next_after(before) for tick in self._ticks)
                 wait = (due_at - self._clock()).total_seconds()
@@ -146,36 +161,51 @@ class PeriodicTasks:
                 now = self._clock()
                 due = [tick for tick in self._ticks if tick.next_after(before) <= now]
                 before = now if due or now < before else before
-                if due:
-                    await self._start(due)
+                await self._start(self._worth_it(due, now))
         finally:
-            await self._end()
+            await cancelled(self._running.values())
+            await self._leader.release()
+
+    def _worth_it(self, due: Sequence[Tick], now: datetime) -> Sequence[Tick]:
+        """Without the planned ones that would find nothing."""
+        if any(tick.is_planned for tick in due) and self._bell.has_rung():
+            self._quiet.clear()
+        return [tick for tick in due if not self._is_quiet(tick.task, now)]
+
+    def _is_quiet(self, task: Task, now: datetime) -> bool:
+        since, until = self._quiet.get(task, (now, now))
+        return since <= now < until
 
     async def _start(self, due: Sequence[Tick]) -> None:
+        if not due:
+            return
         is_leader = await self._leader.held()
         for tick in due:
             if (is_leader or tick.in_every_worker) and tick.task not in self._running:
-                running = asyncio.create_task(attempt(tick.task, self._container))
+                running = asyncio.create_task(attempt(name_of(tick.task), self._run(tick)))
                 running.add_done_callback(partial(self._forget, tick.task))
                 self._running[tick.task] = running
 
     def _forget(self, task: Task, _ended: object) -> None:
         del self._running[task]
 
-    async def _end(self) -> None:
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._leader.release()
+    async def _run(self, tick: Tick) -> None:
+        looked_at = self._clock()
+        wanted_at = await tick.task(self._container)
+        if tick.is_planned:
+            latest = looked_at + LOOK_AGAIN_AFTER
+            self._quiet[tick.task] = looked_at, min(wanted_at or latest, latest)
 
 
-async def attempt(task: Task, container: Container) -> None:
+def name_of(task: Task) -> str:
+    return getattr(task, "__name__", "task")
+
+
+async def attempt(name: str, work: Coroutine[Any, Any, object]) -> None:
     """Run a task once; while the database or Redis is away, which is told once, it waits for its next time."""
-    name = getattr(task, "__name__", "task")
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            await task(container)
+            await work
     except (Unavailable, RedisError, OSError) as failure:
         log.debug("periodic task postponed", task=name, error=str(failure))
     except HuntarrError as failure:

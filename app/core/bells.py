@@ -13,6 +13,9 @@ from uuid import uuid4
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import object_session
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 log = structlog.get_logger(__name__)
@@ -31,6 +34,9 @@ class BellName(StrEnum):
     JOBS = "jobs"
     EVENTS = "events"
     DELIVERIES = "deliveries"
+    PLANS = "plans"
+    """A hunt or a schedule is planned for an earlier moment."""
+    SETTINGS = "settings"
 
 
 class Bell:
@@ -41,6 +47,12 @@ class Bell:
 
     def ring(self) -> None:
         self._rung.set()
+
+    def has_rung(self) -> bool:
+        """Whether it rang since the last time that somebody asked or waited."""
+        has_rung = self._rung.is_set()
+        self._rung.clear()
+        return has_rung
 
     async def wait(self, seconds: float) -> None:
         """Until it rings or has rung since the last wait, or the time is over."""
@@ -112,6 +124,20 @@ class Bells:
 def ring_after_commit(session: AsyncSession, name: BellName) -> None:
     """Have a bell rung once the unit of work is committed (`core/db.py`)."""
     session.info.setdefault(_AFTER_COMMIT, set()).add(name)
+
+
+def ring_when_sooner(table: type[SQLModel], column: str, name: BellName) -> None:
+    """From now on ring after each commit that brings a time of a row forward, as the ORM sees it."""
+
+    def look(_mapper: object, _connection: object, row: SQLModel) -> None:
+        session = object_session(row)
+        history = inspect(row).attrs[column].history
+        new, old = (next(iter(values or ()), None) for values in (history.added, history.deleted))
+        if session is not None and new is not None and (old is None or new < old):
+            session.info.setdefault(_AFTER_COMMIT, set()).add(name)
+
+    for moment in ("after_insert", "after_update"):
+        event.listen(table, moment, look)
 
 
 def rings_of(session: AsyncSession) -> Collection[BellName]:

@@ -1,4 +1,4 @@
-"""Liveness of processes: each renews an expiry in Redis every 10 seconds."""
+"""Liveness of processes: each renews an expiry in Redis every 15 seconds."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 WORKERS = "huntarr:workers"
 GATEWAYS = "huntarr:gateways"
 
-RENEW_SECONDS = 10.0
+RENEW_SECONDS = 15.0
 COUNTS_FOR = timedelta(seconds=35)
 MAX_AHEAD = 2 * COUNTS_FOR
 """Clocks of machines differ. An expiry further ahead was written before the clock was set back."""

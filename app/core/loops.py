@@ -1,7 +1,7 @@
 """Background tasks of a process: steps that are repeated, and tasks that run for the time of a block."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
@@ -17,13 +17,15 @@ GATHER_SECONDS = 0.3
 
 async def forever(
     name: str,
-    step: Callable[[], Awaitable[object]],
+    step: Callable[[], Awaitable[float | None]],
     *,
     pause_seconds: float,
     failed_seconds: float | None = None,
     bell: Bell | None = None,
 ) -> NoReturn:
     """Call `step` again and again, with a pause in between. A failure is logged, and the loop goes on.
+
+    A step may return the seconds of a shorter pause.
 
     A `bell` ends the pause; what rings within `GATHER_SECONDS` is done together.
 
@@ -32,7 +34,8 @@ async def forever(
     while True:
         pause = pause_seconds
         try:
-            await step()
+            wish = await step()
+            pause = pause if wish is None else min(pause, wish)
             if bell is not None:
                 await bell.wait(max(0.0, pause - GATHER_SECONDS))
                 pause = min(pause, GATHER_SECONDS)
@@ -55,6 +58,12 @@ async def running(*loops: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelled(tasks)
+
+
+async def cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks and wait for their end."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -29,12 +29,17 @@ from app.events.outbox import RecordedEvent, Router, recorded_event
 log = structlog.get_logger(__name__)
 
 BATCH: Final = 100
-POLL_SECONDS: Final = 2.5
+POLL_SECONDS: Final = 30.0
 """Between two looks for events that no bell told of."""
+AGAIN_SECONDS: Final = 2.0
+"""Between two looks while events wait: another worker is the leader, or Redis is away."""
 FAILED_SECONDS: Final = 2.0
 APPEND_TIMEOUT_SECONDS: Final = 2.0
 LEASE: Final = "huntarr:events:pump"
 LEASE_SECONDS: Final = 8.0
+
+UNROUTED: Final = col(Event.routed_at).is_(None)
+UNFINISHED: Final = or_(UNROUTED, col(Event.published_at).is_(None))
 
 # Failures that no event causes: the whole batch is tried again.
 TEMPORARY = (HuntarrError, OperationalError, InterfaceError, OSError)
@@ -66,17 +71,17 @@ class EventRelay:
         finally:
             await self._leader.release()
 
-    async def _step(self) -> None:
+    async def _step(self) -> float | None:
+        if not await self._waits(UNFINISHED):
+            return None
         if await self._leader.held():
             await self.relay_waiting()
+        return AGAIN_SECONDS if await self._waits(UNFINISHED) else None
 
     async def relay_waiting(self) -> int:
         """Route and stream all waiting events; how many were routed."""
         total = 0
-        unrouted = col(Event.routed_at).is_(None)
-        if not await self._waits(or_(unrouted, col(Event.published_at).is_(None))):
-            return total
-        while await self._waits(unrouted):
+        while await self._waits(UNROUTED):
             total += await self._route_batch()
         await self._publish()
         return total

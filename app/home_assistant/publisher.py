@@ -45,12 +45,18 @@ class Publisher:
     async def run(self) -> None:
         """Publish until cancelled."""
         try:
-            await forever("mqtt publisher", self._step, pause_seconds=self._timing.poll)
+            await forever(
+                "mqtt publisher", self._step, pause_seconds=self._timing.look, bell=self._services.mqtt.changed
+            )
         finally:
             await self._leader.release()
 
-    async def _step(self) -> None:
+    async def _step(self) -> float | None:
+        """Seconds until the next look, where that comes earlier: while there is a broker, or one to be cleared."""
         try:
+            if await self._services.mqtt.is_idle():
+                self._tried = None
+                return None
             if await self._leader.held():
                 await self._work()
         except HuntarrError as failure:
@@ -59,6 +65,7 @@ class Publisher:
         except Exception:
             self._back_off("internal error")
             raise
+        return self._timing.poll
 
     async def _work(self) -> None:
         """Clear the previous target, then publish to the current one until the settings or the leader change."""

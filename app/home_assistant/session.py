@@ -35,6 +35,8 @@ CHANGES_STATES: Final = {*DURABLE_EVENTS, EventName.QUEUE}
 class PublishTiming:
     """Intervals in seconds."""
 
+    look: float = 60.0
+    """Without a broker the settings are read, unless a bell tells that they changed."""
     poll: float = 5.0
     """Settings are read and the leader lock is renewed."""
     states: float = 5.0

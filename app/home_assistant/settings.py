@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.bells import BellName
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.schemas import SECRET_MASK, In, example, patch_of
@@ -85,6 +86,7 @@ class MqttSettingsService:
         self._db = db
         self._box = box
         self._settings = settings
+        self.changed = db.bells.bell(BellName.SETTINGS)
 
     async def read(self) -> MqttSettings:
         """With the broker URL masked."""
@@ -113,6 +115,12 @@ class MqttSettingsService:
             if shown.discovery_prefix == shown.topic_prefix:
                 raise Invalid("This is the discovery prefix: choose another one.", field="body.topic_prefix")
         return shown
+
+    async def is_idle(self) -> bool:
+        """Whether there is neither a broker to publish to nor one whose messages must be cleared."""
+        async with self._db.reading() as session:
+            wanted = _shown(await self._settings.section(session, SECTION)).enabled
+            return not wanted and not await self._settings.section(session, RETAINED_SECTION)
 
     async def target(self) -> MqttTarget | None:
         """Where to publish; None when that is switched off."""

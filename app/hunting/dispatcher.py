@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy import func
 from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -111,11 +112,21 @@ class HuntDispatcher:
         await self._broadcaster.queue_changed()
         return len(hunts)
 
-    async def reconcile(self) -> None:
-        """Enqueue hunts that nobody works on: their job was lost, or their worker died."""
+    async def next_due_at(self) -> datetime | None:
+        """When the first automatic hunt is due; in the past where one waits already."""
+        enabled = select(Instance.id).where(col(Instance.enabled).is_(True))
+        query = select(func.min(HuntState.next_hunt_at)).where(col(HuntState.instance_id).in_(enabled))
+        async with self._db.reading() as session:
+            return (await session.exec(query)).one()
+
+    async def reconcile(self, *, after: timedelta = ENQUEUE_AGAIN_AFTER) -> None:
+        """Enqueue hunts that nobody works on: their job was lost, or their worker died.
+
+        `after`: how long a hunt has been queued whose job may be lost.
+        """
         now = self._clock()
         # Also what was queued later than now: the clock was set back.
-        waits = or_(col(Hunt.queued_at) < now - ENQUEUE_AGAIN_AFTER, col(Hunt.queued_at) > now)
+        waits = or_(col(Hunt.queued_at) <= now - after, col(Hunt.queued_at) > now)
         lost = and_(col(Hunt.status) == HuntStatus.QUEUED.value, waits)
         query = select(Hunt).where(or_(lost, col(Hunt.status) == HuntStatus.RUNNING.value)).order_by(col(Hunt.id))
         async with self._db.reading() as session:

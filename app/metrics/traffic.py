@@ -68,6 +68,7 @@ class AppTraffic:
         self._redis = redis
         self._seen: dict[str, _Counts] = {}
         self._flushing = asyncio.Lock()
+        self._arrived = asyncio.Event()
 
     def observe(self, exchange: Exchange) -> None:
         """Count one request of `ArrHttp`."""
@@ -80,6 +81,7 @@ class AppTraffic:
         result = NO_ANSWER if status is None else f"{status // 100}xx"
         seen.results[result] = seen.results.get(result, 0) + 1
         seen.answers.observe(exchange.seconds)
+        self._arrived.set()
         if status is not None:
             seen.last = exchange.seconds
 
@@ -98,6 +100,8 @@ class AppTraffic:
                 for url, newer in self._seen.items():
                     seen.setdefault(url, _Counts()).add(newer)
                 self._seen = seen
+                if seen:
+                    self._arrived.set()
 
     async def read(self, instances: Iterable[int]) -> Traffic:
         """The sums of these instances; sums of other, deleted instances are removed."""
@@ -124,7 +128,7 @@ class AppTraffic:
 
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
-        """Flush every few seconds during the block, and at its end."""
+        """Flush a few seconds after a request during the block, and at its end."""
         try:
             async with running(self._flow()):
                 yield
@@ -133,6 +137,8 @@ class AppTraffic:
 
     async def _flow(self) -> None:
         while True:
+            await self._arrived.wait()
+            self._arrived.clear()
             await asyncio.sleep(EVERY_SECONDS)
             await self.flush()
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from sqlalchemy import func, union_all
 from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -19,7 +20,7 @@ from app.core.bells import BellName
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import HuntarrError
-from app.core.loops import forever
+from app.core.loops import cancelled, forever
 from app.notifications.clients import NotificationClients
 from app.notifications.digests import build_digest
 from app.notifications.messages import DeliveryResult, Message, redacted
@@ -38,7 +39,7 @@ CLAIM: Final = timedelta(seconds=60)
 MAX_AHEAD: Final = timedelta(hours=2)
 """No attempt is scheduled further ahead: a later time was written before the clock was set back."""
 MAX_CONNECTIONS: Final = 20
-POLL_SECONDS: Final = 2.5
+POLL_SECONDS: Final = 30.0
 """Between two looks for what is due and no bell told of."""
 FAILED_SECONDS: Final = 2.0
 INTERNAL_ERROR: Final = "Something went wrong inside Huntarr; see the log."
@@ -64,6 +65,7 @@ class Deliverer:
         self._box = box
         self._clients = clients
         self._clock = clock
+        self._bell = db.bells.bell(BellName.DELIVERIES)
         self._running: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -71,22 +73,26 @@ class Deliverer:
         try:
             await forever(
                 "notifications",
-                self._start_due,
+                self._step,
                 pause_seconds=POLL_SECONDS,
                 failed_seconds=FAILED_SECONDS,
-                bell=self._db.bells.bell(BellName.DELIVERIES),
+                bell=self._bell,
             )
         finally:
-            tasks = list(self._running.values())
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancelled(self._running.values())
 
     async def deliver_due(self) -> int:
         """Send everything that is due now; the number of connections that had deliveries."""
         started = await self._start_due()
         await asyncio.gather(*self._running.values())
         return started
+
+    async def _step(self) -> float | None:
+        await self._start_due()
+        now = self._clock()
+        async with self._db.reading() as session:
+            next_at = (await session.exec(_next_at(now))).one()
+        return None if next_at is None else (next_at - now).total_seconds()
 
     async def _start_due(self) -> int:
         free = MAX_CONNECTIONS - len(self._running)
@@ -103,6 +109,7 @@ class Deliverer:
 
     def _forget_task(self, connection_id: int, _task: asyncio.Task[None]) -> None:
         del self._running[connection_id]
+        self._bell.ring()  # there is room for another one, or this one has a time for its next attempt
 
     async def _deliver_all(self, connection_id: int) -> None:
         """Send the deliveries of a connection in order until none is due."""
@@ -180,6 +187,18 @@ def _due(now: datetime):  # type: ignore[no-untyped-def]
         .where(col(NotificationConnection.enabled).is_(True), is_due, or_(col(state.claimed_until).is_(None), ~claimed))
         .order_by(col(state.next_at), col(state.connection_id))
     )
+
+
+def _next_at(now: datetime):  # type: ignore[no-untyped-def]
+    """When the next delivery will be due that is not yet."""
+    state = ConnectionState
+    moments = union_all(
+        *(
+            select(column.label("at")).join(NotificationConnection).where(NotificationConnection.enabled, column > now)
+            for column in (col(state.next_at), col(state.digest_at))
+        )
+    ).subquery()
+    return select(func.min(moments.c.at))
 
 
 async def _head(session: AsyncSession, connection_id: int) -> Delivery | None:

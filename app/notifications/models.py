@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, SQLModel
 
+from app.core.bells import BellName, ring_when_sooner
 from app.core.db import UtcDateTime
 
 
@@ -107,3 +108,7 @@ class Delivery(SQLModel, table=True):
     """The provider's last response, shortened and without secrets."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+ring_when_sooner(ConnectionState, "next_at", BellName.DELIVERIES)
+ring_when_sooner(ConnectionState, "digest_at", BellName.DELIVERIES)

@@ -9,7 +9,6 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.actions.targets import ALL
-from app.core.bells import BellName, ring_after_commit
 from app.core.clock import Clock
 from app.events.catalogue import DURABLE_EVENTS
 from app.events.filters import matching
@@ -57,7 +56,6 @@ class NotificationRouter:
         for connection, event in pairs:
             state = states.get(connection.id or 0)
             if state is not None:  # else it was deleted meanwhile
-                ring_after_commit(session, BellName.DELIVERIES)
                 session.add(_delivery(connection, event, rendered[event.id], now))
                 _schedule(state, connection, now)
         await session.flush()

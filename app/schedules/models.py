@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from app.core.bells import BellName, ring_when_sooner
 from app.core.db import UtcDateTime
 
 
@@ -95,3 +96,6 @@ class ScheduleRun(SQLModel, table=True):
     attempts: int = 0
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     hunt_ids: list[int] = Field(default_factory=list, sa_type=JSON)
+
+
+ring_when_sooner(Schedule, "next_run_at", BellName.PLANS)

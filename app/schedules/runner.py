@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 from cronsim import CronSimError
 from pydantic import ValidationError
+from sqlalchemy import func
 from sqlmodel import and_, col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -91,6 +92,12 @@ class ScheduleRunner:
         await self._enqueue(runs)
         return len(runs)
 
+    async def next_due_at(self) -> datetime | None:
+        """When the first schedule is due; in the past where one waits already."""
+        async with self._db.reading() as session:
+            query = select(func.min(Schedule.next_run_at)).where(col(Schedule.enabled).is_(True))
+            return (await session.exec(query)).one()
+
     async def start(self, schedule_id: int) -> ScheduleRunOut:
         """Queue a manual run, also of a disabled schedule; without Redis nothing is written."""
         await self._queue.require()
@@ -116,15 +123,16 @@ class ScheduleRunner:
             result = RunResult(RunStatus.FAILED, BROKEN)
         await self._finish(claim, result)
 
-    async def reconcile(self) -> None:
-        """Enqueue runs that no worker executes: their job was lost, or their worker died."""
+    async def reconcile(self, *, after: timedelta = ENQUEUE_AGAIN_AFTER) -> None:
+        """Enqueue runs that no worker executes: their job was lost, or their worker died.
+
+        `after`: how old a run is whose job may be lost.
+        """
         now = self._clock()
         query = select(ScheduleRun).where(col(ScheduleRun.status).in_(OPEN_RUNS)).order_by(col(ScheduleRun.id))
         async with self._db.reading() as session:
             runs = (await session.exec(query.limit(MAX_DUE))).all()
-        await self._enqueue(
-            [run for run in runs if not _is_claimed(run, now) and abs(now - run.at) >= ENQUEUE_AGAIN_AFTER]
-        )
+        await self._enqueue([run for run in runs if not _is_claimed(run, now) and abs(now - run.at) >= after])
 
     async def _fire_readable(
         self, session: AsyncSession, row: Schedule, zone: str, now: datetime

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType
 from app.arr.registry import hunting_apps
+from app.core.bells import BellName, ring_after_commit
 from app.core.clock import Clock
 from app.core.config import LogLevel
 from app.core.db import Database, upsert
@@ -147,6 +148,8 @@ class SettingsService:
         kept = {key: value for key, value in values.items() if value is not None}
         row = {"name": name, "stored": kept, "updated_at": self._clock()}
         await upsert(session, SettingsSection, [row], key=["name"], replace=["stored", "updated_at"])
+        ring_after_commit(session, BellName.SETTINGS)
+        ring_after_commit(session, BellName.PLANS)  # times of schedules are those of the time zone
 
 
 async def _stored(session: AsyncSession, name: str) -> dict[str, Any]:

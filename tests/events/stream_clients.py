@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import uvicorn
 
+from app.api.gateway import Gateway
 from app.api.server import BoundedProtocol
-from app.cli import Gateway
 from app.events.bus import EventBus
 from app.events.hub import EventHub
 from app.main import create_app

@@ -189,7 +189,7 @@ async def test_wherever_a_worker_dies_there_is_one_run_and_one_hunt(rig: Rig) ->
         for _ in range(3):
             rig.clock.forward(seconds=61)
             await fired(rig)
-            await ticks.enqueue_lost_runs(rig.container)
+            await ticks.enqueue_lost_jobs(rig.container)
             await rig.work()
         [run] = await runs_of(rig, made.id)
         assert (run.status, len(run.hunt_ids)) == ("completed", 1), fuse.steps
@@ -292,14 +292,14 @@ async def test_lost_jobs_are_enqueued_again_and_old_runs_are_given_up(rig: Rig) 
     await rig.work()
     assert [run.status for run in await runs_of(rig)] == ["queued"]
     rig.clock.forward(seconds=31)
-    await ticks.enqueue_lost_runs(rig.container)
+    await ticks.enqueue_lost_jobs(rig.container)
     await rig.work()
     assert [run.status for run in await runs_of(rig)] == ["completed"]
     rig.clock.now = START + timedelta(days=1, hours=1)
     await rig.container.schedules.runner.fire_due()
     await rig.container.infra.redis.flushall()
     rig.clock.forward(hours=2)
-    await ticks.enqueue_lost_runs(rig.container)
+    await ticks.enqueue_lost_jobs(rig.container)
     await rig.work()
     last = (await runs_of(rig))[-1]
     assert (last.status, last.message) == ("missed", TOO_LATE)
@@ -315,7 +315,7 @@ async def test_a_claim_from_the_future_does_not_hold(rig: Rig) -> None:
         with pytest.raises(Killed):
             await runner.run(run.id or 0)
     rig.clock.forward(hours=-3)
-    await ticks.enqueue_lost_runs(rig.container)
+    await ticks.enqueue_lost_jobs(rig.container)
     await rig.work()
     assert [run.status for run in await runs_of(rig)] == ["completed"]
 
@@ -378,4 +378,4 @@ async def test_retention_keeps_the_newest_and_the_latest(rig: Rig, monkeypatch: 
 
 
 async def test_the_worker_has_the_tasks_of_schedules() -> None:
-    assert {ticks.fire_due_schedules, ticks.enqueue_lost_runs} <= {tick.task for tick in ticks.TICKS}
+    assert {ticks.fire_due_schedules, ticks.enqueue_lost_jobs} <= {tick.task for tick in ticks.TICKS}

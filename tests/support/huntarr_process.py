@@ -18,7 +18,7 @@ from typing import Literal
 import uvicorn
 from pydantic import SecretStr
 
-from app.cli import Gateway
+from app.api.gateway import Gateway
 from app.container import Container, open_container
 from app.core.config import Config, LogFormat, LogLevel
 from app.core.logging import setup_logging
@@ -33,8 +33,7 @@ TICK_SECONDS = 0.1
 TICKS = (
     ticks.start_due_hunts,
     ticks.fire_due_schedules,
-    ticks.enqueue_lost_hunts,
-    ticks.enqueue_lost_runs,
+    ticks.enqueue_lost_jobs,
     ticks.follow_up,
 )
 
@@ -208,7 +207,7 @@ async def _ticking(container: Container) -> AsyncIterator[None]:
     async def tick() -> None:
         while True:
             for task in TICKS:
-                await ticks.attempt(task, container)
+                await ticks.attempt(ticks.name_of(task), task(container))
             await asyncio.sleep(TICK_SECONDS)
 
     task = asyncio.create_task(tick())

@@ -36,8 +36,7 @@ async def minutes(rig: Rig, count: int, *, step: int = 5) -> None:
             ticks.start_due_hunts,
             ticks.fire_due_schedules,
             ticks.follow_up,
-            ticks.enqueue_lost_hunts,
-            ticks.enqueue_lost_runs,
+            ticks.enqueue_lost_jobs,
             ticks.start_due_backups,
         ):
             await tick(rig.container)

@@ -90,11 +90,11 @@ async def test_a_hunt_whose_job_was_lost_is_enqueued_again(rig: Rig) -> None:
     await rig.container.infra.redis.flushall()
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.QUEUED]
-    await ticks.enqueue_lost_hunts(rig.container)
+    await ticks.enqueue_lost_jobs(rig.container)
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.QUEUED], "too early to call it lost"
     rig.clock.forward(minutes=1)
-    await ticks.enqueue_lost_hunts(rig.container)
+    await ticks.enqueue_lost_jobs(rig.container)
     await rig.work()
     assert [hunt.status for hunt in await rows(rig, Hunt)] == [HuntStatus.COMPLETED]
 
@@ -107,11 +107,11 @@ async def test_a_hunt_whose_worker_died_is_continued_when_its_lease_is_over(rig:
         with pytest.raises(Killed):
             await dying.run(hunt.id)
     await rig.container.infra.redis.set(f"huntarr:lease:{instance.id}", "a dead worker", px=60_000)
-    await ticks.enqueue_lost_hunts(rig.container)
+    await ticks.enqueue_lost_jobs(rig.container)
     await rig.work()
     assert (await rig.container.hunting.service.get(hunt.id)).status is HuntStatus.RUNNING
     await rig.container.infra.redis.delete(f"huntarr:lease:{instance.id}")
-    await ticks.enqueue_lost_hunts(rig.container)
+    await ticks.enqueue_lost_jobs(rig.container)
     await rig.work()
     assert (await rig.container.hunting.service.get(hunt.id)).status is HuntStatus.COMPLETED
     await check_consistency(rig, rig.apps[instance.id])
@@ -188,7 +188,7 @@ async def test_a_task_without_redis_or_database_waits_for_its_next_time(rig: Rig
     async def fails(_container: object) -> None:
         raise ConnectionError("gone")
 
-    await ticks.attempt(fails, rig.container)
+    await ticks.attempt("fails", fails(rig.container))
 
 
 async def test_a_job_that_comes_twice_or_too_late_does_nothing(rig: Rig) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, SQLModel
 
+from app.core.bells import BellName, ring_when_sooner
 from app.core.db import UtcDateTime
 
 
@@ -340,3 +341,6 @@ class SearchRequest(SQLModel, table=True):
     """Its season and its owner: a search of either meets the request."""
     title: str = ""
     requested_at: datetime = Field(sa_type=UtcDateTime)
+
+
+ring_when_sooner(HuntState, "next_hunt_at", BellName.PLANS)

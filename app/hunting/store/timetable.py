@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.bells import BellName, ring_after_commit
 from app.core.clock import Clock
 from app.hunting.store.models import OPEN, UNSETTLED, Hunt, HuntState, HuntStatus, Outcome, Search
 from app.hunting.store.reasons import HuntReason
@@ -55,6 +56,7 @@ class HuntTimetable:
         query = select(HuntState).where(col(HuntState.instance_id).in_(instance_ids)).with_for_update()
         for row in (await session.exec(query)).all():
             row.next_hunt_at = max(now, (row.last_hunt_at or now) + interval(hunting))
+        ring_after_commit(session, BellName.PLANS)  # also where the instance was only enabled
 
     async def address_changed(self, session: AsyncSession, instance_id: int) -> None:
         """The history at the new address is read from its beginning."""
