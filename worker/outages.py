@@ -33,7 +33,7 @@ class OutageWatch:
     @classmethod
     def of(cls, infra: Infra) -> "OutageWatch":
         async def database() -> None:
-            async with infra.db.reading() as session:
+            async with infra.db.glance() as session:
                 await session.exec(text("SELECT 1"))  # type: ignore[call-overload] # plain SQL is taken too
 
         return cls({"database": database, "Redis": infra.redis.ping})

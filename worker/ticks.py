@@ -30,7 +30,8 @@ LEASE_SECONDS = 9.0
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
 """A planned task looks without a bell too: a ring may be lost."""
 AT_ONCE = timedelta(0)
-MAX_SLEEP_SECONDS = 5.0
+JUST_BEFORE = timedelta(microseconds=1)
+MAX_SLEEP_SECONDS = 15.0
 """The clock may be set back meanwhile."""
 
 
@@ -44,7 +45,7 @@ class Tick:
     in_every_worker: bool = False
     """Not only in the leader."""
     is_planned: bool = False
-    """Left out until the moment that its last run returned, or until something is planned for earlier."""
+    """Left out until the moment that its last run returned, a minute has passed, or the bell for plans rings."""
 
     def next_after(self, moment: datetime) -> datetime:
         """The first of its times that is later than `moment`."""
@@ -67,10 +68,11 @@ async def fire_due_schedules(container: Container) -> datetime | None:
     return await container.schedules.runner.next_due_at()
 
 
-async def enqueue_lost_jobs(container: Container) -> None:
-    """Hunts and runs of schedules whose job was lost or whose worker died."""
-    await container.hunting.dispatcher.reconcile()
-    await container.schedules.runner.reconcile()
+async def enqueue_lost_jobs(container: Container) -> datetime | None:
+    """Hunts and runs of schedules whose job was lost or whose worker died. Where none is open, none is lost soon."""
+    hunts = await container.hunting.dispatcher.reconcile()
+    runs = await container.schedules.runner.reconcile()
+    return container.infra.clock() if hunts or runs else None
 
 
 async def enqueue_waiting_jobs(container: Container) -> None:
@@ -116,12 +118,12 @@ async def delete_old_log_entries(container: Container) -> None:
 TICKS = (
     Tick(start_due_hunts, seconds=EVERY_5, is_planned=True),
     Tick(fire_due_schedules, seconds=EVERY_5, is_planned=True),
-    Tick(enqueue_lost_jobs, seconds={0, 15, 30, 45}),
+    Tick(enqueue_lost_jobs, seconds={0, 15, 30, 45}, is_planned=True),
     Tick(follow_up, seconds={10}),
     Tick(refresh_prowlarrs, seconds={30}),
     Tick(look_at_queues, seconds={45}),
     Tick(start_due_backups, seconds={15}),
-    Tick(apply_log_level, seconds={0, 30}, in_every_worker=True),
+    Tick(apply_log_level, seconds=EVERY_5, in_every_worker=True, is_planned=True),
     Tick(delete_old_rows, seconds={20}, minutes={7}),
     Tick(delete_old_log_entries, seconds={40}, minutes=EVERY_5),
 )
@@ -136,14 +138,13 @@ class PeriodicTasks:
         *,
         ticks: Sequence[Tick] = TICKS,
         clock: Clock = utc_now,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[bool | None]] | None = None,
     ) -> None:
         self._container = container
         self._ticks = ticks
-        self._sleep = sleep
         self._clock = clock
         self._leader = LeaderLock(container.infra.redis, LEASE, seconds=LEASE_SECONDS, is_better_twice=True)
-        self._bell = container.infra.db.bells.bell(BellName.PLANS)
+        self._sleep = sleep or container.infra.db.bells.bell(BellName.PLANS).wait
         self._running: dict[Task, asyncio.Task[None]] = {}
         self._quiet: dict[Task, tuple[datetime, datetime]] = {}
         """Of a planned task: when it looked, and when it wants to look again."""
@@ -154,27 +155,23 @@ class PeriodicTasks:
         try:
             await self._start([Tick(enqueue_waiting_jobs, seconds=())])
             while True:
-                due_at = min(tick.next_after(before) for tick in self._ticks)
+                due_at = min(self._next_time(tick, before) for tick in self._ticks)
                 wait = (due_at - self._clock()).total_seconds()
-                if wait > 0:
-                    await self._sleep(min(wait, MAX_SLEEP_SECONDS))
+                if wait > 0 and await self._sleep(min(wait, MAX_SLEEP_SECONDS)):
+                    self._quiet.clear()
                 now = self._clock()
-                due = [tick for tick in self._ticks if tick.next_after(before) <= now]
+                due = [tick for tick in self._ticks if self._next_time(tick, before) <= now]
                 before = now if due or now < before else before
-                await self._start(self._worth_it(due, now))
+                await self._start(due)
         finally:
             await cancelled(self._running.values())
             await self._leader.release()
 
-    def _worth_it(self, due: Sequence[Tick], now: datetime) -> Sequence[Tick]:
-        """Without the planned ones that would find nothing."""
-        if any(tick.is_planned for tick in due) and self._bell.has_rung():
-            self._quiet.clear()
-        return [tick for tick in due if not self._is_quiet(tick.task, now)]
-
-    def _is_quiet(self, task: Task, now: datetime) -> bool:
-        since, until = self._quiet.get(task, (now, now))
-        return since <= now < until
+    def _next_time(self, tick: Tick, before: datetime) -> datetime:
+        """The first of its times after `before`, and not while it is quiet."""
+        looked_at, wanted_at = self._quiet.get(tick.task, (before, before))
+        is_quiet = looked_at <= self._clock() < wanted_at  # else the clock was set back
+        return tick.next_after(max(before, wanted_at - JUST_BEFORE) if is_quiet else before)
 
     async def _start(self, due: Sequence[Tick]) -> None:
         if not due:

@@ -41,6 +41,8 @@ class BackupPlanner:
     async def tick(self) -> None:
         """Write down what has become due, and enqueue a job as long as no worker has claimed it."""
         now = self._clock()
+        if await self._is_up_to_date(now):
+            return
         async with self._db.session() as session:
             general = await self._settings.general_in(session)
             plan = await self._plan(session, general)
@@ -106,6 +108,17 @@ class BackupPlanner:
                         plan.claimed_at = self._clock()
             except HuntarrError as failure:
                 log.warning("backup claim not renewed", error=failure.message)
+
+    async def _is_up_to_date(self, now: datetime) -> bool:
+        """Whether nothing is due and nothing would be written. It does not write."""
+        async with self._db.reading() as session:
+            general = await self._settings.general_in(session)
+            plan = await session.get(BackupPlan, PLAN_ID)
+        if plan is None or plan.due_at is not None:
+            return False
+        before = plan.model_dump()
+        _advance(plan, general, now)
+        return plan.model_dump() == before
 
     async def _plan(self, session: AsyncSession, general: GeneralSettings) -> BackupPlan:
         fresh = BackupPlan(cron="", zone=general.timezone).model_dump()

@@ -48,18 +48,14 @@ class Bell:
     def ring(self) -> None:
         self._rung.set()
 
-    def has_rung(self) -> bool:
-        """Whether it rang since the last time that somebody asked or waited."""
-        has_rung = self._rung.is_set()
-        self._rung.clear()
-        return has_rung
-
-    async def wait(self, seconds: float) -> None:
-        """Until it rings or has rung since the last wait, or the time is over."""
+    async def wait(self, seconds: float) -> bool:
+        """Until it rings or has rung since the last wait, or the time is over; whether it rang."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._rung.wait()
+        has_rung = self._rung.is_set()
         self._rung.clear()
+        return has_rung
 
 
 class Bells:

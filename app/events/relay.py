@@ -88,7 +88,7 @@ class EventRelay:
 
     async def _waits(self, condition: object) -> bool:
         """A read before the write, because it does not block writers."""
-        async with self._db.reading() as session:
+        async with self._db.glance() as session:
             query = select(Event.id).where(condition).limit(1)  # type: ignore[arg-type] # a column's expression
             return (await session.exec(query)).first() is not None
 

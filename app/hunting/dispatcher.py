@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import func
-from sqlmodel import and_, col, or_, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.arr.models import AppType, HuntPass
@@ -116,23 +116,23 @@ class HuntDispatcher:
         """When the first automatic hunt is due; in the past where one waits already."""
         enabled = select(Instance.id).where(col(Instance.enabled).is_(True))
         query = select(func.min(HuntState.next_hunt_at)).where(col(HuntState.instance_id).in_(enabled))
-        async with self._db.reading() as session:
+        async with self._db.glance() as session:
             return (await session.exec(query)).one()
 
-    async def reconcile(self, *, after: timedelta = ENQUEUE_AGAIN_AFTER) -> None:
-        """Enqueue hunts that nobody works on: their job was lost, or their worker died.
+    async def reconcile(self, *, after: timedelta = ENQUEUE_AGAIN_AFTER) -> bool:
+        """Enqueue hunts that nobody works on: their job was lost, or their worker died. Whether any is open.
 
         `after`: how long a hunt has been queued whose job may be lost.
         """
         now = self._clock()
-        # Also what was queued later than now: the clock was set back.
-        waits = or_(col(Hunt.queued_at) <= now - after, col(Hunt.queued_at) > now)
-        lost = and_(col(Hunt.status) == HuntStatus.QUEUED.value, waits)
-        query = select(Hunt).where(or_(lost, col(Hunt.status) == HuntStatus.RUNNING.value)).order_by(col(Hunt.id))
-        async with self._db.reading() as session:
-            hunts = (await session.exec(query)).all()
+        query = select(Hunt).where(col(Hunt.status).in_(OPEN)).order_by(col(Hunt.id))
+        async with self._db.glance() as session:
+            found = (await session.exec(query)).all()
+        # A hunt that was queued later than now waits too: the clock was set back.
+        hunts = [hunt for hunt in found if hunt.status == HuntStatus.RUNNING or not now - after < hunt.queued_at <= now]
         held = await self._leases.held([hunt.instance_id for hunt in hunts if hunt.instance_id is not None])
         await self.enqueue([hunt for hunt in hunts if hunt.instance_id not in held])
+        return bool(found)
 
     async def enqueue_follow_ups(self) -> None:
         """Enqueue the follow-ups that are due, of instances without an open hunt."""
@@ -147,7 +147,7 @@ class HuntDispatcher:
             .where(or_(due.is_(None), due <= now), or_(rest_until.is_(None), rest_until <= now))
             .limit(DUE_AT_ONCE)
         )
-        async with self._db.reading() as session:
+        async with self._db.glance() as session:
             waiting = (await session.exec(query)).all()
         for instance_id, due_at in waiting:
             key = f"follow-up:{instance_id}:{int(due_at.timestamp()) if due_at is not None else 0}"

@@ -165,7 +165,7 @@ class InstanceService:
         now = self._clock()
         query = select(Instance.id, Instance.updated_at).join(InstanceState)
         query = query.where(col(InstanceState.online).is_(None), col(Instance.target_instance_id).is_(None))
-        async with self._db.reading() as session:
+        async with self._db.glance() as session:
             untested = (await session.exec(query.order_by(col(Instance.updated_at)).limit(PROBES_AT_ONCE))).all()
         for instance_id, updated_at in untested:
             if not await self._tester.enqueue(instance_id or 0, age=max(NOW, now - updated_at)):

@@ -90,7 +90,7 @@ class Deliverer:
     async def _step(self) -> float | None:
         await self._start_due()
         now = self._clock()
-        async with self._db.reading() as session:
+        async with self._db.glance() as session:
             next_at = (await session.exec(_next_at(now))).one()
         return None if next_at is None else (next_at - now).total_seconds()
 
@@ -98,7 +98,7 @@ class Deliverer:
         free = MAX_CONNECTIONS - len(self._running)
         if free <= 0:
             return 0
-        async with self._db.reading() as session:
+        async with self._db.glance() as session:
             due = (await session.exec(_due(self._clock()))).all()
         fresh = [connection_id for connection_id in due if connection_id not in self._running][:free]
         for connection_id in fresh:

@@ -46,7 +46,7 @@ class ProwlarrRefresher:
 
     async def refresh_due(self) -> None:
         """Read every enabled Prowlarr whose time has come, all at once; one that fails holds up no other."""
-        async with self._infra.db.reading() as session:
+        async with self._infra.db.glance() as session:
             query = select(Instance).where(Instance.app_type == AppType.PROWLARR, col(Instance.enabled))
             rows = (await session.exec(query)).all()
         async with asyncio.TaskGroup() as group:

@@ -94,7 +94,7 @@ class ScheduleRunner:
 
     async def next_due_at(self) -> datetime | None:
         """When the first schedule is due; in the past where one waits already."""
-        async with self._db.reading() as session:
+        async with self._db.glance() as session:
             query = select(func.min(Schedule.next_run_at)).where(col(Schedule.enabled).is_(True))
             return (await session.exec(query)).one()
 
@@ -123,16 +123,17 @@ class ScheduleRunner:
             result = RunResult(RunStatus.FAILED, BROKEN)
         await self._finish(claim, result)
 
-    async def reconcile(self, *, after: timedelta = ENQUEUE_AGAIN_AFTER) -> None:
-        """Enqueue runs that no worker executes: their job was lost, or their worker died.
+    async def reconcile(self, *, after: timedelta = ENQUEUE_AGAIN_AFTER) -> bool:
+        """Enqueue runs that no worker executes: their job was lost, or their worker died. Whether any is open.
 
         `after`: how old a run is whose job may be lost.
         """
         now = self._clock()
         query = select(ScheduleRun).where(col(ScheduleRun.status).in_(OPEN_RUNS)).order_by(col(ScheduleRun.id))
-        async with self._db.reading() as session:
+        async with self._db.glance() as session:
             runs = (await session.exec(query.limit(MAX_DUE))).all()
         await self._enqueue([run for run in runs if not _is_claimed(run, now) and abs(now - run.at) >= after])
+        return bool(runs)
 
     async def _fire_readable(
         self, session: AsyncSession, row: Schedule, zone: str, now: datetime

@@ -78,7 +78,7 @@ class SwaparrRunner:
 
     async def enqueue_due(self) -> None:
         """Enqueue a look of every enabled policy whose time has come."""
-        async with self._infra.db.reading() as session:
+        async with self._infra.db.glance() as session:
             query = select(Instance).where(Instance.app_type == AppType.SWAPARR, col(Instance.enabled))
             rows = (await session.exec(query)).all()
         for row in rows:

@@ -1,6 +1,7 @@
 """Servers in the test's own process: uvicorn in a task, an HTTP server in threads, and ports that nobody has."""
 
 import asyncio
+import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import uvicorn
+
+from app.api.gateway import Gateway
 
 
 class Quiet(uvicorn.Server):
@@ -31,7 +34,7 @@ class Listening:
 
     async def end(self) -> None:
         """What SIGTERM does."""
-        self.server.should_exit = True
+        _end(self.server)
         await self.task
 
 
@@ -47,8 +50,16 @@ async def listening(server: uvicorn.Server) -> AsyncIterator[Listening]:
         host, port = server.servers[0].sockets[0].getsockname()[:2]
         yield Listening(host, port, server, task)
     finally:
-        server.should_exit = True
+        _end(server)
         await task
+
+
+def _end(server: uvicorn.Server) -> None:
+    """A plain server would raise the signal again."""
+    if isinstance(server, Gateway):
+        server.handle_exit(signal.SIGTERM, None)
+    else:
+        server.should_exit = True
 
 
 class NoLog:
