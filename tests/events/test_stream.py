@@ -1,7 +1,9 @@
 """The stream over real sockets: order, resuming, filters, limits and permissions."""
 
 import asyncio
-from contextlib import AsyncExitStack
+import tempfile
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,14 @@ from app.auth.callers import Scope
 from app.auth.credentials import MAX_WRONG_KEYS
 from app.auth.schemas import ApiKeyIn
 from app.core.clock import utc_now
-from app.core.config import Config
-from app.core.embedded_redis import embedded_redis
-from app.core.redis import make_redis, redis_settings
+from app.core.redis import make_redis
 from app.events.bus import IDS, LOG_STREAM, STREAMS, EventBus, StreamId, parse_stream_id
 from app.events.payloads import Level, LogLine, QueueChanged
 from tests.events.samples import hunt_completed, instance_offline, record_events, search_sent
 from tests.events.stream_clients import PATH, Client, Message, client, gateway, listeners, stalled
 from tests.support.rig import KEY, Rig
 from tests.support.served_app import ServedApp
+from tests.support.stores import RedisProcess
 from worker.main import embedded
 
 pytestmark = pytest.mark.asyncio
@@ -372,24 +373,39 @@ async def test_a_slow_reader_gets_an_overflow_message_and_can_resume(rig: Rig) -
     assert seen == list(range(60))
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """The server cuts long paths of sockets."""
+    with tempfile.TemporaryDirectory(prefix="hr") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def running_server(server: RedisProcess) -> Iterator[None]:
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
+
+
 @pytest.mark.process
-async def test_losing_redis_ends_no_stream(rig: Rig, tmp_path: Path) -> None:
+async def test_losing_redis_ends_no_stream(rig: Rig, short_path: Path) -> None:
     """Neither early listeners nor those that connect meanwhile; both get later events."""
-    config = Config(data_dir=tmp_path / "own")
-    async with embedded_redis(config):
-        redis = make_redis(redis_settings(config))  # the data folder now names the socket
+    server = RedisProcess(short_path, durable=True)
+    redis = make_redis(RedisSettings(unix_socket_path=str(short_path / "s")))
     bus = EventBus(redis, rig.clock)
     async with gateway(rig, bus=bus, heartbeat_seconds=0.1) as served, AsyncExitStack() as stack:
         early = await stack.enter_async_context(client(served, ready=False))
         await early.wait_for_heartbeat()
-        async with embedded_redis(config):
+        with running_server(server):
             assert [message.name for message in await early.take(1)] == ["stream.ready"]
             await EventBus(redis, rig.clock).publish(line(1))
             assert numbers(await early.take(1)) == [1]
         late = await stack.enter_async_context(client(served, ready=False, after=early.last_id or ""))
         await late.wait_for_heartbeat()
         await early.wait_for_heartbeat()
-        async with embedded_redis(config):
+        with running_server(server):
             [ready] = await late.take(1)
             assert ready.data["data"] == {"resumed": True, "complete": True}
             await EventBus(redis, rig.clock).publish(line(2))

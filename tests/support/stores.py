@@ -67,7 +67,7 @@ class Postgres:
 
 
 class RedisProcess:
-    """A real server on a short socket path; a `durable` one keeps its data as the embedded one does."""
+    """A real server on a short socket path; a `durable` one keeps its data over a restart."""
 
     def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self._socket = folder / "s"

@@ -9,6 +9,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisGone
 from structlog.testing import capture_logs
 
+from app.core.bells import Bell
 from app.core.errors import Unavailable
 from app.core.loops import forever, running
 from app.home_assistant.publisher import Publisher
@@ -91,8 +92,10 @@ async def test_mqtt_that_is_not_set_up_is_silent_without_a_database(rig: Rig) ->
         raise Unavailable("The database is not available.")
 
     services = rig.container.home_assistant.publisher._services
-    services = replace(services, mqtt=cast(Any, SimpleNamespace(target=away)))
-    publisher = Publisher(services, rig.container.infra.redis, timing=PublishTiming(poll=0.001, first_rest=0.001))
+    services = replace(services, mqtt=cast(Any, SimpleNamespace(is_idle=away, changed=Bell())))
+    publisher = Publisher(
+        services, rig.container.infra.redis, timing=PublishTiming(look=0.001, poll=0.001, first_rest=0.001)
+    )
     with capture_logs() as lines:
         async with running(publisher.run()):
             for _ in range(5):
