@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
+from websockets.asyncio.client import ClientConnection
+
 from app.arr.errors import ArrError, BadReply, ErrorCode
 from app.arr.history import EventPage, read_history_page
 from app.arr.http import ArrHttp, Params
@@ -177,6 +179,21 @@ class ArrClient:
                 return None
             raise
         return self._command(read_one(CommandResource, reply, "command"))
+
+    @property
+    def url(self) -> str:
+        return self._connection.url
+
+    def pushed_command(self, resource: object) -> Command | None:
+        """A command as the push channel tells of it; `None` when it cannot be read."""
+        try:
+            return self._command(read_one(CommandResource, resource, "command"))
+        except ArrError:
+            return None
+
+    async def push_socket(self) -> ClientConnection:
+        """The WebSocket of the push channel; `HttpError` when there is none."""
+        return await self._http.push_socket(self._connection)
 
     async def cancel(self, command_id: int) -> bool:
         """Cancel a queued command; `False` when it has started, is over or is unknown."""

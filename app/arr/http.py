@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeAlias, TypeVar
 
 import httpx
+from websockets.asyncio.client import ClientConnection
 
 from app.arr.errors import ArrError, ErrorCode, arr_error
 from app.arr.models import Connection
@@ -19,6 +20,8 @@ from app.http.errors import HttpError
 from app.http.messages import Endpoint, HttpReply, HttpRequest, Method, Param
 
 T = TypeVar("T")
+PUSH_PATH = "/signalr/messages"
+MAX_PUSH_BYTES = 4 * 1024 * 1024
 Params: TypeAlias = Mapping[str, Param]
 
 
@@ -70,6 +73,10 @@ class ArrHttp(HttpClient):
             return read_reply(reply, connection, "GET", self._clock()), _date_of(reply)
 
         return await self._exchange(connection, request, read, tries)
+
+    async def push_socket(self, connection: Connection) -> ClientConnection:
+        """The WebSocket of the app's push channel, for its caller to close; `HttpError` when there is none."""
+        return await self.web_socket(_endpoint(connection), PUSH_PATH, max_message_bytes=MAX_PUSH_BYTES)
 
     async def _exchange(
         self, connection: Connection, request: HttpRequest, read: Callable[[HttpReply], T], tries: int

@@ -107,10 +107,10 @@ def is_no_cancellation(record: logging.LogRecord) -> bool:
 
 
 def set_level(level: LogLevel) -> None:
-    """Change the lowest level that is logged; of libraries that log much, only warnings are."""
+    """Change the lowest level that is logged; of libraries that log much, or headers with keys, only warnings are."""
     root = logging.getLogger()
     root.setLevel(level.value)
-    for chatty in ("httpx", "httpcore", "aiosqlite", "arq", "alembic", "asyncio"):
+    for chatty in ("httpx", "httpcore", "aiosqlite", "arq", "alembic", "asyncio", "websockets"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 

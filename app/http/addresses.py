@@ -225,7 +225,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
-        addresses = await self._allowed_addresses(host, port, timeout)
+        addresses = await self.allowed_addresses(host, port, timeout)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for index, address in enumerate(addresses):
             remaining = None if deadline is None else max(0.001, (deadline - loop.time()) / (len(addresses) - index))
@@ -243,7 +243,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def _allowed_addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
+    async def allowed_addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
         """The addresses of `host`; `BlockedAddress` when any of them is blocked."""
         try:
             addresses = [str(ip_address(host))]

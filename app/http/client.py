@@ -12,6 +12,7 @@ from typing import Final, Self, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import httpx
+from websockets.asyncio.client import ClientConnection
 
 from app.http.addresses import BlockedAddress
 from app.http.bodies import ACCEPT_ENCODING, MAX_PARSED_AT_ONCE_BYTES, looks_like_json, read_body
@@ -20,6 +21,7 @@ from app.http.errors import BadBody, HttpError
 from app.http.failures import Progress, from_exception, out_of_time, refuse_plain_to_tls
 from app.http.messages import Endpoint, Exchange, HttpReply, HttpRequest, media_type
 from app.http.pools import PoolPerOrigin
+from app.http.web_sockets import open_web_socket
 
 T = TypeVar("T")
 Observer: TypeAlias = Callable[[Exchange], None]
@@ -44,6 +46,7 @@ class HttpClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        self._headers = headers
         self._observer = observer
         self._sleep = sleep
         self._jitter = jitter
@@ -83,6 +86,19 @@ class HttpClient:
             await self._sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1) * (0.5 + self._jitter()))
         return await self._try(endpoint, request, read)
 
+    async def web_socket(self, endpoint: Endpoint, path: str, *, max_message_bytes: int) -> ClientConnection:
+        """A WebSocket of the server, for its caller to close; `HttpError` when it gives none. Asked for once."""
+        started, status = asyncio.get_running_loop().time(), None
+        try:
+            opened = await open_web_socket(endpoint, path, self._headers, max_message_bytes=max_message_bytes)
+            status = 101
+            return opened
+        except HttpError as failure:
+            status = failure.http_status
+            raise
+        finally:
+            self._observe(endpoint, "GET", path, status, started, 0)
+
     async def _try(self, endpoint: Endpoint, request: HttpRequest, read: Callable[[HttpReply], T]) -> T:
         width = min(max(endpoint.request_concurrency, 1), MAX_CONCURRENCY)
         semaphore = self._semaphores.get((endpoint.url, width))
@@ -101,18 +117,18 @@ class HttpClient:
     async def _send(self, endpoint: Endpoint, request: HttpRequest) -> HttpReply:
         client = await self._clients.get(verify_tls=endpoint.verify_tls)
         attempt = _Attempt(endpoint, request)
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        started = asyncio.get_running_loop().time()
         try:
             return await attempt.run(client)
         finally:
-            if self._observer is not None:
-                seconds = loop.time() - started
-                self._observer(
-                    Exchange(
-                        endpoint.url, request.method, request.path, attempt.status, seconds, attempt.received_bytes
-                    )
-                )
+            self._observe(endpoint, request.method, request.path, attempt.status, started, attempt.received_bytes)
+
+    def _observe(
+        self, endpoint: Endpoint, method: str, path: str, status: int | None, started: float, received: int
+    ) -> None:
+        if self._observer is not None:
+            seconds = asyncio.get_running_loop().time() - started
+            self._observer(Exchange(endpoint.url, method, path, status, seconds, received))
 
 
 class _Attempt:

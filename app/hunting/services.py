@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.arr.push import PushRests
 from app.core.row_counts import RowCounts
 from app.events.bus import EventBus
 from app.hunting.dispatcher import HuntDispatcher
@@ -68,6 +69,7 @@ class HuntingServices:
             passes=PassStore(db),
             selection=SelectionServices(ItemStateStore(db), SearchRequests(db), DerivedLists(db), MetadataCache()),
             broadcaster=HuntBroadcaster(db, bus),
+            push_rests=PushRests(),
         )
         claims = Claims(services)
         dispatcher = HuntDispatcher(db, infra.queue, settings, services.leases, services.broadcaster, clock)

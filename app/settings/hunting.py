@@ -150,6 +150,9 @@ class HuntingSettings(BaseModel):
     windows: list[HuntingWindow] = Field(
         default=[], max_length=50, description="Automatic hunts run only inside these times; empty is always."
     )
+    push_channel: bool = Field(
+        True, description="Listen to the app's push channel while searches run, instead of asking when they are over."
+    )
     track_outcomes: bool = Field(True, description="Follow every search to its import, by the app's history.")
     tag_searched: TagLabel | None = Field(
         None, description="Label that is added to what was searched: the series, movie, artist or author."

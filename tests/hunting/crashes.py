@@ -91,7 +91,7 @@ async def stepping_runner(rig: Rig, step: Step, *, lease_seconds: float = 5) -> 
 
     own = rig.container
     db, http = SteppingDatabase(rig.config.database, step), SteppingHttp(step)
-    timing = Timing(sleep=sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4))
+    timing = Timing(sleep=sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4), push=None)
     infra = replace(own.infra, db=db, http=http)
     hunting = HuntingServices.build(
         infra, own.settings, own.instances, own.events.bus, lease_seconds=lease_seconds, timing=timing

@@ -268,7 +268,7 @@ async def live(rig: Rig, kind: AppKind, seed: int) -> AsyncIterator[Life]:
         added_grace_hours=0,
     )
     own = rig.container
-    timing = Timing(sleep=rig.clock.sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4, 8, 15))
+    timing = Timing(sleep=rig.clock.sleep, monotonic=rig.clock.monotonic, polls=(1, 2, 4, 8, 15), push=None)
     async with ArrHttp("test", sleep=rig.clock.sleep, clock=rig.clock) as http:
         infra = replace(own.infra, http=http)
         hunting = HuntingServices.build(infra, own.settings, own.instances, own.events.bus, timing=timing)

@@ -18,6 +18,7 @@ from tests.simulator.indexers import Indexers
 from tests.simulator.library import Library
 from tests.simulator.messages import Json, Reply, Request
 from tests.simulator.middleware import answer
+from tests.simulator.push import PushHub
 from tests.simulator.searching import Outcome, Searcher
 from tests.simulator.spec import LibrarySpec, fill
 from tests.simulator.store import Moment
@@ -62,6 +63,8 @@ class SimApp:
         ] = []  # tracebacks of mistakes in the simulator itself; a test may assert that it is empty
         workers = self.settings.workers or self.definition.workers
         self.commands = CommandQueue(self.definition, self._work, self._seconds_of, workers, self.started_at)
+        self.push = PushHub(self)
+        self.commands.on_change = self.push.command
         self._totals: dict[tuple[str, bool], tuple[int, float, int]] = {}
         self._paged = 0
         if library is not None:
@@ -106,6 +109,7 @@ class SimApp:
             self.settle()
             now = self.clock.timestamp()
             self.started_at, self.starting_until = now, now + starting_seconds
+            self.push.cut()
             self.commands.restart(now)
             self.downloads.restart(now)
 

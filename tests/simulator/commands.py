@@ -63,6 +63,8 @@ class CommandQueue:
     every: list[Command] = field(default_factory=list)
     active: dict[int, Command] = field(default_factory=dict)  # queued or started, in memory
     cleaned_at: float = 0.0
+    on_change: Callable[[Command], None] = lambda _: None
+    """Called when a command starts and when it ends."""
 
     # --- the API's side ---------------------------------------------------------------------------------------------
 
@@ -126,6 +128,8 @@ class CommandQueue:
             command.started_at = now
             command.due_at = now + self.seconds_of(command)
             command.message = f"Starting {words_of(command.kind.name)}" if not command.kind.message else None
+            if command.due_at > now:  # of a short one only the end is told
+                self.on_change(command)
 
     def clean_up(self, now: float) -> None:
         """MessagingCleanup, every 5 minutes: ended > 5 min ago leave memory, > 1 day ago the database."""
@@ -187,6 +191,10 @@ class CommandQueue:
     def _finish(self, command: Command, now: float) -> None:
         command.ended_at, command.due_at = now, None
         del self.active[command.id]
+        self._carry_out(command, now)
+        self.on_change(command)
+
+    def _carry_out(self, command: Command, now: float) -> None:
         try:
             message = self.work(command, now)
         except CommandFailed as failure:

@@ -13,6 +13,8 @@ from tests.simulator.application import SimApp
 from tests.simulator.control import PREFIX
 from tests.simulator.exchange import Exchange, Message, Receive, Scope, Send
 from tests.simulator.messages import Reply, Request, json_reply, load
+from tests.simulator.push import NO_CONNECTION_ID
+from tests.simulator.push import PATH as PUSH_PATH
 
 
 class Hosted(Protocol):
@@ -45,12 +47,20 @@ class SimHost:
         self._depth = max((base.count("/") for base in self._by_base), default=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             return
         app, path, raw, has_base = self._route(scope["path"], scope.get("raw_path", b"").decode("latin-1"))
+        if scope["type"] == "websocket":
+            if app is None or path != PUSH_PATH:
+                await send({"type": "websocket.close"})
+            else:
+                await app.push.serve(scope, receive, send, has_base=has_base, stopping=lambda: self.stopping)
+            return
         request = await _read(scope, receive, path, raw, has_base)
         if path.startswith(PREFIX):
             await _send(send, self._control(app, request))
+        elif path == PUSH_PATH:
+            await _send(send, Reply(400, NO_CONNECTION_ID, "text/plain"))
         elif app is None:
             await _send(send, Reply(404, b"<html><body>no app here</body></html>", "text/html"))
         else:
@@ -158,7 +168,8 @@ def _config(host: Hosted) -> uvicorn.Config:
     return uvicorn.Config(
         host,
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_ping_interval=None,
         lifespan="off",
         log_config=None,
         log_level="critical",

@@ -150,8 +150,10 @@ async def open_rig(
     *,
     lease_seconds: float = 5,
     polls: tuple[float, ...] = (1, 2, 4),
+    push: float | None = None,
     secret: str = SECRET,
 ) -> AsyncIterator[Rig]:
+    """`push`: as in `Timing`; hunts then wait for real, and something must move the clock meanwhile."""
     clock = ManualClock()
     config = Config(
         data_dir=folder,
@@ -160,7 +162,7 @@ async def open_rig(
         secret_key=SecretStr(secret),
         api_key=SecretStr(KEY),
     )
-    timing = Timing(sleep=clock.sleep, monotonic=clock.monotonic, polls=polls)
+    timing = Timing(sleep=clock.sleep, monotonic=clock.monotonic, polls=polls, push=push)
     async with (
         AsyncExitStack() as stack,
         open_container(config, clock=clock, lease_seconds=lease_seconds, timing=timing) as container,

@@ -10,6 +10,7 @@ import structlog
 from app.arr.base import ArrClient
 from app.arr.errors import ArrError
 from app.arr.models import Command, CommandStatus, SearchTarget
+from app.arr.push import PushChannel
 from app.hunting.running.context import InstanceContext, RunningServices
 from app.hunting.running.evidence import EndedSearch, Evidence, is_doubtful
 from app.hunting.selection.candidates import search_target
@@ -35,10 +36,17 @@ class InFlight:
 class CommandTracker:
     """Follows the commands of one instance while a worker holds it."""
 
-    def __init__(self, services: RunningServices, context: InstanceContext, client: ArrClient) -> None:
+    def __init__(
+        self,
+        services: RunningServices,
+        context: InstanceContext,
+        client: ArrClient,
+        push: PushChannel | None = None,
+    ) -> None:
         self._services = services
         self._context = context
         self._client = client
+        self._push = push
         self._in_flight: dict[int, InFlight] = {}
         self._failed_reads = 0
         self.idle_reads = 0
@@ -124,6 +132,13 @@ class CommandTracker:
                 break
         self._drop(lambda search: self.unreadable is not None or self._is_late(search))
 
+    async def take_pushed(self) -> bool:
+        """Whether the push channel told that one in flight is over."""
+        told = [pushed for command_id in self._in_flight if (pushed := self._pushed(command_id)) is not None]
+        for command in told:
+            await self._on_command(command)
+        return bool(told)
+
     async def confirm(self) -> None:
         """Tell searches from commands that ended at once because the app had no indexer to search with.
 
@@ -180,7 +195,10 @@ class CommandTracker:
 
     async def _follow(self, search_id: int, command: Command, sent_at: float) -> None:
         self._in_flight[command.command_id] = InFlight(search_id, sent_at)
-        await self._on_command(command)
+        await self._on_command(self._pushed(command.command_id) or command)  # its end may come before its beginning
+
+    def _pushed(self, command_id: int) -> Command | None:
+        return None if self._push is None else self._push.ended(command_id)
 
     async def _on_read(self, command_id: int, command: Command | None) -> None:
         if command is not None:

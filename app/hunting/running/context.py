@@ -9,6 +9,7 @@ from app.arr.base import ArrClient
 from app.arr.http import ArrHttp
 from app.arr.identify import Identity, identify
 from app.arr.models import AppDatabase, AppStatus, AppType, Connection, HuntPass, Variant
+from app.arr.push import PushChannel, PushRests
 from app.arr.registry import REGISTRY, make_client
 from app.core.clock import Clock
 from app.core.db import Database
@@ -105,7 +106,12 @@ class RunningServices:
     passes: PassStore
     selection: SelectionServices
     broadcaster: HuntBroadcaster
+    push_rests: PushRests
     rng: Callable[[], random.Random] = random.Random
+
+    def push_channel(self, client: ArrClient, hunting: HuntingSettings) -> PushChannel:
+        """A closed one."""
+        return PushChannel(client, self.push_rests, is_used=hunting.push_channel and self.timing.push is not None)
 
     def reader(
         self, app: App, hunting: HuntingSettings, instance_id: int, now: datetime, *, pretends: bool

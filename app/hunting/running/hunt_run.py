@@ -62,6 +62,12 @@ class HuntRun:
 
     async def run(self) -> None:
         """`ArrError` when the app cannot be used any more."""
+        try:
+            await self._run()
+        finally:
+            await self._sender.close()
+
+    async def _run(self) -> None:
         await self._settle()
         if await has_no_indexers(self._client):
             self._summary.early_end = without_indexers()

@@ -59,7 +59,8 @@ class SearchSender:
         self._services = services
         self._context = context
         self._client = client
-        self._commands = CommandTracker(services, context, client)
+        self._push = services.push_channel(client, context.hunting)
+        self._commands = CommandTracker(services, context, client, self._push)
         self._started_at = services.timing.monotonic()
         self._last_sent_at: float | None = None
         self._last_read_at = 0.0
@@ -75,6 +76,8 @@ class SearchSender:
         sent = Sent()
         for number, choice in enumerate(choices):
             await self._wait_for_turn()
+            if len(choices) > 1:  # one search is asked for with one request too
+                await self._push.open()
             sent.trouble = self._commands.unreadable
             if self.is_without_indexers:
                 sent.stop = HuntReason.NO_INDEXERS
@@ -106,6 +109,9 @@ class SearchSender:
         """Wait for the end of what is in flight, and find out whether the app searched at all."""
         await self._wait_for_ends()
         await self._commands.confirm()
+
+    async def close(self) -> None:
+        await self._push.close()
 
     async def _wait_for_ends(self) -> None:
         """Up to a limit; the rest is settled later.
@@ -179,22 +185,38 @@ class SearchSender:
         await self._commands.confirm_first()
 
     async def _poll(self, *, until_one_ends: bool = False) -> None:
-        """Ask for the commands when one should be over, and then ever more rarely while none of them ends."""
-        polls, idle = self._services.timing.polls, self._commands.idle_reads
+        """Ask for the commands when one should be over, and then ever more rarely while none of them ends.
+
+        While the push channel is open it tells that; then they are asked for rarely, and at once when it is lost.
+        """
+        timing, was_open, idle = self._services.timing, self._push.is_open, self._commands.idle_reads
+        polls = [timing.push] if was_open and timing.push is not None else timing.polls
         usual_seconds = min(max(await self._commands.usual_seconds(), polls[0]), polls[-1])
         moment = self._commands.oldest_sent_at + usual_seconds
         if idle:
             moment = max(moment, self._last_read_at + polls[min(idle, len(polls)) - 1])
-        await self._sleep_until(moment)
-        self._last_read_at = self._services.timing.monotonic()
+        is_lost = False
+        while not is_lost and not self._is_cancelled and timing.monotonic() < moment:
+            await self._sleep_until(moment, while_open=was_open)
+            if await self._commands.take_pushed():
+                return
+            is_lost = was_open and not self._push.is_open
+        self._last_read_at = timing.monotonic()
         if not self._is_cancelled:
-            due = self._last_read_at - usual_seconds
+            due = self._last_read_at - (0.0 if is_lost else usual_seconds)
             await self._commands.read(sent_before=due, until_one_ends=until_one_ends)
 
-    async def _sleep_until(self, moment: float) -> None:
-        """Sleep until `moment` of the monotonic clock, or until the hunt is cancelled."""
+    async def _sleep_until(self, moment: float, *, while_open: bool = False) -> None:
+        """Sleep until `moment` of the monotonic clock, or until the hunt is cancelled.
+
+        `while_open`: no longer than until the push channel tells something or is lost.
+        """
         while (rest := moment - self._services.timing.monotonic()) > 0 and not self._is_cancelled:
-            await self._services.timing.sleep(min(rest, MAX_SLEEP_SECONDS))
+            nap = min(rest, MAX_SLEEP_SECONDS)
+            if not while_open:
+                await self._services.timing.sleep(nap)
+            elif not self._push.is_open or await self._push.wait(nap):
+                return
             if rest > MAX_SLEEP_SECONDS:
                 self._is_cancelled = await self._services.followed.is_cancelled(self._context.lease.hunt_id)
 
