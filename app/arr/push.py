@@ -6,6 +6,7 @@ quicker and cheaper: what a GET answers counts more, and everything works withou
 
 import asyncio
 import random
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ SILENCE_SECONDS: Final = 40.0
 """The app sends something at least every 15 seconds."""
 OF_COMMAND: Final = '"name":"command"}]}'
 """The end of a message about a command: most messages are sorted out without being parsed."""
+ACTIVE_INDEXERS: Final = re.compile(r"\b[1-9]\d* active indexers")
+"""In what the apps say while they search, if that takes longer than a tenth of a second."""
 CLOSING: Final = 7
 """The type of a message that the app closes with."""
 MAX_CLOSING_LENGTH: Final = 1000
@@ -87,6 +90,8 @@ class PushChannel:
         self._is_used = is_used
         self._ended: OrderedDict[int, Command] = OrderedDict()
         """Also commands of others, and those that end before the app answers who sent them."""
+        self._searching: OrderedDict[int, None] = OrderedDict()
+        """Commands of which the app told how many indexers it asks: more than none."""
         self._news = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
         self.is_open = False
@@ -120,6 +125,10 @@ class PushChannel:
     def ended(self, command_id: int) -> Command | None:
         """The command, once, if the app told that it is over."""
         return self._ended.pop(command_id, None)
+
+    def asked_indexers(self, command_id: int) -> bool:
+        """Whether the app told that this search asks an indexer."""
+        return command_id in self._searching
 
     async def wait(self, seconds: float) -> bool:
         """Until a command is over or the channel lost, which is true; or until the time is."""
@@ -174,11 +183,16 @@ class PushChannel:
     def _keep(self, message: _Message) -> None:
         for argument in message.arguments:
             command = self._client.pushed_command(argument.body.resource)
-            if command is not None and command.status.is_over:
+            if command is None:
+                continue
+            if command.status.is_over:
                 self._ended[command.command_id] = command
                 self._news.set()
-        while len(self._ended) > MAX_KEPT:
-            self._ended.popitem(last=False)
+            elif ACTIVE_INDEXERS.search(command.message or ""):
+                self._searching[command.command_id] = None
+        for kept in (self._ended, self._searching):
+            while len(kept) > MAX_KEPT:
+                kept.popitem(last=False)
 
 
 def _text(received: str | bytes) -> str:

@@ -202,6 +202,15 @@ async def test_what_comes_with_the_greeting_is_read(http: ArrHttp) -> None:
         await told(channel, 7)
 
 
+async def test_it_tells_whether_a_search_asks_an_indexer(http: ArrHttp) -> None:
+    said = "Searching indexers for [Fake Movie One]. {} active indexers"
+    working = {"name": "MoviesSearch", "status": "started"}
+    none, some = ({**working, "id": 10 + count, "message": said.format(count)} for count in (0, 12))
+    async with fed(http, about(none) + about(some) + about(ENDED)) as channel:
+        await told(channel, 7)
+        assert (channel.asked_indexers(10), channel.asked_indexers(22)) == (False, True)
+
+
 @pytest.mark.parametrize("resource", [None, {}, {"id": "x"}, {"id": 3}, {"id": 3, "name": "A", "status": "queued"}])
 async def test_commands_that_cannot_be_read_or_go_on_are_passed_over(http: ArrHttp, resource: object) -> None:
     async with fed(http, about(resource), about(ENDED)) as channel:

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from app.core.loops import running
 from app.hunting.store.models import HuntStatus, Outcome
+from app.hunting.store.reasons import HuntReason
 from app.instances.schemas import InstanceOut
 from tests.hunting.assertions import check_consistency
 from tests.simulator import LibrarySpec, SimApp
@@ -68,6 +69,25 @@ async def test_a_hunt_asks_for_the_channel_and_for_no_command(rig: Rig) -> None:
     assert await outcomes(rig, instance) <= {Outcome.NOTHING_FOUND, Outcome.GRABBED, Outcome.IMPORTED}
     await check_consistency(rig, app)
     assert app.push.connections == 0 or await gone(app)
+
+
+async def test_short_searches_need_no_proof_when_the_app_told_of_its_indexers(rig: Rig) -> None:
+    app, instance = await added(rig)
+    app.settings.command_seconds = 0.5
+    hunt = await rig.hunt(instance)
+    assert (hunt.status, hunt.searched) == (HuntStatus.COMPLETED, SEARCHES)
+    assert app.log.counts["GET movie/{id}"] == 0
+    assert app.log.total == SEARCHES + 5  # the upgrade, status, health, queue and the list of what is missing
+
+
+async def test_without_an_indexer_nothing_is_taken_for_a_search(rig: Rig) -> None:
+    app, instance = await added(rig)
+    app.indexers.told_by_health = False
+    for number in list(app.indexers.all):
+        app.indexers.remove(number)
+    hunt = await rig.hunt(instance)
+    assert (hunt.status, hunt.reason) == (HuntStatus.SKIPPED, HuntReason.NO_INDEXERS)
+    assert await outcomes(rig, instance) == {Outcome.NOT_SEARCHED}
 
 
 async def gone(app: SimApp) -> bool:

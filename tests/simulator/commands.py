@@ -10,6 +10,7 @@ from tests.simulator.messages import Json, named, present, stamp, timespan, word
 
 _STATUSES = ("queued", "started", "completed", "failed", "aborted", "cancelled", "orphaned")
 _PRIORITIES = {"high": 1, "normal": 0, "low": -1}
+_TOLD_SECONDS = 0.1
 _CLEANUP_SECONDS, _MEMORY_SECONDS, _ROW_SECONDS = 300, 300, 86_400
 # What every command has after its own properties, in the order in which the dedupe looks at it.
 _BASE: Json = {
@@ -128,7 +129,7 @@ class CommandQueue:
             command.started_at = now
             command.due_at = now + self.seconds_of(command)
             command.message = f"Starting {words_of(command.kind.name)}" if not command.kind.message else None
-            if command.due_at > now:  # of a short one only the end is told
+            if command.due_at >= now + _TOLD_SECONDS:  # of a shorter one only the end is told
                 self.on_change(command)
 
     def clean_up(self, now: float) -> None:

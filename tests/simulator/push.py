@@ -54,6 +54,9 @@ class PushHub:
     def command(self, command: Command) -> None:
         """A command started or ended."""
         resource = command_json(command, self._app.definition)
+        if command.status == "started" and command.kind.name.endswith("Search"):
+            count = self._app.indexers.searching
+            resource["message"] = f"Searching indexers for [{self._app.definition.app_type}]. {count} active indexers"
         self.tell("command", {"resource": resource, "action": "updated"})
 
     def tell(self, name: str, body: Json) -> None:

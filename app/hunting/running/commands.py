@@ -197,6 +197,9 @@ class CommandTracker:
         self._in_flight[command.command_id] = InFlight(search_id, sent_at)
         await self._on_command(self._pushed(command.command_id) or command)  # its end may come before its beginning
 
+    def _asked_indexers(self, command_id: int) -> bool:
+        return self._push is not None and self._push.asked_indexers(command_id)
+
     def _pushed(self, command_id: int) -> Command | None:
         return None if self._push is None else self._push.ended(command_id)
 
@@ -221,7 +224,7 @@ class CommandTracker:
         ended = EndedSearch(search.search_id, command)
         if command.status is CommandStatus.CANCELLED:
             await self._services.searches.withdrawn(self._context.lease, search.search_id)
-        elif is_doubtful(command):
+        elif is_doubtful(command) and not self._asked_indexers(command.command_id):
             self._doubtful.append(ended)
         else:
             await self._end(ended)
