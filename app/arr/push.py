@@ -21,7 +21,6 @@ from websockets.exceptions import WebSocketException
 from app.arr.base import ArrClient
 from app.arr.http import MAX_PUSH_BYTES
 from app.arr.models import Command
-from app.core.loops import cancelled
 from app.http.errors import HttpError
 
 log = structlog.get_logger(__name__)
@@ -144,7 +143,8 @@ class PushChannel:
             return
         if self.is_open:
             self._rests.worked(self._client.url)
-        await cancelled([self._listener])
+        self._listener.cancel()
+        await asyncio.gather(self._listener, return_exceptions=True)
 
     def _refused(self, reason: str) -> None:
         log.debug("no push channel; the app is asked instead", reason=reason)
