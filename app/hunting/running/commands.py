@@ -133,7 +133,7 @@ class CommandTracker:
         self._drop(lambda search: self.unreadable is not None or self._is_late(search))
 
     async def take_pushed(self) -> bool:
-        """Whether the push channel ended that one in flight is over."""
+        """Whether the push channel told that one in flight is over."""
         ended = [pushed for command_id in self._in_flight if (pushed := self._pushed(command_id)) is not None]
         for command in ended:
             await self._on_command(command)
