@@ -143,8 +143,9 @@ class LogStore:
                 lambda: select(LogEntry.id).where(col(LogEntry.id) < oldest).limit(DELETE_BATCH_ROWS)
             )
         if max_entries is not None:
-            for app_type in SOURCES:
-                deleted += await self._shorten(app_type, max_entries)
+            for app_type, lines in (await self._lines()).items():
+                if lines > max_entries:
+                    deleted += await self._shorten(app_type, max_entries)
         return deleted
 
     async def purge(self) -> None:
@@ -153,17 +154,18 @@ class LogStore:
 
     async def _shorten(self, app_type: str, max_entries: int) -> int:
         deleted = 0
-        while (excess := await self._lines_of(app_type) - max_entries) > 0:
+        while (excess := (await self._lines()).get(app_type, 0) - max_entries) > 0:
             ids = matching(LogFilter(app_type), min(excess, DELETE_BATCH_ROWS), oldest_first=True)
             if not (gone := await self._delete_batch(ids)):
                 break
             deleted += gone
         return deleted
 
-    async def _lines_of(self, app_type: str) -> int:
-        async with self._db.reading() as session:
-            query = select(func.sum(LogTotal.lines)).where(LogTotal.app_type == app_type)
-            return int((await session.exec(query)).one() or 0)
+    async def _lines(self) -> dict[str, int]:
+        """How many entries each source has."""
+        query = select(LogTotal.app_type, func.sum(LogTotal.lines)).group_by(LogTotal.app_type)
+        async with self._db.glance() as session:
+            return {app_type: int(lines or 0) for app_type, lines in (await session.exec(query)).all()}
 
     async def _delete(self, batch: Any) -> int:
         deleted = 0
@@ -174,6 +176,9 @@ class LogStore:
     async def _delete_batch(self, ids: Any) -> int:
         """A short transaction, then a pause in which others can write: a hunt never waits for a clean-up."""
         counted: Any = (LogEntry.app_type, LogEntry.instance_id, LogEntry.level, LogEntry.size)
+        async with self._db.glance() as session:
+            if (await session.exec(ids.limit(1))).first() is None:
+                return 0
         async with self._db.session() as session:
             deletion: Any = delete(LogEntry).where(col(LogEntry.id).in_(ids)).returning(*counted)
             gone = (await session.exec(deletion)).all()
