@@ -7,7 +7,8 @@ from pathlib import Path
 
 from alembic import command
 
-from app.core.migrations import alembic_config, folder, newest_revision
+from app.core.revisions import folder, newest_revision
+from app.core.upgrades import alembic_config
 
 
 def main(name: str) -> int:

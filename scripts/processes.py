@@ -64,7 +64,7 @@ class ChildProcesses:
         port = port or free_port()
         chosen = {"data_dir": str(data_dir), "port": str(port), "api_key": KEY, "log_level": "WARNING", **settings}
         with (data_dir / "service.log").open("a") as log:
-            command = [sys.executable, "-m", "app.cli", "serve"] + ([] if has_worker else ["--no-worker"])
+            command = [sys.executable, "-m", "app", "serve"] + ([] if has_worker else ["--no-worker"])
             process = self._start(command, stdout=log, stderr=log, settings=chosen)
         service = Service(f"http://127.0.0.1:{port}", chosen["api_key"], data_dir, process)
         _wait_until_healthy(service)
@@ -74,7 +74,7 @@ class ChildProcesses:
         """Start `huntarr worker` for a service with the same folder."""
         chosen = {"data_dir": str(data_dir), "log_level": "WARNING", **settings}
         with (data_dir / "worker.log").open("a") as log:
-            return self._start([sys.executable, "-m", "app.cli", "worker"], stdout=log, stderr=log, settings=chosen)
+            return self._start([sys.executable, "-m", "app", "worker"], stdout=log, stderr=log, settings=chosen)
 
     def end(self, process: subprocess.Popen[str]) -> int:
         """Send SIGTERM, then SIGKILL if it does not end in time; its exit code."""

@@ -49,7 +49,7 @@ def environment(folder: Path, **config: object) -> dict[str, str]:
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "app.cli", *arguments]
+    return [sys.executable, "-m", "app", *arguments]
 
 
 Result = subprocess.CompletedProcess[str]

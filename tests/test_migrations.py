@@ -13,11 +13,13 @@ from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import Connection, inspect, text
 
-from app.core import migrations
+from app.core import revisions
 from app.core.config import Config
 from app.core.db import Database
 from app.core.errors import StartFailed
-from app.core.migrations import alembic_config, migrate, newest_revision
+from app.core.migrations import migrate
+from app.core.revisions import newest_revision
+from app.core.upgrades import alembic_config
 from app.tables import METADATA
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,6 +79,7 @@ def test_there_is_one_head_and_it_is_the_newest_revision() -> None:
     script = ScriptDirectory.from_config(alembic_config("sqlite+aiosqlite:///:memory:"))
     assert script.get_heads() == [newest_revision()]
     assert script.get_bases() == ["0001"]
+    assert {each.revision for each in script.walk_revisions()} == set(revisions.revisions())
 
 
 def test_down_to_nothing_and_up_again(database_url: str) -> None:
@@ -160,7 +163,7 @@ def test_processes_that_migrate_at_once_do_not_disturb_each_other(database_url: 
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUNTARR_")}
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "migrate"],
+            [sys.executable, "-m", "app", "migrate"],
             env={**clean, "HUNTARR_DATA_DIR": str(tmp_path / folder), "HUNTARR_DATABASE_URL": database_url},
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -192,9 +195,9 @@ def test_a_migration_that_fails_changes_nothing(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "alembic"
-    shutil.copytree(migrations.folder(), broken)
+    shutil.copytree(revisions.folder(), broken)
     (broken / "versions" / "9999_broken.py").write_text(BROKEN.format(newest=newest_revision()))
-    monkeypatch.setattr(migrations, "SOURCE", broken)
+    monkeypatch.setattr(revisions, "SOURCE", broken)
     before = tables(database_url)
     with pytest.raises(StartFailed, match=r"The database cannot be upgraded to this version's schema: .*nowhere.*\.$"):
         asyncio.run(migrate(settings_of(database_url, tmp_path)))

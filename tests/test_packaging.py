@@ -38,7 +38,7 @@ def test_the_wheel_migrates_without_the_checkout(tmp_path: Path, monkeypatch: py
     assert not [name for name in names if name.startswith(("tests/", "scripts/", "alembic/"))]
     data = tmp_path / "data"
     ran = subprocess.run(
-        [sys.executable, "-m", "app.cli", "migrate"],
+        [sys.executable, "-m", "app", "migrate"],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(installed), "HUNTARR_DATA_DIR": str(data)},
         capture_output=True,

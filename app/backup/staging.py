@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from alembic import command
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Insert, Text, column, insert, inspect, text
 from sqlalchemy import table as named_table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -23,7 +21,7 @@ from app.backup.reading import Archive, ArchiveRow
 from app.backup.scope import EXCLUDED, saved_tables
 from app.backup.values import ColumnKind, decode_value, kind_of
 from app.core.db import Database
-from app.core.migrations import alembic_config, newest_revision
+from app.core.revisions import newest_revision, revisions
 
 REVISIONS: Final = "alembic_version"
 FAST_PRAGMAS: Final = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF")  # the file need not survive a crash
@@ -36,14 +34,16 @@ Check = Callable[[Database], Awaitable[None]]
 @asynccontextmanager
 async def stage(archive: Archive, workdir: Path, reencrypt: Reencrypt | None, check: Check) -> AsyncIterator[Database]:
     """A temporary database with the archive's content at our schema; `Damaged` when incomplete or inconsistent."""
+    from app.core.upgrades import NEWEST, upgrade  # here: alembic is large, and restoring is rare
+
     manifest = archive.manifest
     _check_version(manifest)
     url = f"sqlite+aiosqlite:///{workdir / 'staging.db'}"
-    await on_disk(command.upgrade, alembic_config(url), manifest.schema_revision)
+    await on_disk(upgrade, url, manifest.schema_revision)
     await _load(url, archive, reencrypt)
     if manifest.schema_revision != newest_revision():
         try:
-            await on_disk(command.upgrade, alembic_config(url), "head")
+            await on_disk(upgrade, url, NEWEST)
         except SQLAlchemyError:
             raise Damaged("The backup cannot be brought to the schema of this version.") from None
         await _check_references(url)
@@ -56,8 +56,7 @@ async def stage(archive: Archive, workdir: Path, reencrypt: Reencrypt | None, ch
 
 
 def _check_version(manifest: Manifest) -> None:
-    script = ScriptDirectory.from_config(alembic_config("sqlite+aiosqlite://"))
-    if manifest.schema_revision not in {revision.revision for revision in script.walk_revisions()}:
+    if manifest.schema_revision not in revisions():
         raise Damaged(
             f"This backup was made by Huntarr {manifest.app_version} with the schema {manifest.schema_revision}, "
             f"which this version does not know (it has {newest_revision()}): update Huntarr first."

@@ -3,9 +3,6 @@
 import asyncio
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.util import CommandError
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
@@ -14,33 +11,13 @@ from app.core.data_folder import prepare
 from app.core.db import Database
 from app.core.errors import StartFailed
 from app.core.files import locked
+from app.core.revisions import newest_revision
 
-SOURCE = Path(__file__).resolve().parents[2] / "alembic"
-INSTALLED = Path(__file__).resolve().parents[1] / "_alembic"
 CONNECT_SECONDS = 2
 """A start without a database fails within five seconds."""
 
 HAS_REVISION_SQLITE = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
 HAS_REVISION_POSTGRESQL = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'alembic_version'"
-
-
-def folder() -> Path:
-    """The migrations: beside `app/` in a checkout, inside it in an installed wheel."""
-    return SOURCE if (SOURCE / "env.py").exists() else INSTALLED
-
-
-def newest_revision() -> str:
-    """The schema revision of this version of Huntarr; revisions are numbered."""
-    return max(path.name.split("_", 1)[0] for path in (folder() / "versions").glob("[0-9]*_*.py"))
-
-
-def alembic_config(url: str) -> AlembicConfig:
-    """alembic's settings without an ini file. The URL is an attribute because options are interpolated."""
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(folder()).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["url"] = url
-    return config
 
 
 async def migrate(config: Config) -> bool:
@@ -51,12 +28,10 @@ async def migrate(config: Config) -> bool:
         if await _revision(config.database) == newest_revision():
             return False
         goal = "upgraded to this version's schema"
+        from app.core.upgrades import upgrade_to_newest  # here: most starts have nothing to upgrade
+
         with locked(_lock_file(config), wait=True, create=True):  # PostgreSQL has its own lock in `alembic/env.py`
-            await asyncio.to_thread(command.upgrade, alembic_config(config.database), "head")
-    except CommandError as failure:
-        raise StartFailed(
-            f"The database has a schema that this version does not know ({failure}): a newer Huntarr used it."
-        ) from None
+            await asyncio.to_thread(upgrade_to_newest, config.database)
     except TimeoutError:
         raise StartFailed(f"The database cannot be opened: no answer within {CONNECT_SECONDS} seconds.") from None
     except (DBAPIError, OSError, ValueError) as failure:  # asyncpg: a parameter of the address is a ValueError

@@ -22,7 +22,7 @@ from app.backup.manifest import MANIFEST
 from app.backup.protection import fingerprint
 from app.backup.schemas import BackupIn
 from app.core.errors import Conflict, HuntarrError, Invalid
-from app.core.migrations import alembic_config
+from app.core.upgrades import alembic_config
 from tests.backup.contents import (
     OWNER,
     PASSPHRASE,

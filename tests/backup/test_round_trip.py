@@ -18,7 +18,7 @@ from app.backup.manifest import BackupKind, DatabaseKind
 from app.backup.reading import read_manifest
 from app.backup.schemas import BackupIn
 from app.core.errors import Unavailable
-from app.core.migrations import newest_revision
+from app.core.revisions import newest_revision
 from app.counters.models import StatTotal
 from app.hunting.store.models import Hunt, HuntState, HuntStatus
 from app.instances.access import stored_access

@@ -8,7 +8,7 @@ from alembic import command
 from sqlmodel import text
 
 from app.core.db import Database
-from app.core.migrations import alembic_config
+from app.core.upgrades import alembic_config
 from app.core.urls import checked_database
 from tests.support.stores import Postgres
 

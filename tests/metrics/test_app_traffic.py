@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.core.db import Database
-from app.core.migrations import alembic_config
 from app.core.redis import make_redis, redis_settings
+from app.core.upgrades import alembic_config
 from app.http.messages import Exchange
 from app.metrics.histogram import Histogram
 from app.metrics.traffic import MAX_ADDRESSES, AppTraffic

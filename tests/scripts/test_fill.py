@@ -8,7 +8,7 @@ from alembic import command
 
 from app.arr.models import AppType
 from app.container import open_container
-from app.core.migrations import alembic_config
+from app.core.upgrades import alembic_config
 from app.history.filters import HistoryFilter
 from app.instances.schemas import InstanceIn
 from app.logs.filters import LogFilter

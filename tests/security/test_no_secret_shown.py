@@ -291,7 +291,7 @@ def test_on_sqlite_and_the_embedded_redis(tmp_path: Path) -> None:
         inspector = exercise(service, app_url)
         lines = command_lines()
         service.stop()
-    assert "huntarr" in lines or "app.cli" in lines
+    assert "huntarr" in lines or "-m\0app\0serve" in lines
     inspect_all(inspector, lines)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.name == "huntarr.db" for path in files)

@@ -86,7 +86,7 @@ def environment(data_dir: Path, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "app.cli", *arguments]
+    return [sys.executable, "-m", "app", *arguments]
 
 
 @contextmanager

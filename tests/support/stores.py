@@ -15,7 +15,7 @@ import redis
 from alembic import command
 
 from app.core.embedded_redis import find_server
-from app.core.migrations import alembic_config
+from app.core.upgrades import alembic_config
 
 
 @dataclass(frozen=True)
