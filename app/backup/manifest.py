@@ -5,10 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from app.core.errors import Invalid
+from app.core.schemas import Deferred
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -46,7 +47,7 @@ class DatabaseKind(StrEnum):
     POSTGRESQL = "postgresql"
 
 
-class TableEntry(BaseModel):
+class TableEntry(Deferred):
     """One table: rows, bytes and hash of its file, and the highest id that the table ever assigned."""
 
     model_config = ConfigDict(frozen=True)
@@ -62,7 +63,7 @@ class TableEntry(BaseModel):
         return member_name(self.name)
 
 
-class PassphraseLock(BaseModel):
+class PassphraseLock(Deferred):
     """For secrets encrypted with a passphrase: the salt of its key, and a text that only that key decrypts."""
 
     model_config = ConfigDict(frozen=True)
@@ -71,7 +72,7 @@ class PassphraseLock(BaseModel):
     proof: str = Field(min_length=100, max_length=500)
 
 
-class ManifestHead(BaseModel):
+class ManifestHead(Deferred):
     """The manifest without its tables: known before the first row is read."""
 
     model_config = ConfigDict(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, TypeAdapter, create_model
+from pydantic import ConfigDict, Field, SerializeAsAny, TypeAdapter, create_model
 
 from app.core.fields import Int64
-from app.core.schemas import UtcTime
+from app.core.schemas import Deferred, UtcTime
 from app.events import payloads
 from app.events.payloads import Durable, Level, Payload
 
@@ -42,7 +42,7 @@ class EventName(StrEnum):
     STREAM_OVERFLOW = "stream.overflow"
 
 
-class StreamMessage(BaseModel):
+class StreamMessage(Deferred):
     """An event as it is streamed; `EventType.message_model` narrows `type` and `data`."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)

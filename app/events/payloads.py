@@ -4,12 +4,12 @@ from abc import abstractmethod
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from app.arr.models import AppType, HuntPass, Unit
 from app.core.fields import Int64
 from app.core.logging import without_secrets
-from app.core.schemas import UtcTime
+from app.core.schemas import Deferred, UtcTime
 from app.events.rendering import Rendered, changed, counted, duration, file_size, joined, rendered, utc
 
 MAX_NAME_LENGTH = 200
@@ -40,7 +40,7 @@ Name = Annotated[str, _limited(MAX_NAME_LENGTH)]
 Text = Annotated[str, _limited(MAX_TEXT_LENGTH)]
 
 
-class Payload(BaseModel):
+class Payload(Deferred):
     """The data of an event. Complete: a reader needs no further call to know the names."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, json_schema_serialization_defaults_required=True)

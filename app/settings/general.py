@@ -3,18 +3,18 @@
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from app.core.config import LogLevel
 from app.core.cron import checked_cron
 from app.core.fields import TimeZoneName
-from app.core.schemas import In, example, patch_of
+from app.core.schemas import Deferred, In, example, patch_of
 from app.http.addresses import checked_url
 
 PublicUrl = Annotated[str, Field(max_length=500), AfterValidator(str.strip), AfterValidator(checked_url)]
 
 
-class GeneralSettings(BaseModel):
+class GeneralSettings(Deferred):
     """The general settings in force."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, json_schema_serialization_defaults_required=True)

@@ -7,14 +7,14 @@ from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from app.arr.models import AppType, HuntPass, Mode
 from app.arr.registry import REGISTRY, hunt_spec, hunting_apps
 from app.core.errors import Invalid
 from app.core.fields import one_line
 from app.core.lines import comparable
-from app.core.schemas import In, example, patch_of
+from app.core.schemas import Deferred, In, example, patch_of
 
 
 class Order(StrEnum):
@@ -49,7 +49,7 @@ class Weekday(StrEnum):
 WEEK = tuple(Weekday)
 
 
-class HuntingWindow(BaseModel):
+class HuntingWindow(Deferred):
     """A time of the week, in the time zone of the general settings; over midnight if `end` is not after `start`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_mode_override="serialization")
@@ -89,7 +89,7 @@ Hours = Annotated[int, Field(ge=0, le=8760)]
 Batch = Annotated[int, Field(ge=0, le=50)]
 
 
-class HuntingSettings(BaseModel):
+class HuntingSettings(Deferred):
     """The settings of the hunts of an instance."""
 
     model_config = ConfigDict(

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from app.core.schemas import In, example, patch_of
+from app.core.schemas import Deferred, In, example, patch_of
 
 
-class ProwlarrSettings(BaseModel):
+class ProwlarrSettings(Deferred):
     """How a Prowlarr is read, and what its indexers' limits mean for hunts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from app.core.errors import Invalid
-from app.core.schemas import In, example, patch_of
+from app.core.schemas import Deferred, In, example, patch_of
 
 FROZEN = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
 NESTED = re.compile(r"\([^)]*[*+{][^)]*\)\s*[*+{]")
@@ -46,7 +46,7 @@ class PrivateTorrents(StrEnum):
     STRIKE = "strike"
 
 
-class CauseSettings(BaseModel):
+class CauseSettings(Deferred):
     """One cause of a removal. `null` takes the general value."""
 
     model_config = FROZEN
@@ -56,7 +56,7 @@ class CauseSettings(BaseModel):
     min_stuck_minutes: Minutes | None = None
 
 
-class IgnoreRule(BaseModel):
+class IgnoreRule(Deferred):
     """Downloads that fit all that is given are left alone, or get a patience of their own."""
 
     model_config = FROZEN
@@ -75,7 +75,7 @@ class IgnoreRule(BaseModel):
         return self
 
 
-class SwaparrSettings(BaseModel):
+class SwaparrSettings(Deferred):
     """When a download counts as stuck, and what becomes of it."""
 
     model_config = FROZEN
