@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, TypeDecorator, event
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -210,7 +210,7 @@ def _upsertion(
     dialect: str, table: type[SQLModel], key: tuple[str, ...], add: tuple[str, ...], replace: tuple[str, ...]
 ) -> Any:
     """The statement without its rows: cached, so that SQLAlchemy compiles it once too."""
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    insert = import_module(f"sqlalchemy.dialects.{dialect}").insert  # of the database in use: each is large
     target = table.metadata.tables[str(table.__tablename__)]
     statement = insert(target)
     changes: dict[str, Any] = {name: target.c[name] + statement.excluded[name] for name in add}
