@@ -5,7 +5,7 @@ import sys
 import time
 from dataclasses import replace
 
-from scripts.bench import history, hunts, idle, logins, memory, prowlarr, serving, streams, workers
+from scripts.bench import history, hunts, idle, logins, memory, prowlarr, serving, statements, streams, workers
 from scripts.bench.figures import QUICK, Figure, Sizes, table
 from scripts.bench.installations import BOTH
 from scripts.processes import child_processes
@@ -13,6 +13,7 @@ from scripts.processes import child_processes
 PARTS = {
     "cost of a hunt": hunts.cost_of_a_hunt,
     "requests per search": hunts.requests_per_search,
+    "statements of a hunt": statements.statements_of_a_hunt,
     "requests per refresh": prowlarr.requests_per_refresh,
     "many instances": workers.many_instances,
     "idle": idle.idle,

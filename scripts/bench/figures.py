@@ -26,7 +26,6 @@ class Sizes:
     instances: int = 1_000
     searches: int = 20
     refreshes: int = 3
-    gap_seconds: int = 3
     rows: int = 1_000_000
     history: int = 10_000_000
     slow_requests: int = 5
@@ -45,7 +44,6 @@ QUICK = Sizes(
     instances=40,
     searches=6,
     refreshes=1,
-    gap_seconds=0,
     rows=20_000,
     history=50_000,
     slow_requests=2,

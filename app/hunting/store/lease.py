@@ -113,12 +113,15 @@ async def fenced_with_state(
     db: Database, lease: FencedLease
 ) -> AsyncIterator[tuple[AsyncSession, InstanceState, HuntState]]:
     """The same for a write that also changes what was observed of the instance; locks both rows."""
+    query = select(InstanceState, HuntState).join(
+        HuntState, col(HuntState.instance_id) == col(InstanceState.instance_id)
+    )
     async with db.session() as session:
-        state = await session.get(InstanceState, lease.instance_id, with_for_update=True)
-        hunt_state = await _check_fence(session, lease)
-        if state is None:
+        mine = query.where(col(InstanceState.instance_id) == lease.instance_id).with_for_update()
+        found = (await session.exec(mine)).first()
+        if found is None or found[1].fence != lease.fence:
             raise LeaseLost
-        yield session, state, hunt_state
+        yield session, *found
 
 
 async def _check_fence(session: AsyncSession, lease: FencedLease) -> HuntState:
