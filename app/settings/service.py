@@ -52,12 +52,12 @@ class SettingsService:
     async def general_in(self, session: AsyncSession) -> GeneralSettings:
         """`general` within an open unit of work."""
         stored = await _stored(session, GENERAL)
-        paused = self._pause(stored).paused
+        paused = self.pause_of(stored).paused
         return GeneralSettings.model_validate({**self._defaults, **stored, "hunting_paused": paused})
 
     async def pause_in(self, session: AsyncSession) -> Pause:
         """The pause in force, within an open unit of work."""
-        return self._pause(await _stored(session, GENERAL))
+        return self.pause_of(await _stored(session, GENERAL))
 
     async def update_general(self, given: GeneralIn, *, may_trust_anybody: bool = True) -> GeneralSettings:
         """Change some; `Forbidden` for switching `verify_tls` off by a caller who may not read the apps' keys."""
@@ -128,7 +128,8 @@ class SettingsService:
             await self._merge(session, changes)
         return pause
 
-    def _pause(self, stored: Mapping[str, Any]) -> Pause:
+    def pause_of(self, stored: Mapping[str, Any]) -> Pause:
+        """The pause in force by the stored values of the section `GENERAL`."""
         raw = stored.get(PAUSED_UNTIL)
         until = datetime.fromisoformat(raw) if raw else None
         paused = bool(stored.get("hunting_paused")) and (until is None or self._clock() < until)

@@ -36,7 +36,8 @@ from app.hunting.store.outcomes import (
 from app.hunting.store.reasons import HuntReason
 from app.instances.health import seen_working
 from app.settings.hunting import HuntingSettings
-from app.settings.service import SettingsService
+from app.settings.models import SettingsSection
+from app.settings.service import GENERAL, SettingsService
 
 FOLLOW_UP_AFTER = timedelta(minutes=5)
 FRUITLESS = (Outcome.NOTHING_FOUND, Outcome.SEARCH_FAILED, Outcome.IMPORT_FAILED, Outcome.LOST)
@@ -212,10 +213,12 @@ class SearchStore:
             await _settle_all(session, results, now)
 
     async def _stopped(self, session: AsyncSession, lease: HuntLease, used: Caps, units: int) -> HuntReason | None:
-        hunt = await session.get_one(Hunt, lease.hunt_id)
-        if hunt.cancel_requested:
+        query = select(Hunt.cancel_requested, SettingsSection.stored).where(col(Hunt.id) == lease.hunt_id)
+        is_general = col(SettingsSection.name) == GENERAL
+        is_cancelled, general = (await session.exec(query.outerjoin(SettingsSection, is_general))).one()
+        if is_cancelled:
             return HuntReason.CANCELLED
-        if (await self._settings.general_in(session)).hunting_paused:
+        if self._settings.pause_of(general or {}).paused:
             return HuntReason.PAUSED
         return None if used.allows(units) else used.closed_by or HuntReason.HOURLY_CAP
 
