@@ -433,6 +433,7 @@ NO_FILTERS = {
     "release_date",
     "windows",
     "track_outcomes",
+    "push_channel",
     "command_timeout_minutes",
     "request_concurrency",
 }
