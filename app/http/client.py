@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import httpx
 from websockets.asyncio.client import ClientConnection
 
+from app.core.memory import give_back_later
 from app.http.addresses import BlockedAddress
 from app.http.bodies import ACCEPT_ENCODING, MAX_PARSED_AT_ONCE_BYTES, looks_like_json, read_body
 from app.http.clients import ClientPair, tls_context
@@ -109,6 +110,7 @@ class HttpClient:
         refuse_plain_to_tls(endpoint, reply)
         try:
             if len(reply.body or b"") > MAX_PARSED_AT_ONCE_BYTES:
+                give_back_later()
                 return await asyncio.to_thread(read, reply)
             return read(reply)
         except BadBody as failure:
