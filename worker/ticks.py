@@ -107,7 +107,7 @@ async def look_at_queues(container: Container) -> None:
 
 
 async def delete_old_rows(container: Container) -> None:
-    """It takes long: a job. Its id is another one each hour, because arq locks that of a killed worker's job for two."""
+    """It takes long: a job. Its id is another one each hour: arq locks that of a killed worker's job for two."""
     hour = f"{container.infra.clock():%Y-%m-%dT%H}"
     await container.infra.queue.enqueue(DELETE_OLD_ROWS, job_id=f"{DELETE_OLD_ROWS}:{hour}")
 

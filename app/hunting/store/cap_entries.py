@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import case, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,13 +12,16 @@ from app.hunting.store.caps import DAY, HOUR, Caps, Spent, UsedUnits, caps
 from app.hunting.store.models import CapEntry
 from app.settings.hunting import HuntingSettings
 
+# Built once: a hunt needs it once a search.
+_SPENT = select(CapEntry.reserved_at, CapEntry.units).where(
+    col(CapEntry.instance_id) == bindparam("id"), col(CapEntry.reserved_at) > bindparam("since")
+)
+
 
 async def used_caps(session: AsyncSession, instance_id: int, hunting: HuntingSettings, now: datetime) -> Caps:
     """What is used of the caps of an instance."""
-    query = select(CapEntry.reserved_at, CapEntry.units).where(
-        col(CapEntry.instance_id) == instance_id, col(CapEntry.reserved_at) > now - DAY
-    )
-    spent = [Spent(at, units) for at, units in (await session.exec(query)).all()]
+    found = await session.exec(_SPENT, params={"id": instance_id, "since": now - DAY})
+    spent = [Spent(at, units) for at, units in found.all()]
     return caps(spent, hourly=hunting.hourly_cap, daily=hunting.daily_cap, now=now)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,6 +24,15 @@ from app.instances.models import InstanceState
 log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 45.0
+
+# Built once: a hunt needs them three times a search.
+_HUNT_STATE = select(HuntState).where(col(HuntState.instance_id) == bindparam("id")).with_for_update()
+_BOTH_STATES = (
+    select(InstanceState, HuntState)
+    .join(HuntState, col(HuntState.instance_id) == col(InstanceState.instance_id))
+    .where(col(InstanceState.instance_id) == bindparam("id"))
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +123,15 @@ async def fenced_with_state(
     db: Database, lease: FencedLease
 ) -> AsyncIterator[tuple[AsyncSession, InstanceState, HuntState]]:
     """The same for a write that also changes what was observed of the instance; locks both rows."""
-    query = select(InstanceState, HuntState).join(
-        HuntState, col(HuntState.instance_id) == col(InstanceState.instance_id)
-    )
     async with db.session() as session:
-        mine = query.where(col(InstanceState.instance_id) == lease.instance_id).with_for_update()
-        found = (await session.exec(mine)).first()
+        found = (await session.exec(_BOTH_STATES, params={"id": lease.instance_id})).first()
         if found is None or found[1].fence != lease.fence:
             raise LeaseLost
         yield session, *found
 
 
 async def _check_fence(session: AsyncSession, lease: FencedLease) -> HuntState:
-    query = select(HuntState).where(col(HuntState.instance_id) == lease.instance_id).with_for_update()
-    hunt_state = (await session.exec(query)).first()
+    hunt_state = (await session.exec(_HUNT_STATE, params={"id": lease.instance_id})).first()
     if hunt_state is None or hunt_state.fence != lease.fence:
         raise LeaseLost
     return hunt_state

@@ -22,6 +22,7 @@ from app.hunting.store.events import outcome_event, record_budget_reached, recor
 from app.hunting.store.followed import followed_rows, led_to, result_of
 from app.hunting.store.lease import FencedLease, HuntLease, fenced, fenced_with_state
 from app.hunting.store.models import FOLLOWED, UNSETTLED, CapEntry, Hunt, HuntState, ItemState, Outcome, Search
+from app.hunting.store.open_hunts import what_stops
 from app.hunting.store.outcomes import (
     ABSENT_AFTER,
     LOST_AFTER,
@@ -36,8 +37,7 @@ from app.hunting.store.outcomes import (
 from app.hunting.store.reasons import HuntReason
 from app.instances.health import seen_working
 from app.settings.hunting import HuntingSettings
-from app.settings.models import SettingsSection
-from app.settings.service import GENERAL, SettingsService
+from app.settings.service import SettingsService
 
 FOLLOW_UP_AFTER = timedelta(minutes=5)
 FRUITLESS = (Outcome.NOTHING_FOUND, Outcome.SEARCH_FAILED, Outcome.IMPORT_FAILED, Outcome.LOST)
@@ -213,12 +213,10 @@ class SearchStore:
             await _settle_all(session, results, now)
 
     async def _stopped(self, session: AsyncSession, lease: HuntLease, used: Caps, units: int) -> HuntReason | None:
-        query = select(Hunt.cancel_requested, SettingsSection.stored).where(col(Hunt.id) == lease.hunt_id)
-        is_general = col(SettingsSection.name) == GENERAL
-        is_cancelled, general = (await session.exec(query.outerjoin(SettingsSection, is_general))).one()
+        is_cancelled, general = await what_stops(session, lease.hunt_id)
         if is_cancelled:
             return HuntReason.CANCELLED
-        if self._settings.pause_of(general or {}).paused:
+        if self._settings.pause_of(general).paused:
             return HuntReason.PAUSED
         return None if used.allows(units) else used.closed_by or HuntReason.HOURLY_CAP
 
