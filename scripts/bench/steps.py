@@ -34,9 +34,11 @@ def add_instance(client: httpx.Client, kind: str, url: str, api_key: str, huntin
     return instance_id
 
 
-def run_hunt(client: httpx.Client, instance_id: int) -> dict[str, Any]:
-    """Run a hunt to its end."""
+def run_hunt(client: httpx.Client, instance_id: int, db: DatabaseConnection | None = None) -> dict[str, Any]:
+    """Run a hunt to its end. With `db` its table is looked at, and the service is not asked meanwhile."""
     hunt: dict[str, Any] = data(client.post("/api/hunts", json={"instance_id": instance_id}))["hunts"][0]
+    if db is not None:
+        wait_until(lambda: db.number(f"SELECT count(*) FROM hunts WHERE id = {hunt['id']} AND ended_at IS NULL") == 0)  # noqa: S608 - a number
     wait_until(lambda: data(client.get(f"/api/hunts/{hunt['id']}"))["ended_at"] is not None)
     found: dict[str, Any] = data(client.get(f"/api/hunts/{hunt['id']}"))
     return found
