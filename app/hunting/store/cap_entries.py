@@ -12,9 +12,16 @@ from app.hunting.store.caps import DAY, HOUR, Caps, Spent, UsedUnits, caps
 from app.hunting.store.models import CapEntry
 from app.settings.hunting import HuntingSettings
 
-# Built once: a hunt needs it once a search.
+# Built once: a hunt needs the first one once a search, the dashboard the second one at each look.
 _SPENT = select(CapEntry.reserved_at, CapEntry.units).where(
     col(CapEntry.instance_id) == bindparam("id"), col(CapEntry.reserved_at) > bindparam("since")
+)
+_IN_HOUR = col(CapEntry.reserved_at) > bindparam("hour")
+_USED: Any = (
+    select(CapEntry.instance_id, func.sum(case((_IN_HOUR, col(CapEntry.units)), else_=0)), func.sum(CapEntry.units))
+    .add_columns(func.min(case((_IN_HOUR, col(CapEntry.reserved_at)))), func.min(CapEntry.reserved_at))
+    .where(col(CapEntry.reserved_at) > bindparam("day"), col(CapEntry.reserved_at) <= bindparam("latest"))
+    .group_by(col(CapEntry.instance_id))
 )
 
 
@@ -27,15 +34,8 @@ async def used_caps(session: AsyncSession, instance_id: int, hunting: HuntingSet
 
 async def used_by_instance(session: AsyncSession, now: datetime) -> dict[int, UsedUnits]:
     """What all instances have used, as `caps` adds it up, but by the database; those that used nothing are left out."""
-    in_hour = col(CapEntry.reserved_at) > now - HOUR
-    units, at = col(CapEntry.units), col(CapEntry.reserved_at)
-    query: Any = (
-        select(CapEntry.instance_id, func.sum(case((in_hour, units), else_=0)), func.sum(units))
-        .add_columns(func.min(case((in_hour, at))), func.min(at))
-        .where(at > now - DAY, at <= now + MAX_AHEAD)
-        .group_by(col(CapEntry.instance_id))
-    )
-    rows = (await session.exec(query)).all()
+    moments = {"hour": now - HOUR, "day": now - DAY, "latest": now + MAX_AHEAD}
+    rows = (await session.exec(_USED, params=moments)).all()
     return {row[0]: UsedUnits(int(row[1]), int(row[2]), row[3], row[4]) for row in rows}
 
 
