@@ -180,7 +180,7 @@ class PeriodicTasks:
         is_leader = await self._leader.held()
         for tick in due:
             if (is_leader or tick.in_every_worker) and tick.task not in self._running:
-                running = asyncio.create_task(attempt(name_of(tick.task), self._run(tick)))
+                running = asyncio.create_task(attempt(name_of(tick.task), partial(self._run, tick)))
                 running.add_done_callback(partial(self._forget, tick.task))
                 self._running[tick.task] = running
 
@@ -199,11 +199,11 @@ def name_of(task: Task) -> str:
     return getattr(task, "__name__", "task")
 
 
-async def attempt(name: str, work: Coroutine[Any, Any, object]) -> None:
+async def attempt(name: str, work: Callable[[], Awaitable[object]]) -> None:
     """Run a task once; while the database or Redis is away, which is told once, it waits for its next time."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            await work
+            await work()
     except (Unavailable, RedisError, OSError) as failure:
         log.debug("periodic task postponed", task=name, error=str(failure))
     except HuntarrError as failure:

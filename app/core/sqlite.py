@@ -114,6 +114,25 @@ class BufferedConnection(aiosqlite.Connection):
     """A connection whose cursors and empty transactions cost no call of their own."""
 
     _beginning: str | None = None
+    _opened: sqlite3.Connection | None = None
+
+    def __init__(self, make: Callable[[], sqlite3.Connection]) -> None:
+        def connect() -> sqlite3.Connection:
+            self._opened = make()
+            return self._opened
+
+        super().__init__(connect, CHUNK_ROWS)
+
+    def stop(self) -> "asyncio.Future[Any] | None":
+        """As aiosqlite does it, which forgets what it opened for a caller who was cancelled meanwhile."""
+        self._tx.put_nowait((None, self._close_forgotten))
+        stopped: asyncio.Future[Any] | None = super().stop()
+        return stopped
+
+    def _close_forgotten(self) -> None:
+        """For the thread of the connection."""
+        if self._opened is not None and self._connection is None:
+            self._opened.close()
 
     @contextmanager
     async def cursor(self) -> aiosqlite.Cursor:
@@ -151,8 +170,7 @@ class Connections:
 
     def connect(self, database: str, **options: Any) -> aiosqlite.Connection:
         """For `async_creator_fn` of SQLAlchemy: like `aiosqlite.connect`, with our cursors."""
-        connector: Callable[[], sqlite3.Connection] = partial(sqlite3.connect, database, **options)
-        made = BufferedConnection(connector, CHUNK_ROWS)
+        made = BufferedConnection(partial(sqlite3.connect, database, **options))
         made._thread.daemon = True  # as SQLAlchemy does for its own connections
         self._threads.add(made._thread)
         return made

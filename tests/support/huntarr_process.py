@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -207,7 +208,7 @@ async def _ticking(container: Container) -> AsyncIterator[None]:
     async def tick() -> None:
         while True:
             for task in TICKS:
-                await ticks.attempt(ticks.name_of(task), task(container))
+                await ticks.attempt(ticks.name_of(task), partial(task, container))
             await asyncio.sleep(TICK_SECONDS)
 
     task = asyncio.create_task(tick())

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -78,7 +79,7 @@ async def test_what_waits_for_the_database_says_nothing_of_its_own(rig: Rig) -> 
         raise Unavailable("The database is not available.")
 
     with capture_logs() as lines:
-        await attempt("step", step(rig.container))
+        await attempt("step", partial(step, rig.container))
         async with running(forever("notifications", step, pause_seconds=0)):
             await asyncio.wait_for(enough.wait(), 5)
     assert [line for line in lines if line["log_level"] != "debug"] == []

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -188,7 +189,7 @@ async def test_a_task_without_redis_or_database_waits_for_its_next_time(rig: Rig
     async def fails(_container: object) -> None:
         raise ConnectionError("gone")
 
-    await ticks.attempt("fails", fails(rig.container))
+    await ticks.attempt("fails", partial(fails, rig.container))
 
 
 async def test_a_job_that_comes_twice_or_too_late_does_nothing(rig: Rig) -> None:
