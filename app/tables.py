@@ -10,6 +10,7 @@ from app.hunting.store import models as hunting
 from app.idempotency import models as idempotency
 from app.instances import models as instances
 from app.logs import models as logs
+from app.movie_hunt import models as movie_hunt
 from app.notifications import models as notifications
 from app.prowlarr import models as prowlarr
 from app.schedules import models as schedules
@@ -26,6 +27,7 @@ MODULES = (
     idempotency,
     instances,
     logs,
+    movie_hunt,
     notifications,
     prowlarr,
     schedules,

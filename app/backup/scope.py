@@ -29,6 +29,7 @@ EXCLUDED: Final[Mapping[str, Excluded]] = MappingProxyType(
         "backup_plan": Excluded.KEPT,
         "logs": Excluded.KEPT,
         "log_totals": Excluded.KEPT,
+        "movie_hunt_releases": Excluded.EMPTIED,  # what the last searches found; the next search finds it anew
         "events": Excluded.KEPT,  # those of this installation are still to be published
     }
 )

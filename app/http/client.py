@@ -153,12 +153,15 @@ class _Attempt:
             raise from_exception(failure, self._endpoint, self._progress) from failure
 
     async def _exchange(self, client: httpx.AsyncClient) -> HttpReply:
+        content = self._request.content
+        typed = {"Content-Type": content.content_type} if content else {}
         request = client.build_request(
             self._request.method,
             self._endpoint.url + self._request.path,
             params=self._request.params,
             json=self._request.json,
-            headers=dict(self._endpoint.headers),
+            content=content.body if content else None,
+            headers={**self._endpoint.headers, **self._request.headers, **typed},
             timeout=httpx.Timeout(None, connect=min(CONNECT_SECONDS, self._endpoint.timeout_seconds)),
             extensions={"trace": self._progress.trace},
         )

@@ -45,6 +45,14 @@ def is_json(content_type: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A body of a request as bytes."""
+
+    body: bytes = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest:
     """`path` follows the base of the endpoint's URL, as `/api/v3/queue`."""
 
@@ -52,6 +60,10 @@ class HttpRequest:
     path: str
     params: Mapping[str, Param] | None = None
     json: Json = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with this request, besides the endpoint's."""
+    content: Content | None = None
+    """A body that is not JSON; instead of `json`."""
     accepts: Callable[[str], bool] = is_json
     """Whether a body of this content type (lower case, without parameters) is read."""
     max_body_bytes: int = MAX_BODY_BYTES

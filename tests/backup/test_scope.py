@@ -47,6 +47,17 @@ def test_every_table_is_saved_or_was_left_out_on_purpose() -> None:
         "swaparr_downloads",
         "swaparr_history",
         "swaparr_states",
+        "movie_hunt_blocklist",
+        "movie_hunt_clients",
+        "movie_hunt_files",
+        "movie_hunt_grabs",
+        "movie_hunt_history",
+        "movie_hunt_indexer_states",
+        "movie_hunt_indexers",
+        "movie_hunt_movies",
+        "movie_hunt_profiles",
+        "movie_hunt_root_folders",
+        "movie_hunt_searches",
     }, "a new table is saved by itself: name it here if that is right, else put it into EXCLUDED"
     for table in METADATA.sorted_tables:
         refers = {key.column.table.name for key in table.foreign_keys}

@@ -1,0 +1,1 @@
+"""Download clients: SABnzbd, NZBGet, qBittorrent, Transmission and Deluge behind one protocol."""

@@ -1,0 +1,1 @@
+"""Newznab and Torznab: asking indexers for releases."""

@@ -1,0 +1,1 @@
+"""TMDB: what is known of movies."""
