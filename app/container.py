@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from app import __version__
-from app.actions.actions import ActionServices
+from app.actions.actions import ActionRequests, ActionServices
 from app.arr.http import ArrHttp
 from app.auth.services import AuthServices
 from app.backup.services import BackupServices
@@ -34,6 +34,7 @@ from app.instances.tester import ConnectionTester
 from app.logs.services import LogServices
 from app.metrics.services import MetricsServices
 from app.metrics.traffic import AppTraffic
+from app.movie_hunt.services import MovieHuntServices
 from app.notifications.services import NotificationServices
 from app.prowlarr.services import ProwlarrServices
 from app.schedules.services import ScheduleServices
@@ -59,6 +60,7 @@ class Container:
     prowlarr: ProwlarrServices
     budgets: BudgetService
     swaparr: SwaparrServices
+    movie_hunt: MovieHuntServices
     schedules: ScheduleServices
     webhooks: WebhookServices
     notifications: NotificationServices
@@ -87,11 +89,13 @@ async def open_container(
             try:
                 await container.settings.apply_level()
                 await container.auth.accounts.ensure_owner(config)
+                await container.movie_hunt.profiles.ensure_default()
                 async with traffic.flowing():
                     yield container
             finally:
                 await container.events.hub.close()
                 await container.auth.close()
+                await container.movie_hunt.http.aclose()
                 await container.notifications.clients.aclose()
     finally:
         await http.aclose()
@@ -104,18 +108,20 @@ def build_container(
     infra: Infra, traffic: AppTraffic, *, lease_seconds: float = LEASE_SECONDS, timing: Timing | None = None
 ) -> Container:
     """All services on `infra`. Opens nothing."""
-    db, redis, clock = infra.db, infra.redis, infra.clock
-    settings = SettingsService(db, clock, log_level=infra.config.log_level)
-    tester = ConnectionTester(infra.queue, infra.http, settings)
-    instances = InstanceService(db, infra.box, settings, tester, HuntTimetable(clock), clock)
-    bus = EventBus(redis, clock)
+    db, clock = infra.db, infra.clock
+    settings = SettingsService(db, clock, infra.box, log_level=infra.config.log_level)
+    instances = _instances(infra, settings)
+    bus = EventBus(infra.redis, clock)
     auth = AuthServices.build(infra, settings)
     hunting = HuntingServices.build(infra, settings, instances, bus, lease_seconds=lease_seconds, timing=timing)
     backups = BackupServices.build(infra, settings, hunting, auth, SECTION_READERS)
     swaparr = SwaparrServices.build(infra, settings, instances, hunting.leases, (timing or Timing()).sleep)
-    actions = ActionServices(hunting.service, instances, settings, backups.planner.request, swaparr.service.run_all)
+    movies = MovieHuntServices.build(infra, settings)
+    asked = ActionRequests(backups.planner.request, swaparr.service.run_all, movies.searches.request_missing)
+    actions = ActionServices(hunting.service, instances, settings, asked)
+    commands = CommandExecutor(hunting.service, instances, settings, auth.audit)
     notifications = NotificationServices.build(infra, instances)
-    stats = StatsService(db, redis, settings, clock)
+    stats = StatsService(db, infra.redis, settings, clock)
     return Container(
         infra=infra,
         settings=settings,
@@ -128,14 +134,18 @@ def build_container(
         prowlarr=ProwlarrServices.build(infra, settings, instances),
         budgets=BudgetService(db, instances, clock),
         swaparr=swaparr,
+        movie_hunt=movies,
         schedules=ScheduleServices.build(infra, settings, actions),
         webhooks=WebhookServices.build(infra, hunting, actions),
         notifications=notifications,
-        events=EventServices.build(db, redis, bus, clock, [notifications.router]),
+        events=EventServices.build(db, infra.redis, bus, clock, [notifications.router]),
         metrics=MetricsServices.build(infra, settings, traffic),
         logs=LogServices.build(infra, settings, bus),
         backups=backups,
-        home_assistant=HomeAssistantServices.build(
-            infra, settings, stats, bus, CommandExecutor(hunting.service, instances, settings, auth.audit)
-        ),
+        home_assistant=HomeAssistantServices.build(infra, settings, stats, bus, commands),
     )
+
+
+def _instances(infra: Infra, settings: SettingsService) -> InstanceService:
+    tester = ConnectionTester(infra.queue, infra.http, settings)
+    return InstanceService(infra.db, infra.box, settings, tester, HuntTimetable(infra.clock), infra.clock)

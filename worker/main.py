@@ -19,12 +19,17 @@ from app.core.loops import running
 from app.core.queue import (
     DELETE_OLD_ROWS,
     FOLLOW_UP,
+    IMPORT_MOVIE,
     PROBE_INSTANCE,
+    READ_FEEDS,
     READ_HISTORY,
+    REFRESH_MOVIES,
     RUN_BACKUP,
     RUN_HUNT,
     RUN_SCHEDULE,
     RUN_SWAPARR,
+    SEARCH_MOVIE,
+    TRACK_DOWNLOADS,
     dump,
     load,
 )
@@ -42,6 +47,10 @@ HUNT_SECONDS = 1800
 SCHEDULE_SECONDS = 50  # less than the length of a claim
 BACKUP_SECONDS = 7200
 SWAPARR_SECONDS = 900
+MOVIE_SECONDS = 840
+"""Less than the time after which a search that still runs counts as lost."""
+IMPORT_SECONDS = 7200
+"""A file of a hundred gigabytes may have to be copied."""
 MIN_POLL_SECONDS = 0.2
 MAX_POLL_SECONDS = 30.0
 """Between two looks for jobs that no bell told of."""
@@ -102,6 +111,11 @@ def make_worker(container: Container, **options: Any) -> FrugalWorker:
             func(tasks.run_schedule, name=RUN_SCHEDULE, timeout=SCHEDULE_SECONDS, max_tries=MAX_TRIES, keep_result=0),
             func(tasks.run_backup, name=RUN_BACKUP, timeout=BACKUP_SECONDS, max_tries=MAX_TRIES, keep_result=0),
             func(tasks.run_swaparr, name=RUN_SWAPARR, timeout=SWAPARR_SECONDS, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.search_movie, name=SEARCH_MOVIE, timeout=MOVIE_SECONDS, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.track_downloads, name=TRACK_DOWNLOADS, timeout=MOVIE_SECONDS, max_tries=1, keep_result=0),
+            func(tasks.import_movie, name=IMPORT_MOVIE, timeout=IMPORT_SECONDS, max_tries=MAX_TRIES, keep_result=0),
+            func(tasks.read_feeds, name=READ_FEEDS, timeout=MOVIE_SECONDS, max_tries=1, keep_result=0),
+            func(tasks.refresh_movies, name=REFRESH_MOVIES, timeout=MOVIE_SECONDS, max_tries=1, keep_result=0),
             func(tasks.probe_instance, name=PROBE_INSTANCE, timeout=320, max_tries=MAX_TRIES, keep_result=0),
             func(
                 tasks.delete_old_rows, name=DELETE_OLD_ROWS, timeout=DELETE_SECONDS, max_tries=MAX_TRIES, keep_result=0

@@ -45,6 +45,31 @@ async def run_swaparr(ctx: dict[Any, Any], instance_id: int, dry_run: int = -1) 
     await container_of(ctx).swaparr.runner.run(instance_id, dry_run=chosen)
 
 
+async def search_movie(ctx: dict[Any, Any], search_id: int) -> None:
+    """Run one search for the releases of a movie to its end."""
+    await container_of(ctx).movie_hunt.searcher.run(search_id)
+
+
+async def track_downloads(ctx: dict[Any, Any]) -> None:
+    """Ask the download clients of Movie Hunt what became of its downloads."""
+    await container_of(ctx).movie_hunt.tracker.look()
+
+
+async def import_movie(ctx: dict[Any, Any], grab_id: int) -> None:
+    """Import one finished download."""
+    await container_of(ctx).movie_hunt.importer.run(grab_id)
+
+
+async def read_feeds(ctx: dict[Any, Any]) -> None:
+    """Read the newest releases of the indexers that are due."""
+    await container_of(ctx).movie_hunt.feeds.read()
+
+
+async def refresh_movies(ctx: dict[Any, Any]) -> None:
+    """Ask TMDB again for movies whose metadata is old."""
+    await container_of(ctx).movie_hunt.library.refresh_stale()
+
+
 async def probe_instance(ctx: dict[Any, Any], instance_id: int) -> None:
     """Test the connection to a new or changed instance."""
     await container_of(ctx).instances.probe(instance_id)
@@ -57,6 +82,8 @@ async def delete_old_rows(ctx: dict[Any, Any]) -> None:
     await container.history.purge(days)
     await container.schedules.service.purge(days)
     await container.swaparr.service.purge(days)
+    await container.movie_hunt.history.purge(days)
+    await container.movie_hunt.searches.purge()
     await container.idempotency.purge(container.infra.clock())
     await container.auth.purge()
     await purge_events(container.infra.db, container.infra.clock())

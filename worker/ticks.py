@@ -16,7 +16,7 @@ from app.core.clock import Clock, utc_now
 from app.core.errors import HuntarrError, Unavailable
 from app.core.leader_lock import LeaderLock
 from app.core.loops import cancelled
-from app.core.queue import DELETE_OLD_ROWS
+from app.core.queue import DELETE_OLD_ROWS, READ_FEEDS, REFRESH_MOVIES, TRACK_DOWNLOADS
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +106,37 @@ async def look_at_queues(container: Container) -> None:
     await container.swaparr.runner.enqueue_due()
 
 
+async def search_due_movies(container: Container) -> datetime | None:
+    """Searches of movies that are due, and those that wait for their turn."""
+    searches = container.movie_hunt.searches
+    due_at = await searches.next_due_at()
+    if due_at is not None and due_at <= container.infra.clock():
+        await searches.start_due()
+    return due_at
+
+
+async def track_movie_downloads(container: Container) -> None:
+    """A job: a client may answer slowly."""
+    if await container.movie_hunt.tracker.has_work():
+        minute = f"{container.infra.clock():%H%M}"
+        await container.infra.queue.enqueue(TRACK_DOWNLOADS, job_id=f"{TRACK_DOWNLOADS}:{minute}")
+
+
+async def read_movie_feeds(container: Container) -> datetime | None:
+    """A job: an indexer may answer slowly."""
+    due_at = await container.movie_hunt.feeds.next_due_at()
+    if due_at is not None and due_at <= container.infra.clock():
+        minute = f"{container.infra.clock():%H%M}"
+        await container.infra.queue.enqueue(READ_FEEDS, job_id=f"{READ_FEEDS}:{minute}")
+    return due_at
+
+
+async def refresh_movies(container: Container) -> None:
+    """A job: TMDB is asked for each of them."""
+    hour = f"{container.infra.clock():%Y-%m-%dT%H}"
+    await container.infra.queue.enqueue(REFRESH_MOVIES, job_id=f"{REFRESH_MOVIES}:{hour}")
+
+
 async def delete_old_rows(container: Container) -> None:
     """It takes long: a job. Its id is another one each hour: arq locks that of a killed worker's job for two."""
     hour = f"{container.infra.clock():%Y-%m-%dT%H}"
@@ -123,6 +154,10 @@ TICKS = (
     Tick(follow_up, seconds={10}),
     Tick(refresh_prowlarrs, seconds={30}),
     Tick(look_at_queues, seconds={45}),
+    Tick(search_due_movies, seconds={5}, is_planned=True),
+    Tick(track_movie_downloads, seconds={25}),
+    Tick(read_movie_feeds, seconds={35}, is_planned=True),
+    Tick(refresh_movies, seconds={50}, minutes={23}),
     Tick(start_due_backups, seconds={15}),
     Tick(apply_log_level, seconds=EVERY_5, in_every_worker=True, is_planned=True),
     Tick(delete_old_rows, seconds={20}, minutes={7}),

@@ -1,4 +1,4 @@
-"""The tables of Movie Hunt."""
+"""Movie Hunt: its configuration, its library, and what was searched, grabbed and imported."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -216,6 +216,7 @@ def upgrade() -> None:
         sa.Column("journal", sa.JSON(), nullable=True),
         sa.Column("grabbed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["client_id"], ["movie_hunt_clients.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["indexer_id"], ["movie_hunt_indexers.id"], ondelete="SET NULL"),
@@ -264,6 +265,7 @@ def upgrade() -> None:
         sa.Column("movie_id", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("grabs", sa.Boolean(), nullable=False),
+        sa.Column("is_automatic", sa.Boolean(), nullable=False),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),

@@ -44,15 +44,24 @@ class NoParams(In):
 
 
 @dataclass(frozen=True, slots=True)
+class ActionRequests:
+    """What is only asked for: jobs of their own do it."""
+
+    backup: Callable[[], Awaitable[None]]
+    swaparr: Callable[[int | None], Awaitable[int]]
+    """Queues the looks of Swaparr, all or those of one instance; how many."""
+    movie_searches: Callable[[], Awaitable[int]]
+    """Queues a search of every missing movie; how many."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionServices:
     """The services that actions use."""
 
     hunts: HuntService
     instances: InstanceService
     settings: SettingsService
-    request_backup: Callable[[], Awaitable[None]]
-    run_swaparr: Callable[[int | None], Awaitable[int]]
-    """Queues the looks of Swaparr, all or those of one instance; how many."""
+    requests: ActionRequests
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +147,22 @@ async def _resume(services: ActionServices, _target: ActionTarget, _params: NoPa
 
 async def _backup(services: ActionServices, _target: ActionTarget, _params: NoParams) -> ActionResult:
     """Only requested: a backup may take longer than a run of a schedule, so a job of its own makes it."""
-    await services.request_backup()
+    await services.requests.backup()
     return ActionResult("Backup requested.")
+
+
+async def _movie_hunt_search(services: ActionServices, _target: ActionTarget, _params: NoParams) -> ActionResult:
+    """Every monitored movie that is available and has no file."""
+    return ActionResult(f"{_counted(await services.requests.movie_searches(), 'movie')} queued for a search.")
 
 
 async def _swaparr(services: ActionServices, target: ActionTarget, _params: NoParams) -> ActionResult:
     """The policies of all instances of an app type, of one instance, or a policy itself."""
     if target.app_type in (None, AppType.SWAPARR) or target.instance_id is not None:
-        number = await services.run_swaparr(target.instance_id)
+        number = await services.requests.swaparr(target.instance_id)
     else:
         ids = [instance.id for instance in await _instances(services, target)]
-        number = sum([await services.run_swaparr(instance_id) for instance_id in ids])
+        number = sum([await services.requests.swaparr(instance_id) for instance_id in ids])
     return ActionResult(f"{_counted(number, 'look')} queued.")
 
 
@@ -197,4 +211,5 @@ ACTIONS: dict[str, Action[Any]] = {
     "set_hourly_cap": Action(CapParams, _set_hourly_cap),
     "swaparr": Action(NoParams, _swaparr),
     "backup": Action(NoParams, _backup, takes_target=False),
+    "movie_hunt_search": Action(NoParams, _movie_hunt_search, takes_target=False),
 }

@@ -13,6 +13,21 @@ from app.auth.service import CHANGED_MEANWHILE, OWNER_EXISTS, TOKEN_REQUIRED, WR
 from app.auth.two_factor import ALREADY_ON
 from app.logs.models import SOURCES
 from app.metrics.service import OFF
+from app.movie_hunt.clients import NO_CLIENT as NO_SUCH_CLIENT
+from app.movie_hunt.clients import SAME_NAME as CLIENT_NAME
+from app.movie_hunt.downloads import NO_ENTRY, NO_GRAB
+from app.movie_hunt.downloads import NOT_WAITING as NOT_WAITING_FOR_PERSON
+from app.movie_hunt.grabbing import BUSY
+from app.movie_hunt.grabbing import NO_RELEASE as NO_SUCH_RELEASE
+from app.movie_hunt.indexers import NO_INDEXER as NO_SUCH_INDEXER
+from app.movie_hunt.indexers import SAME_NAME as INDEXER_NAME
+from app.movie_hunt.library import NO_MOVIE as NO_SUCH_MOVIE
+from app.movie_hunt.library import THERE_ALREADY
+from app.movie_hunt.metadata import NO_KEY
+from app.movie_hunt.profiles import NO_PROFILE as NO_SUCH_PROFILE
+from app.movie_hunt.profiles import SAME_NAME as PROFILE_NAME
+from app.movie_hunt.root_folders import FOLDER_EXISTS
+from app.movie_hunt.root_folders import NO_FOLDER as NO_SUCH_FOLDER
 from app.notifications.service import MAX_CONNECTIONS
 
 Json = dict[str, Any]
@@ -68,6 +83,38 @@ NO_LOG_SOURCE = Refusal(
     "There is no such source of log entries.",
     f"There is no such app type; there are: {', '.join((*SOURCES, ALL))}.",
 )
+NO_MOVIE = Refusal("NoMovie", 404, "There is no such movie.", NO_SUCH_MOVIE)
+NO_RELEASE = Refusal("NoRelease", 404, "There is no such movie or release.", NO_SUCH_RELEASE)
+NO_QUEUE_ENTRY = Refusal("NoQueueEntry", 404, "There is no such download.", NO_GRAB)
+NO_BLOCKLIST_ENTRY = Refusal("NoBlocklistEntry", 404, "There is no such entry.", NO_ENTRY)
+NO_PROFILE = Refusal("NoQualityProfile", 404, "There is no such quality profile.", NO_SUCH_PROFILE)
+NO_INDEXER = Refusal("NoIndexer", 404, "There is no such indexer.", NO_SUCH_INDEXER)
+NO_CLIENT = Refusal("NoDownloadClient", 404, "There is no such download client.", NO_SUCH_CLIENT)
+NO_FOLDER = Refusal("NoRootFolder", 404, "There is no such root folder.", NO_SUCH_FOLDER)
+MOVIE_THERE = Refusal("MovieExists", 409, "It is in the library already.", THERE_ALREADY)
+NO_TMDB_KEY = Refusal("NoTmdbKey", 409, "There is no key for TMDB.", NO_KEY)
+BUSY_MOVIE = Refusal("GrabFailed", 409, "It could not be grabbed.", BUSY)
+NOT_WAITING = Refusal("NotWaiting", 409, "It does not wait for a person.", NOT_WAITING_FOR_PERSON)
+PROFILE_NAME_TAKEN = Refusal("QualityProfileExists", 409, "The name is taken.", PROFILE_NAME)
+INDEXER_NAME_TAKEN = Refusal("IndexerExists", 409, "The name is taken.", INDEXER_NAME)
+CLIENT_NAME_TAKEN = Refusal("DownloadClientExists", 409, "The name is taken.", CLIENT_NAME)
+FOLDER_THERE = Refusal("RootFolderExists", 409, "It is there already.", FOLDER_EXISTS)
+PROFILE_IN_USE = Refusal(
+    "QualityProfileInUse", 409, "Movies have it.", "3 movies have this quality profile: give them another one first."
+)
+CLIENT_BUSY = Refusal(
+    "DownloadClientBusy",
+    409,
+    "It downloads something.",
+    "1 downloads in it are not imported yet: wait for them or remove them first.",
+)
+FOLDER_IN_USE = Refusal(
+    "RootFolderInUse",
+    409,
+    "Movies are kept in it.",
+    "3 movies are kept in this root folder: move them to another one first.",
+)
+TMDB_FAILED = Refusal("TmdbFailed", 502, "TMDB did not answer as it should.", "TMDB refuses the key: check it.")
 NO_BACKUP = Refusal("NoBackup", 404, "There is no such backup.", "There is no such backup.")
 METRICS_OFF = Refusal("MetricsOff", 404, "Metrics are turned off.", OFF)
 

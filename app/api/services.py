@@ -31,6 +31,17 @@ from app.instances.policies import PolicyService
 from app.instances.service import InstanceService
 from app.logs.store import LogStore
 from app.metrics.service import MetricsService
+from app.movie_hunt.clients import DownloadClientService
+from app.movie_hunt.downloads import MovieQueue
+from app.movie_hunt.history import MovieHistoryService
+from app.movie_hunt.indexers import MovieIndexerService
+from app.movie_hunt.library import MovieLibrary
+from app.movie_hunt.metadata import MovieMetadataService
+from app.movie_hunt.profiles import ProfileService
+from app.movie_hunt.releases import MovieReleases
+from app.movie_hunt.root_folders import RootFolderService
+from app.movie_hunt.searches import MovieSearches
+from app.movie_hunt.settings import MovieHuntSettingsService
 from app.notifications.service import NotificationService
 from app.prowlarr.service import ProwlarrService
 from app.schedules.runner import ScheduleRunner
@@ -80,6 +91,17 @@ Prowlarrs = Annotated[ProwlarrService, part(lambda c: c.prowlarr.service)]
 Budgets = Annotated[BudgetService, part(lambda c: c.budgets)]
 Policies = Annotated[PolicyService, part(lambda c: c.swaparr.policies)]
 Swaparr = Annotated[SwaparrService, part(lambda c: c.swaparr.service)]
+Movies = Annotated[MovieLibrary, part(lambda c: c.movie_hunt.library)]
+MoviesMetadata = Annotated[MovieMetadataService, part(lambda c: c.movie_hunt.metadata)]
+SearchesOfMovies = Annotated[MovieSearches, part(lambda c: c.movie_hunt.searches)]
+ReleasesOfMovies = Annotated[MovieReleases, part(lambda c: c.movie_hunt.releases)]
+MovieGrabs = Annotated[MovieQueue, part(lambda c: c.movie_hunt.queue)]
+MovieHistories = Annotated[MovieHistoryService, part(lambda c: c.movie_hunt.history)]
+MovieHuntSettingsPart = Annotated[MovieHuntSettingsService, part(lambda c: c.movie_hunt.settings)]
+MovieProfiles = Annotated[ProfileService, part(lambda c: c.movie_hunt.profiles)]
+MovieIndexers = Annotated[MovieIndexerService, part(lambda c: c.movie_hunt.indexers)]
+MovieClients = Annotated[DownloadClientService, part(lambda c: c.movie_hunt.clients)]
+MovieFolders = Annotated[RootFolderService, part(lambda c: c.movie_hunt.root_folders)]
 History = Annotated[HistoryService, part(lambda c: c.history)]
 Settings = Annotated[SettingsService, part(lambda c: c.settings)]
 Mqtt = Annotated[MqttSettingsService, part(lambda c: c.home_assistant.settings)]

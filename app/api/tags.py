@@ -19,6 +19,7 @@ class Tag(StrEnum):
     HUNTING = "hunting"
     PROWLARR = "prowlarr"
     SWAPARR = "swaparr"
+    MOVIE_HUNT = "movie-hunt"
     SCHEDULES = "schedules"
     NOTIFICATIONS = "notifications"
     LOGS = "logs"
@@ -36,6 +37,7 @@ DESCRIPTIONS = {
     Tag.HUNTING: "Hunts, their plan, history, cooldowns and caps.",
     Tag.PROWLARR: "Indexers behind Prowlarr: what was asked of them, by whom, and what is left for hunts.",
     Tag.SWAPARR: "Stuck downloads: what is watched, what was decided, and why.",
+    Tag.MOVIE_HUNT: "A small movie grabber: library, searches, releases, downloads and imports.",
     Tag.SCHEDULES: "Actions at fixed times or intervals.",
     Tag.NOTIFICATIONS: "Connections to notification providers, and deliveries.",
     Tag.LOGS: "Log entries: search, export, delete.",

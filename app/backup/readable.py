@@ -75,7 +75,7 @@ async def check_readable(staged: Database, clock: Clock, sections: Mapping[str, 
 
 async def _readers(staged: Database, clock: Clock) -> Mapping[type[SQLModel], Reader]:
     try:
-        settings = SettingsService(staged, clock)
+        settings = SettingsService(staged, clock, SecretBox("no secret is read here"))
         await settings.sections()
         async with staged.reading() as session:
             defaults = await settings.all_hunting_defaults(session)

@@ -73,6 +73,9 @@ class Config(BaseModel):
     )
     log_level: LogLevel = Field(LogLevel.INFO, description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="`console` or `json` (one object a line).")
+    tmdb_url: str = Field(
+        "https://api.themoviedb.org/3", description="Where Movie Hunt asks for movies: TMDB's API, or a mirror of it."
+    )
     base_url: str = Field("", description="Sub-path behind a reverse proxy, such as `/huntarr`.")
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         (), description="Addresses or networks, comma-separated, whose `X-Forwarded-For` is trusted."
@@ -135,6 +138,14 @@ class Config(BaseModel):
         if (self.admin_username is None) != (self.admin_password is None):
             raise ValueError("HUNTARR_ADMIN_USERNAME and HUNTARR_ADMIN_PASSWORD must be given together")
         return self
+
+    @field_validator("tmdb_url")
+    @classmethod
+    def _plain_url(cls, value: str) -> str:
+        url = value.strip().rstrip("/")
+        if not url.startswith(("http://", "https://")) or "@" in url or "?" in url or "#" in url:
+            raise ValueError("must be an http or https address without user, query and fragment")
+        return url
 
     @field_validator("base_url")
     @classmethod

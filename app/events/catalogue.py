@@ -32,6 +32,9 @@ class EventName(StrEnum):
     CAP_REACHED = "cap.reached"
     SWAPARR_STRIKE = "swaparr.strike"
     SWAPARR_REMOVED = "swaparr.removed"
+    MOVIE_GRABBED = "movie.grabbed"
+    MOVIE_IMPORTED = "movie.imported"
+    MOVIE_FAILED = "movie.failed"
     BACKUP_CREATED = "backup.created"
     BACKUP_FAILED = "backup.failed"
     SYSTEM_ERROR = "system.error"
@@ -96,6 +99,9 @@ _EVENT_TYPES: Final = (
     EventType(EventName.CAP_REACHED, Level.WARNING, payloads.CapReached, "An hourly or daily cap is used up."),
     EventType(EventName.SWAPARR_STRIKE, Level.INFO, payloads.SwaparrStrike, "A download counts as stuck once more."),
     EventType(EventName.SWAPARR_REMOVED, Level.WARNING, payloads.SwaparrRemoved, "A stuck download was removed."),
+    EventType(EventName.MOVIE_GRABBED, Level.INFO, payloads.MovieGrabbed, "A movie's release went to a client."),
+    EventType(EventName.MOVIE_IMPORTED, Level.INFO, payloads.MovieImported, "A movie is in its folder."),
+    EventType(EventName.MOVIE_FAILED, Level.WARNING, payloads.MovieFailed, "A movie's download or import failed."),
     EventType(EventName.BACKUP_CREATED, Level.INFO, payloads.BackupCreated, "A backup was made."),
     EventType(EventName.BACKUP_FAILED, Level.ERROR, payloads.BackupFailed, "A backup could not be made."),
     EventType(EventName.SYSTEM_ERROR, Level.ERROR, payloads.SystemFailed, "Something went wrong inside Huntarr."),

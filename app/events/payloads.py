@@ -240,6 +240,56 @@ class SwaparrRemoved(SwaparrPayload, Durable):
         return rendered(f"{self.instance_name}: a stuck download was removed", text)
 
 
+class MoviePayload(Payload):
+    """About a movie of Movie Hunt's library."""
+
+    movie_id: int = Field(description="The movie.")
+    tmdb_id: int | None = Field(None, description="Its number at TMDB.")
+    title: Name = Field(description="Its title.")
+    year: int | None = Field(None, description="Its year.")
+    release_title: Text | None = Field(None, description="The release.")
+    indexer: Name | None = Field(None, description="The indexer that had it.")
+    client: Name | None = Field(None, description="The download client.")
+    quality: Name | None = Field(None, description="Quality of the release.", examples=["WEBDL-1080p"])
+    score: int | None = Field(None, description="Score of the release.")
+    size_bytes: Int64 | None = Field(None, description="Its size.")
+
+    @property
+    def movie(self) -> str:
+        """Such as `Iron Meadow (2019)`."""
+        return self.title if self.year is None else f"{self.title} ({self.year})"
+
+    @property
+    def release(self) -> str:
+        return joined(
+            self.quality,
+            file_size(self.size_bytes) if self.size_bytes else None,
+            f"via {self.indexer}" if self.indexer else None,
+        )
+
+
+class MovieGrabbed(MoviePayload, Durable):
+    def render(self) -> Rendered:
+        return rendered(f"{self.movie} grabbed", self.release, self.release_title)
+
+
+class MovieImported(MoviePayload, Durable):
+    path: Text = Field(description="Where its file is.")
+    quality_before: Name | None = Field(None, description="Quality of the file that it replaced; null without one.")
+
+    def render(self) -> Rendered:
+        verb = "imported" if self.quality_before is None else "upgraded"
+        quality = changed(self.quality_before, self.quality)
+        return rendered(f"{self.movie} {verb}", quality, self.release_title)
+
+
+class MovieFailed(MoviePayload, Durable):
+    message: Text = Field(description="What went wrong.")
+
+    def render(self) -> Rendered:
+        return rendered(f"{self.movie}: a release failed", self.message, self.release_title)
+
+
 class BackupCreated(Durable):
     filename: Name = Field(description="The backup.")
     kind: Name = Field(description="What made it.", examples=["scheduled"])

@@ -10,8 +10,9 @@ from app.arr.registry import all_apps
 from app.core.config import LogLevel
 
 SYSTEM = "system"
-SOURCES: tuple[str, ...] = (*(app_type.value for app_type in all_apps()), SYSTEM)
-"""The source of an entry: an app type, or Huntarr itself."""
+MOVIE_HUNT = "movie_hunt"
+SOURCES: tuple[str, ...] = (*(app_type.value for app_type in all_apps()), SYSTEM, MOVIE_HUNT)
+"""The source of an entry: an app type, Huntarr itself, or Movie Hunt."""
 LEVEL_NUMBERS: dict[LogLevel, int] = {level: logging.getLevelNamesMapping()[level] for level in LogLevel}
 NO_INSTANCE = 0
 """In totals: entries that belong to no instance."""

@@ -237,6 +237,8 @@ class MovieSearch(SQLModel, table=True):
     status: str = Field(default=SearchStatus.QUEUED, max_length=20)
     grabs: bool = True
     """False: it only lists releases for a person to choose from."""
+    is_automatic: bool = False
+    """Asked for by the clock, or for all missing movies: it waits for its turn in the hour."""
     requested_at: datetime = Field(sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -311,6 +313,8 @@ class Grab(SQLModel, table=True):
     """What its import was about to do; whoever finds this after a crash finishes or undoes it."""
     grabbed_at: datetime = Field(sa_type=UtcDateTime)
     completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it was taken out of the client after its import."""
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 

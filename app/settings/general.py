@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from app.core.config import LogLevel
 from app.core.cron import checked_cron
 from app.core.fields import TimeZoneName
-from app.core.schemas import Deferred, In, example, patch_of
+from app.core.schemas import SECRET_MASK, Deferred, In, example, patch_of
 from app.http.addresses import checked_url
 
 PublicUrl = Annotated[str, Field(max_length=500), AfterValidator(str.strip), AfterValidator(checked_url)]
@@ -37,6 +37,14 @@ class GeneralSettings(Deferred):
     )
     backup_retention: int = Field(7, ge=1, le=100, description="How many backups of each kind are kept.")
     metrics_enabled: bool = Field(True, description="Answer `GET /metrics`, for Prometheus.")
+    tmdb_api_key: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        description="Your key of TMDB (v3 key or v4 read token), for Movie Hunt; reads as stars; stars sent back keep "
+        "it.",
+        examples=[SECRET_MASK],
+    )
     session_hours: int = Field(24, ge=1, le=720, description="How long somebody stays logged in.")
     public_url: PublicUrl | None = Field(
         None,

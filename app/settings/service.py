@@ -17,13 +17,16 @@ from app.core.config import LogLevel
 from app.core.db import Database, upsert
 from app.core.errors import Forbidden
 from app.core.logging import set_level
+from app.core.schemas import SECRET_MASK
 from app.core.time_zone import local_zone
+from app.secrets.box import SecretBox, masked
 from app.settings.general import GeneralIn, GeneralSettings
 from app.settings.hunting import HuntingIn, HuntingSettings, effective, merged_values
 from app.settings.models import SettingsSection
 
 GENERAL = "general"
 PAUSED_UNTIL = "paused_until"
+TMDB_API_KEY = "tmdb_api_key"
 TRUSTS_ANYBODY = (
     "Without verify_tls the keys of all apps could go to anybody: this needs a session, or the key of HUNTARR_API_KEY."
 )
@@ -40,8 +43,9 @@ class Pause:
 class SettingsService:
     """The sections `general` and one per app type. Only what the user set is stored; defaults live in the models."""
 
-    def __init__(self, db: Database, clock: Clock, *, log_level: LogLevel = LogLevel.INFO) -> None:
+    def __init__(self, db: Database, clock: Clock, box: SecretBox, *, log_level: LogLevel = LogLevel.INFO) -> None:
         self._db = db
+        self._box = box
         self._clock = clock
         self._defaults: dict[str, Any] = {"timezone": local_zone(os.environ).name, "log_level": log_level}
 
@@ -52,8 +56,14 @@ class SettingsService:
     async def general_in(self, session: AsyncSession) -> GeneralSettings:
         """`general` within an open unit of work."""
         stored = await _stored(session, GENERAL)
-        paused = self.pause_of(stored).paused
-        return GeneralSettings.model_validate({**self._defaults, **stored, "hunting_paused": paused})
+        shown = {"hunting_paused": self.pause_of(stored).paused, TMDB_API_KEY: masked(stored.get(TMDB_API_KEY))}
+        return GeneralSettings.model_validate({**self._defaults, **stored, **shown})
+
+    async def tmdb_api_key(self) -> str | None:
+        """The user's key of TMDB; `DecryptFailed` when it was stored with another secret key."""
+        async with self._db.reading() as session:
+            stored = (await _stored(session, GENERAL)).get(TMDB_API_KEY)
+        return None if stored is None else self._box.decrypt(stored)
 
     async def pause_in(self, session: AsyncSession) -> Pause:
         """The pause in force, within an open unit of work."""
@@ -66,6 +76,10 @@ class SettingsService:
             raise Forbidden(TRUSTS_ANYBODY)
         if "hunting_paused" in changes:
             changes[PAUSED_UNTIL] = None
+        if changes.get(TMDB_API_KEY) == SECRET_MASK:
+            del changes[TMDB_API_KEY]
+        elif changes.get(TMDB_API_KEY) is not None:
+            changes[TMDB_API_KEY] = self._box.encrypt(changes[TMDB_API_KEY].strip())
         async with self._db.session() as session:
             await self._merge(session, changes)
             general = await self.general_in(session)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from app.actions.actions import ActionServices
+from app.actions.actions import ActionRequests, ActionServices
 from app.core.bells import Bells
 from app.core.queue import ArqQueue
 from app.core.row_counts import RowCounts
@@ -71,9 +71,9 @@ async def stepping_runner(rig: Rig, step: Step) -> AsyncIterator[ScheduleRunner]
     hunts = HuntService(db, dispatcher, broadcaster, RowCounts(), rig.clock)
     tester = ConnectionTester(queue, made.infra.http, made.settings)
     instances = InstanceService(db, made.infra.box, made.settings, tester, HuntTimetable(rig.clock), rig.clock)
-    actions = ActionServices(
-        hunts, instances, made.settings, made.backups.planner.request, made.swaparr.service.run_all
-    )
+    movies = made.movie_hunt.searches.request_missing
+    requests = ActionRequests(made.backups.planner.request, made.swaparr.service.run_all, movies)
+    actions = ActionServices(hunts, instances, made.settings, requests)
     try:
         yield ScheduleRunner(db, queue, made.settings, actions, rig.clock)
     finally:
