@@ -108,15 +108,15 @@ def build_container(
     infra: Infra, traffic: AppTraffic, *, lease_seconds: float = LEASE_SECONDS, timing: Timing | None = None
 ) -> Container:
     """All services on `infra`. Opens nothing."""
-    db, clock = infra.db, infra.clock
+    db, clock, timing = infra.db, infra.clock, timing or Timing()
     settings = SettingsService(db, clock, infra.box, log_level=infra.config.log_level)
     instances = _instances(infra, settings)
     bus = EventBus(infra.redis, clock)
     auth = AuthServices.build(infra, settings)
     hunting = HuntingServices.build(infra, settings, instances, bus, lease_seconds=lease_seconds, timing=timing)
     backups = BackupServices.build(infra, settings, hunting, auth, SECTION_READERS)
-    swaparr = SwaparrServices.build(infra, settings, instances, hunting.leases, (timing or Timing()).sleep)
-    movies = MovieHuntServices.build(infra, settings)
+    swaparr = SwaparrServices.build(infra, settings, instances, hunting.leases, timing.sleep)
+    movies = MovieHuntServices.build(infra, settings, timing.sleep, timing.monotonic)
     asked = ActionRequests(backups.planner.request, swaparr.service.run_all, movies.searches.request_missing)
     actions = ActionServices(hunting.service, instances, settings, asked)
     commands = CommandExecutor(hunting.service, instances, settings, auth.audit)

@@ -1,7 +1,9 @@
 """The services of Movie Hunt, built on what the process owns."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from app import __version__
 from app.downloads.making import make_client
@@ -31,6 +33,10 @@ from app.settings.service import SettingsService
 from app.tmdb.client import TmdbClient
 
 
+Sleep: TypeAlias = Callable[[float], Awaitable[object]]
+Timer: TypeAlias = Callable[[], float]
+
+
 @dataclass(frozen=True, slots=True)
 class MovieHuntServices:
     http: HttpClient
@@ -52,10 +58,11 @@ class MovieHuntServices:
     feeds: FeedReader
 
     @classmethod
-    def build(cls, infra: Infra, general: SettingsService) -> "MovieHuntServices":
+    def build(cls, infra: Infra, general: SettingsService, sleep: Sleep, timer: Timer) -> "MovieHuntServices":
+        """`sleep` and `timer` space the calls to one indexer."""
         db, box, clock = infra.db, infra.box, infra.clock
         http = HttpClient({"User-Agent": f"Huntarr/{__version__}"})
-        asking = IndexerClient(http, clock)
+        asking = IndexerClient(http, clock, sleep=sleep, timer=timer)
         make = partial(make_client, http)
         settings = MovieHuntSettingsService(db, general)
         metadata = MovieMetadataService(db, TmdbClient(http, infra.config.tmdb_url, clock), general, clock)

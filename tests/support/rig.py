@@ -152,8 +152,11 @@ async def open_rig(
     polls: tuple[float, ...] = (1, 2, 4),
     push: float | None = None,
     secret: str = SECRET,
+    **more: Any,
 ) -> AsyncIterator[Rig]:
-    """`push`: as in `Timing`; hunts then wait for real, and something must move the clock meanwhile."""
+    """`more`: settings of the process.
+
+    `push`: as in `Timing`; hunts then wait for real, and something must move the clock meanwhile."""
     clock = ManualClock()
     config = Config(
         data_dir=folder,
@@ -161,6 +164,7 @@ async def open_rig(
         redis_url=SecretStr(redis_url),
         secret_key=SecretStr(secret),
         api_key=SecretStr(KEY),
+        **more,
     )
     timing = Timing(sleep=clock.sleep, monotonic=clock.monotonic, polls=polls, push=push)
     async with (
