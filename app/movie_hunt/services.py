@@ -32,7 +32,6 @@ from app.movie_hunt.verdicts import VerdictMaker
 from app.settings.service import SettingsService
 from app.tmdb.client import TmdbClient
 
-
 Sleep: TypeAlias = Callable[[float], Awaitable[object]]
 Timer: TypeAlias = Callable[[], float]
 

@@ -4,7 +4,7 @@ import re
 
 from app.releases.editions import read_edition, split_edition
 from app.releases.groups import read_group, without_suffixes
-from app.releases.kinds import kind_of
+from app.releases.kinds import has_episode, kind_of
 from app.releases.languages import read_hardcoded_subtitles, read_languages
 from app.releases.models import ReleaseKind, ReleaseName, Revision
 from app.releases.sources import read_quality
@@ -29,8 +29,8 @@ def read_release_name(name: str) -> ReleaseName:
     if parts is None:
         return ReleaseName(name=text)
     kind = kind_of(parts.title, parts.tail)
-    if parts.year is None and kind is ReleaseKind.EPISODE:
-        return ReleaseName(name=text, kind=kind)
+    if parts.year is None and (kind is ReleaseKind.EPISODE or has_episode(parts.title)):
+        return ReleaseName(name=text, kind=ReleaseKind.EPISODE)
     title, early_edition = split_edition(parts.title)
     imdb_id, tmdb_id = ids_of(bare)
     tail = parts.tail
@@ -53,11 +53,10 @@ def read_release_name(name: str) -> ReleaseName:
 def read_revision(name: str) -> Revision:
     """PROPER, REPACK and RERIP are version 2, REPACK2 is 3, `.v3.` is 3; REAL in capitals is counted."""
     version, is_repack = 1, False
-    proper = _PROPER.search(name)
-    if proper:
-        is_repack = proper["repack"] is not None
-        version = 2 if proper["number"] is None else int(proper["number"]) + 1
+    for found in _PROPER.finditer(name):
+        is_repack = is_repack or found["repack"] is not None
+        version = max(version, 2 if found["number"] is None else int(found["number"]) + 1)
     marked = _VERSION.search(name)
-    if marked and not proper:
+    if marked and version == 1:
         version = int(marked[1] or marked[2])
     return Revision(version, len(_REAL.findall(name)), is_repack)

@@ -19,6 +19,8 @@ _GERMAN = re.compile(r"(?<![A-Za-z])(?:german|truefrench)(?![A-Za-z])", re.IGNOR
 _HASHED = re.compile(r"\[[0-9A-Fa-f]{8}\]")
 _AKA = re.compile(r"\s+(?:AKA|aka|A\.K\.A\.|a\.k\.a\.)\s+|\s+/\s+")
 _DOTTED = re.compile(r"^(?:[A-Za-z0-9]\.){2,}[A-Za-z0-9]?\.?$")
+_ACRONYM_AT_END = re.compile(r"(?:^|[ .])(?:[A-Za-z0-9]\.){1,}[A-Za-z0-9]$")
+_LANGUAGE_AT_END = re.compile(r"[ ._-]+(?:german|truefrench)(?:[ ._-]+[DM]L)?[ ._-]*$", re.IGNORECASE)
 _IMDB = re.compile(r"(?<![A-Za-z0-9])(tt[0-9]{7,9})(?![0-9])")
 _TMDB = re.compile(r"tmdb(?:id)?-?([0-9]{1,9})(?![0-9])", re.IGNORECASE)
 
@@ -96,7 +98,7 @@ def _has_text(text: str) -> bool:
 
 def titles_of(title: str) -> tuple[str, ...]:
     """The title with blanks, and its parts where it is two titles (`A AKA B`)."""
-    whole = plain_title(title)
+    whole = plain_title(_LANGUAGE_AT_END.sub("", title) or title)
     if not whole:
         return ()
     parts = [part.strip() for part in _AKA.split(whole) if part.strip()]
@@ -105,10 +107,20 @@ def titles_of(title: str) -> tuple[str, ...]:
 
 def plain_title(title: str) -> str:
     """Dots and underscores are blanks, but dots of an acronym (`S.W.A.M.P.`) stay."""
-    text = title.replace("_", " ").replace("+", " ") if " " not in title.strip() else title.replace("_", " ")
-    text = text.strip(TITLE_ENDS)
+    has_blanks = " " in title.strip()
+    text = title.replace("_", " ") if has_blanks else title.replace("_", " ").replace("+", " ")
+    text = _without_ends(text)
     text = " ".join(_plain_piece(piece) for piece in text.split()) if " " in text else _with_acronyms(text)
-    return " ".join(text.split()).strip(TITLE_ENDS)
+    return _without_ends(" ".join(text.split()))
+
+
+def _without_ends(text: str) -> str:
+    """Without separators around it; a bracket that is closed within the title stays, and so does an acronym's dot."""
+    text = text.lstrip(TITLE_ENDS.replace("(", "").replace("[", "").replace("{", "")).rstrip(TITLE_ENDS + ".")
+    for opening, closing in _BRACKETS.items():
+        if text.startswith(opening) and closing not in text:
+            text = text.lstrip(opening)
+    return f"{text}." if _ACRONYM_AT_END.search(text) else text
 
 
 def _plain_piece(piece: str) -> str:
@@ -120,8 +132,8 @@ def _with_acronyms(text: str) -> str:
     words: list[str] = []
     letters: list[str] = []
     pieces = text.split(".")
-    for piece in [*pieces, ""]:
-        if len(piece) == 1 and piece.isalpha() and not (piece in "aAI" and not letters):
+    for at, piece in enumerate([*pieces, ""]):
+        if len(piece) == 1 and piece.isalpha() and not (piece in "aAI" and not letters and not _is_letter(pieces, at)):
             letters.append(piece)
             continue
         if letters:
@@ -130,3 +142,8 @@ def _with_acronyms(text: str) -> str:
         if piece:
             words.append(piece)
     return " ".join(words)
+
+
+def _is_letter(pieces: list[str], at: int) -> bool:
+    """Whether the next piece is a single letter too: `A.L.F`, not `A.Winter.Debt`."""
+    return at + 1 < len(pieces) and len(pieces[at + 1]) == 1 and pieces[at + 1].isalpha()

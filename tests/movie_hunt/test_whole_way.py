@@ -17,21 +17,23 @@ RIGHT = "Iron.Meadow.2019.1080p.BluRay.x264-GRP"
 needs_qbittorrent = pytest.mark.skipif(QBITTORRENT is None, reason="qbittorrent-nox is not installed")
 
 
+def of_movie(title: str, **fields: Any) -> SimRelease:
+    """A release that the indexer says is of the movie."""
+    return SimRelease(title, **({"tmdb_id": MOVIE.id, "imdb_id": MOVIE.imdb_id} | fields))
+
+
 def hundred_releases(torrent: bytes) -> list[SimRelease]:
     """One right release among wrong movies, wrong years, cams, too large, foreign and other ones."""
-    ids = {"tmdb_id": MOVIE.id, "imdb_id": MOVIE.imdb_id}
-    wrong = [SimRelease(f"Copper.Valley.{1990 + number}.1080p.BluRay.x264-GRP", **ids) for number in range(20)]
-    wrong += [SimRelease(f"Iron.Meadow.{year}.1080p.BluRay.x264-GRP", **ids) for year in range(1999, 2017)]
-    wrong += [SimRelease(f"Iron.Meadow.2019.{word}.x264-G{n}", **ids) for n in range(5) for word in ("CAM", "TS", "TC")]
-    wrong += [SimRelease(f"Iron.Meadow.2019.1080p.WEB-DL.H264-BIG{n}", size=60 * GB, **ids) for n in range(15)]
-    wrong += [SimRelease(f"Iron.Meadow.2019.S01E{n:02}.1080p.WEB-DL.H264-GRP", **ids) for n in range(1, 16)]
-    wrong += [
-        SimRelease(f"Iron.Meadow.2019.1080p.BluRay.x264-OTHER{n}", tmdb_id=1, imdb_id=MOVIE.imdb_id) for n in range(5)
-    ]
-    wrong += [SimRelease(f"Iron.Meadow.Trilogy.2019.1080p.BluRay.x264-P{n}", **ids) for n in range(6)]
-    wrong += [SimRelease(f"Iron.Meadow.2019.HC.1080p.WEB-DL.H264-HC{n}", **ids) for n in range(5)]
-    right = SimRelease(RIGHT, content=torrent, seeders=3, peers=3, **ids)
-    return [*wrong[:60], right, *wrong[60:]]
+    titles = [f"Copper.Valley.{1990 + number}.1080p.BluRay.x264-GRP" for number in range(20)]
+    titles += [f"Iron.Meadow.{year}.1080p.BluRay.x264-GRP" for year in range(1999, 2017)]
+    titles += [f"Iron.Meadow.2019.{word}.x264-G{n}" for n in range(5) for word in ("CAM", "TS", "TC")]
+    titles += [f"Iron.Meadow.2019.S01E{n:02}.1080p.WEB-DL.H264-GRP" for n in range(1, 16)]
+    titles += [f"Iron.Meadow.Trilogy.2019.1080p.BluRay.x264-P{n}" for n in range(6)]
+    titles += [f"Iron.Meadow.2019.HC.1080p.WEB-DL.H264-HC{n}" for n in range(5)]
+    wrong = [of_movie(title) for title in titles]
+    wrong += [of_movie(f"Iron.Meadow.2019.1080p.WEB-DL.H264-BIG{n}", size=60 * GB) for n in range(15)]
+    wrong += [of_movie(f"Iron.Meadow.2019.1080p.BluRay.x264-OTHER{n}", tmdb_id=1) for n in range(5)]
+    return [*wrong[:60], of_movie(RIGHT, content=torrent, seeders=3, peers=3), *wrong[60:]]
 
 
 async def seed(client: RunningClient, torrent: bytes, content: Path) -> None:

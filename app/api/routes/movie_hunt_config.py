@@ -26,7 +26,7 @@ from app.movie_hunt.clients import (
     DownloadClientPatch,
     DownloadClientTestIn,
 )
-from app.movie_hunt.indexers import IndexerIn, MovieIndexerOut, IndexerPatch, IndexerTestIn, ServerTestOut
+from app.movie_hunt.indexers import IndexerIn, IndexerPatch, IndexerTestIn, MovieIndexerOut, ServerTestOut
 from app.movie_hunt.profiles import ProfileIn, ProfileOut, ProfilePatch
 from app.movie_hunt.root_folders import RootFolderIn, RootFolderOut
 
