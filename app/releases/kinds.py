@@ -6,7 +6,8 @@ from app.releases.models import ReleaseKind
 from app.releases.sources import quality_words_begin
 
 _EPISODE = re.compile(
-    r"(?<![A-Za-z0-9])(?:S[0-9]{1,2}[ ._-]?EP?[0-9]{1,3}|S[0-9]{1,4}(?:[ ._-]?D[0-9]{1,2}|E[0-9]{1,3})?(?![A-Za-z0-9])|[0-9]{1,2}x[0-9]{2,3}(?![0-9])|"
+    r"(?<![A-Za-z0-9])(?:S[0-9]{1,2}[ ._-]?EP?[0-9]{1,3}|S[0-9]{1,4}(?:[ ._-]?D[0-9]{1,2}|E[0-9]{1,3})?(?![A-Za-z0-9])|"
+    r"[0-9]{1,2}x[0-9]{2,3}(?![0-9])|"
     r"(?:Season|Saison|Staffel|Series|Cap|Vol)[ ._-]?[0-9]{1,4}|Episode[ ._-]?[0-9]{1,3}|E[0-9]{2,3}(?![A-Za-z0-9])|"
     r"Complete[ ._-](?:Series|Season)|Week[ ._-]?[0-9]{1,2}|"
     r"UFC[ ._-]?[0-9]{1,3}|WWE|NBA|NFL|NHL|MLB|Formula[ ._-]?[12E]|Grand[ ._-]Prix|MotoGP)",

@@ -67,7 +67,8 @@ _DISC_CODEC = re.compile(r"(?<![A-Za-z0-9])(?:AVC|VC-?1|MPEG-?2|BD25|BD50|BD66|B
 _DISC = re.compile(
     r"(?<![A-Za-z0-9])(?:COMPLETE[ ._-](?:UHD[ ._-])?(?:BLU-?RAY|BD)|"
     r"(?:COMPLETE[ ._-])?(?:BD|Blu-?ray|BR)[ ._-]?(?:ISO|DISK|DISC)|"
-    r"(?:UHD[ ._-])?BLU-?RAY[ ._-]COMPLETE|BDMV|BD-?(?:25|50|66|100)|BR-?DISK|BDISO|FULL[ ._-]DISC|(?:BLU-?RAY|BD)[ ._-](?:[0-9]+[pi][ ._-])?ISO)(?![A-Za-z0-9])",
+    r"(?:UHD[ ._-])?BLU-?RAY[ ._-]COMPLETE|BDMV|BD-?(?:25|50|66|100)|BR-?DISK|BDISO|"
+    r"FULL[ ._-]DISC|(?:BLU-?RAY|BD)[ ._-](?:[0-9]+[pi][ ._-])?ISO)(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 _EXTENSION = re.compile(r"\.([A-Za-z0-9]{2,4})$")

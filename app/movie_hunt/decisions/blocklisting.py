@@ -12,8 +12,7 @@ SAME_POST = timedelta(minutes=2)
 def is_blocked(offer: Offer, blocked: BlockedRelease) -> bool:
     """A torrent by its info hash, or its exact title at the same indexer; usenet by title and date.
 
-    At the same indexer the date of a usenet post may drift by seconds, and it is the same post; at another one the
-    size has to be the same too.
+    The date of a usenet post may drift by seconds, and each indexer counts its size in its own way.
     """
     if offer.protocol is not blocked.protocol:
         return False
@@ -26,5 +25,4 @@ def is_blocked(offer: Offer, blocked: BlockedRelease) -> bool:
         return False
     if offer.published_at is None or blocked.published_at is None:
         return offer.indexer_id == blocked.indexer_id
-    is_near = abs(offer.published_at - blocked.published_at) <= SAME_POST
-    return is_near and (offer.indexer_id == blocked.indexer_id or offer.size == blocked.size)
+    return abs(offer.published_at - blocked.published_at) <= SAME_POST

@@ -62,4 +62,4 @@ def _size_key(offer: Offer, movie: MovieFacts, profile: ProfileRules) -> tuple[f
     if band is None or band.preferred is None:
         return 0, -(size // SIZE_STEP)
     preferred = band.preferred * MEGABYTE * runtime_of(movie)
-    return round(abs(size - preferred) / SIZE_STEP), 0
+    return abs(size // SIZE_STEP - preferred // SIZE_STEP), 0

@@ -21,16 +21,12 @@ def upgrade_rejections(
     """Why the release is no upgrade of the file; empty when it is one."""
     better = group_of(offer.name.quality, profile) - group_of(held.quality, profile)
     newer = _newer(offer, held)
-    if newer > 0 and offer.name.quality is held.quality and rules.upgrades_to_propers:
-        repack = _repack_rejection(offer, held)
-        if repack is not None:
-            return [repack]
-        if profile.upgrades_allowed:
-            return []
+    if newer > 0 and better == 0 and rules.upgrades_to_propers:
+        return _repack_rejections(offer, held) if offer.name.quality is held.quality else []
     is_better = better > 0 or (better == 0 and score > held.score)
     off = [Rejection.UPGRADES_OFF] if is_better and not profile.upgrades_allowed else []
     met = _quality_met(held, profile)
-    if met and (profile.cutoff_score is None or held.score >= profile.cutoff_score):
+    if met and (off or profile.cutoff_score is None or held.score >= profile.cutoff_score):
         return [Rejection.CUTOFF_MET, *off]
     if off:
         return off
@@ -42,7 +38,7 @@ def _no_better(offer: Offer, score: int, held: HeldFile, profile: ProfileRules, 
     if better < 0:
         return [Rejection.FILE_SAME_OR_BETTER]
     if better > 0:
-        if _quality_met(held, profile) and score <= held.score:
+        if _quality_met(held, profile):
             return [Rejection.CUTOFF_MET]
         return [Rejection.FILE_SAME_OR_BETTER] if _loses_edition(offer, held) else []
     return [Rejection.FILE_SCORE_SAME_OR_HIGHER] if score < held.score + max(1, profile.min_score_increment) else []
@@ -61,12 +57,12 @@ def _quality_met(held: HeldFile, profile: ProfileRules) -> bool:
     return group_of(held.quality, profile) >= cutoff
 
 
-def _repack_rejection(offer: Offer, held: HeldFile) -> Rejection | None:
+def _repack_rejections(offer: Offer, held: HeldFile) -> list[Rejection]:
     """A repack puts right what its own group did wrong."""
     if not offer.name.revision.is_repack:
-        return None
+        return []
     same = offer.name.group is not None and (offer.name.group or "").lower() == (held.group or "").lower()
-    return None if same else Rejection.REPACK_OF_ANOTHER_GROUP
+    return [] if same else [Rejection.REPACK_OF_ANOTHER_GROUP]
 
 
 def _loses_edition(offer: Offer, held: HeldFile) -> bool:
