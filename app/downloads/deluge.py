@@ -17,7 +17,6 @@ from app.downloads.models import (
     SeedGoals,
 )
 from app.downloads.replies import (
-    ClientErrorCode,
     bad_reply,
     client_failed,
     number,
@@ -195,8 +194,9 @@ def _result(reply: HttpReply) -> Any:
     parsed = _parsed(reply)
     error = parsed.get("error")
     if isinstance(error, dict):
-        words = clean_text(error.get("message")) or "an error"
-        raise client_failed(ClientErrorCode.REFUSED_RELEASE, f"Deluge answers: {words}")
+        # A failure of the daemon comes as Twisted prints it: the sentence stands behind the name of its class.
+        words = text(error.get("message")).rpartition(">: ")[2].strip(" ]\n.")
+        raise refused_release(NAME, words)
     return parsed["result"]
 
 

@@ -28,9 +28,9 @@ def client_failed(
 
 
 def refused_release(client: str, words: object = None) -> ClientFailed:
-    said = clean_text(words)
+    said = (clean_text(words) or "").rstrip(".")
     return client_failed(
-        ClientErrorCode.REFUSED_RELEASE, f"{client} does not take the release{f': {said}' if said else '.'}"
+        ClientErrorCode.REFUSED_RELEASE, f"{client} does not take the release{f': {said}' if said else ''}."
     )
 
 

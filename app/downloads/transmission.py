@@ -65,7 +65,7 @@ class Transmission:
     async def add(self, payload: ReleasePayload, *, name: str, goals: SeedGoals = NO_GOALS) -> str:
         if isinstance(payload, NzbFile):
             raise wrong_kind(NAME)
-        arguments: dict[str, Json] = {"labels": [self._connection.category]}
+        arguments: dict[str, Json] = {}
         if isinstance(payload, MagnetLink):
             arguments["filename"] = payload.uri
         else:
@@ -75,7 +75,7 @@ class Transmission:
         if not isinstance(added, dict):
             raise refused_release(NAME)
         found = text(added.get("hashString")).lower()
-        await self._set_goals(found, goals)
+        await self._set(found, goals)
         return found
 
     async def downloads(self) -> Sequence[ClientDownload]:
@@ -101,15 +101,15 @@ class Transmission:
             arguments["ids"] = [download_id]
         return rows((await self._call("torrent-get", arguments)).get("torrents"))
 
-    async def _set_goals(self, info_hash: str, goals: SeedGoals) -> None:
-        arguments: dict[str, Json] = {}
+    async def _set(self, info_hash: str, goals: SeedGoals) -> None:
+        """Our label, which version 3 does not take when a torrent is added, and the goals of the tracker."""
+        arguments: dict[str, Json] = {"labels": [self._connection.category]}
         if goals.ratio is not None:
             arguments |= {"seedRatioLimit": goals.ratio, "seedRatioMode": OWN_LIMIT}
         if goals.time is not None:
             minutes = max(1, int(goals.time.total_seconds() // 60))
             arguments |= {"seedIdleLimit": min(minutes, 65535), "seedIdleMode": OWN_LIMIT}
-        if arguments:
-            await self._call("torrent-set", {"ids": [info_hash], **arguments})
+        await self._call("torrent-set", {"ids": [info_hash], **arguments})
 
     async def _call(self, method: str, arguments: Mapping[str, Json]) -> dict[str, Any]:
         """The arguments of the reply. The first call, and one now and then, is answered with a new session id."""
