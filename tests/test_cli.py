@@ -346,6 +346,7 @@ WRONG = {
     "admin_password": [SECRET[:9]],
     "log_level": ["LOUD"],
     "log_format": ["xml"],
+    "tmdb_url": [f"ftp://{SECRET}", f"https://u:{SECRET}@tmdb/3"],
     "base_url": [f"/a?{SECRET}", "/a/../b", "http://a/b"],
     "trusted_proxies": [f"10.0.0.0/8, {SECRET}", "10.0.0.0/33"],
     "cors_origins": ["*", f"ftp://{SECRET}", "https://a.example/path"],

@@ -72,6 +72,8 @@ def test_what_cannot_be_installed_is_said_in_one_line(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603
         [str(tools / "bash"), str(tmp_path / "ci/run")], env={"PATH": str(tools)}, capture_output=True, text=True
     )
-    missing = "chromium mosquitto promtool systemd-analyze"
+    missing = (
+        "chromium mosquitto promtool systemd-analyze qbittorrent-nox transmission-daemon deluged deluge-web nzbget"
+    )
     assert done.stderr == f"The tests that need {missing} are skipped: not root.\n"
     assert done.stdout == f"lint without: {missing}, true\ntest without: {missing}, true\n"

@@ -106,33 +106,25 @@ async def look_at_queues(container: Container) -> None:
     await container.swaparr.runner.enqueue_due()
 
 
-async def search_due_movies(container: Container) -> datetime | None:
-    """Searches of movies that are due, and those that wait for their turn."""
-    searches = container.movie_hunt.searches
-    due_at = await searches.next_due_at()
-    if due_at is not None and due_at <= container.infra.clock():
-        await searches.start_due()
-    return due_at
-
-
-async def track_movie_downloads(container: Container) -> None:
-    """A job: a client may answer slowly."""
-    if await container.movie_hunt.tracker.has_work():
-        minute = f"{container.infra.clock():%H%M}"
-        await container.infra.queue.enqueue(TRACK_DOWNLOADS, job_id=f"{TRACK_DOWNLOADS}:{minute}")
-
-
-async def read_movie_feeds(container: Container) -> datetime | None:
-    """A job: an indexer may answer slowly."""
-    due_at = await container.movie_hunt.feeds.next_due_at()
-    if due_at is not None and due_at <= container.infra.clock():
-        minute = f"{container.infra.clock():%H%M}"
-        await container.infra.queue.enqueue(READ_FEEDS, job_id=f"{READ_FEEDS}:{minute}")
-    return due_at
+async def tend_movies(container: Container) -> None:
+    """Searches and feeds that are due, and what became of downloads. Without movies there is nothing to ask."""
+    movies, queue, now = container.movie_hunt, container.infra.queue, container.infra.clock()
+    if not await movies.library.has_movies():
+        return
+    search_at, feed_at = await movies.searches.next_due_at(), await movies.feeds.next_due_at()
+    if search_at is not None and search_at <= now:
+        await movies.searches.start_due()
+    # Jobs, because clients and indexers may answer slowly.
+    if feed_at is not None and feed_at <= now:
+        await queue.enqueue(READ_FEEDS, job_id=f"{READ_FEEDS}:{now:%H%M}")
+    if await movies.tracker.has_work():
+        await queue.enqueue(TRACK_DOWNLOADS, job_id=f"{TRACK_DOWNLOADS}:{now:%H%M}")
 
 
 async def refresh_movies(container: Container) -> None:
     """A job: TMDB is asked for each of them."""
+    if not await container.movie_hunt.library.has_movies():
+        return
     hour = f"{container.infra.clock():%Y-%m-%dT%H}"
     await container.infra.queue.enqueue(REFRESH_MOVIES, job_id=f"{REFRESH_MOVIES}:{hour}")
 
@@ -154,9 +146,7 @@ TICKS = (
     Tick(follow_up, seconds={10}),
     Tick(refresh_prowlarrs, seconds={30}),
     Tick(look_at_queues, seconds={45}),
-    Tick(search_due_movies, seconds={5}, is_planned=True),
-    Tick(track_movie_downloads, seconds={25}),
-    Tick(read_movie_feeds, seconds={35}, is_planned=True),
+    Tick(tend_movies, seconds={25}),
     Tick(refresh_movies, seconds={50}, minutes={23}),
     Tick(start_due_backups, seconds={15}),
     Tick(apply_log_level, seconds=EVERY_5, in_every_worker=True, is_planned=True),

@@ -37,6 +37,7 @@ from app.hunting.store.models import (
 )
 from app.instances.models import Instance, InstanceState
 from app.instances.own_settings import prowlarr_settings, swaparr_settings
+from app.movie_hunt.readable import MOVIE_READERS
 from app.notifications.models import ConnectionState, NotificationConnection
 from app.notifications.schemas import ConnectionOut
 from app.prowlarr.indexers import read_links, read_stored
@@ -264,4 +265,5 @@ READERS: Final[Mapping[type[SQLModel], Reader]] = {
     Hook: _hook,
     AppWebhook: _app_webhook,
     SettingsSection: _section,
+    **MOVIE_READERS,
 }

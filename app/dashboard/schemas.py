@@ -61,12 +61,22 @@ class SwaparrStatsOut(Out):
     removed: int
 
 
+class MovieHuntStatsOut(Out):
+    """The library of Movie Hunt."""
+
+    movies: int
+    missing: int = Field(description="Monitored movies that are available, have no file, and are not under way.")
+    downloading: int = Field(description="Downloads that are not imported yet.")
+    imported: int = Field(description="Movies that have a file.")
+
+
 class StatsOut(Out):
     """The whole dashboard, at most one second old."""
 
     generated_at: UtcTime
     totals: CountersOut
     apps: dict[AppType, AppStatsOut]
+    movie_hunt: MovieHuntStatsOut
     swaparr: SwaparrStatsOut
     queue: QueueStatsOut
 

@@ -37,6 +37,7 @@ from app.hunting.store.caps import UsedUnits
 from app.hunting.store.models import HuntState, HuntStatus
 from app.hunting.store.open_hunts import open_hunts
 from app.instances.models import Instance, InstanceState
+from app.movie_hunt.totals import movie_totals
 from app.settings.hunting import one_setting
 from app.settings.service import SettingsService
 from app.swaparr.totals import reset_swaparr_totals, swaparr_totals
@@ -113,6 +114,7 @@ class StatsService:
             used = await used_by_instance(session, now)
             hunts = await open_hunts(session)
             swaparr = await swaparr_totals(session)
+            movies = await movie_totals(session, self._clock())
         counted = {row.instance_id: row for row in totals}
         instances: dict[AppType, list[InstanceStatsOut]] = {app_type: [] for app_type in all_apps()}
         for row in rows:

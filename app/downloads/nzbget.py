@@ -19,7 +19,7 @@ from app.downloads.models import (
 from app.downloads.replies import bad_reply, refused_release, rows, size, status_failed, text, wrong_kind
 from app.http.bodies import Json, clean_text, parse_json
 from app.http.client import HttpClient
-from app.http.errors import BadBody
+from app.http.errors import BadBody, HttpError, HttpErrorCode
 from app.http.messages import Endpoint, HttpReply, HttpRequest
 
 NAME = "NZBGet"
@@ -31,6 +31,9 @@ QUEUED = frozenset({"QUEUED", "FETCHING"})
 PAUSED = "PAUSED"
 CHECKING = frozenset({"LOADING_PARS", "VERIFYING_SOURCES", "VERIFYING_REPAIRED"})
 FAILED_DELETES = frozenset({"HEALTH", "DUPE", "SCAN", "COPY", "BAD"})
+
+
+WRITES = frozenset({"append", "editqueue"})
 
 
 class Nzbget:
@@ -110,6 +113,12 @@ class Nzbget:
     async def _call(self, method: str, params: Sequence[Json] = ()) -> Any:
         body: Json = {"method": method, "params": list(params), "id": 1}
         request = HttpRequest("POST", "/jsonrpc", json=body, sniffs_json=True)
+        try:
+            return await self._http.request(self._endpoint, request, _read)
+        except HttpError as failure:
+            if method in WRITES or failure.code is not HttpErrorCode.UNREACHABLE or not failure.may_have_reached:
+                raise
+        # It closes a kept connection now and then, while we write to it: what only reads may be asked again.
         return await self._http.request(self._endpoint, request, _read)
 
     def _group(self, group: Mapping[str, Any]) -> ClientDownload:

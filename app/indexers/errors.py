@@ -37,7 +37,7 @@ def failed(
 
 def error_of(code: int, description: str) -> HttpError:
     """The error that an indexer's `<error code description>` tells."""
-    words = f" It says: {description}" if description else ""
+    words = f" It says: {description.rstrip('.')}." if description else ""
     if code in LIMIT_CODES or LIMIT_WORDS in description.lower():
         return failed(IndexerErrorCode.LIMIT_REACHED, f"The indexer's limit of requests is reached.{words}")
     if code in KEY_CODES:

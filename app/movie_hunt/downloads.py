@@ -117,6 +117,7 @@ async def _grabs_out(session: AsyncSession, rows: Sequence[Grab]) -> list[GrabOu
         GrabOut.model_validate(
             {
                 **row.model_dump(),
+                "size_left": row.left,
                 "movie_title": movies[row.movie_id][0],
                 "movie_year": movies[row.movie_id][1],
                 "client": ReleaseFacts.model_validate(row.facts).client,

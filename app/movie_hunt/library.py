@@ -72,6 +72,10 @@ class MovieLibrary:
         items = [movie_out(row, states[row.id or 0], self._clock) for row in rows]
         return Page[MovieOut](items=items, total=total, page=page, page_size=page_size)
 
+    async def has_movies(self) -> bool:
+        async with self._db.glance() as session:
+            return (await session.exec(select(Movie.id).limit(1))).first() is not None
+
     async def get(self, movie_id: int) -> MovieOut:
         async with self._db.reading() as session:
             return await self._out(session, await require_movie(session, movie_id))

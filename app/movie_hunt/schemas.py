@@ -220,9 +220,14 @@ class GrabOut(Out):
     quality: Quality
     score: int
     size: Int64 | None
-    left: Int64 | None = Field(description="Bytes that are not there yet.")
+    size_left: Int64 | None = Field(description="Bytes that are not there yet.")
     grabbed_at: UtcTime
     completed_at: UtcTime | None
+
+
+class RejectionCountOut(Out):
+    reason: Rejection
+    releases: int
 
 
 class MovieHistoryOut(Out):
@@ -241,12 +246,7 @@ class MovieHistoryOut(Out):
     score: int | None
     size: Int64 | None
     reason: str | None
-    rejections: list["RejectionCountOut"] = Field(description="Of a search: how many releases had which reason.")
-
-
-class RejectionCountOut(Out):
-    reason: Rejection
-    releases: int
+    rejections: list[RejectionCountOut] = Field(description="Of a search: how many releases had which reason.")
 
 
 class BlocklistOut(Out):
@@ -261,6 +261,3 @@ class BlocklistOut(Out):
     size: Int64 | None
     reason: str
     at: UtcTime
-
-
-MovieHistoryOut.model_rebuild()

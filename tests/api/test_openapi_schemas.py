@@ -27,7 +27,7 @@ Pick Omit Readonly Required Client AuthenticatedClient BaseModel Field Literal U
 APIResponse GenericOpenAPIError
 """
 TAKEN = {*JAVA.split(), *OTHERS.split()}
-INT64 = {"before_id", "event_id", "id", "next_before_id", "size_bytes"}
+INT64 = {"before_id", "event_id", "free_space", "id", "next_before_id", "size", "size_bytes", "size_left"}
 WITH_LARGE_ID = {"LogEntryOut", "LogLine"}
 BY_TARGET = {"enable", "disable", "hunt", "set_hourly_cap", "swaparr"}
 PARAMS: dict[str, dict[str, Any]] = {"set_hourly_cap": {"hourly_cap": 5}, "hunt": {"limit": 2}, "pause": {"minutes": 5}}

@@ -14,7 +14,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Column, Table, insert, select
+from sqlalchemy import Column, Table, delete, insert, select
 from sqlalchemy.types import TypeDecorator
 
 from app.arr.errors import ErrorCode
@@ -31,12 +31,20 @@ from app.backup.sequences import last_id
 from app.backup.service import BackupService
 from app.backup.values import ColumnKind, kind_of
 from app.core.db import Database
+from app.downloads.models import ClientKind
 from app.events.payloads import Level
 from app.hunting.selection.policy import Reason
 from app.hunting.selection.requested import RequestedItem
 from app.hunting.store.models import Outcome, Trigger
 from app.hunting.store.reasons import HuntReason
+from app.indexers.models import Capabilities, IndexerKind, Protocol
+from app.movie_hunt.importing.placing import FileMove, ImportPlan
+from app.movie_hunt.indexer_calls import capabilities_document
+from app.movie_hunt.models import MinimumAvailability, MovieEvent, MovieProfile
+from app.movie_hunt.profiles import ProfileDocument
+from app.movie_hunt.release_facts import ReleaseFacts
 from app.prowlarr.indexers import StoredIndexer, stored
+from app.releases.models import Quality
 from app.schedules.models import RunTrigger
 from app.swaparr.models import SwaparrAction
 from app.swaparr.policy import Away, Memory, Record, Standing
@@ -50,6 +58,7 @@ PASSPHRASE = "carry me to the other machine"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # cheap: the tests restore often
+PLAN = ImportPlan(FileMove("/d/é.mkv", "/m/é.mkv", "/m/.part"), (), None, "/m", "/d", 0)
 HERE = Origin("127.0.0.1")
 KNOWN: dict[str, list[Any]] = {
     "user_id": [1],
@@ -101,6 +110,26 @@ KNOWN_OF: dict[str, dict[str, list[Any]]] = {
         "items": [[], stored_items([RequestedItem("movie:1", 1, "é")])],
     },
     "swaparr_history": {"action": list(SwaparrAction), "cause": [None, *Cause], "keys": [[], ["movie:1"]]},
+    "movie_hunt_profiles": {"rules": [ProfileDocument().model_dump(mode="json")]},
+    "movie_hunt_indexers": {"kind": list(IndexerKind), "categories": [[], [2000, 2040]]},
+    "movie_hunt_indexer_states": {"capabilities": [None, capabilities_document(Capabilities())], "feed_guids": [["é"]]},
+    "movie_hunt_clients": {"kind": list(ClientKind), "path_mappings": [[], [{"remote": "C:\\é", "local": "/é"}]]},
+    "movie_hunt_movies": {
+        "minimum_availability": list(MinimumAvailability),
+        "alternative_titles": [[], ["é😀"]],
+        "genres": [[]],
+        "tags": [["é"]],
+    },
+    "movie_hunt_files": {"quality": list(Quality), "languages": [[], ["German"]]},
+    "movie_hunt_grabs": {
+        "state": ["imported", "failed"],
+        "protocol": list(Protocol),
+        "quality": list(Quality),
+        "facts": [ReleaseFacts(indexer="é", protocol=Protocol.TORRENT).document],
+        "journal": [None, PLAN.document],
+    },
+    "movie_hunt_history": {"event": list(MovieEvent), "rejections": [[], [{"reason": "pack", "releases": 3}]]},
+    "movie_hunt_blocklist": {"protocol": list(Protocol)},
     "hunt_skips": {"reason": list(Reason)},
     "schedules": {
         "name": ["é😀"],
@@ -200,6 +229,7 @@ def _key(column: Column[Any], number: int) -> Any:
 async def fill(db: Database, *, but: tuple[str, ...] = ()) -> None:
     async with db.session() as session:
         connection = await session.connection()
+        await connection.execute(delete(MovieProfile))  # the one that every installation begins with
         for table in saved_tables():
             if table.name not in but and (rows := odd_rows(table)):
                 await connection.execute(insert(table), rows)

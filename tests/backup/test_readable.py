@@ -24,6 +24,15 @@ LISTS = (
     "/api/settings",
     "/api/settings/mqtt",
     "/api/backup/list",
+    "/api/movie-hunt/movies?page_size=500",
+    "/api/movie-hunt/queue?page_size=500",
+    "/api/movie-hunt/history?page_size=500",
+    "/api/movie-hunt/blocklist?page_size=500",
+    "/api/movie-hunt/quality-profiles",
+    "/api/movie-hunt/indexers",
+    "/api/movie-hunt/download-clients",
+    "/api/movie-hunt/root-folders",
+    "/api/movie-hunt/settings",
     "/metrics",
 )
 # Nothing but numbers, times and texts that are shown as they are.
@@ -31,6 +40,7 @@ WITHOUT_READER = {
     "cap_entries",
     "hunt_states",
     "instances",  # read with the settings of their app type
+    "movie_hunt_root_folders",
     "notification_states",
     "recovery_codes",
     "search_requests",

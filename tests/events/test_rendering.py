@@ -52,6 +52,11 @@ VALUES = {
     "strikes": 2,
     "max_strikes": 3,
     "searches": 1,
+    "movie_id": 7,
+    "tmdb_id": 603,
+    "year": 1999,
+    "client": "qBittorrent",
+    "path": "/movies/x.mkv",
 }
 """A value for every field of every durable event."""
 SUMS = "2 searches sent, 4 skipped, 1 error, took 1 min, next hunt at 2026-11-23 12:00 UTC."
@@ -75,6 +80,9 @@ TEXTS = {
         "TV: a stuck download was removed",
         "The Wire: failed import. 1 search is asked for.",
     ),
+    "movie.grabbed": ("The Wire (1999) grabbed", "WEBDL-1080p, 1.5 MB, via Nyx\nThe.Wire.1080p"),
+    "movie.imported": ("The Wire (1999) upgraded", "SDTV → WEBDL-1080p\nThe.Wire.1080p"),
+    "movie.failed": ("The Wire (1999): a release failed", "The disk is full.\nThe.Wire.1080p"),
     "backup.created": ("Backup created (scheduled)", "huntarr.zip, 1.5 MB, took 1 min."),
     "backup.failed": ("Backup failed (scheduled)", "The disk is full."),
     "system.error": (

@@ -81,7 +81,7 @@ async def qbittorrent(folder: Path) -> AsyncIterator[RunningClient]:
     config.mkdir(parents=True)
     (config / "qBittorrent.conf").write_text(_qbittorrent_config(port, peer_port, saves))
     command = [str(QBITTORRENT), f"--profile={folder}", f"--webui-port={port}"]
-    async with _running(command, folder, f"http://127.0.0.1:{port}/"):
+    async with running(command, folder, f"http://127.0.0.1:{port}/"):
         yield RunningClient(f"http://127.0.0.1:{port}", saves, peer_port)
 
 
@@ -124,7 +124,7 @@ async def transmission(folder: Path) -> AsyncIterator[RunningClient]:
         *("--auth", "--username", USER, "--password", PASSWORD, "--no-dht", "--no-lpd", "--no-portmap"),
         *("--bind-address-ipv4", "127.0.0.1"),
     ]
-    async with _running(command, folder, f"http://127.0.0.1:{port}/transmission/rpc"):
+    async with running(command, folder, f"http://127.0.0.1:{port}/transmission/rpc"):
         yield RunningClient(f"http://127.0.0.1:{port}", saves, peer_port)
 
 
@@ -150,7 +150,7 @@ async def deluge(folder: Path, *, labels: bool = True) -> AsyncIterator[RunningC
     try:
         await _port_opens(daemon_port)
         _host_list(config, daemon_port)
-        async with _running(web, folder, f"http://127.0.0.1:{port}/"):
+        async with running(web, folder, f"http://127.0.0.1:{port}/"):
             yield RunningClient(f"http://127.0.0.1:{port}", saves, 0, "", "deluge")
     finally:
         await _stop(process)
@@ -181,7 +181,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def _running(command: list[str], folder: Path, url: str) -> AsyncIterator[None]:
+async def running(command: list[str], folder: Path, url: str) -> AsyncIterator[None]:
     process = await _start(command, folder)
     try:
         async with httpx.AsyncClient() as client, asyncio.timeout(START_SECONDS):
