@@ -26,6 +26,7 @@ from app.dashboard.schemas import (
     CountersOut,
     DayOut,
     InstanceStatsOut,
+    MovieHuntStatsOut,
     QueueStatsOut,
     StatsOut,
     SwaparrStatsOut,
@@ -131,8 +132,14 @@ class StatsService:
             workers=await self._workers(),
         )
         totals_out = CountersOut(**_summed(totals))
-        swaparr_out = SwaparrStatsOut.model_validate(swaparr)
-        return StatsOut(generated_at=now, totals=totals_out, apps=apps, swaparr=swaparr_out, queue=queue)
+        return StatsOut(
+            generated_at=now,
+            totals=totals_out,
+            apps=apps,
+            movie_hunt=MovieHuntStatsOut.model_validate(movies),
+            swaparr=SwaparrStatsOut.model_validate(swaparr),
+            queue=queue,
+        )
 
     async def timeline(self, days: int, app_type: AppType | None) -> TimelineOut:
         """Counters for each UTC day; zeros for days on which nothing happened."""

@@ -10,6 +10,7 @@ from app.downloads.making import make_client
 from app.http.client import HttpClient
 from app.indexers.client import IndexerClient
 from app.infra import Infra
+from app.movie_hunt.client_words import DownloadClientReader
 from app.movie_hunt.clients import DownloadClientService
 from app.movie_hunt.connections import ClientPool
 from app.movie_hunt.downloads import MovieQueue
@@ -55,6 +56,7 @@ class MovieHuntServices:
     tracker: DownloadTracker
     importer: MovieImporter
     feeds: FeedReader
+    known_clients: DownloadClientReader
 
     @classmethod
     def build(cls, infra: Infra, general: SettingsService, sleep: Sleep, timer: Timer) -> "MovieHuntServices":
@@ -86,4 +88,5 @@ class MovieHuntServices:
             tracker=DownloadTracker(db, infra.queue, pool, grabber, clock),
             importer=MovieImporter(db, pool, settings, clock),
             feeds=FeedReader(db, FeedServices(calls, verdicts, grabber, settings, box), clock),
+            known_clients=DownloadClientReader(db, pool),
         )

@@ -13,8 +13,10 @@ from app.arr.errors import ArrError
 from app.http.client import HttpClient
 from app.http.errors import HttpError
 from app.http.messages import Endpoint, HttpRequest
+from app.movie_hunt.client_words import DownloadClientReader
+from app.swaparr.downloads import QueuedDownload
 from app.swaparr.policy import Away, Look
-from app.swaparr.reading import joined
+from app.swaparr.reading import in_words_of_client, joined
 
 log = structlog.get_logger(__name__)
 
@@ -37,19 +39,26 @@ class Watched:
     """Of indexers by their names, in lower case."""
     transmissions: frozenset[str]
     online_check_urls: Sequence[str]
+    asks_files: bool = False
+    """Whether names of files matter that are not there yet."""
 
 
 class QueueWatcher:
     """Makes looks; `sleep` is replaced in tests."""
 
-    def __init__(self, http: HttpClient, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(
+        self, http: HttpClient, known_clients: DownloadClientReader, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
         self._http = http
+        self._known_clients = known_clients
         self._sleep = sleep
 
     async def look(self, watched: Watched, last_refresh: datetime | None, now: datetime) -> Look:
         """A whole reading of the queue, or `ArrError`: a part of it is none."""
         refreshed_at = await self._refreshed(watched.control, last_refresh)
         downloads = joined(await watched.client.queue(), watched.privacy)
+        if downloads:
+            downloads = await self._with_words_of_clients(downloads, asks_files=watched.asks_files)
         is_up = await self._line_is_up(watched.online_check_urls) if downloads and watched.online_check_urls else None
         away = Away.LINE if is_up is False else await self._away(watched.control, refreshed_at)
         return Look(
@@ -60,6 +69,21 @@ class QueueWatcher:
             line_is_up=bool(is_up),
             transmissions=watched.transmissions,
         )
+
+    async def _with_words_of_clients(
+        self, downloads: Sequence[QueuedDownload], *, asks_files: bool
+    ) -> Sequence[QueuedDownload]:
+        """Where a download client is known to us, its word goes before the app's: paused, checking, private, files."""
+        seen = await self._known_clients.downloads()
+        changed = []
+        for each in downloads:
+            found = seen.get(each.download_id.lower())
+            if found is None:
+                changed.append(each)
+                continue
+            files = await self._known_clients.files(found) if asks_files and each.left > 0 else ()
+            changed.append(in_words_of_client(each, found.download, files))
+        return changed
 
     async def _refreshed(self, control: DownloadControl, last: datetime | None) -> datetime | None:
         """When the app last asked its clients; it is asked to, where it has not done so since the last look."""

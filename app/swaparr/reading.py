@@ -1,9 +1,11 @@
 """Joins the rows of a queue to downloads, and says which of them are private."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from app.arr.queue_rows import DownloadDetails, QueueRow
+from app.downloads.models import ClientDownload, DownloadState
 from app.swaparr.downloads import QueuedDownload
 
 HEADINGS = ("one or more ", "failed to import ")
@@ -51,3 +53,14 @@ def _joined(rows: Sequence[QueueRow], privacy: Mapping[str, str]) -> QueuedDownl
 def _is_private(indexer: str | None, privacy: Mapping[str, str]) -> bool | None:
     found = privacy.get((indexer or "").lower().removesuffix(" (prowlarr)"))
     return None if found is None else found.lower() in PRIVATE
+
+
+def in_words_of_client(download: QueuedDownload, seen: ClientDownload, files: tuple[str, ...]) -> QueuedDownload:
+    """The download as its client says that it is; what the client does not say stays as the app has it."""
+    rests = seen.state in (DownloadState.PAUSED, DownloadState.CHECKING)
+    return replace(
+        download,
+        status="paused" if rests and download.left > 0 else download.status,
+        is_private=download.is_private if seen.is_private is None else seen.is_private,
+        files=(*download.files, *files),
+    )

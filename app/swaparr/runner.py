@@ -1,6 +1,6 @@
 """One look of a policy at the queue of its app, and the removals that follow from it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -66,7 +66,7 @@ class SwaparrRunner:
         instances: InstanceService,
         leases: Leases,
         store: SwaparrStore,
-        sleep: Callable[[float], Awaitable[None]],
+        watcher: QueueWatcher,
     ) -> None:
         self._infra = infra
         self._clock = infra.clock
@@ -74,7 +74,7 @@ class SwaparrRunner:
         self._instances = instances
         self._leases = leases
         self._store = store
-        self._watcher = QueueWatcher(infra.http, sleep)
+        self._watcher = watcher
 
     async def enqueue_due(self) -> None:
         """Enqueue a look of every enabled policy whose time has come."""
@@ -112,7 +112,15 @@ class SwaparrRunner:
             if not is_test:
                 await self._store.keep_clients(instance_id, transmissions)
         client = policy.app.client(self._infra.http)
-        watched = Watched(client, control, policy.privacy, transmissions, policy.settings.online_check_urls)
+        settings = policy.settings
+        watched = Watched(
+            client,
+            control,
+            policy.privacy,
+            transmissions,
+            settings.online_check_urls,
+            asks_files=bool(settings.malicious_extensions),
+        )
         look = await self._watcher.look(watched, before.memory.refreshed_at, now)
         return Looked(before, judge(before.memory, before.records, look, rules_of(policy.settings)), control)
 

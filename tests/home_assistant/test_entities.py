@@ -11,7 +11,14 @@ import pytest
 from aiomqtt import Topic, Wildcard
 
 from app.arr.models import AppType
-from app.dashboard.schemas import CountersOut, InstanceStatsOut, QueueStatsOut, StatsOut, SwaparrStatsOut
+from app.dashboard.schemas import (
+    CountersOut,
+    InstanceStatsOut,
+    MovieHuntStatsOut,
+    QueueStatsOut,
+    StatsOut,
+    SwaparrStatsOut,
+)
 from app.home_assistant.broker import parse_broker_url
 from app.home_assistant.commands import Command, HuntNow, SetEnabled, SetPause, parse_command
 from app.home_assistant.devices import InstanceDevice, Snapshot
@@ -97,7 +104,10 @@ def published(
 ) -> dict[str, Any]:
     queue = QueueStatsOut(queued=1, running=2, workers=1)
     swaparr = SwaparrStatsOut(tracked=0, strikes=0, removed=0)
-    stats = StatsOut(generated_at=NOW, totals=CountersOut(**COUNTS), apps={}, swaparr=swaparr, queue=queue)
+    movies = MovieHuntStatsOut(movies=0, missing=0, downloading=0, imported=0)
+    stats = StatsOut(
+        generated_at=NOW, totals=CountersOut(**COUNTS), apps={}, movie_hunt=movies, swaparr=swaparr, queue=queue
+    )
     devices = [given if isinstance(given, InstanceDevice) else device_of(given) for given in instances]
     found = retained_messages(target, Snapshot(stats, devices, pause, public_url, NOW), "1.2.3")
     return {topic: json.loads(payload) for topic, payload in found.items()}
