@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -237,8 +237,8 @@ def _merged(stored: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in {**stored, **changes}.items() if value is not None}
     try:
         return ProfileDocument.model_validate(kept).model_dump(mode="json")
-    except ValueError as wrong:
-        reason = str(wrong).splitlines()[2].strip().removeprefix("Value error, ").partition(" [type=")[0]
+    except ValidationError as wrong:
+        reason = wrong.errors()[0]["msg"].removeprefix("Value error, ")
         raise Invalid(f"The profile would not be valid: {reason}.", field="body") from wrong
 
 

@@ -56,7 +56,7 @@ class QueueWatcher:
     async def look(self, watched: Watched, last_refresh: datetime | None, now: datetime) -> Look:
         """A whole reading of the queue, or `ArrError`: a part of it is none."""
         refreshed_at = await self._refreshed(watched.control, last_refresh)
-        downloads = joined(await watched.client.queue(), watched.privacy)
+        downloads: Sequence[QueuedDownload] = joined(await watched.client.queue(), watched.privacy)
         if downloads:
             downloads = await self._with_words_of_clients(downloads, asks_files=watched.asks_files)
         is_up = await self._line_is_up(watched.online_check_urls) if downloads and watched.online_check_urls else None

@@ -51,6 +51,7 @@ async def test_the_dashboard_of_an_empty_installation(api: AsyncClient) -> None:
         "generated_at": "2026-11-23T12:00:00.000Z",
         "totals": zeros,
         "apps": {app_type: {**zeros, "instances": []} for app_type in AppType},
+        "movie_hunt": {"movies": 0, "missing": 0, "downloading": 0, "imported": 0},
         "swaparr": {"tracked": 0, "strikes": 0, "removed": 0},
         "queue": {"queued": 0, "running": 0, "workers": 0},
     }

@@ -28,23 +28,23 @@ class Cinema:
     library: Path
     stack: AsyncExitStack
 
-    async def post(self, path: str, body: Any, status: int = 201) -> Any:
-        return await self._call("POST", path, status, json=body)
+    async def post(self, path: str, body: Any, expected: int = 201) -> Any:
+        return await self._call("POST", path, expected, json=body)
 
-    async def get(self, path: str, status: int = 200, **params: Any) -> Any:
-        return await self._call("GET", path, status, params=params)
+    async def get(self, path: str, expected: int = 200, **params: Any) -> Any:
+        return await self._call("GET", path, expected, params=params)
 
-    async def patch(self, path: str, body: Any, status: int = 200) -> Any:
-        return await self._call("PATCH", path, status, json=body)
+    async def patch(self, path: str, body: Any, expected: int = 200) -> Any:
+        return await self._call("PATCH", path, expected, json=body)
 
-    async def delete(self, path: str, status: int = 200, **params: Any) -> Any:
-        return await self._call("DELETE", path, status, params=params)
+    async def delete(self, path: str, expected: int = 200, **params: Any) -> Any:
+        return await self._call("DELETE", path, expected, params=params)
 
-    async def _call(self, method: str, path: str, status: int, **given: Any) -> Any:
+    async def _call(self, method: str, path: str, expected: int, **given: Any) -> Any:
         """The `data` of the reply, or the whole of an error."""
         url = path if path.startswith("/api") else f"{BASE}/{path}"
         reply = await self.client.request(method, url, **given)
-        assert reply.status_code == status, reply.text
+        assert reply.status_code == expected, reply.text
         return reply.json()["data"] if reply.is_success else reply.json()
 
     async def add_root_folder(self) -> Any:
