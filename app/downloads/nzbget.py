@@ -16,11 +16,22 @@ from app.downloads.models import (
     ReleasePayload,
     SeedGoals,
 )
-from app.downloads.replies import bad_reply, refused_release, rows, size, status_failed, text, wrong_kind
-from app.http.bodies import Json, clean_text, parse_json
+from app.downloads.replies import (
+    endpoint_of,
+    not_the_client,
+    path_text,
+    read_json,
+    refused_release,
+    rows,
+    size,
+    status_failed,
+    words_of,
+    wrong_kind,
+)
+from app.http.bodies import Json
 from app.http.client import HttpClient
-from app.http.errors import BadBody, HttpError, HttpErrorCode
-from app.http.messages import Endpoint, HttpReply, HttpRequest
+from app.http.errors import HttpError, HttpErrorCode
+from app.http.messages import HttpReply, HttpRequest
 
 NAME = "NZBGet"
 OUR_PARAMETER = "huntarr"
@@ -44,18 +55,12 @@ class Nzbget:
         self._connection = connection
         secret = f"{connection.username}:{connection.password}".encode()
         headers = {"Authorization": f"Basic {base64.b64encode(secret).decode()}"} if connection.username else {}
-        self._endpoint = Endpoint(
-            connection.url,
-            headers,
-            timeout_seconds=connection.timeout_seconds,
-            verify_tls=connection.verify_tls,
-            noun=NAME,
-        )
+        self._endpoint = endpoint_of(connection, NAME, headers)
         self._folders: tuple[str, ...] | None = None
         self._version: int | None = None
 
     async def test(self) -> ClientInfo:
-        version = text(await self._call("version"))
+        version = path_text(await self._call("version"))
         options = await self._options()
         named = {value for name, value in options.items() if name.startswith("category") and name.endswith(".name")}
         warning = None
@@ -65,9 +70,9 @@ class Nzbget:
 
     async def add(self, payload: ReleasePayload, *, name: str, goals: SeedGoals = NO_GOALS) -> str:
         if not isinstance(payload, NzbFile):
-            raise wrong_kind(NAME)
+            raise wrong_kind(NAME, "NZBs")
         if self._version is None:
-            digits = text(await self._call("version")).partition(".")[0]
+            digits = path_text(await self._call("version")).partition(".")[0]
             self._version = int(digits) if digits.isdigit() else 0
         ours: list[Json] = [{OUR_PARAMETER: secrets.token_hex(8)}]
         params: list[Json] = [
@@ -101,9 +106,12 @@ class Nzbget:
             await self._call("editqueue", [command, "", ids])
 
     async def _options(self) -> Mapping[str, str]:
-        found = {text(each.get("Name")).lower(): text(each.get("Value")) for each in rows(await self._call("config"))}
+        found = {
+            path_text(each.get("Name")).lower(): path_text(each.get("Value"))
+            for each in rows(await self._call("config"))
+        }
         if "destdir" not in found:
-            raise bad_reply(NAME)
+            raise not_the_client(NAME, self._endpoint)
         folders = [found["destdir"].replace("${MainDir}", found.get("maindir", ""))]
         folders += [value for name, value in found.items() if name.startswith("category") and name.endswith(".destdir")]
         folders.append(f"{folders[0].rstrip('/')}/{self._connection.category}")
@@ -114,15 +122,26 @@ class Nzbget:
         body: Json = {"method": method, "params": list(params), "id": 1}
         request = HttpRequest("POST", "/jsonrpc", json=body, sniffs_json=True)
         try:
-            return await self._http.request(self._endpoint, request, _read)
+            return await self._http.request(self._endpoint, request, self._read)
         except HttpError as failure:
             if method in WRITES or failure.code is not HttpErrorCode.UNREACHABLE or not failure.may_have_reached:
                 raise
         # It closes a kept connection now and then, while we write to it: what only reads may be asked again.
-        return await self._http.request(self._endpoint, request, _read)
+        return await self._http.request(self._endpoint, request, self._read)
+
+    def _read(self, reply: HttpReply) -> Any:
+        if not 200 <= reply.status < 300:
+            raise status_failed(NAME, self._endpoint, reply, "the user name or the password")
+        parsed = read_json(NAME, self._endpoint, reply)
+        if not isinstance(parsed, dict) or "result" not in parsed:
+            error = parsed.get("error") if isinstance(parsed, dict) else None
+            if isinstance(error, dict):
+                raise refused_release(NAME, words_of(error.get("message")))
+            raise not_the_client(NAME, self._endpoint)
+        return parsed["result"]
 
     def _group(self, group: Mapping[str, Any]) -> ClientDownload:
-        status = text(group.get("Status"))
+        status = path_text(group.get("Status"))
         state = DownloadState.DOWNLOADING
         if status in QUEUED:
             state = DownloadState.QUEUED
@@ -132,21 +151,21 @@ class Nzbget:
             state = DownloadState.CHECKING
         return ClientDownload(
             download_id=str(group.get("NZBID")),
-            name=text(group.get("NZBName")),
+            name=path_text(group.get("NZBName")),
             state=state,
-            category=text(group.get("Category")) or None,
+            category=path_text(group.get("Category")) or None,
             size=_wide(group, "FileSize"),
             left=_wide(group, "RemainingSize"),
         )
 
     def _ended(self, entry: Mapping[str, Any]) -> ClientDownload:
         state, message = _history_state(entry)
-        path = text(entry.get("FinalDir")) or text(entry.get("DestDir")) or None
+        path = path_text(entry.get("FinalDir")) or path_text(entry.get("DestDir")) or None
         return ClientDownload(
             download_id=str(entry.get("NZBID")),
-            name=text(entry.get("Name")),
+            name=path_text(entry.get("Name")),
             state=state,
-            category=text(entry.get("Category")) or None,
+            category=path_text(entry.get("Category")) or None,
             message=message,
             size=_wide(entry, "FileSize"),
             left=0 if state is DownloadState.COMPLETED else None,
@@ -157,14 +176,14 @@ class Nzbget:
 
 
 def _history_state(entry: Mapping[str, Any]) -> tuple[DownloadState, str | None]:
-    status, deleted = text(entry.get("Status")), text(entry.get("DeleteStatus"))
+    status, deleted = path_text(entry.get("Status")), path_text(entry.get("DeleteStatus"))
     if deleted in FAILED_DELETES:
         return DownloadState.FAILED, f"{NAME} deleted it: {deleted.lower()}."
-    if text(entry.get("UnpackStatus")) == "SPACE" or text(entry.get("MoveStatus")) == "FAILURE":
+    if path_text(entry.get("UnpackStatus")) == "SPACE" or path_text(entry.get("MoveStatus")) == "FAILURE":
         return DownloadState.WARNING, f"{NAME} could not unpack or move it: is there room on the disk?"
     if status.startswith("SUCCESS"):
         return DownloadState.COMPLETED, None
-    words = clean_text(status.replace("/", ", ").lower())
+    words = words_of(status.replace("/", ", ").lower())
     return DownloadState.FAILED, f"{NAME}: {words}."
 
 
@@ -172,18 +191,3 @@ def _wide(row: Mapping[str, Any], name: str) -> int | None:
     """A size in two halves of 32 bits."""
     high, low = size(row.get(f"{name}Hi")), size(row.get(f"{name}Lo"))
     return None if high is None or low is None else (high << 32) + low
-
-
-def _read(reply: HttpReply) -> Any:
-    if not 200 <= reply.status < 300:
-        raise status_failed(NAME, reply.status, "user name or password")
-    try:
-        parsed = parse_json(reply.body or b"")
-    except BadBody as broken:
-        raise bad_reply(NAME) from broken
-    if not isinstance(parsed, dict) or "result" not in parsed:
-        error = parsed.get("error") if isinstance(parsed, dict) else None
-        if isinstance(error, dict):
-            raise refused_release(NAME, error.get("message"))
-        raise bad_reply(NAME)
-    return parsed["result"]

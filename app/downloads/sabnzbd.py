@@ -1,9 +1,7 @@
 """SABnzbd's API (https://sabnzbd.org/wiki/advanced/api, and its source `sabnzbd/api.py`)."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from app.downloads.models import (
     NO_GOALS,
@@ -16,22 +14,27 @@ from app.downloads.models import (
     ReleasePayload,
     SeedGoals,
 )
+from app.downloads.multipart import form_with_file
 from app.downloads.replies import (
-    bad_reply,
+    any_type,
+    endpoint_of,
+    not_the_client,
+    path_text,
+    read_json,
     refused_release,
     rows,
     size,
     status_failed,
-    text,
     unauthorized,
+    words_of,
     wrong_kind,
 )
-from app.http.bodies import clean_text, parse_json
 from app.http.client import HttpClient
-from app.http.errors import BadBody
-from app.http.messages import Content, Endpoint, HttpReply, HttpRequest, Param
+from app.http.messages import HttpReply, HttpRequest, Param
 
 NAME = "SABnzbd"
+FILE_NAME = "release.nzb"
+"""Its real name goes in a field of its own, which may hold any character."""
 MAX_ROWS = 1000
 MEGABYTE = 1024 * 1024
 QUEUE_STATES = {
@@ -49,28 +52,22 @@ class Sabnzbd:
     def __init__(self, http: HttpClient, connection: ClientConnection) -> None:
         self._http = http
         self._connection = connection
-        self._endpoint = Endpoint(
-            connection.url,
-            timeout_seconds=connection.timeout_seconds,
-            verify_tls=connection.verify_tls,
-            noun=NAME,
-        )
+        self._endpoint = endpoint_of(connection, NAME)
         self._complete: str | None = None
 
     async def test(self) -> ClientInfo:
         config = await self._misc()
         version = (await self._ask({"mode": "version"})).get("version")
         categories = rows(config.get("categories"))
-        known = {text(each.get("name")) for each in categories}
+        known = {path_text(each.get("name")) for each in categories}
         warning = None
         if self._connection.category not in known:
             warning = f"{NAME} has no category {self._connection.category}: it uses the default one until you make it."
-        return ClientInfo(clean_text(version) or "", self._complete, warning)
+        return ClientInfo(words_of(version) or "", self._complete, warning)
 
     async def add(self, payload: ReleasePayload, *, name: str, goals: SeedGoals = NO_GOALS) -> str:
         if not isinstance(payload, NzbFile):
-            raise wrong_kind(NAME)
-        boundary = f"huntarr-{secrets.token_hex(16)}"
+            raise wrong_kind(NAME, "NZBs")
         fields = {
             "mode": "addfile",
             "output": "json",
@@ -78,12 +75,12 @@ class Sabnzbd:
             "cat": self._connection.category,
             "nzbname": name,
         }
-        content = Content(_form(boundary, fields, name, payload.content), f"multipart/form-data; boundary={boundary}")
-        reply = await self._send(HttpRequest("POST", "/api", content=content, sniffs_json=True, accepts=_anything))
+        content = form_with_file(fields, "name", FILE_NAME, payload.content, "application/x-nzb")
+        reply = await self._send(HttpRequest("POST", "/api", content=content, sniffs_json=True, accepts=any_type))
         ids = reply.get("nzo_ids")
         if reply.get("status") is not True or not isinstance(ids, list) or not ids:
-            raise refused_release(NAME, reply.get("error"))
-        return text(ids[0])
+            raise refused_release(NAME, words_of(reply.get("error")))
+        return path_text(ids[0])
 
     async def downloads(self) -> Sequence[ClientDownload]:
         return [each for each in await self.all_downloads() if each.category == self._connection.category]
@@ -94,7 +91,7 @@ class Sabnzbd:
         queue = (await self._ask({"mode": "queue", "limit": MAX_ROWS})).get("queue")
         history = (await self._ask({"mode": "history", "limit": MAX_ROWS})).get("history")
         if not isinstance(queue, dict) or not isinstance(history, dict):
-            raise bad_reply(NAME)
+            raise not_the_client(NAME, self._endpoint)
         waiting = [self._queued(each) for each in rows(queue.get("slots"))]
         ended = [self._ended(each) for each in rows(history.get("slots"))]
         done = {each.download_id for each in ended}
@@ -113,41 +110,53 @@ class Sabnzbd:
         config = (await self._ask({"mode": "get_config"})).get("config")
         status = (await self._ask({"mode": "fullstatus", "skip_dashboard": 1})).get("status")
         if not isinstance(config, dict):
-            raise bad_reply(NAME)
+            raise not_the_client(NAME, self._endpoint)
         if isinstance(status, dict):
-            self._complete = text(status.get("completedir")) or None
+            self._complete = path_text(status.get("completedir")) or None
         return config
 
     async def _ask(self, params: Mapping[str, Param]) -> Mapping[str, Any]:
         common: dict[str, Param] = {"output": "json", "apikey": self._connection.api_key}
-        return await self._send(HttpRequest("GET", "/api", {**common, **params}, sniffs_json=True, accepts=_anything))
+        return await self._send(HttpRequest("GET", "/api", {**common, **params}, sniffs_json=True, accepts=any_type))
 
     async def _send(self, request: HttpRequest) -> Mapping[str, Any]:
-        reply = await self._http.request(self._endpoint, request, _read)
-        if reply.get("status") is False and "api key" in text(reply.get("error")).lower():
+        reply = await self._http.request(self._endpoint, request, self._read)
+        if reply.get("status") is False and "api key" in path_text(reply.get("error")).lower():
             raise unauthorized(NAME, "the API key")
         return reply
 
+    def _read(self, reply: HttpReply) -> Mapping[str, Any]:
+        """The object; SABnzbd tells of a wrong key in plain text, with status 200 or 403."""
+        body = reply.body or b""
+        if body.lstrip()[:6].lower() == b"error:" or reply.status in (401, 403):
+            raise unauthorized(NAME, "the API key")
+        if not 200 <= reply.status < 300:
+            raise status_failed(NAME, self._endpoint, reply, "the API key")
+        parsed = read_json(NAME, self._endpoint, reply)
+        if not isinstance(parsed, dict):
+            raise not_the_client(NAME, self._endpoint)
+        return parsed
+
     def _queued(self, slot: Mapping[str, Any]) -> ClientDownload:
-        state = QUEUE_STATES.get(text(slot.get("status")), DownloadState.DOWNLOADING)
+        state = QUEUE_STATES.get(path_text(slot.get("status")), DownloadState.DOWNLOADING)
         mb, left = size(_times(slot.get("mb"))), size(_times(slot.get("mbleft")))
         return ClientDownload(
-            download_id=text(slot.get("nzo_id")),
-            name=text(slot.get("filename")),
+            download_id=path_text(slot.get("nzo_id")),
+            name=path_text(slot.get("filename")),
             state=state,
-            category=text(slot.get("cat")) or None,
+            category=path_text(slot.get("cat")) or None,
             size=mb,
             left=left,
         )
 
     def _ended(self, slot: Mapping[str, Any]) -> ClientDownload:
         state, message = _history_state(slot)
-        path = text(slot.get("storage")) or None
+        path = path_text(slot.get("storage")) or None
         return ClientDownload(
-            download_id=text(slot.get("nzo_id")),
-            name=text(slot.get("name")),
+            download_id=path_text(slot.get("nzo_id")),
+            name=path_text(slot.get("name")),
             state=DownloadState.DOWNLOADING if state is DownloadState.COMPLETED and path is None else state,
-            category=text(slot.get("category")) or None,
+            category=path_text(slot.get("category")) or None,
             message=message,
             size=size(slot.get("bytes")),
             left=0 if state is DownloadState.COMPLETED else None,
@@ -166,7 +175,7 @@ class Sabnzbd:
 
 
 def _history_state(slot: Mapping[str, Any]) -> tuple[DownloadState, str | None]:
-    status, message = text(slot.get("status")), clean_text(slot.get("fail_message"))
+    status, message = path_text(slot.get("status")), words_of(slot.get("fail_message"))
     if status == "Completed":
         return DownloadState.COMPLETED, None
     if status != "Failed":
@@ -180,35 +189,3 @@ def _times(megabytes: Any) -> float | None:
         return float(megabytes) * MEGABYTE
     except (TypeError, ValueError):
         return None
-
-
-def _anything(_content_type: str) -> bool:
-    return True
-
-
-def _read(reply: HttpReply) -> Mapping[str, Any]:
-    """The object; SABnzbd tells of a wrong key in plain text, with status 200 or 403."""
-    body = reply.body or b""
-    if body.lstrip()[:6].lower() == b"error:" or reply.status in (401, 403):
-        raise unauthorized(NAME, "the API key")
-    if not 200 <= reply.status < 300:
-        raise status_failed(NAME, reply.status, "the API key")
-    try:
-        parsed = parse_json(body)
-    except BadBody as broken:
-        raise bad_reply(NAME) from broken
-    if not isinstance(parsed, dict):
-        raise bad_reply(NAME)
-    return parsed
-
-
-def _form(boundary: str, fields: Mapping[str, str], name: str, content: bytes) -> bytes:
-    """A form with a file (RFC 7578)."""
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'.encode()
-        for field, value in fields.items()
-    ]
-    safe = quote(name, safe=" ._-()[]+")
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="name"; filename="{safe}.nzb"\r\n'
-    head += "Content-Type: application/x-nzb\r\n\r\n"
-    return b"".join(parts) + head.encode() + content + f"\r\n--{boundary}--\r\n".encode()

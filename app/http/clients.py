@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -23,12 +24,19 @@ class ClientPair:
         self._making = asyncio.Lock()
 
     async def get(self, *, verify_tls: bool) -> httpx.AsyncClient:
-        """The client that verifies certificates or not; it follows no redirect and uses no proxy of the environment."""
+        """The client that verifies certificates or not; it follows no redirect and uses no proxy of the environment.
+
+        It keeps no cookie: a jar ignores ports, and servers of one host would get each other's sessions.
+        """
         async with self._making:
             if verify_tls not in self._made:
                 transport = await asyncio.to_thread(self._make_transport, verify_tls)
                 self._made[verify_tls] = httpx.AsyncClient(
-                    transport=transport, headers=self._headers, follow_redirects=False, trust_env=False
+                    transport=transport,
+                    headers=self._headers,
+                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                    follow_redirects=False,
+                    trust_env=False,
                 )
             return self._made[verify_tls]
 

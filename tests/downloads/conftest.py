@@ -1,4 +1,4 @@
-"""Fixtures: an HTTP client."""
+"""Fixtures: an HTTP client on the real network."""
 
 from collections.abc import AsyncIterator
 
@@ -9,5 +9,5 @@ from app.http.client import HttpClient
 
 @pytest_asyncio.fixture
 async def http() -> AsyncIterator[HttpClient]:
-    async with HttpClient({"User-Agent": "tests"}) as client:
-        yield client
+    async with HttpClient({}) as made:
+        yield made

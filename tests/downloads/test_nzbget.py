@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.downloads.models import (
-    ClientConnection,
     ClientDownload,
-    ClientKind,
     DownloadState,
     MagnetLink,
     NzbFile,
@@ -33,8 +31,7 @@ pytestmark = [
 
 
 def client_of(http: HttpClient, running: RunningClient, category: str = "huntarr") -> Nzbget:
-    connection = ClientConnection(ClientKind.NZBGET, running.url, running.username, running.password, category=category)
-    return Nzbget(http, connection)
+    return Nzbget(http, running.connection(category=category))
 
 
 async def until(client: Nzbget, is_done: Callable[[list[ClientDownload]], bool]) -> list[ClientDownload]:
@@ -58,7 +55,7 @@ async def test_the_way_of_an_nzb(http: HttpClient, tmp_path: Path) -> None:
         client = client_of(http, running)
         info = await client.test()
         assert (info.version.split(".")[0].isdigit(), info.warning) == (True, None)
-        assert info.save_path == str(running.folder)
+        assert info.save_path == str(running.download_folder)
         number = await client.add(NzbFile(document), name=NAME)
         [found] = await until(client, lambda rows: bool(rows) and rows[0].state is DownloadState.COMPLETED)
         assert (found.download_id, found.name, found.left) == (number, NAME, 0)
@@ -88,7 +85,7 @@ async def test_missing_articles_are_a_failure(http: HttpClient, tmp_path: Path) 
 async def test_refusals(http: HttpClient, tmp_path: Path) -> None:
     async with news_server({}) as news, nzbget(tmp_path / "nzbget", news.port) as running:
         client = client_of(http, running)
-        with pytest.raises(HttpError, match="this kind"):
+        with pytest.raises(HttpError, match="NZBs only"):
             await client.add(MagnetLink("magnet:?xt=urn:btih:" + "a" * 40, "a" * 40), name="x")
         wrong = client_of(http, replace(running, password="wrong"))
         with pytest.raises(HttpError) as refused:

@@ -109,5 +109,5 @@ async def test_refused_releases_are_told(sab: Sab) -> None:
     sab.sim.refuses = True
     with pytest.raises(HttpError, match="not an NZB"):
         await sab.client.add(NZB, name="x")
-    with pytest.raises(HttpError, match="this kind"):
+    with pytest.raises(HttpError, match="NZBs only"):
         await sab.client.add(MagnetLink("magnet:", "a" * 40), name="x")

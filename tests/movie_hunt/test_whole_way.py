@@ -10,7 +10,8 @@ import pytest
 from tests.movie_hunt.cinema import Cinema
 from tests.simulator.newznab import GB, IndexerSim, SimRelease
 from tests.simulator.tmdb import SimMovie
-from tests.support.torrent_clients import QBITTORRENT, RunningClient, make_torrent, qbittorrent
+from tests.support.torrent_clients import QBITTORRENT, RunningClient, add_peer, qbittorrent
+from tests.support.torrents import make_torrent
 
 MOVIE = SimMovie(810001, "Iron Meadow", imdb_id="tt0810001", runtime=100, dates=[(3, "2019-03-01"), (4, "2019-06-01")])
 RIGHT = "Iron.Meadow.2019.1080p.BluRay.x264-GRP"
@@ -48,14 +49,6 @@ async def seed(client: RunningClient, torrent: bytes, content: Path) -> None:
         assert reply.status_code == 200, reply.text
 
 
-async def introduce(client: RunningClient, seeder: RunningClient, info_hash: str) -> None:
-    """Tell the client of its only peer."""
-    async with httpx.AsyncClient(base_url=client.url, headers={"Referer": client.url}) as http:
-        await http.post("/api/v2/auth/login", data={"username": client.username, "password": client.password})
-        peers = {"hashes": info_hash, "peers": f"127.0.0.1:{seeder.peer_port}"}
-        await http.post("/api/v2/torrents/addPeers", data=peers)
-
-
 @pytest.mark.process
 @needs_qbittorrent
 @pytest.mark.asyncio
@@ -81,7 +74,7 @@ async def test_the_right_one_of_a_hundred_is_downloaded_and_imported(cinema: Cin
 
         [grab] = (await cinema.get("queue"))["items"]
         assert grab["title"] == RIGHT
-        await introduce(client, seeder, grab["download_id"])
+        await add_peer(client, grab["download_id"], seeder)
 
         async def is_imported() -> bool:
             return bool((await cinema.get(f"movies/{movie['id']}"))["status"] == "imported")

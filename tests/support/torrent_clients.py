@@ -1,210 +1,218 @@
-"""Real torrent clients of the machine, each in a folder of its own, and torrents for them."""
+"""Real qBittorrent, Transmission and Deluge: each in a folder of its own, on loopback, without DHT, LSD and UPnP."""
 
 import asyncio
 import base64
 import hashlib
 import json
+import os
 import shutil
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from app.downloads.models import ClientConnection, ClientDownload, ClientKind, DownloadClient
+from tests.support.serving import free_port
+
 QBITTORRENT = shutil.which("qbittorrent-nox")
 TRANSMISSION = shutil.which("transmission-daemon")
 DELUGED, DELUGE_WEB = shutil.which("deluged"), shutil.which("deluge-web")
-USER, PASSWORD = "huntarr", "a-password-for-tests"
-# What qBittorrent stores of the password above: salt and PBKDF2-SHA512, 100,000 rounds.
-ROUNDS = 100_000
-PIECE_BYTES = 16384
-START_SECONDS = 30.0
+MISSING = {
+    ClientKind.QBITTORRENT: [] if QBITTORRENT else ["qbittorrent-nox"],
+    ClientKind.TRANSMISSION: [] if TRANSMISSION else ["transmission-daemon"],
+    ClientKind.DELUGE: [name for name, path in (("deluged", DELUGED), ("deluge-web", DELUGE_WEB)) if not path],
+}
+"""Programs that are not installed here."""
+TIMEOUT_SECONDS = 40
+LOOK_SECONDS = 0.1
+USERNAME, PASSWORD = "huntarr", "correct horse"
+
+
+class ServerProcess:
+    """A program that listens on a port. It can be ended and started again with what it has stored, in any loop."""
+
+    def __init__(self, command: Sequence[str], port: int, folder: Path) -> None:
+        self._command = command
+        self._port = port
+        self._environment = {**os.environ, "HOME": str(folder)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - one of the three clients; to start it takes no time
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self._environment,
+        )
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while not await _listens(self._port):
+                if self._process.poll() is not None:
+                    raise RuntimeError(f"{self._command[0]} has ended with {self._process.returncode}")
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                await asyncio.to_thread(self._process.wait, TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                await asyncio.to_thread(self._process.wait)
+            self._process = None
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return True
 
 
 @dataclass(frozen=True)
 class RunningClient:
-    """A client that answers."""
+    """A client at work, with its web interface first among its processes."""
 
+    kind: ClientKind
     url: str
-    folder: Path
-    """Where it saves."""
+    username: str
+    password: str
+    download_folder: Path
     peer_port: int
-    username: str = USER
-    password: str = PASSWORD
+    processes: Sequence[ServerProcess] = ()
+
+    def connection(self, *, category: str = "huntarr", password: str | None = None) -> ClientConnection:
+        given = self.password if password is None else password
+        return ClientConnection(self.kind, self.url, username=self.username, password=given, category=category)
+
+    async def restart(self) -> None:
+        """End the web interface and start it again: all sessions with it have ended."""
+        await self.processes[0].stop()
+        await self.processes[0].start()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def bencode(value: object) -> bytes:
-    if isinstance(value, bytes):
-        return b"%d:%s" % (len(value), value)
-    if isinstance(value, str):
-        return bencode(value.encode())
-    if isinstance(value, int):
-        return b"i%de" % value
-    if isinstance(value, list):
-        return b"l%se" % b"".join(map(bencode, value))
-    if isinstance(value, dict):
-        return b"d%se" % b"".join(bencode(key) + bencode(value[key]) for key in sorted(value))
-    raise TypeError(type(value))
-
-
-def make_torrent(path: Path) -> bytes:
-    """A torrent without a tracker, of one file or of all files in a folder."""
-    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-    content = b"".join(each.read_bytes() for each in files)
-    pieces = [content[at : at + PIECE_BYTES] for at in range(0, len(content), PIECE_BYTES)]
-    info: dict[str, object] = {
-        "name": path.name,
-        "piece length": PIECE_BYTES,
-        "pieces": b"".join(hashlib.sha1(each, usedforsecurity=False).digest() for each in pieces),
-    }
-    if path.is_dir():
-        info["files"] = [{"length": each.stat().st_size, "path": list(each.relative_to(path).parts)} for each in files]
-    else:
-        info["length"] = len(content)
-    return bencode({"info": info, "created by": "tests"})
+@asynccontextmanager
+async def running(client: RunningClient) -> AsyncIterator[RunningClient]:
+    try:
+        for process in reversed(client.processes):
+            await process.start()
+        yield client
+    finally:
+        for process in client.processes:
+            await process.stop()
 
 
 @asynccontextmanager
 async def qbittorrent(folder: Path) -> AsyncIterator[RunningClient]:
-    """qBittorrent without anything that looks for peers by itself."""
-    port, peer_port = free_port(), free_port()
-    saves, config = folder / "saves", folder / "qBittorrent/config"
-    saves.mkdir(parents=True)
-    config.mkdir(parents=True)
-    (config / "qBittorrent.conf").write_text(_qbittorrent_config(port, peer_port, saves))
-    command = [str(QBITTORRENT), f"--profile={folder}", f"--webui-port={port}"]
-    async with running(command, folder, f"http://127.0.0.1:{port}/"):
-        yield RunningClient(f"http://127.0.0.1:{port}", saves, peer_port)
-
-
-def _qbittorrent_config(port: int, peer_port: int, saves: Path) -> str:
-    salt = b"0123456789abcdef"
-    key = hashlib.pbkdf2_hmac("sha512", PASSWORD.encode(), salt, ROUNDS)
-    stored = f"{base64.b64encode(salt).decode()}:{base64.b64encode(key).decode()}"
-    return f"""[LegalNotice]
-Accepted=true
-[BitTorrent]
-Session\\DHTEnabled=false
-Session\\LSDEnabled=false
-Session\\PeXEnabled=false
-Session\\Port={peer_port}
-Session\\Interface=lo
-Session\\InterfaceAddress=127.0.0.1
-Session\\DefaultSavePath={saves}
-Session\\MultiConnectionsPerIp=true
-Session\\QueueingSystemEnabled=false
-[Network]
-PortForwardingEnabled=false
-[Preferences]
-WebUI\\Address=127.0.0.1
-WebUI\\Port={port}
-WebUI\\Username={USER}
-WebUI\\Password_PBKDF2="@ByteArray({stored})"
-WebUI\\LocalHostAuth=true
-WebUI\\UseUPnP=false
-"""
+    port, peer_port, downloads = free_port(), free_port(), folder / "downloads"
+    downloads.mkdir(parents=True)
+    salt = os.urandom(16)
+    key = hashlib.pbkdf2_hmac("sha512", PASSWORD.encode(), salt, 100_000)
+    secret = f"{base64.b64encode(salt).decode()}:{base64.b64encode(key).decode()}"
+    config = folder / "qBittorrent" / "config" / "qBittorrent.conf"
+    config.parent.mkdir(parents=True)
+    lines = (
+        *("[BitTorrent]", f"Session\\DefaultSavePath={downloads}", f"Session\\Port={peer_port}"),
+        *("Session\\DHTEnabled=false", "Session\\LSDEnabled=false", "Session\\PeXEnabled=false"),
+        *("Session\\InterfaceAddress=127.0.0.1", "Session\\QueueingSystemEnabled=false"),
+        *("[LegalNotice]", "Accepted=true", "[Network]", "PortForwardingEnabled=false", "[Preferences]"),
+        *("WebUI\\Address=127.0.0.1", f"WebUI\\Port={port}", f"WebUI\\Username={USERNAME}"),
+        *("WebUI\\UseUPnP=false", "WebUI\\LocalHostAuth=true", f'WebUI\\Password_PBKDF2="@ByteArray({secret})"'),
+    )
+    config.write_text("\n".join(lines) + "\n")
+    url = f"http://127.0.0.1:{port}"
+    process = ServerProcess([str(QBITTORRENT), f"--profile={folder}"], port, folder)
+    made = RunningClient(ClientKind.QBITTORRENT, url, USERNAME, PASSWORD, downloads, peer_port, (process,))
+    async with running(made) as opened:
+        yield opened
 
 
 @asynccontextmanager
 async def transmission(folder: Path) -> AsyncIterator[RunningClient]:
-    port, peer_port = free_port(), free_port()
-    saves = folder / "saves"
-    saves.mkdir(parents=True)
-    command = [
-        *(str(TRANSMISSION), "--foreground", "--config-dir", str(folder / "config"), "--port", str(port)),
-        *("--rpc-bind-address", "127.0.0.1", "--peerport", str(peer_port), "--download-dir", str(saves)),
-        *("--auth", "--username", USER, "--password", PASSWORD, "--no-dht", "--no-lpd", "--no-portmap"),
-        *("--bind-address-ipv4", "127.0.0.1"),
-    ]
-    async with running(command, folder, f"http://127.0.0.1:{port}/transmission/rpc"):
-        yield RunningClient(f"http://127.0.0.1:{port}", saves, peer_port)
-
-
-@asynccontextmanager
-async def deluge(folder: Path, *, labels: bool = True) -> AsyncIterator[RunningClient]:
-    """The daemon and its web interface, whose password of a new installation is `deluge`."""
-    port, daemon_port = free_port(), free_port()
-    config = folder / "config"
-    saves = folder / "saves"
-    saves.mkdir(parents=True)
-    config.mkdir()
+    port, peer_port, downloads = free_port(), free_port(), folder / "downloads"
+    downloads.mkdir(parents=True)
     settings = {
-        "download_location": str(saves),
-        "enabled_plugins": ["Label"] if labels else [],
-        **dict.fromkeys(("dht", "lsd", "upnp", "natpmp", "utpex"), False),
-        "daemon_port": daemon_port,
-        "listen_interface": "127.0.0.1",
+        **{"bind-address-ipv4": "127.0.0.1", "bind-address-ipv6": "::1", "peer-port": peer_port},
+        **{"dht-enabled": False, "lpd-enabled": False, "pex-enabled": False, "port-forwarding-enabled": False},
+        **{"download-dir": str(downloads), "rpc-bind-address": "127.0.0.1", "rpc-port": port},
+        **{"rpc-authentication-required": True, "rpc-username": USERNAME, "rpc-password": PASSWORD},
     }
-    (config / "core.conf").write_text(_deluge_file(1, settings))
-    daemon = [str(DELUGED), "-d", "-c", str(config), "-p", str(daemon_port), "-i", "127.0.0.1"]
-    web = [str(DELUGE_WEB), "-d", "-c", str(config), "-p", str(port), "-i", "127.0.0.1"]
-    process = await _start(daemon, folder)
-    try:
-        await _port_opens(daemon_port)
-        _host_list(config, daemon_port)
-        async with running(web, folder, f"http://127.0.0.1:{port}/"):
-            yield RunningClient(f"http://127.0.0.1:{port}", saves, 0, "", "deluge")
-    finally:
-        await _stop(process)
-
-
-def _host_list(config: Path, daemon_port: int) -> None:
-    user, password = (config / "auth").read_text().split("\n")[0].split(":")[:2]
-    entry = ["0123456789abcdef0123456789abcdef", "127.0.0.1", daemon_port, user, password]
-    (config / "hostlist.conf").write_text(_deluge_file(3, {"hosts": [entry]}))
-
-
-def _deluge_file(version: int, settings: dict[str, object]) -> str:
-    """Deluge's files are two JSON documents, one behind the other."""
-    return json.dumps({"file": version, "format": 1}) + json.dumps(settings)
-
-
-async def _start(command: list[str], folder: Path) -> asyncio.subprocess.Process:
-    environment = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    return await asyncio.create_subprocess_exec(
-        *command, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
+    (folder / "settings.json").write_text(json.dumps(settings))
+    url = f"http://127.0.0.1:{port}"
+    process = ServerProcess([str(TRANSMISSION), "--foreground", "--config-dir", str(folder)], port, folder)
+    made = RunningClient(ClientKind.TRANSMISSION, url, USERNAME, PASSWORD, downloads, peer_port, (process,))
+    async with running(made) as opened:
+        yield opened
 
 
 @asynccontextmanager
-async def running(command: list[str], folder: Path, url: str) -> AsyncIterator[None]:
-    process = await _start(command, folder)
-    try:
-        async with httpx.AsyncClient() as client, asyncio.timeout(START_SECONDS):
-            while True:
-                try:
-                    await client.get(url)
-                    break
-                except httpx.TransportError:
-                    if process.returncode is not None:
-                        raise RuntimeError(f"{command[0]} ended at once") from None
-                    await asyncio.sleep(0.1)
-        yield
-    finally:
-        await _stop(process)
+async def deluge(folder: Path, *, plugins: Sequence[str] = ("Label",)) -> AsyncIterator[RunningClient]:
+    port, daemon_port, peer_port, downloads = free_port(), free_port(), free_port(), folder / "downloads"
+    downloads.mkdir(parents=True)
+    salt = os.urandom(8).hex()
+    core = {
+        **{"daemon_port": daemon_port, "allow_remote": False, "listen_interface": "127.0.0.1"},
+        **{"listen_ports": [peer_port, peer_port], "random_port": False, "download_location": str(downloads)},
+        **{"dht": False, "lsd": False, "upnp": False, "natpmp": False, "utpex": False, "new_release_check": False},
+        **{"enabled_plugins": list(plugins)},
+    }
+    web = {"pwd_salt": salt, "pwd_sha1": hashlib.sha1((salt + PASSWORD).encode(), usedforsecurity=False).hexdigest()}
+    hosts = {"hosts": [["the-daemon", "127.0.0.1", daemon_port, "localclient", PASSWORD]]}
+    version = {"file": 1, "format": 1}
+    for name, values in (("core", core), ("web", {**web, "first_login": False})):
+        (folder / f"{name}.conf").write_text(json.dumps(version) + json.dumps(values))
+    (folder / "hostlist.conf").write_text(json.dumps({"file": 3, "format": 1}) + json.dumps(hosts))
+    (folder / "auth").write_text(f"localclient:{PASSWORD}:10\n")
+    url, config = f"http://127.0.0.1:{port}", ("-c", str(folder))
+    daemon = ServerProcess([str(DELUGED), "-d", *config, "-u", "127.0.0.1"], daemon_port, folder)
+    process = ServerProcess([str(DELUGE_WEB), "-d", *config, "-p", str(port), "-i", "127.0.0.1"], port, folder)
+    made = RunningClient(ClientKind.DELUGE, url, "", PASSWORD, downloads, peer_port, (process, daemon))
+    async with running(made) as opened:
+        yield opened
 
 
-async def _port_opens(port: int) -> None:
-    async with asyncio.timeout(START_SECONDS):
+def for_a_module(opened: AbstractAsyncContextManager[RunningClient]) -> Iterator[RunningClient]:
+    """The body of a fixture that many tests share, each of which has an event loop of its own."""
+    with asyncio.Runner() as runner:
+        running = runner.run(opened.__aenter__())
+        try:
+            yield running
+        finally:
+            runner.run(opened.__aexit__(None, None, None))
+
+
+async def until(
+    client: DownloadClient, download_id: str, condition: Callable[[ClientDownload], bool]
+) -> ClientDownload:
+    """The download, as soon as the condition holds for it."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                await writer.wait_closed()
-                return
-            except OSError:
-                await asyncio.sleep(0.1)
+            for found in await client.all_downloads():
+                if found.download_id == download_id and condition(found):
+                    return found
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def add_peer(client: RunningClient, info_hash: str, peer: RunningClient) -> None:
+    """Let qBittorrent or Deluge connect to another client for one torrent. Transmission cannot be told to."""
+    async with httpx.AsyncClient(base_url=client.url, trust_env=False) as http:
+        if client.kind is ClientKind.QBITTORRENT:
+            form = {"username": client.username, "password": client.password}
+            (await http.post("/api/v2/auth/login", data=form)).raise_for_status()
+            form = {"hashes": info_hash, "peers": f"127.0.0.1:{peer.peer_port}"}
+            (await http.post("/api/v2/torrents/addPeers", data=form)).raise_for_status()
+            return
+        for method, params in (
+            ("auth.login", [client.password]),
+            ("core.connect_peer", [info_hash, "127.0.0.1", peer.peer_port]),
+        ):
+            reply = await http.post("/json", json={"method": method, "params": params, "id": 1})
+            if reply.json()["error"]:
+                raise RuntimeError(reply.text)

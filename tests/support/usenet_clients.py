@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from tests.support.torrent_clients import PASSWORD, USER, RunningClient, free_port, running
+from app.downloads.models import ClientKind
+from tests.support.serving import free_port
+from tests.support.torrent_clients import PASSWORD, USERNAME, RunningClient, ServerProcess, running
 
 NZBGET = shutil.which("nzbget")
 ARTICLE_BYTES = 50_000
@@ -121,7 +123,7 @@ async def nzbget(folder: Path, news_port: int) -> AsyncIterator[RunningClient]:
         "DestDir": "${MainDir}/complete",
         "ControlIP": "127.0.0.1",
         "ControlPort": port,
-        "ControlUsername": USER,
+        "ControlUsername": USERNAME,
         "ControlPassword": PASSWORD,
         "Category1.Name": "huntarr",
         "Server1.Active": "yes",
@@ -136,5 +138,7 @@ async def nzbget(folder: Path, news_port: int) -> AsyncIterator[RunningClient]:
     command = [str(NZBGET), "-n", "-s"]
     for name, value in options.items():
         command += ["-o", f"{name}={value}"]
-    async with running(command, folder, f"http://127.0.0.1:{port}/"):
-        yield RunningClient(f"http://127.0.0.1:{port}", folder / "complete", 0)
+    url, process = f"http://127.0.0.1:{port}", ServerProcess(command, port, folder)
+    made = RunningClient(ClientKind.NZBGET, url, USERNAME, PASSWORD, folder / "complete", 0, (process,))
+    async with running(made) as opened:
+        yield opened
