@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 import structlog
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import Clock
@@ -66,6 +67,8 @@ class ImportCase:
     root: RootFolder | None
     client: MovieDownloadClient | None
     old: MovieFile | None
+    roots: Sequence[str]
+    """Paths of all root folders: an old file is deleted in none but these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,9 @@ class MovieImporter:
             movie = await session.get_one(Movie, grab.movie_id)
             root = None if movie.root_folder_id is None else await session.get(RootFolder, movie.root_folder_id)
             client = None if grab.client_id is None else await session.get(MovieDownloadClient, grab.client_id)
-            return ImportCase(grab, movie, root, client, await session.get(MovieFile, grab.movie_id))
+            old = await session.get(MovieFile, grab.movie_id)
+            roots = (await session.exec(select(RootFolder.path))).all()
+            return ImportCase(grab, movie, root, client, old, roots)
 
     async def _local(self, case: ImportCase) -> LocalDownload:
         """Where the files are and which they are; only those of this download."""
@@ -217,6 +222,13 @@ class MovieImporter:
             row.removed_at = self._clock()
 
 
+def _replaced(case: ImportCase) -> str | None:
+    """The old file that goes, if it is in a root folder."""
+    if case.old is None or not any(Path(case.old.path).is_relative_to(root) for root in case.roots):
+        return None
+    return case.old.path
+
+
 def _facts(movie: Movie) -> MovieFacts:
     return MovieFacts(
         title=movie.title,
@@ -263,7 +275,7 @@ def _made_plan(case: ImportCase, local: LocalDownload, chosen: ChosenFiles, keep
     return ImportPlan(
         video=move_of(source, target, number),
         subtitles=tuple(subtitles),
-        replaced=None if case.old is None else case.old.path,
+        replaced=_replaced(case),
         root=str(root),
         download=str(local.folder),
         keep_free=keep_free,

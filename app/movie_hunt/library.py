@@ -126,8 +126,9 @@ class MovieLibrary:
         async with self._db.reading() as session:
             movie = await require_movie(session, movie_id)
             file = await session.get(MovieFile, movie_id)
+            roots = [Path(each) for each in (await session.exec(select(RootFolder.path))).all()]
         if delete_files and file is not None:
-            await asyncio.to_thread(_delete_file, Path(file.path))
+            await asyncio.to_thread(_delete_file, Path(file.path), roots)
         async with self._db.session() as session:
             movie = await require_movie(session, movie_id, lock=True)
             reason = "Its file was deleted too." if delete_files and file is not None else None
@@ -267,8 +268,10 @@ async def _has_title(session: AsyncSession, movie: Movie) -> bool:
     return (await session.exec(query)).first() is not None
 
 
-def _delete_file(path: Path) -> None:
+def _delete_file(path: Path, roots: Sequence[Path]) -> None:
     """Delete the file, and its folder when that is empty then. A file that is gone already is no error."""
+    if not any(path.resolve().is_relative_to(root.resolve()) for root in roots):
+        raise Conflict("The file is in none of the root folders: it is not deleted. Nothing was changed.")
     try:
         path.unlink(missing_ok=True)
         parent = path.parent
