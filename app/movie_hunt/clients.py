@@ -3,13 +3,11 @@
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import Clock
 from app.core.db import Database
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid
 from app.core.fields import ShortName, one_line
 from app.core.schemas import SECRET_MASK, In, Out, UtcTime, example, patch_of
 from app.downloads.models import ClientKind
@@ -17,6 +15,7 @@ from app.http.errors import HttpError
 from app.movie_hunt.connections import MakeClient, client_connection
 from app.movie_hunt.indexers import Secret, ServerTestOut, Url
 from app.movie_hunt.models import OPEN_GRABS, Grab, MovieDownloadClient
+from app.movie_hunt.rows import flush_unique, require_row
 from app.secrets.box import DecryptFailed, SecretBox, masked
 
 NO_CLIENT = "There is no download client with this id."
@@ -127,19 +126,19 @@ class DownloadClientService:
 
     async def get(self, client_id: int) -> DownloadClientOut:
         async with self._db.reading() as session:
-            return _client_out(await _require(session, client_id))
+            return _client_out(await require_row(session, MovieDownloadClient, client_id, NO_CLIENT))
 
     async def create(self, given: DownloadClientIn) -> DownloadClientOut:
         row = self._row(given)
         async with self._db.session() as session:
             session.add(row)
-            await _flush(session)
+            await flush_unique(session, SAME_NAME)
         return _client_out(row)
 
     async def update(self, client_id: int, given: DownloadClientPatch) -> DownloadClientOut:
         changes: dict[str, Any] = given.model_dump(mode="json", exclude_unset=True)
         async with self._db.session() as session:
-            row = await _require(session, client_id, lock=True)
+            row = await require_row(session, MovieDownloadClient, client_id, NO_CLIENT, lock=True)
             moved = changes.get("url") not in (None, row.url)
             for name in SECRETS:
                 keeps = changes.get(name, SECRET_MASK) == SECRET_MASK
@@ -154,13 +153,13 @@ class DownloadClientService:
                     setattr(row, name, value)
             _check_secrets(row)
             row.updated_at, row.online, row.error, row.error_code = self._clock(), None, None, None
-            await _flush(session)
+            await flush_unique(session, SAME_NAME)
         return _client_out(row)
 
     async def delete(self, client_id: int) -> None:
         """`Conflict` while it downloads something of ours."""
         async with self._db.session() as session:
-            row = await _require(session, client_id, lock=True)
+            row = await require_row(session, MovieDownloadClient, client_id, NO_CLIENT, lock=True)
             query = select(func.count()).select_from(Grab)
             query = query.where(Grab.client_id == client_id, col(Grab.state).in_(OPEN_GRABS))
             if busy := (await session.exec(query)).one():
@@ -173,10 +172,10 @@ class DownloadClientService:
 
     async def test_stored(self, client_id: int) -> ServerTestOut:
         async with self._db.reading() as session:
-            row = await _require(session, client_id)
+            row = await require_row(session, MovieDownloadClient, client_id, NO_CLIENT)
         found = await self._tested(row)
         async with self._db.session() as session:
-            row = await _require(session, client_id, lock=True)
+            row = await require_row(session, MovieDownloadClient, client_id, NO_CLIENT, lock=True)
             row.online, row.error, row.error_code = found.ok, found.error, found.error_code
             row.checked_at = self._clock()
         return found
@@ -207,20 +206,6 @@ def _check_secrets(row: MovieDownloadClient) -> None:
         raise Invalid("SABnzbd needs its API key (Config, General).", field="body.api_key")
     if row.kind == ClientKind.DELUGE and not row.password:
         raise Invalid("Deluge needs the password of its web interface.", field="body.password")
-
-
-async def _require(session: AsyncSession, client_id: int, *, lock: bool = False) -> MovieDownloadClient:
-    row = await session.get(MovieDownloadClient, client_id, with_for_update=True if lock else None)
-    if row is None:
-        raise NotFound(NO_CLIENT)
-    return row
-
-
-async def _flush(session: AsyncSession) -> None:
-    try:
-        await session.flush()
-    except IntegrityError as twice:
-        raise Conflict(SAME_NAME) from twice
 
 
 def _client_out(row: MovieDownloadClient) -> DownloadClientOut:

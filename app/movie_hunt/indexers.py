@@ -3,13 +3,12 @@
 from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, Field, StringConstraints
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import Clock
 from app.core.db import Database
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Invalid
 from app.core.fields import ShortName, one_line
 from app.core.schemas import SECRET_MASK, In, Out, UtcTime, example, patch_of
 from app.http.addresses import checked_url
@@ -17,6 +16,7 @@ from app.http.errors import HttpError
 from app.indexers.models import MOVIE_CATEGORIES, Capabilities, IndexerConnection, IndexerKind
 from app.movie_hunt.connections import indexer_connection
 from app.movie_hunt.models import MovieIndexer, MovieIndexerState
+from app.movie_hunt.rows import flush_unique, require_row
 from app.secrets.box import DecryptFailed, SecretBox, masked
 
 NO_INDEXER = "There is no indexer with this id."
@@ -123,7 +123,7 @@ class MovieIndexerService:
 
     async def get(self, indexer_id: int) -> MovieIndexerOut:
         async with self._db.reading() as session:
-            return await _out(session, await _require(session, indexer_id))
+            return await _out(session, await require_row(session, MovieIndexer, indexer_id, NO_INDEXER))
 
     async def create(self, given: IndexerIn) -> MovieIndexerOut:
         now = self._clock()
@@ -132,7 +132,7 @@ class MovieIndexerService:
         row = MovieIndexer(**values, created_at=now, updated_at=now)
         async with self._db.session() as session:
             session.add(row)
-            await _flush(session)
+            await flush_unique(session, SAME_NAME)
             session.add(MovieIndexerState(indexer_id=row.id or 0))
             await session.flush()
             return await _out(session, row)
@@ -140,7 +140,7 @@ class MovieIndexerService:
     async def update(self, indexer_id: int, given: IndexerPatch) -> MovieIndexerOut:
         changes = given.model_dump(mode="json", exclude_unset=True)
         async with self._db.session() as session:
-            row = await _require(session, indexer_id, lock=True)
+            row = await require_row(session, MovieIndexer, indexer_id, NO_INDEXER, lock=True)
             keeps_key = changes.get("api_key", SECRET_MASK) == SECRET_MASK
             if keeps_key:
                 changes.pop("api_key", None)
@@ -154,7 +154,7 @@ class MovieIndexerService:
                 if value is not None:
                     setattr(row, name, value)
             row.updated_at = self._clock()
-            await _flush(session)
+            await flush_unique(session, SAME_NAME)
             if moved:
                 await _forget(session, indexer_id)
             return await _out(session, row)
@@ -162,7 +162,7 @@ class MovieIndexerService:
     async def delete(self, indexer_id: int) -> None:
         """The history keeps its name."""
         async with self._db.session() as session:
-            await session.delete(await _require(session, indexer_id, lock=True))
+            await session.delete(await require_row(session, MovieIndexer, indexer_id, NO_INDEXER, lock=True))
 
     async def test(self, given: IndexerTestIn) -> ServerTestOut:
         """Test an unsaved one; nothing is stored."""
@@ -174,7 +174,7 @@ class MovieIndexerService:
     async def test_stored(self, indexer_id: int) -> ServerTestOut:
         """Test a stored one; a success ends its rest."""
         async with self._db.reading() as session:
-            row = await _require(session, indexer_id)
+            row = await require_row(session, MovieIndexer, indexer_id, NO_INDEXER)
         found = await self._tested(row)
         async with self._db.session() as session:
             state = await session.get(MovieIndexerState, indexer_id, with_for_update=True)
@@ -202,20 +202,6 @@ def _given_key(key: str | None) -> str | None:
     if key == SECRET_MASK:
         raise Invalid("Stars stand for a stored key, and there is none: give the key itself.", field="body.api_key")
     return key
-
-
-async def _require(session: AsyncSession, indexer_id: int, *, lock: bool = False) -> MovieIndexer:
-    row = await session.get(MovieIndexer, indexer_id, with_for_update=True if lock else None)
-    if row is None:
-        raise NotFound(NO_INDEXER)
-    return row
-
-
-async def _flush(session: AsyncSession) -> None:
-    try:
-        await session.flush()
-    except IntegrityError as twice:
-        raise Conflict(SAME_NAME) from twice
 
 
 async def _forget(session: AsyncSession, indexer_id: int) -> None:

@@ -22,6 +22,7 @@ from app.movie_hunt.availability import available_at, midnight
 from app.movie_hunt.history import record_history
 from app.movie_hunt.metadata import MovieMetadataService
 from app.movie_hunt.models import MinimumAvailability, Movie, MovieEvent, MovieFile, MovieProfile, RootFolder
+from app.movie_hunt.rows import require_row
 from app.movie_hunt.schemas import MovieFileOut, MovieIn, MovieOut, MoviePatch
 from app.movie_hunt.status import MovieState, MovieStatus, has_status, states_of
 from app.tmdb.models import MovieMetadata
@@ -190,10 +191,7 @@ def movie_out(movie: Movie, state: MovieState, clock: Clock) -> MovieOut:
 
 
 async def require_movie(session: AsyncSession, movie_id: int, *, lock: bool = False) -> Movie:
-    movie = await session.get(Movie, movie_id, with_for_update=True if lock else None)
-    if movie is None:
-        raise NotFound(NO_MOVIE)
-    return movie
+    return await require_row(session, Movie, movie_id, NO_MOVIE, lock=lock)
 
 
 def apply_metadata(movie: Movie, found: MovieMetadata, now: Any) -> None:

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.clock import Clock
 from app.core.db import Database, upsert
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid
 from app.core.fields import ShortName, one_line
 from app.core.schemas import In, Out, UtcTime, example, patch_of
 from app.movie_hunt.decisions.defaults import DEFAULT_ALLOWED, DEFAULT_CUTOFF, DEFAULT_GROUPS, default_size
 from app.movie_hunt.decisions.facts import ProfileRules, SizeBand
 from app.movie_hunt.models import Movie, MovieProfile
+from app.movie_hunt.rows import flush_unique, require_row
 from app.releases.models import Quality
 
 MAX_WORDS = 100
@@ -199,7 +199,7 @@ class ProfileService:
 
     async def get(self, profile_id: int) -> ProfileOut:
         async with self._db.reading() as session:
-            return (await _profiles_out(session, [await _require(session, profile_id)]))[0]
+            return (await _profiles_out(session, [await require_row(session, MovieProfile, profile_id, NO_PROFILE)]))[0]
 
     async def create(self, given: ProfileIn) -> ProfileOut:
         now = self._clock()
@@ -207,23 +207,23 @@ class ProfileService:
         row = MovieProfile(name=given.name, rules=rules, created_at=now, updated_at=now)
         async with self._db.session() as session:
             session.add(row)
-            await _flush(session)
+            await flush_unique(session, SAME_NAME)
             return (await _profiles_out(session, [row]))[0]
 
     async def update(self, profile_id: int, given: ProfilePatch) -> ProfileOut:
         changes = given.model_dump(mode="json", exclude_unset=True)
         async with self._db.session() as session:
-            row = await _require(session, profile_id, lock=True)
+            row = await require_row(session, MovieProfile, profile_id, NO_PROFILE, lock=True)
             row.name = changes.pop("name", None) or row.name
             row.rules = _merged(row.rules, changes)
             row.updated_at = self._clock()
-            await _flush(session)
+            await flush_unique(session, SAME_NAME)
             return (await _profiles_out(session, [row]))[0]
 
     async def delete(self, profile_id: int) -> None:
         """`Conflict` while movies have it, and for the last one."""
         async with self._db.session() as session:
-            row = await _require(session, profile_id, lock=True)
+            row = await require_row(session, MovieProfile, profile_id, NO_PROFILE, lock=True)
             used = (await _movies_of(session, [profile_id])).get(profile_id, 0)
             if used:
                 raise Conflict(f"{used} movies have this quality profile: give them another one first.")
@@ -240,20 +240,6 @@ def _merged(stored: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as wrong:
         reason = wrong.errors()[0]["msg"].removeprefix("Value error, ")
         raise Invalid(f"The profile would not be valid: {reason}.", field="body") from wrong
-
-
-async def _require(session: AsyncSession, profile_id: int, *, lock: bool = False) -> MovieProfile:
-    row = await session.get(MovieProfile, profile_id, with_for_update=True if lock else None)
-    if row is None:
-        raise NotFound(NO_PROFILE)
-    return row
-
-
-async def _flush(session: AsyncSession) -> None:
-    try:
-        await session.flush()
-    except IntegrityError as twice:
-        raise Conflict(SAME_NAME) from twice
 
 
 async def _movies_of(session: AsyncSession, profile_ids: Sequence[int]) -> dict[int, int]:

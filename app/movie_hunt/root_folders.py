@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 
 from app.core.clock import Clock
 from app.core.db import Database
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid
 from app.core.fields import Int64
 from app.core.schemas import In, Out, UtcTime, example
 from app.movie_hunt.clients import FolderPath
 from app.movie_hunt.models import Movie, RootFolder
+from app.movie_hunt.rows import flush_unique, require_row
 from app.movie_hunt.verdicts import free_space
 
 FOLDER_EXISTS = "This root folder is there already."
@@ -65,18 +65,13 @@ class RootFolderService:
             if any(path.is_relative_to(each) or each.is_relative_to(path) for each in known):
                 raise Invalid("It is inside another root folder, or holds one.", field="body.path")
             session.add(row)
-            try:
-                await session.flush()
-            except IntegrityError as twice:
-                raise Conflict(FOLDER_EXISTS) from twice
+            await flush_unique(session, FOLDER_EXISTS)
         return await _folder_out(row, 0)
 
     async def delete(self, folder_id: int) -> None:
         """`Conflict` while movies are kept in it."""
         async with self._db.session() as session:
-            row = await session.get(RootFolder, folder_id, with_for_update=True)
-            if row is None:
-                raise NotFound(NO_FOLDER)
+            row = await require_row(session, RootFolder, folder_id, NO_FOLDER, lock=True)
             query = select(func.count()).select_from(Movie).where(Movie.root_folder_id == folder_id)
             if used := (await session.exec(query)).one():
                 raise Conflict(f"{used} movies are kept in this root folder: move them to another one first.")

@@ -5,7 +5,19 @@ import sys
 import time
 from dataclasses import replace
 
-from scripts.bench import history, hunts, idle, logins, memory, prowlarr, serving, statements, streams, workers
+from scripts.bench import (
+    history,
+    hunts,
+    idle,
+    logins,
+    memory,
+    prowlarr,
+    releases,
+    serving,
+    statements,
+    streams,
+    workers,
+)
 from scripts.bench.figures import QUICK, Figure, Sizes, table
 from scripts.bench.installations import BOTH
 from scripts.processes import child_processes
@@ -15,6 +27,7 @@ PARTS = {
     "requests per search": hunts.requests_per_search,
     "statements of a hunt": statements.statements_of_a_hunt,
     "requests per refresh": prowlarr.requests_per_refresh,
+    "releases": releases.thousand_releases,
     "many instances": workers.many_instances,
     "idle": idle.idle,
     "few rows": serving.few_rows,
