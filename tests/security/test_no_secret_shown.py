@@ -120,6 +120,27 @@ class Inspector:
             given = {**body, "api_key": PLANTED["app"]}
             assert self.call(client, "POST", "/api/instances/sonarr", json=given).status_code == 201
 
+        self.use_movie_hunt(client)
+
+    def use_movie_hunt(self, client: httpx.Client) -> None:
+        """An indexer, download clients and TMDB get the key; the indexer quotes it in its error, and is searched."""
+        key, base = PLANTED["app"], "/api/movie-hunt"
+        self.call(client, "POST", "/api/settings/general", json={"tmdb_api_key": key})
+        self.call(client, "GET", f"{base}/lookup", params={"tmdb_id": 1})
+        indexer = {"name": "Echo", "kind": "newznab", "url": self.app_url, "api_key": key}
+        assert self.call(client, "POST", f"{base}/indexers", json=indexer).status_code == 201
+        for number, kind in enumerate(("sabnzbd", "nzbget", "qbittorrent", "transmission", "deluge")):
+            secrets = {"api_key": key, "password": key, "username": "somebody"}
+            body = {"name": kind, "kind": kind, "url": self.app_url, **secrets}
+            assert self.call(client, "POST", f"{base}/download-clients", json=body).status_code == 201
+            self.call(client, "POST", f"{base}/download-clients/{number + 1}/test")
+            self.call(client, "PATCH", f"{base}/download-clients/{number + 1}", json={"password": [key]})
+        for path in ("indexers/test", "download-clients/test"):
+            self.call(client, "POST", f"{base}/{path}", json={**indexer, "priority": key})
+        self.call(client, "POST", f"{base}/indexers/1/test")
+        movie = {"title": "Iron Meadow", "year": 2019, "search_now": True}
+        assert self.call(client, "POST", f"{base}/movies", json=movie).status_code == 201
+
     def use_webhooks(self, client: httpx.Client) -> None:
         """An app and a button call with their tokens, rightly and wrongly, in every place that takes one."""
         shown = self.call(client, "GET", "/api/instances/sonarr/1/webhook").json()["data"]
@@ -287,7 +308,7 @@ def given() -> dict[str, str]:
 
 
 def test_on_sqlite_and_the_embedded_redis(tmp_path: Path) -> None:
-    with in_threads(EchoApp) as app_url, running(tmp_path, **given()) as service:
+    with in_threads(EchoApp) as app_url, running(tmp_path, tmdb_url=app_url, **given()) as service:
         inspector = exercise(service, app_url)
         lines = command_lines()
         service.stop()

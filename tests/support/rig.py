@@ -164,7 +164,7 @@ async def open_rig(
         redis_url=SecretStr(redis_url),
         secret_key=SecretStr(secret),
         api_key=SecretStr(KEY),
-        **more,
+        **{"tmdb_url": "http://127.0.0.1:9", **more},
     )
     timing = Timing(sleep=clock.sleep, monotonic=clock.monotonic, polls=polls, push=push)
     async with (

@@ -78,10 +78,15 @@ class Service:
             self._changed.notify_all()
 
 
+NOBODY = "http://127.0.0.1:9"
+"""Instead of TMDB: no test leaves the machine."""
+
+
 def environment(data_dir: Path, given: Mapping[str, str]) -> dict[str, str]:
     """Ours instead of whatever the machine has set for Huntarr."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUNTARR_")}
     ours = {"HUNTARR_DATA_DIR": str(data_dir), "HUNTARR_PORT": "0", "HUNTARR_LOG_FORMAT": "json"}
+    ours["HUNTARR_TMDB_URL"] = NOBODY
     return clean | ours | {"PYTHONUNBUFFERED": "1"} | dict(given)
 
 
