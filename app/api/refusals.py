@@ -22,7 +22,7 @@ from app.movie_hunt.grabbing import NO_RELEASE as NO_SUCH_RELEASE
 from app.movie_hunt.indexers import NO_INDEXER as NO_SUCH_INDEXER
 from app.movie_hunt.indexers import SAME_NAME as INDEXER_NAME
 from app.movie_hunt.library import NO_MOVIE as NO_SUCH_MOVIE
-from app.movie_hunt.library import THERE_ALREADY
+from app.movie_hunt.library import THERE_ALREADY, no_movies
 from app.movie_hunt.metadata import NO_KEY
 from app.movie_hunt.profiles import NO_PROFILE as NO_SUCH_PROFILE
 from app.movie_hunt.profiles import SAME_NAME as PROFILE_NAME
@@ -84,6 +84,7 @@ NO_LOG_SOURCE = Refusal(
     f"There is no such app type; there are: {', '.join((*SOURCES, ALL))}.",
 )
 NO_MOVIE = Refusal("NoMovie", 404, "There is no such movie.", NO_SUCH_MOVIE)
+NO_MOVIES = Refusal("NoMovies", 404, "One of the movies does not exist.", no_movies([1, 2]))
 NO_RELEASE = Refusal("NoRelease", 404, "There is no such movie or release.", NO_SUCH_RELEASE)
 NO_QUEUE_ENTRY = Refusal("NoQueueEntry", 404, "There is no such download.", NO_GRAB)
 NO_BLOCKLIST_ENTRY = Refusal("NoBlocklistEntry", 404, "There is no such entry.", NO_ENTRY)

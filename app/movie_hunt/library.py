@@ -35,6 +35,10 @@ MAX_REFRESHED = 50
 ARTICLES = ("the ", "a ", "an ")
 
 
+def no_movies(movie_ids: Sequence[int]) -> str:
+    return f"There is no movie with the id {', '.join(map(str, movie_ids))}: nothing was queued."
+
+
 class MovieSort(StrEnum):
     TITLE = "title"
     ADDED_AT = "added_at"

@@ -10,6 +10,7 @@ from app.core.clock import Clock
 from app.core.db import Database, upsert
 from app.core.errors import NotFound
 from app.core.queue import SEARCH_MOVIE, Queue, try_enqueue
+from app.movie_hunt.library import NO_MOVIE, no_movies
 from app.movie_hunt.models import Movie, MovieSearch, SearchStatus
 from app.movie_hunt.schemas import MAX_SEARCHED_AT_ONCE, MovieSearchIn, MovieSearchOut, QueuedSearchesOut
 from app.movie_hunt.settings import MovieHuntSettingsService
@@ -129,9 +130,9 @@ class MovieSearches:
         ids = list(dict.fromkeys(movie_ids))
         async with self._db.session() as session:
             there = set((await session.exec(select(Movie.id).where(col(Movie.id).in_(ids)))).all())
-            missing = [str(each) for each in ids if each not in there]
+            missing = [each for each in ids if each not in there]
             if missing:
-                raise NotFound(f"There is no movie with the id {', '.join(missing)}: nothing was queued.")
+                raise NotFound(NO_MOVIE if len(ids) == 1 else no_movies(missing))
             return await _opened(session, ids, self._clock(), grabs=grabs, is_automatic=False)
 
     async def _open_all_missing(self) -> tuple[int, list[MovieSearch]]:

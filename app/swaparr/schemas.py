@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from app.core.fields import Int64
 from app.core.schemas import In, Out, UtcTime, example
 from app.instances.schemas import InstanceNumber
 from app.settings.swaparr import SwaparrIn
@@ -17,7 +18,7 @@ class TrackedOut(Out):
     title: str
     client: str | None
     indexer: str | None
-    size: int = Field(description="In bytes; 0 while it is not known.")
+    size: Int64 = Field(description="In bytes; 0 while it is not known.")
     left: int = Field(description="Bytes that are not there yet.")
     standing: Standing
     cause: Cause | None = Field(description="What is wrong with it, if anything is.")

@@ -12,7 +12,7 @@ from tests.support.rig import Rig
 
 FIRST = ("create_owner", "login", "create_instance", "create_schedule", "create_connection")
 LAST = ("change_password",)
-# What depends on the user's own device or file is refused, but not as invalid.
+# What depends on the user's own device, files, folders, key or movies is refused, but not as invalid.
 REFUSED = {
     "enable_two_factor": 403,
     "disable_two_factor": 409,
@@ -22,10 +22,15 @@ REFUSED = {
     "test_policy": 404,
     "run_swaparr": 404,
     "forgive_download": 404,
+    "add_movie": 409,
+    "update_movie": 404,
+    "grab_movie_release": 404,
+    "search_movies": 404,
+    "create_root_folder": 422,
 }
 ID = 7
 # Their 404 is about something that must be there first.
-PREPARED = {"get_metrics", "call_hook", "call_hook_by_get", "test_notification"}
+PREPARED = {"get_metrics", "call_hook", "call_hook_by_get", "test_notification", "grab_movie_release"}
 OTHER_APP = "plex"
 JSON = {"Content-Type": "application/json"}
 

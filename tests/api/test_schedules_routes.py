@@ -130,12 +130,12 @@ async def test_a_wrong_field_is_named(api: AsyncClient, changes: dict[str, Any],
     assert data(await api.get(SCHEDULES)) == [one]
 
 
-@pytest.mark.parametrize("action", ["swaparrs", "backups", "movie_hunt_search", "", "Hunt"])
+@pytest.mark.parametrize("action", ["swaparrs", "backups", "movie_hunt", "", "Hunt"])
 async def test_an_unknown_action_is_refused_with_a_list_of_the_known(api: AsyncClient, action: str) -> None:
     reply = await api.post(SCHEDULES, json={**NIGHTLY, "action": action})
     assert field(reply) == "body.action"
     assert reply.json()["error"].endswith(
-        "must be one of: hunt, enable, disable, pause, resume, set_hourly_cap, swaparr, backup"
+        "must be one of: hunt, enable, disable, pause, resume, set_hourly_cap, swaparr, backup, movie_hunt_search"
     )
 
 

@@ -57,7 +57,7 @@ async def test_any_subset_is_merged_and_only_its_section_is_returned(api: AsyncC
         ("general", {"backup_cron": "every day"}, "backup_cron"),
         ("general", {"backup_cron": "0 0 31 2 *"}, "backup_cron"),
         ("general", {"backup_cron": "* " * 5000}, "backup_cron"),
-        ("general", {"tmdb_api_key": "x"}, "tmdb_api_key"),
+        ("general", {"tmdb_api_key": ""}, "tmdb_api_key"),
         ("sonarr", {"interval_minutes": 4}, "interval_minutes"),
         ("sonarr", {"hourly_cap": 0}, "hourly_cap"),
         ("sonarr", {"hourly_cap": 401}, "hourly_cap"),

@@ -11,6 +11,7 @@ from app.api.refusals import (
     MOVIE_THERE,
     NO_BLOCKLIST_ENTRY,
     NO_MOVIE,
+    NO_MOVIES,
     NO_QUEUE_ENTRY,
     NO_RELEASE,
     NO_TMDB_KEY,
@@ -159,7 +160,7 @@ async def grab_movie_release(movie_id: RowId, body: GrabIn, grabs: MovieGrabs) -
     return Reply[GrabOut](data=await grabs.grab(movie_id, body.release_id), message="Release grabbed")
 
 
-@router.post("/search", status_code=202, summary="Search movies", responses=errors(NO_MOVIE))
+@router.post("/search", status_code=202, summary="Search movies", responses=errors(NO_MOVIES))
 @RoutePolicy(Access.FULL)
 async def search_movies(body: MovieSearchIn, searches: SearchesOfMovies) -> Reply[QueuedSearchesOut]:
     """One search for each movie, which grabs the best release. Those of all missing movies wait for their turn."""
