@@ -9,7 +9,6 @@ from typing import Final, TypeVar
 from app.downloads.models import ClientConnection
 from app.downloads.replies import (
     ClientFailed,
-    any_type,
     client_failed,
     cookie_of,
     endpoint_of,
@@ -22,7 +21,7 @@ from app.downloads.replies import (
 from app.http.bodies import Json
 from app.http.client import HttpClient
 from app.http.errors import HttpErrorCode
-from app.http.messages import HttpReply, HttpRequest
+from app.http.messages import HttpReply, HttpRequest, any_type
 
 T = TypeVar("T")
 

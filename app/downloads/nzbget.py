@@ -17,6 +17,7 @@ from app.downloads.models import (
     SeedGoals,
 )
 from app.downloads.replies import (
+    basic_auth,
     endpoint_of,
     not_the_client,
     path_text,
@@ -42,8 +43,6 @@ QUEUED = frozenset({"QUEUED", "FETCHING"})
 PAUSED = "PAUSED"
 CHECKING = frozenset({"LOADING_PARS", "VERIFYING_SOURCES", "VERIFYING_REPAIRED"})
 FAILED_DELETES = frozenset({"HEALTH", "DUPE", "SCAN", "COPY", "BAD"})
-
-
 WRITES = frozenset({"append", "editqueue"})
 
 
@@ -53,9 +52,7 @@ class Nzbget:
     def __init__(self, http: HttpClient, connection: ClientConnection) -> None:
         self._http = http
         self._connection = connection
-        secret = f"{connection.username}:{connection.password}".encode()
-        headers = {"Authorization": f"Basic {base64.b64encode(secret).decode()}"} if connection.username else {}
-        self._endpoint = endpoint_of(connection, NAME, headers)
+        self._endpoint = endpoint_of(connection, NAME, basic_auth(connection) if connection.username else {})
         self._folders: tuple[str, ...] | None = None
         self._version: int | None = None
 

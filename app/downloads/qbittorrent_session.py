@@ -8,7 +8,6 @@ from typing import Final, TypeVar
 from app.downloads.models import ClientConnection
 from app.downloads.multipart import form
 from app.downloads.replies import (
-    any_type,
     client_failed,
     cookie_of,
     endpoint_of,
@@ -20,7 +19,7 @@ from app.downloads.replies import (
 from app.http.bodies import Json
 from app.http.client import HttpClient
 from app.http.errors import HttpErrorCode
-from app.http.messages import Content, HttpReply, HttpRequest, Param, origin_of
+from app.http.messages import Content, HttpReply, HttpRequest, Param, any_type, origin_of
 
 T = TypeVar("T")
 

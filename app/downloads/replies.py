@@ -1,5 +1,6 @@
 """What the download clients have in common: failures as sentences, and values that are read with care."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -99,9 +100,10 @@ def endpoint_of(connection: ClientConnection, noun: str, headers: Mapping[str, s
     )
 
 
-def any_type(_content_type: str) -> bool:
-    """For `HttpRequest.accepts`: the clients do not always say that their JSON is JSON."""
-    return True
+def basic_auth(connection: ClientConnection) -> dict[str, str]:
+    """The header of HTTP's basic authentication (RFC 7617)."""
+    secret = f"{connection.username}:{connection.password}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(secret).decode()}"}
 
 
 def number(value: object) -> float | None:

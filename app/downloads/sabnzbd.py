@@ -16,7 +16,6 @@ from app.downloads.models import (
 )
 from app.downloads.multipart import form_with_file
 from app.downloads.replies import (
-    any_type,
     endpoint_of,
     not_the_client,
     path_text,
@@ -30,7 +29,7 @@ from app.downloads.replies import (
     wrong_kind,
 )
 from app.http.client import HttpClient
-from app.http.messages import HttpReply, HttpRequest, Param
+from app.http.messages import HttpReply, HttpRequest, Param, any_type
 
 NAME = "SABnzbd"
 FILE_NAME = "release.nzb"

@@ -19,7 +19,7 @@ from app.downloads.models import (
     SeedGoals,
 )
 from app.downloads.replies import (
-    any_type,
+    basic_auth,
     client_failed,
     endpoint_of,
     flag,
@@ -41,7 +41,7 @@ from app.downloads.replies import (
 from app.http.bodies import Json
 from app.http.client import HttpClient
 from app.http.errors import HttpErrorCode
-from app.http.messages import HttpReply, HttpRequest
+from app.http.messages import HttpReply, HttpRequest, any_type
 
 Row: TypeAlias = Mapping[str, Json]
 
@@ -80,8 +80,7 @@ class Transmission:
     def __init__(self, http: HttpClient, connection: ClientConnection) -> None:
         self._http = http
         self._connection = connection
-        secret = base64.b64encode(f"{connection.username}:{connection.password}".encode()).decode()
-        headers = {"Authorization": f"Basic {secret}"} if connection.username or connection.password else {}
+        headers = basic_auth(connection) if connection.username or connection.password else {}
         endpoint = endpoint_of(connection, NAME, headers)
         ending = next((page for page in PAGES if endpoint.url.endswith(page)), "")
         self._endpoint = replace(endpoint, url=endpoint.url.removesuffix(ending))

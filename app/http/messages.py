@@ -44,6 +44,11 @@ def is_json(content_type: str) -> bool:
     return content_type == "application/json" or content_type.endswith("+json")
 
 
+def any_type(_content_type: str) -> bool:
+    """For bodies that are no JSON, and for servers that do not always say that theirs is."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """A body of a request as bytes."""

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from app.core.clock import Clock
 from app.http.client import HttpClient
 from app.http.clients import read_retry_after
-from app.http.messages import Endpoint, HttpReply, HttpRequest, Param
+from app.http.messages import Endpoint, HttpReply, HttpRequest, Param, any_type
 from app.indexers.errors import IndexerErrorCode, failed, status_error
 from app.indexers.feed import FeedPage, read_capabilities, read_page
 from app.indexers.models import (
@@ -113,7 +113,7 @@ class IndexerClient:
             noun="indexer",
         )
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        request = HttpRequest("GET", path, accepts=_anything, max_body_bytes=MAX_RELEASE_BYTES)
+        request = HttpRequest("GET", path, accepts=any_type, max_body_bytes=MAX_RELEASE_BYTES)
 
         def read(reply: HttpReply) -> HttpReply:
             if reply.status >= 400:
@@ -144,7 +144,7 @@ class IndexerClient:
     async def _xml(self, connection: IndexerConnection, params: dict[str, Param], read_xml: Callable[[bytes], T]) -> T:
         if connection.api_key:
             params = {**params, "apikey": connection.api_key}
-        request = HttpRequest("GET", connection.api_path, params, accepts=_anything, max_body_bytes=MAX_XML_BYTES)
+        request = HttpRequest("GET", connection.api_path, params, accepts=any_type, max_body_bytes=MAX_XML_BYTES)
 
         def read(reply: HttpReply) -> T:
             if 200 <= reply.status < 300:
@@ -166,10 +166,6 @@ class IndexerClient:
                 if wait > 0:
                     await self._sleep(wait)
             pace.called_at = self._timer()
-
-
-def _anything(_content_type: str) -> bool:
-    return True
 
 
 def _endpoint(connection: IndexerConnection) -> Endpoint:

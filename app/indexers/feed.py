@@ -45,7 +45,6 @@ class FeedPage:
     releases: list[FoundRelease]
     items: int
     """How many items the page had, those included that hold no release."""
-    total: int | None = None
     limits: ApiLimits = NO_LIMITS
 
 
@@ -73,8 +72,7 @@ def read_page(body: bytes, kind: IndexerKind) -> FeedPage:
         raise _not_an_indexer()
     items = list(root.iter("item"))
     releases = [found for item in items[:MAX_ITEMS] if (found := _release(item, kind)) is not None]
-    response = next((each for each in root.iter() if _name(each) == "response"), None)
-    return FeedPage(releases, len(items), _number(response, "total"), _limits(root))
+    return FeedPage(releases, len(items), _limits(root))
 
 
 def _root(body: bytes) -> Element:

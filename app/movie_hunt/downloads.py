@@ -27,6 +27,7 @@ from app.movie_hunt.models import (
     MovieIndexer,
 )
 from app.movie_hunt.release_facts import ReleaseFacts
+from app.movie_hunt.rows import require_row
 from app.movie_hunt.schemas import BlocklistOut, GrabOut
 
 NO_GRAB = "There is no download with this id in the queue."
@@ -98,10 +99,7 @@ class MovieQueue:
 
     async def unblock(self, entry_id: int) -> None:
         async with self._db.session() as session:
-            row = await session.get(BlocklistEntry, entry_id)
-            if row is None:
-                raise NotFound(NO_ENTRY)
-            await session.delete(row)
+            await session.delete(await require_row(session, BlocklistEntry, entry_id, NO_ENTRY))
 
     async def _require(self, session: AsyncSession, grab_id: int, *, lock: bool = False) -> Grab:
         row = await session.get(Grab, grab_id, with_for_update=True if lock else None)

@@ -15,15 +15,12 @@ from app.core.db import Database
 from app.core.errors import Conflict
 from app.indexers.models import FoundRelease
 from app.movie_hunt.decisions.facts import JudgedOffer, Offer
-from app.movie_hunt.grabbing import MovieGrabber
-from app.movie_hunt.indexer_calls import IndexerCalls, IndexerResult
+from app.movie_hunt.indexer_calls import IndexerResult
 from app.movie_hunt.models import Movie, MovieIndexer, MovieIndexerState, StoredRelease
-from app.movie_hunt.release_facts import facts_of, offer_of
-from app.movie_hunt.settings import MovieHuntSettingsService
-from app.movie_hunt.verdicts import VerdictMaker
-from app.releases.matching import clean_title
+from app.movie_hunt.release_facts import offer_of, release_row
+from app.movie_hunt.searcher import SearchServices
+from app.releases.matching import clean_title, clean_titles
 from app.releases.reader import read_release_name
-from app.secrets.box import SecretBox
 
 log = structlog.get_logger(__name__)
 
@@ -40,21 +37,10 @@ class FeedItem:
     offer: Offer
 
 
-@dataclass(frozen=True, slots=True)
-class FeedServices:
-    """What the reading of feeds needs."""
-
-    calls: IndexerCalls
-    verdicts: VerdictMaker
-    grabber: MovieGrabber
-    settings: MovieHuntSettingsService
-    box: SecretBox
-
-
 class FeedReader:
     """One request an indexer, whatever the size of the library."""
 
-    def __init__(self, db: Database, services: FeedServices, clock: Clock) -> None:
+    def __init__(self, db: Database, services: SearchServices, clock: Clock) -> None:
         self._db = db
         self._services = services
         self._clock = clock
@@ -121,7 +107,7 @@ class FeedReader:
         columns = query.add_columns(col(Movie.alternative_titles))
         async with self._db.reading(is_heavy=True) as session:
             async for movie_id, tmdb_id, title, original, others in await session.stream(columns):
-                titles = {clean_title(each) for each in (title, original, *others) if each}
+                titles = clean_titles((title, original, *others))
                 found = [item for each in titles for item in by_title.get(each, ())]
                 found += by_tmdb.get(tmdb_id or 0, [])
                 if found:
@@ -147,17 +133,8 @@ class FeedReader:
         return True
 
     async def _store(self, movie_id: int, item: FeedItem, judged: JudgedOffer) -> int:
-        row = StoredRelease(
-            movie_id=movie_id,
-            indexer_id=item.offer.indexer_id,
-            guid=item.offer.guid,
-            title=item.release.title[:1000],
-            rank=1,
-            score=judged.score,
-            facts=facts_of(item.release, item.offer.name, item.indexer.name).document,
-            link=self._services.box.encrypt(item.release.link),
-            found_at=self._clock(),
-        )
+        link, indexer = self._services.box.encrypt(item.release.link), item.indexer.name
+        row = release_row(movie_id, item.release, judged, rank=1, indexer=indexer, link=link, now=self._clock())
         async with self._db.session() as session:
             same = (col(StoredRelease.movie_id) == movie_id, col(StoredRelease.indexer_id) == row.indexer_id)
             await session.exec(delete(StoredRelease).where(*same, col(StoredRelease.guid) == row.guid))

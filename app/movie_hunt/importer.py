@@ -17,7 +17,7 @@ from app.events.outbox import record_event
 from app.events.payloads import MovieFailed, MovieImported
 from app.http.errors import HttpError
 from app.movie_hunt.connections import ClientPool
-from app.movie_hunt.decisions.facts import MovieFacts
+from app.movie_hunt.decisions.ranking import MEGABYTE
 from app.movie_hunt.events import movie_event
 from app.movie_hunt.history import record_history
 from app.movie_hunt.importing.choosing import ChosenFiles, JobFile, WaitsForPerson, choose
@@ -41,14 +41,13 @@ from app.movie_hunt.models import (
     MovieFile,
     RootFolder,
 )
-from app.movie_hunt.release_facts import ReleaseFacts
+from app.movie_hunt.release_facts import ReleaseFacts, movie_facts
 from app.movie_hunt.settings import MovieHuntSettingsService
 from app.releases.reader import read_release_name
 from app.secrets.box import DecryptFailed
 
 log = structlog.get_logger(__name__)
 
-MEGABYTE = 1024 * 1024
 MAX_FILES = 5000
 PATIENCE = timedelta(hours=1)
 """How long files may be out of reach before a person has to look."""
@@ -152,7 +151,7 @@ class MovieImporter:
         if case.root is None:
             raise PlacingFailed("The movie has no root folder: choose one.")
         settings = await self._settings.read()
-        chosen = choose(local.files, _facts(case.movie), read_release_name)
+        chosen = choose(local.files, movie_facts(case.movie), read_release_name)
         plan = _made_plan(case, local, chosen, settings.min_free_space_mb * MEGABYTE)
         async with self._db.session() as session:
             row = await session.get_one(Grab, case.grab.id, with_for_update=True)
@@ -227,16 +226,6 @@ def _replaced(case: ImportCase) -> str | None:
     if case.old is None or not any(Path(case.old.path).is_relative_to(root) for root in case.roots):
         return None
     return case.old.path
-
-
-def _facts(movie: Movie) -> MovieFacts:
-    return MovieFacts(
-        title=movie.title,
-        year=movie.year,
-        original_title=movie.original_title,
-        alternative_titles=tuple(movie.alternative_titles),
-        runtime_minutes=movie.runtime_minutes,
-    )
 
 
 def _folder_of(path: Path, files: Sequence[JobFile]) -> Path:

@@ -20,7 +20,6 @@ from app.indexers.models import (
     FoundReleases,
     IndexerConnection,
     MovieQuery,
-    Protocol,
 )
 from app.indexers.resting import rest_after
 from app.movie_hunt.connections import indexer_connection
@@ -83,12 +82,6 @@ class IndexerCalls:
             if failure.retry_after is not None:
                 await self._failed(row, state, failure)
             raise
-
-    async def protocols(self) -> frozenset[Protocol]:
-        """What the enabled indexers offer."""
-        return frozenset(
-            Protocol.TORRENT if row.kind == "torznab" else Protocol.USENET for row, _ in await self._enabled()
-        )
 
     async def _enabled(self) -> Sequence[tuple[MovieIndexer, MovieIndexerState]]:
         query: Any = select(MovieIndexer, MovieIndexerState).join(MovieIndexerState).where(col(MovieIndexer.enabled))

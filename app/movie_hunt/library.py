@@ -20,8 +20,11 @@ from app.core.schemas import Page
 from app.http.errors import HttpError
 from app.movie_hunt.availability import available_at, midnight
 from app.movie_hunt.history import record_history
+from app.movie_hunt.importing.placing import is_inside
 from app.movie_hunt.metadata import MovieMetadataService
 from app.movie_hunt.models import MinimumAvailability, Movie, MovieEvent, MovieFile, MovieProfile, RootFolder
+from app.movie_hunt.profiles import NO_PROFILE
+from app.movie_hunt.root_folders import NO_FOLDER
 from app.movie_hunt.rows import require_row
 from app.movie_hunt.schemas import MovieFileOut, MovieIn, MovieOut, MoviePatch
 from app.movie_hunt.status import MovieState, MovieStatus, has_status, states_of
@@ -29,8 +32,6 @@ from app.tmdb.models import MovieMetadata
 
 NO_MOVIE = "There is no movie with this id."
 THERE_ALREADY = "This movie is in the library already."
-NO_SUCH_PROFILE = "There is no quality profile with this id."
-NO_SUCH_FOLDER = "There is no root folder with this id."
 MAX_REFRESHED = 50
 ARTICLES = ("the ", "a ", "an ")
 
@@ -101,6 +102,7 @@ class MovieLibrary:
             added_at=now,
         )
         self._apply(movie, found)
+        movie.next_search_at = _first_search(movie, self._clock) if movie.monitored else None
         try:
             async with self._db.session() as session:
                 await _check_choices(session, movie, has_profile=given.quality_profile_id is not None)
@@ -159,18 +161,15 @@ class MovieLibrary:
                     continue
                 row.metadata_at = self._clock()
                 if found is not None:
-                    apply_metadata(row, found, self._clock())
-                    row.sort_title = sort_title(row.title)
-                    row.available_at = available_at(MinimumAvailability(row.minimum_availability), found, row.year)
+                    self._apply(row, found)
                     await self._plan(session, row)
 
     def _apply(self, movie: Movie, found: MovieMetadata | None) -> None:
-        """Write what TMDB knows, and when it is searched first."""
+        """Write what TMDB knows, and what follows from it."""
         if found is not None:
             apply_metadata(movie, found, self._clock())
         movie.sort_title = sort_title(movie.title)
         movie.available_at = available_at(MinimumAvailability(movie.minimum_availability), found, movie.year)
-        movie.next_search_at = _first_search(movie, self._clock) if movie.monitored else None
 
     async def _plan(self, session: AsyncSession, movie: Movie) -> None:
         """When it is searched by the clock, after its settings were changed."""
@@ -235,9 +234,11 @@ def sort_title(title: str) -> str:
 
 
 def _matches(text: str) -> Any:
-    escaped = text.strip().lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    pattern = f"%{escaped}%"
-    return or_(col(Movie.sort_title).like(pattern, escape="\\"), col(Movie.original_title).ilike(pattern, escape="\\"))
+    part = text.strip().lower()
+    return or_(
+        col(Movie.sort_title).contains(part, autoescape=True),
+        col(Movie.original_title).icontains(part, autoescape=True),
+    )
 
 
 def _order(sort: MovieSort) -> Sequence[Any]:
@@ -254,7 +255,7 @@ async def _check_choices(session: AsyncSession, movie: Movie, *, has_profile: bo
     """Whether profile and root folder exist; the first of each where none was chosen."""
     if has_profile:
         if await session.get(MovieProfile, movie.quality_profile_id) is None:
-            raise Invalid(NO_SUCH_PROFILE, field="body.quality_profile_id")
+            raise Invalid(NO_PROFILE, field="body.quality_profile_id")
     else:
         first = (await session.exec(select(MovieProfile.id).order_by(col(MovieProfile.id)).limit(1))).first()
         movie.quality_profile_id = first or 0
@@ -262,7 +263,7 @@ async def _check_choices(session: AsyncSession, movie: Movie, *, has_profile: bo
         query = select(RootFolder.id).order_by(col(RootFolder.id)).limit(1)
         movie.root_folder_id = (await session.exec(query)).first()
     elif await session.get(RootFolder, movie.root_folder_id) is None:
-        raise Invalid(NO_SUCH_FOLDER, field="body.root_folder_id")
+        raise Invalid(NO_FOLDER, field="body.root_folder_id")
 
 
 async def _has_title(session: AsyncSession, movie: Movie) -> bool:
@@ -272,7 +273,7 @@ async def _has_title(session: AsyncSession, movie: Movie) -> bool:
 
 def _delete_file(path: Path, roots: Sequence[Path]) -> None:
     """Delete the file, and its folder when that is empty then. A file that is gone already is no error."""
-    if not any(path.resolve().is_relative_to(root.resolve()) for root in roots):
+    if not any(is_inside(path, root) for root in roots):
         raise Conflict("The file is in none of the root folders: it is not deleted. Nothing was changed.")
     try:
         path.unlink(missing_ok=True)

@@ -17,7 +17,6 @@ NO_KEY = (
     "TMDB is asked with your own key, and none is set: set tmdb_api_key in the general settings. Without it a movie \
 can be added by title and year."
 )
-NOT_AT_TMDB = "TMDB has no movie with this number."
 
 
 class MovieMetadataService:

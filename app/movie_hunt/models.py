@@ -268,7 +268,7 @@ class StoredRelease(SQLModel, table=True):
     rejections: list[str] = Field(default_factory=list, sa_type=JSON)
     score: int = 0
     facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    """As `ReleaseFacts` of `app/movie_hunt/stored_releases.py` has them."""
+    """As `ReleaseFacts` of `app/movie_hunt/release_facts.py` has them."""
     link: str
     """Encrypted by the secret box: it may hold the user's key."""
     found_at: datetime = Field(sa_type=UtcDateTime)

@@ -90,7 +90,7 @@ def _default_sizes() -> list[QualitySize]:
 
 
 class ProfileDocument(In):
-    """What a profile says; every list from the worst to the best."""
+    """What a profile says."""
 
     qualities: list[QualityGroup] = Field(
         default_factory=_default_groups, min_length=1, max_length=50, description="From the worst to the best."
@@ -99,7 +99,7 @@ class ProfileDocument(In):
     upgrades_allowed: bool = Field(True, description="Replace a file by a better one.")
     sizes: list[QualitySize] = Field(default_factory=_default_sizes, max_length=50)
     preferred_words: Annotated[list[PreferredWord], Field(max_length=MAX_WORDS)] = Field(
-        default_factory=list, description="WordList in the name that add to the score; `/…/` is a regular expression."
+        default_factory=list, description="Words in the name that add to the score; `/…/` is a regular expression."
     )
     required_words: WordList = Field(default_factory=list, description="One of them must be in the name.")
     forbidden_words: WordList = Field(default_factory=list, description="None of them may be in the name.")

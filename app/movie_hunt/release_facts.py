@@ -1,4 +1,4 @@
-"""What is stored of a release: what the indexer said of it and what was read in its name."""
+"""Turns what indexers said and rows hold into facts for decisions, and the facts of a release into its JSON."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict
 
 from app.downloads.models import SeedGoals
 from app.indexers.models import FoundRelease, Protocol, ReleaseFlag
-from app.movie_hunt.decisions.facts import BlockedRelease, HeldFile, Offer
-from app.movie_hunt.models import BlocklistEntry, Grab, MovieFile, MovieIndexer
+from app.movie_hunt.decisions.facts import BlockedRelease, HeldFile, JudgedOffer, MovieFacts, Offer
+from app.movie_hunt.models import BlocklistEntry, Grab, Movie, MovieFile, MovieIndexer, StoredRelease
 from app.releases.models import Quality, ReleaseKind, ReleaseName, Revision
+from app.tmdb.languages import LANGUAGES
 
 
 class ReleaseFacts(BaseModel):
@@ -76,6 +77,25 @@ def facts_of(found: FoundRelease, name: ReleaseName, indexer: str) -> ReleaseFac
     )
 
 
+def release_row(
+    movie_id: int, found: FoundRelease, judged: JudgedOffer, *, rank: int, indexer: str, link: str, now: datetime
+) -> StoredRelease:
+    """The row of a release with its verdict. `link` is encrypted."""
+    name = judged.offer.name
+    return StoredRelease(
+        movie_id=movie_id,
+        indexer_id=judged.offer.indexer_id,
+        guid=found.guid,
+        title=name.name[:1000],
+        rank=rank,
+        rejections=[reason.value for reason in judged.rejections],
+        score=judged.score,
+        facts=facts_of(found, name, indexer).document,
+        link=link,
+        found_at=now,
+    )
+
+
 def offer_of(found: FoundRelease, name: ReleaseName, indexer: MovieIndexer) -> Offer:
     return Offer(
         name=name,
@@ -94,6 +114,20 @@ def offer_of(found: FoundRelease, name: ReleaseName, indexer: MovieIndexer) -> O
         info_hash=found.info_hash,
         flags=found.flags,
         has_password=found.has_password,
+    )
+
+
+def movie_facts(row: Movie) -> MovieFacts:
+    """Without its file and its downloads."""
+    return MovieFacts(
+        title=row.title,
+        year=row.year,
+        original_title=row.original_title,
+        alternative_titles=tuple(row.alternative_titles),
+        tmdb_id=row.tmdb_id,
+        imdb_id=row.imdb_id,
+        runtime_minutes=row.runtime_minutes,
+        original_language=LANGUAGES.get(row.original_language or ""),
     )
 
 

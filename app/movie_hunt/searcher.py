@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 from sqlmodel import col, delete, select
@@ -19,7 +18,7 @@ from app.movie_hunt.grabbing import MovieGrabber
 from app.movie_hunt.history import record_history
 from app.movie_hunt.indexer_calls import IndexerCalls, IndexerResult
 from app.movie_hunt.models import Movie, MovieEvent, MovieIndexer, MovieSearch, SearchStatus, StoredRelease
-from app.movie_hunt.release_facts import facts_of, offer_of
+from app.movie_hunt.release_facts import offer_of, release_row
 from app.movie_hunt.settings import MovieHuntSettingsService
 from app.movie_hunt.verdicts import MovieCase, VerdictMaker
 from app.releases.reader import read_release_name
@@ -34,7 +33,7 @@ LOG = log.bind(app_type="movie_hunt")
 
 @dataclass(frozen=True, slots=True)
 class SearchServices:
-    """What a search needs."""
+    """What it takes to find releases and to grab the best."""
 
     calls: IndexerCalls
     verdicts: VerdictMaker
@@ -119,7 +118,8 @@ class MovieSearcher:
             for rank, each in enumerate(judged[:MAX_STORED_RELEASES], start=1):
                 if each.offer.indexer_id in there:
                     release = found[each.offer.indexer_id, each.offer.guid]
-                    session.add(self._row(movie_id, rank, each, release, names[each.offer.indexer_id], now))
+                    link, indexer = self._services.box.encrypt(release.link), names[each.offer.indexer_id]
+                    session.add(release_row(movie_id, release, each, rank=rank, indexer=indexer, link=link, now=now))
             await _close(session, search.id or 0, len(judged), approved)
             if any(each.error is None for each in results):
                 movie.last_search_at = now
@@ -130,22 +130,6 @@ class MovieSearcher:
             reason = _message(results, judged, approved)
             record_history(session, movie, MovieEvent.SEARCHED, now, reason=reason, rejections=reasons)
         return approved
-
-    def _row(
-        self, movie_id: int, rank: int, each: JudgedOffer, release: FoundRelease, indexer: str, now: datetime
-    ) -> StoredRelease:
-        return StoredRelease(
-            movie_id=movie_id,
-            indexer_id=each.offer.indexer_id,
-            guid=each.offer.guid,
-            title=each.offer.name.name[:1000],
-            rank=rank,
-            rejections=[reason.value for reason in each.rejections],
-            score=each.score,
-            facts=facts_of(release, each.offer.name, indexer).document,
-            link=self._services.box.encrypt(release.link),
-            found_at=now,
-        )
 
 
 def _judge(case: MovieCase, found: Sequence[tuple[MovieIndexer, FoundRelease]]) -> list[JudgedOffer]:

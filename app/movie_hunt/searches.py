@@ -57,16 +57,10 @@ class MovieSearches:
         await self.enqueue(rows)
         return MovieSearchOut.model_validate(rows[0])
 
-    async def last(self, movie_id: int) -> MovieSearch | None:
-        query = select(MovieSearch).where(MovieSearch.movie_id == movie_id).order_by(col(MovieSearch.id).desc())
-        async with self._db.reading() as session:
-            return (await session.exec(query.limit(1))).first()
-
     async def start_due(self) -> None:
         """Open a search of every movie that is due by the clock, and start what waits, as the hour allows."""
-        settings = await self._settings.read()
-        room = settings.searches_per_hour - await self._started_this_hour()
-        if room > 0:
+        room = await self._room()
+        if room:
             now = self._clock()
             async with self._db.session() as session:
                 query = select(Movie.id).where(col(Movie.next_search_at) <= now, col(Movie.monitored))
@@ -88,8 +82,7 @@ class MovieSearches:
     async def start_waiting(self) -> None:
         """Enqueue searches that wait for their turn, and once more those whose job was lost."""
         now = self._clock()
-        settings = await self._settings.read()
-        room = max(0, settings.searches_per_hour - await self._started_this_hour())
+        room = await self._room()
         async with self._db.session() as session:
             lost = select(MovieSearch).where(
                 MovieSearch.status == SearchStatus.RUNNING, col(MovieSearch.started_at) < now - MAX_RUNNING
@@ -118,12 +111,14 @@ class MovieSearches:
             for row in (await session.exec(old)).all():
                 await session.delete(row)
 
-    async def _started_this_hour(self) -> int:
+    async def _room(self) -> int:
+        """How many searches by the clock may still start in this hour."""
         since = self._clock() - HOUR
         query = select(func.count()).select_from(MovieSearch)
         query = query.where(col(MovieSearch.started_at) > since, col(MovieSearch.is_automatic))
         async with self._db.glance() as session:
-            return (await session.exec(query)).one()
+            started = (await session.exec(query)).one()
+        return max(0, (await self._settings.read()).searches_per_hour - started)
 
     async def _open(self, movie_ids: Sequence[int], *, grabs: bool) -> tuple[int, list[MovieSearch]]:
         """The open search of each movie, new where there was none; how many are new."""

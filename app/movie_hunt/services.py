@@ -14,7 +14,7 @@ from app.movie_hunt.client_words import DownloadClientReader
 from app.movie_hunt.clients import DownloadClientService
 from app.movie_hunt.connections import ClientPool
 from app.movie_hunt.downloads import MovieQueue
-from app.movie_hunt.feeds import FeedReader, FeedServices
+from app.movie_hunt.feeds import FeedReader
 from app.movie_hunt.grabbing import GrabServices, MovieGrabber
 from app.movie_hunt.history import MovieHistoryService
 from app.movie_hunt.importer import MovieImporter
@@ -71,6 +71,7 @@ class MovieHuntServices:
         verdicts = VerdictMaker(db, settings, clock)
         grabber = MovieGrabber(db, GrabServices(calls, pool, box), clock)
         searches = MovieSearches(db, infra.queue, settings, clock)
+        finding = SearchServices(calls, verdicts, grabber, settings, box)
         return cls(
             http=http,
             settings=settings,
@@ -84,9 +85,9 @@ class MovieHuntServices:
             releases=MovieReleases(db, verdicts),
             queue=MovieQueue(db, infra.queue, pool, grabber, clock),
             history=MovieHistoryService(db, clock),
-            searcher=MovieSearcher(db, SearchServices(calls, verdicts, grabber, settings, box), clock),
+            searcher=MovieSearcher(db, finding, clock),
             tracker=DownloadTracker(db, infra.queue, pool, grabber, clock),
             importer=MovieImporter(db, pool, settings, clock),
-            feeds=FeedReader(db, FeedServices(calls, verdicts, grabber, settings, box), clock),
+            feeds=FeedReader(db, finding, clock),
             known_clients=DownloadClientReader(db, pool),
         )

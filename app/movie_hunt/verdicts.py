@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,6 +14,7 @@ from app.downloads.models import ClientKind
 from app.indexers.models import Protocol
 from app.movie_hunt.decisions.facts import BlockedRelease, GrabRules, JudgedOffer, MovieFacts, Offer, ProfileRules
 from app.movie_hunt.decisions.judging import judge
+from app.movie_hunt.decisions.ranking import MEGABYTE
 from app.movie_hunt.models import (
     OPEN_GRABS,
     BlocklistEntry,
@@ -25,11 +26,8 @@ from app.movie_hunt.models import (
     RootFolder,
 )
 from app.movie_hunt.profiles import ProfileDocument, rules_of
-from app.movie_hunt.release_facts import blocked_release, held_file, held_grab
+from app.movie_hunt.release_facts import blocked_release, held_file, held_grab, movie_facts
 from app.movie_hunt.settings import MovieHuntSettings, MovieHuntSettingsService
-from app.tmdb.languages import LANGUAGES
-
-MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class VerdictMaker:
                 return None
             profile = await session.get_one(MovieProfile, movie.quality_profile_id)
             root = None if movie.root_folder_id is None else await session.get(RootFolder, movie.root_folder_id)
-            facts = await _movie_facts(session, movie)
+            facts = await _facts(session, movie)
             query = select(BlocklistEntry).where(BlocklistEntry.movie_id == movie_id)
             blocked = [blocked_release(row) for row in (await session.exec(query)).all()]
             protocols = await client_protocols(session)
@@ -106,19 +104,12 @@ def free_space(path: str) -> int | None:
         return None
 
 
-async def _movie_facts(session: AsyncSession, movie: Movie) -> MovieFacts:
+async def _facts(session: AsyncSession, movie: Movie) -> MovieFacts:
     file = await session.get(MovieFile, movie.id)
     query = select(Grab).where(Grab.movie_id == movie.id, col(Grab.state).in_(OPEN_GRABS))
     grabs = (await session.exec(query)).all()
-    return MovieFacts(
-        title=movie.title,
-        year=movie.year,
-        original_title=movie.original_title,
-        alternative_titles=tuple(movie.alternative_titles),
-        tmdb_id=movie.tmdb_id,
-        imdb_id=movie.imdb_id,
-        runtime_minutes=movie.runtime_minutes,
-        original_language=LANGUAGES.get(movie.original_language or ""),
+    return replace(
+        movie_facts(movie),
         file=None if file is None else held_file(file),
         downloading=tuple(held_grab(row) for row in grabs),
     )

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _SPELLED = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"}
@@ -36,3 +37,8 @@ def clean_title(title: str) -> str:
     words = _NOT_TEXT.sub(" ", text).split()
     kept = [word for at, word in enumerate(words) if at == 0 or word not in _INNER]
     return "".join(_ROMAN.get(word, word) if at else word for at, word in enumerate(kept))
+
+
+def clean_titles(titles: Iterable[str | None]) -> set[str]:
+    """The titles in the form in which they are compared; those of which nothing is left are left out."""
+    return {cleaned for title in titles if title and (cleaned := clean_title(title))}

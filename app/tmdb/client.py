@@ -1,6 +1,7 @@
 """Asks TMDB's API, version 3, for movies (https://developer.themoviedb.org/reference)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -191,16 +192,9 @@ def _metadata(found: _Found) -> MovieMetadata:
 
 
 def _details(found: _Details) -> MovieMetadata:
-    basic = _metadata(found)
     titles = dict.fromkeys(each.title for each in found.alternative_titles.titles if each.title)
-    return MovieMetadata(
-        tmdb_id=basic.tmdb_id,
-        title=basic.title,
-        original_title=basic.original_title,
-        original_language=basic.original_language,
-        year=basic.year,
-        overview=basic.overview,
-        poster_url=basic.poster_url,
+    return replace(
+        _metadata(found),
         imdb_id=_imdb(found.imdb_id),
         alternative_titles=list(titles)[:MAX_TITLES],
         runtime_minutes=found.runtime if found.runtime and 0 < found.runtime < 10_000 else None,

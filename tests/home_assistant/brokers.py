@@ -13,7 +13,7 @@ from typing import Any
 
 from aiomqtt import Client
 
-from tests.support.serving import free_port
+from tests.support.serving import free_port, listens
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
 TIMEOUT_SECONDS = 20
@@ -32,7 +32,7 @@ class BrokerProcess:
             *self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while not await _listens(self.port):  # noqa: ASYNC110 - a process has no event for it
+            while not await listens(self.port):  # noqa: ASYNC110 - a process has no event for it
                 await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
@@ -60,15 +60,6 @@ class Mosquitto(BrokerProcess):
         config = folder / "mosquitto.conf"
         super().__init__([str(MOSQUITTO), "-c", str(config)])
         config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *(more or ("allow_anonymous true",))]) + "\n")
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 @dataclass

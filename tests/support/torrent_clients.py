@@ -8,14 +8,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from app.downloads.models import ClientConnection, ClientDownload, ClientKind, DownloadClient
-from tests.support.serving import free_port
+from tests.support.serving import free_port, listens
 
 QBITTORRENT = shutil.which("qbittorrent-nox")
 TRANSMISSION = shutil.which("transmission-daemon")
@@ -49,7 +49,7 @@ class ServerProcess:
             env=self._environment,
         )
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while not await _listens(self._port):
+            while not await listens(self._port):
                 if self._process.poll() is not None:
                     raise RuntimeError(f"{self._command[0]} has ended with {self._process.returncode}")
                 await asyncio.sleep(LOOK_SECONDS)
@@ -63,17 +63,6 @@ class ServerProcess:
                 self._process.kill()
                 await asyncio.to_thread(self._process.wait)
             self._process = None
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return True
 
 
 @dataclass(frozen=True)

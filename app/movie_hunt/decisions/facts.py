@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.indexers.models import Protocol, ReleaseFlag
+from app.releases.matching import clean_titles
 from app.releases.models import FIRST_REVISION, Quality, ReleaseName, Revision
 
 
@@ -111,6 +112,11 @@ class MovieFacts:
     """English name, as in `ReleaseName.languages`."""
     file: HeldFile | None = None
     downloading: Sequence[HeldFile] = ()
+
+    @property
+    def clean_titles(self) -> set[str]:
+        """All of its titles in the form in which they are compared."""
+        return clean_titles((self.title, self.original_title, *self.alternative_titles))
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,14 +46,8 @@ def _agrees(given: int | str | None, known: int | str | None) -> bool | None:
     return None if given is None or known is None else given == known
 
 
-def _titles(movie: MovieFacts) -> set[str]:
-    titles = (movie.title, movie.original_title, *movie.alternative_titles)
-    return {cleaned for title in titles if title and (cleaned := clean_title(title))}
-
-
 def _has_title(offer: Offer, movie: MovieFacts) -> bool:
-    wanted = _titles(movie)
-    return any(clean_title(title) in wanted for title in offer.name.titles)
+    return not movie.clean_titles.isdisjoint(map(clean_title, offer.name.titles))
 
 
 def _year_fits(offer: Offer, movie: MovieFacts, *, has_id: bool) -> bool:

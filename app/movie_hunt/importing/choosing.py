@@ -135,7 +135,7 @@ def _the_movie(whole: Sequence[JobFile], movie: MovieFacts, read_name: Callable[
     if not fits:
         detail = _contradiction(ordered[0].name, movie, read_name) or ""
         raise WaitsForPerson(ImportReason.OTHER_MOVIE, detail)
-    named = [each for each in fits if _is_named(each.name, movie, read_name)]
+    named = [each for each in fits if _is_named(read_name(each.name), movie)]
     best = (named or fits)[0]
     rivals = [each for each in fits if each is not best and each.size >= best.size * SIMILAR_SHARE]
     if not named and rivals:
@@ -145,13 +145,8 @@ def _the_movie(whole: Sequence[JobFile], movie: MovieFacts, read_name: Callable[
     return best
 
 
-def _titles(movie: MovieFacts) -> set[str]:
-    return {clean_title(each) for each in (movie.title, movie.original_title, *movie.alternative_titles) if each}
-
-
-def _is_named(name: str, movie: MovieFacts, read_name: Callable[[str], ReleaseName]) -> bool:
-    read = read_name(name)
-    return any(clean_title(title) in _titles(movie) for title in read.titles) and _year_fits(read, movie)
+def _is_named(read: ReleaseName, movie: MovieFacts) -> bool:
+    return not movie.clean_titles.isdisjoint(map(clean_title, read.titles)) and _year_fits(read, movie)
 
 
 def _contradiction(name: str, movie: MovieFacts, read_name: Callable[[str], ReleaseName]) -> str | None:
@@ -164,9 +159,7 @@ def _contradiction(name: str, movie: MovieFacts, read_name: Callable[[str], Rele
         return name
     if not read.titles or read.year is None:
         return None
-    if any(clean_title(title) in _titles(movie) for title in read.titles) and _year_fits(read, movie):
-        return None
-    return name
+    return None if _is_named(read, movie) else name
 
 
 def _year_fits(read: ReleaseName, movie: MovieFacts) -> bool:

@@ -95,16 +95,16 @@ def _check(plan: ImportPlan) -> None:
         source, target = Path(move.source), Path(move.target)
         if not source.is_file():
             raise PlacingFailed(f"The download has no file {source.name} any more.")
-        if not _is_inside(source, download):
+        if not is_inside(source, download):
             raise PlacingFailed(f"{source.name} leads out of the folder of the download: it is not imported.")
-        if not _is_inside(target, root):
+        if not is_inside(target, root):
             raise PlacingFailed(f"{target.name} would be outside of the root folder: it is not imported.")
     target = Path(plan.video.target)
     if target.exists() and plan.replaced != plan.video.target and not _is_same(Path(plan.video.source), target):
         raise PlacingFailed(f"There is a file {target.name} already that is not of this library: move it away.")
 
 
-def _is_inside(path: Path, folder: Path) -> bool:
+def is_inside(path: Path, folder: Path) -> bool:
     """With every symbolic link followed."""
     return path.resolve().is_relative_to(folder.resolve())
 
@@ -147,7 +147,7 @@ def _copy(source: Path, temporary: Path, plan: ImportPlan) -> None:
 
 def delete_job_files(folder: Path, files: Sequence[Path]) -> None:
     """Delete exactly these files of a download, and then the folders in `folder` that are empty. Nothing else."""
-    inside = [each for each in files if _is_inside(each, folder)]
+    inside = [each for each in files if is_inside(each, folder)]
     for each in inside:
         with suppress(OSError):
             each.unlink(missing_ok=True)
